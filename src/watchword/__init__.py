@@ -1,0 +1,1 @@
+"""Watchword: JWT login for Python."""

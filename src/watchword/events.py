@@ -1,0 +1,151 @@
+"""Security events as typed records, and the port through which they leave.
+
+A record says what happened, to whom, from where. It never holds a token or a password. Usernames of failed
+logins are not recorded either: people type passwords into the wrong field.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import ClassVar, Protocol
+
+import msgspec
+
+__all__ = [
+    "AccountCreated",
+    "Event",
+    "KeyCreated",
+    "Listener",
+    "LoginFailed",
+    "LoginSucceeded",
+    "LoginThrottled",
+    "RefreshReplayed",
+    "RefreshReused",
+    "SessionRefreshed",
+    "SessionTerminated",
+    "log_event",
+]
+
+logger = logging.getLogger("watchword.security")
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every event has.
+
+    Attributes:
+        name: stable name of the kind of event.
+        subject: whom it is about, where that is known.
+        session: the session's id, where there is one.
+        address: the client's address, where there is a client.
+    """
+
+    name: ClassVar[str] = "event"
+    level: ClassVar[int] = logging.INFO
+
+    subject: str | None = None
+    session: str | None = None
+    address: str | None = None
+
+
+class LoginSucceeded(Event, frozen=True, kw_only=True):
+    """A session started."""
+
+    name = "login"
+
+
+class LoginFailed(Event, frozen=True, kw_only=True):
+    """Unknown user, wrong password or disabled account."""
+
+    name = "login_failed"
+    level = logging.WARNING
+
+
+class LoginThrottled(Event, frozen=True, kw_only=True):
+    """A login was refused unchecked.
+
+    Attributes:
+        retry_after: seconds until a try is looked at again.
+    """
+
+    name = "login_throttled"
+    level = logging.WARNING
+
+    retry_after: float
+
+
+class SessionRefreshed(Event, frozen=True, kw_only=True):
+    """A refresh swapped the session to its next generation."""
+
+    name = "refresh"
+
+
+class RefreshReplayed(Event, frozen=True, kw_only=True):
+    """A refresh inside the window of the last swap: two tabs, a lost response, or a thief.
+
+    Attributes:
+        swapped_by: the address that made the swap.
+    """
+
+    name = "refresh_replayed"
+
+    swapped_by: str | None = None
+
+
+class RefreshReused(Event, frozen=True, kw_only=True):
+    """An old refresh token came back after its window: the session was ended.
+
+    Attributes:
+        swapped_by: the address that made the last swap.
+    """
+
+    name = "refresh_reused"
+    level = logging.WARNING
+
+    swapped_by: str | None = None
+
+
+class SessionTerminated(Event, frozen=True, kw_only=True):
+    """A session ended.
+
+    Attributes:
+        reason: why, one of :data:`watchword.stores.contract.EndReason`.
+    """
+
+    name = "session_ended"
+
+    reason: str
+
+
+class AccountCreated(Event, frozen=True, kw_only=True):
+    """An account was made."""
+
+    name = "account_created"
+
+
+class KeyCreated(Event, frozen=True, kw_only=True):
+    """A signing key was made.
+
+    Attributes:
+        kid: its id.
+        kind: ``public`` or ``internal``.
+    """
+
+    name = "key_created"
+
+    kid: str
+    kind: str
+
+
+class Listener(Protocol):
+    """Receives every event, on the thread that caused it. It should be quick and must not raise."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Take note of the event."""
+        ...
+
+
+def log_event(event: Event) -> None:
+    """The default listener: one line of JSON for each event on the ``watchword.security`` logger."""
+    if logger.isEnabledFor(event.level):
+        line = {"event": event.name, **msgspec.to_builtins(event)}
+        logger.log(event.level, "%s", msgspec.json.encode(line).decode())

@@ -1,0 +1,149 @@
+"""Settings: one frozen object, read the same way from Flask, Django and the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+
+from watchword.errors import InvalidSettings
+
+__all__ = ["Settings"]
+
+Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+
+DAY = 86_400
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How Watchword behaves. Times are whole seconds; ``docs/defaults.md`` gives each default's reason.
+
+    Attributes:
+        database_url: where state lives, as an SQLAlchemy URL.
+        issuer: the ``iss`` of our tokens; the public URL of the service.
+        audience: the ``aud`` of our access tokens: the API that they are for.
+        client_id: the ``client_id`` claim of access tokens (RFC 9068 §2.2).
+        secret: what seals private keys at rest, newest first; each of at least 32 characters.
+        access_lifetime: how long an access token is good.
+        idle_lifetime: how long a session lives without a refresh.
+        session_lifetime: how long a session lives at most.
+        max_sessions: live sessions a subject may have; one more ends the oldest.
+        refresh_window: a session swaps at most once in this time; two tabs within it both win.
+        leeway: allowed clock difference when tokens are verified.
+        revocation_interval: seconds between two polls for ended sessions.
+        revocation_max_age: the oldest snapshot of ended sessions that is still trusted.
+        when_stale: ``reject`` answers 503 when the snapshot is too old and the store is away; ``accept`` lets
+            tokens through that may have been revoked.
+        password_min: shortest new password, in characters.
+        password_max: longest password, in characters.
+        password_checks: passwords being checked or waiting for it at once, in this process.
+        login_failures: failed logins that a name has free before delays begin.
+        login_delay: the longest delay between two tries on a name.
+        address_failures: failed logins that an address has in ``address_window``.
+        address_window: see ``address_failures``.
+        trusted_proxies: networks whose ``X-Forwarded-For`` is believed.
+        prefix: where the endpoints live.
+        max_body: largest request body of the endpoints, in bytes.
+        scope_claim: the claim that holds the scopes of other people's tokens (bare Verifier).
+    """
+
+    database_url: str = "sqlite:///watchword.db"
+    issuer: Annotated[str, msgspec.Meta(min_length=1)] = "watchword"
+    audience: Annotated[str, msgspec.Meta(min_length=1)] = "watchword"
+    client_id: Annotated[str, msgspec.Meta(min_length=1)] = "watchword"
+    secret: tuple[str, ...] = ()
+
+    access_lifetime: Seconds = 600
+    idle_lifetime: Seconds = 14 * DAY
+    session_lifetime: Seconds = 90 * DAY
+    max_sessions: Count = 100
+    refresh_window: Seconds = 30
+    leeway: Annotated[int, msgspec.Meta(ge=0, le=300)] = 30
+
+    revocation_interval: Annotated[float, msgspec.Meta(ge=0.05, le=60)] = 1.0
+    revocation_max_age: Annotated[float, msgspec.Meta(ge=1)] = 30.0
+    when_stale: Literal["reject", "accept"] = "reject"
+
+    password_min: Annotated[int, msgspec.Meta(ge=8)] = 8
+    password_max: Annotated[int, msgspec.Meta(ge=64, le=4096)] = 1024
+    password_checks: Count = 4
+    login_failures: Count = 5
+    login_delay: Seconds = 60
+    address_failures: Count = 100
+    address_window: Seconds = 300
+
+    trusted_proxies: tuple[str, ...] = ()
+    prefix: Annotated[str, msgspec.Meta(pattern="^(/[A-Za-z0-9._~-]+)*$")] = "/auth"
+    max_body: Annotated[int, msgspec.Meta(ge=1024, le=1_048_576)] = 16_384
+    scope_claim: Literal["scope", "scp", "permissions"] = "scope"
+
+    def __post_init__(self) -> None:
+        if any(len(secret) < 32 for secret in self.secret):
+            raise InvalidSettings(
+                "secret: each secret needs at least 32 characters; make one with `openssl rand -base64 32`"
+            )
+        if self.revocation_max_age <= self.revocation_interval:
+            raise InvalidSettings("revocation_max_age must be longer than revocation_interval")
+        if not self.access_lifetime <= self.idle_lifetime <= self.session_lifetime:
+            raise InvalidSettings("access_lifetime <= idle_lifetime <= session_lifetime must hold")
+        if self.refresh_window >= self.idle_lifetime:
+            raise InvalidSettings("refresh_window must be shorter than idle_lifetime")
+        if self.password_min > self.password_max:
+            raise InvalidSettings("password_min must not be above password_max")
+        for network in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError:
+                raise InvalidSettings(f"trusted_proxies: {network!r} is no network address") from None
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{name}={getattr(self, name)!r}"
+            for name in self.__struct_fields__
+            if name not in {"secret", "database_url"}  # the URL may hold a password
+        )
+        return f"Settings({', '.join(shown)})"
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], prefix: str = "WATCHWORD_") -> Settings:
+        """The settings among the entries of a mapping whose names begin with ``prefix``.
+
+        Serves ``app.config``, a settings module's dict and ``os.environ`` alike: names are upper case, text
+        is converted (``"600"``; lists are comma-separated), a ``timedelta`` stands for its seconds.
+
+        Raises:
+            InvalidSettings: an entry is unknown, of the wrong type or out of range; names it, not its value.
+        """
+        given = {
+            name.removeprefix(prefix).lower(): value
+            for name, value in mapping.items()
+            if name.startswith(prefix)
+        }
+        unknown = sorted(given.keys() - set(cls.__struct_fields__))
+        if unknown:
+            raise InvalidSettings(
+                f"unknown setting: {', '.join((prefix + name).upper() for name in unknown)}"
+            )
+        try:
+            return msgspec.convert(
+                {name: _plain(name, value) for name, value in given.items()}, cls, strict=False
+            )
+        except msgspec.ValidationError as error:
+            # msgspec says what was expected and where, and not what was given
+            raise InvalidSettings(str(error)) from None
+
+
+_LISTS = frozenset({"secret", "trusted_proxies"})
+
+
+def _plain(name: str, value: object) -> object:
+    """One value in the form that msgspec converts from."""
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if name in _LISTS and isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value

@@ -1,0 +1,345 @@
+"""What a store keeps, and what each of its operations promises.
+
+Read this before writing a store of your own. Three rules hold for every operation:
+
+* **The store's clock counts.** No operation takes the caller's time for a fact; each reads the store's
+  own time inside the statement or transaction that writes, and hands it back where the caller needs it.
+* **Each operation may be repeated once** after a connection was lost in its middle, so doing it twice is
+  the same as doing it once, or the second attempt can tell that the first took effect.
+* **Nothing but** :class:`~watchword.errors.StoreUnavailable` is raised when the store does not answer.
+
+Times are seconds since the epoch, as floats; durations are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+__all__ = [
+    "Account",
+    "AccountStore",
+    "EndReason",
+    "Feed",
+    "KeyKind",
+    "KeyStore",
+    "NewSession",
+    "SealedKey",
+    "Session",
+    "SessionEnd",
+    "SessionStore",
+    "SessionTimes",
+    "Store",
+    "ThrottleStore",
+    "TimedSession",
+]
+
+EndReason: TypeAlias = Literal[
+    "logout", "logout_all", "refresh_reused", "too_many_sessions", "password_changed", "account_disabled",
+    "account_deleted", "account_changed", "subject_refused", "expired",
+]  # fmt: skip
+KeyKind: TypeAlias = Literal["public", "internal"]
+
+
+# -- sessions ------------------------------------------------------------------------------------
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One login that goes on until it is ended or expires: one row, all the state there is.
+
+    Attributes:
+        id: random, unguessable, never reused.
+        subject: whose session it is; an opaque string.
+        username: what to call the subject, as it was at login.
+        scopes: what the login was granted.
+        generation: grows by one at each swap; refresh tokens carry it.
+        created_at: when it started.
+        authenticated_at: when the subject last proved who they are.
+        refreshed_at: time of the last swap, ``None`` before the first.
+        access_until: no access token of this session is valid after it.
+        expires_at: the session is over then unless refreshed before; never past its absolute end.
+        ended_at: when it was ended, ``None`` while it lives.
+        end_reason: why it was ended.
+        user_agent: of the last login or swap.
+        ip_address: of the last login or swap.
+    """
+
+    id: str
+    subject: str
+    username: str
+    scopes: tuple[str, ...]
+    generation: int
+    created_at: float
+    authenticated_at: float
+    refreshed_at: float | None
+    access_until: float
+    expires_at: float
+    ended_at: float | None = None
+    end_reason: str | None = None
+    user_agent: str | None = None
+    ip_address: str | None = None
+
+
+class NewSession(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller knows of a session before the store has given it its times."""
+
+    id: str
+    subject: str
+    username: str
+    scopes: tuple[str, ...]
+    user_agent: str | None
+    ip_address: str | None
+
+
+class SessionTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """The lifetimes that a store applies to its own time, in seconds.
+
+    Attributes:
+        access: how long an access token is good.
+        idle: how long a session lives without a refresh.
+        absolute: how long a session lives at most.
+        window: a session swaps at most once in this time.
+    """
+
+    access: int
+    idle: int
+    absolute: int
+    window: int
+
+
+class TimedSession(msgspec.Struct, frozen=True):
+    """A session and the store's time at which it was read or written."""
+
+    session: Session
+    now: float
+
+
+class SessionEnd(msgspec.Struct, frozen=True):
+    """A session that ended, and until when tokens of it could still be about."""
+
+    session_id: str
+    access_until: float
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer to a poll: what ended since a position, and what travels with it.
+
+    Attributes:
+        now: the store's time.
+        identity: changes when the store is another one than before (restored, failed over).
+        position: where the next poll goes on; opaque, in commit order, never a time.
+        complete: these are all ends still in force, not just those since the position asked for:
+            the caller replaces what it knew of ends rather than adding to it.
+        key_version: changes when the set of stored keys did.
+        ends: the sessions that ended.
+    """
+
+    now: float
+    identity: str
+    position: int
+    complete: bool
+    key_version: int
+    ends: tuple[SessionEnd, ...]
+
+
+class SessionStore(Protocol):
+    """Sessions and the feed of their ends."""
+
+    def start_session(
+        self, new: NewSession, times: SessionTimes, *, max_live: int
+    ) -> tuple[TimedSession, Sequence[Session]]:
+        """Insert a session at generation 1 and end the subject's oldest over ``max_live``.
+
+        Returns the session, and those that were ended for it with ``too_many_sessions``. A repeat with
+        the same id returns the row that is there.
+        """
+        ...
+
+    def swap_session(
+        self,
+        session_id: str,
+        generation: int,
+        times: SessionTimes,
+        *,
+        user_agent: str | None,
+        ip_address: str | None,
+    ) -> TimedSession | None:
+        """The compare-and-swap behind a refresh; the row after it, or ``None`` where nothing was swapped.
+
+        Swaps if the session is live, its generation is at most ``generation``, and its last swap is at
+        least ``times.window`` old (or there was none): sets the generation to ``generation + 1``, and
+        ``refreshed_at``, ``access_until`` and ``expires_at`` from the store's time. Of any number of
+        callers with the same generation exactly one swaps. A swap on an ended or expired session, or on
+        an unknown id, changes nothing.
+        """
+        ...
+
+    def find_session(self, session_id: str) -> TimedSession | None:
+        """The session, ended or not, with the store's time; ``None`` if there is none."""
+        ...
+
+    def live_sessions(self, subject: str) -> Sequence[Session]:
+        """The subject's sessions that are neither ended nor expired, newest first."""
+        ...
+
+    def end_session(self, session_id: str, reason: EndReason) -> Session | None:
+        """End one session; the ended row, or ``None`` if it was unknown or had ended before.
+
+        The end has committed, and is in the feed, when this returns. The first reason stays.
+        """
+        ...
+
+    def end_sessions(self, subject: str, reason: EndReason, *, keep: str | None = None) -> Sequence[Session]:
+        """End all of a subject's sessions except ``keep``; returns those that this call ended."""
+        ...
+
+    def poll(self, identity: str | None, position: int | None, *, grace: float) -> Feed:
+        """What ended since ``position``, as one consistent read.
+
+        With no position, another identity, or a position that the store has not reached (it was rolled
+        back), answers ``complete`` with every end still in force: one whose ``access_until`` lies less
+        than ``grace`` seconds back. An end is never missed, however late its transaction commits.
+        """
+        ...
+
+
+# -- keys ----------------------------------------------------------------------------------------
+
+
+class SealedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A private key at rest.
+
+    Attributes:
+        kind: ``public`` keys sign what others verify, ``internal`` ones what only we do.
+        epoch: counts a kind's keys from 1; unique with the kind.
+        kid: the key's id.
+        sealed: the private JWK as a JWE.
+        created_at: the store's time of the insert.
+    """
+
+    kind: KeyKind
+    epoch: int
+    kid: str
+    sealed: str
+    created_at: float
+
+
+class KeyStore(Protocol):
+    """Signing keys, sealed."""
+
+    def keys(self) -> tuple[int, Sequence[SealedKey]]:
+        """The key version and all keys, oldest first, as one consistent read."""
+        ...
+
+    def insert_key(self, kind: KeyKind, epoch: int, kid: str, sealed: str) -> bool:
+        """Insert a key; whether this call did. Of several inserts of one (kind, epoch) one wins.
+
+        A repeat with the same ``kid`` after a lost connection is told that it won.
+        """
+        ...
+
+
+# -- accounts ------------------------------------------------------------------------------------
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A username with a password.
+
+    Attributes:
+        subject: random, never reused.
+        username: as it was typed, NFKC-normalized.
+        name_key: the case-folded form under which it is unique.
+        password_hash: argon2id, in PHC form; never shown.
+        scopes: what a login is granted.
+        disabled: a disabled account cannot log in.
+        credentials_version: grows with each change that must end the sessions before it.
+        created_at: when it was made.
+    """
+
+    subject: str
+    username: str
+    name_key: str
+    password_hash: str
+    scopes: tuple[str, ...]
+    disabled: bool
+    credentials_version: int
+    created_at: float
+
+    def __repr__(self) -> str:
+        return f"Account(subject={self.subject!r}, username={self.username!r}, disabled={self.disabled!r})"
+
+
+class AccountStore(Protocol):
+    """Accounts. SQL only: Redis is for what may be rebuilt."""
+
+    def insert_account(
+        self, *, subject: str, username: str, name_key: str, password_hash: str, scopes: tuple[str, ...]
+    ) -> Account | None:
+        """Insert an account; ``None`` if the name is taken. A repeat with one subject returns the row."""
+        ...
+
+    def find_account(self, *, name_key: str | None = None, subject: str | None = None) -> Account | None:
+        """The account of that name or that subject (give exactly one)."""
+        ...
+
+    def accounts(self) -> Sequence[Account]:
+        """All accounts, by name."""
+        ...
+
+    def set_password(self, subject: str, password_hash: str) -> bool:
+        """Set a new password and raise ``credentials_version``; whether there is such an account."""
+        ...
+
+    def replace_hash(self, subject: str, old: str, new: str) -> bool:
+        """Swap the same password's hash for a better one, only if it is still ``old``; keeps the version."""
+        ...
+
+    def set_disabled(self, subject: str, disabled: bool) -> bool:
+        """Disable or enable, and raise ``credentials_version``; whether there is such an account."""
+        ...
+
+    def delete_account(self, subject: str) -> bool:
+        """Delete the account; whether it was there. Its sessions and their ends stay until they expire."""
+        ...
+
+
+# -- throttles -----------------------------------------------------------------------------------
+
+
+class ThrottleStore(Protocol):
+    """Counters of failed logins under opaque keys, in a table of their own that purges itself."""
+
+    def charge(self, key: str, *, free: int, max_delay: float, forget_after: float) -> float:
+        """Charge one attempt before it is checked; 0.0 if it may go on, else the seconds to wait.
+
+        One atomic step. While a delay runs nothing is charged and nothing is lengthened. Otherwise the
+        count rises, and from ``free`` attempts on the next delay is 1, 2, 4, ... seconds, at most
+        ``max_delay``. A count that nobody touched for ``forget_after`` seconds starts again.
+        """
+        ...
+
+    def clear_charges(self, key: str) -> None:
+        """Forget the attempts under that key: the login was good."""
+        ...
+
+    def remember(self, key: str, *, lifetime: float) -> None:
+        """Remember that key for ``lifetime`` seconds from now."""
+        ...
+
+    def remembers(self, key: str) -> bool:
+        """Whether that key is remembered."""
+        ...
+
+
+class Store(SessionStore, KeyStore, AccountStore, ThrottleStore, Protocol):
+    """All of it in one place, as the SQL store has it."""
+
+    def now(self) -> float:
+        """The store's time; also the cheapest proof that it answers."""
+        ...
+
+    def close(self) -> None:
+        """Give back every connection. The store opens new ones when used again."""
+        ...
