@@ -1,0 +1,88 @@
+# Everything lives in .venv beside this file; nothing is installed anywhere else.
+#
+#   make run       set up, then serve http://127.0.0.1:8000 (HOST, PORT, DATABASE_URL, ADMIN_PASSWORD)
+#   make test      set up, then run the whole test suite with coverage
+#   make test-all  the test suite on every Python from 3.11 to 3.13 that is installed
+#   make lint      ruff, mypy --strict, the rooms' import rules
+#   make format    let ruff put the code in order
+#   make bench     measure against the peers; prints ratios, writes bench/results/
+
+ifndef PYTHON
+PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+endif
+ifeq ($(PYTHON),)
+$(error Watchword needs Python 3.11 or newer; name it with `make PYTHON=/path/to/python`)
+endif
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+ifneq ($(shell command -v uv 2>/dev/null),)
+CREATE := uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV)
+INSTALL := uv pip install --quiet --python $(BIN)/python
+else
+CREATE := "$(PYTHON)" -m venv $(VENV)
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+endif
+
+.PHONY: run test test-all lint format bench constraints clean
+
+run: $(VENV)/.run
+	@exec $(BIN)/watchword serve
+
+test: $(VENV)/.dev
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+test-all:
+	@for version in 3.11 3.12 3.13; do \
+		python=$$(command -v python$$version) && $$python -c '' 2>/dev/null || \
+			python=$$(ls $$HOME/.pyenv/versions/$$version.*/bin/python 2>/dev/null | tail -n 1); \
+		if [ -z "$$python" ]; then echo "-- Python $$version is not installed"; continue; fi; \
+		echo "-- Python $$version"; \
+		$(MAKE) --no-print-directory VENV=.venv-$$version PYTHON=$$python pytest || exit 1; \
+	done
+
+.PHONY: pytest
+pytest: $(VENV)/.dev
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev
+	$(BIN)/python bench/run.py
+
+# The pinned versions with their hashes; names no index, so everybody's own is used.
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra server \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+constraints: $(VENV)/.dev
+	$(INSTALL) uv
+	$(COMPILE) --group build -o constraints/run.txt
+	$(COMPILE) --group dev -o constraints/dev.txt
+
+clean:
+	rm -rf $(VENV) .venv-3.* .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	$(CREATE)
+
+$(VENV)/.run: constraints/run.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes -r constraints/run.txt
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: constraints/dev.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) --require-hashes -r constraints/dev.txt
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run
