@@ -38,6 +38,7 @@ __all__ = [
     "Throttled",
     "TokenTooOld",
     "Unavailable",
+    "Unissuable",
     "UnknownKey",
     "UnsupportedMediaType",
     "UsernameRejected",
@@ -380,6 +381,13 @@ class InvalidSettings(WatchwordError):
 
     code = "invalid_settings"
     description = "the settings are not usable"
+
+
+class Unissuable(WatchwordError):
+    """A token cannot be made of these claims or this header; it was about to be, no token is at fault."""
+
+    code = "unissuable"
+    description = "a token cannot be made of that"
 
 
 class MissingExtra(WatchwordError, ImportError):

@@ -6,6 +6,7 @@ logins are not recorded either: people type passwords into the wrong field.
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import ClassVar, Protocol
 
@@ -148,4 +149,5 @@ def log_event(event: Event) -> None:
     """The default listener: one line of JSON for each event on the ``watchword.security`` logger."""
     if logger.isEnabledFor(event.level):
         line = {"event": event.name, **msgspec.to_builtins(event)}
-        logger.log(event.level, "%s", msgspec.json.encode(line).decode())
+        # the standard library's writer escapes all but ASCII: whatever a name holds, it is one line of text
+        logger.log(event.level, "%s", json.dumps(line))

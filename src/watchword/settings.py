@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Mapping
 from datetime import timedelta
@@ -49,6 +50,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         prefix: where the endpoints live.
         max_body: largest request body of the endpoints, in bytes.
         scope_claim: the claim that holds the scopes of other people's tokens (bare Verifier).
+
+    Raises:
+        InvalidSettings: a value is of the wrong type or out of range; names the setting.
     """
 
     database_url: str = "sqlite:///watchword.db"
@@ -77,11 +81,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     address_window: Seconds = 300
 
     trusted_proxies: tuple[str, ...] = ()
-    prefix: Annotated[str, msgspec.Meta(pattern="^(/[A-Za-z0-9._~-]+)*$")] = "/auth"
+    prefix: Annotated[str, msgspec.Meta(pattern=r"^(/[A-Za-z0-9._~-]+)*\Z")] = "/auth"
     max_body: Annotated[int, msgspec.Meta(ge=1024, le=1_048_576)] = 16_384
     scope_claim: Literal["scope", "scp", "permissions"] = "scope"
 
     def __post_init__(self) -> None:
+        # msgspec holds what it converts to the annotations, but not keyword arguments
+        for name, kind in _kinds().items():
+            msgspec.structs.force_setattr(
+                self, name, _converted(name, getattr(self, name), kind, strict=True)
+            )
         if any(len(secret) < 32 for secret in self.secret):
             raise InvalidSettings(
                 "secret: each secret needs at least 32 characters; make one with `openssl rand -base64 32`"
@@ -101,12 +110,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 raise InvalidSettings(f"trusted_proxies: {network!r} is no network address") from None
 
     def __repr__(self) -> str:
-        shown = (
-            f"{name}={getattr(self, name)!r}"
-            for name in self.__struct_fields__
-            if name not in {"secret", "database_url"}  # the URL may hold a password
-        )
-        return f"Settings({', '.join(shown)})"
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        hidden = {"secret", "database_url"}  # the URL may hold a password
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in hidden]
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], prefix: str = "WATCHWORD_") -> Settings:
@@ -128,13 +136,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise InvalidSettings(
                 f"unknown setting: {', '.join((prefix + name).upper() for name in unknown)}"
             )
-        try:
-            return msgspec.convert(
-                {name: _plain(name, value) for name, value in given.items()}, cls, strict=False
-            )
-        except msgspec.ValidationError as error:
-            # msgspec says what was expected and where, and not what was given
-            raise InvalidSettings(str(error)) from None
+        kinds = _kinds()
+        return cls(
+            **{
+                name: _converted(name, _plain(name, value), kinds[name], strict=False)
+                for name, value in given.items()
+            }
+        )
 
 
 _LISTS = frozenset({"secret", "trusted_proxies"})
@@ -147,3 +155,17 @@ def _plain(name: str, value: object) -> object:
     if name in _LISTS and isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
+
+
+@functools.cache
+def _kinds() -> dict[str, Any]:
+    """Each setting's type, with its bounds."""
+    return {field.name: field.type for field in msgspec.structs.fields(Settings)}
+
+
+def _converted(name: str, value: object, kind: Any, *, strict: bool) -> Any:
+    """The value as what the setting is; text becomes a number unless ``strict``."""
+    try:
+        return msgspec.convert(value, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        raise InvalidSettings(f"{name}: {error}") from None

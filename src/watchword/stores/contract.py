@@ -126,12 +126,13 @@ class SessionEnd(msgspec.Struct, frozen=True):
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """Answer to a poll: what ended since a position, and what travels with it.
 
+    An end is never taken back, so a caller adds these to what it knew: also after a store was rolled back
+    and has forgotten some.
+
     Attributes:
         now: the store's time.
         identity: changes when the store is another one than before (restored, failed over).
         position: where the next poll goes on; opaque, in commit order, never a time.
-        complete: these are all ends still in force, not just those since the position asked for:
-            the caller replaces what it knew of ends rather than adding to it.
         key_version: changes when the set of stored keys did.
         ends: the sessions that ended.
     """
@@ -139,7 +140,6 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     now: float
     identity: str
     position: int
-    complete: bool
     key_version: int
     ends: tuple[SessionEnd, ...]
 
@@ -199,8 +199,8 @@ class SessionStore(Protocol):
         """What ended since ``position``, as one consistent read.
 
         With no position, another identity, or a position that the store has not reached (it was rolled
-        back), answers ``complete`` with every end still in force: one whose ``access_until`` lies less
-        than ``grace`` seconds back. An end is never missed, however late its transaction commits.
+        back), answers with every end still in force: one whose ``access_until`` lies less than ``grace``
+        seconds back. An end is never missed, however late its transaction commits.
         """
         ...
 

@@ -1,0 +1,159 @@
+"""Accounts: who may log in with a password.
+
+Changing, disabling and deleting an account does not end its sessions. They belong to another room: the front
+desk ends them, after the change has committed here.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+
+from watchword.accounts import usernames
+from watchword.accounts.passwords import PasswordHasher
+from watchword.errors import (
+    AccountNotFound,
+    InvalidCredentials,
+    PasswordRejected,
+    UsernameRejected,
+    UsernameTaken,
+)
+from watchword.settings import Settings
+from watchword.stores.contract import Account, AccountStore
+
+__all__ = ["Accounts"]
+
+
+class Accounts:
+    """The accounts in a store.
+
+    Every operation also raises :class:`~watchword.errors.StoreUnavailable` when the store does not answer.
+
+    Args:
+        store: where they are kept.
+        settings: ``password_min`` counts here.
+        hasher: makes and checks the passwords' hashes.
+    """
+
+    def __init__(self, store: AccountStore, *, settings: Settings, hasher: PasswordHasher) -> None:
+        self._store = store
+        self._settings = settings
+        self._hasher = hasher
+
+    def check(self, username: str, password: str) -> Account:
+        """The account whose username and password these are.
+
+        A hash of other parameters than today's is replaced on the way.
+
+        Raises:
+            InvalidCredentials: there is no such account, the password is wrong, or the account is disabled.
+                The answer does not tell which, nor does the work that it took.
+        """
+        account = self._named(username)
+        # Before any early return: whoever measures the answer's time sees one verification in each case.
+        good = self._hasher.verify(account.password_hash if account else None, password)
+        if account is None or not good or account.disabled:
+            raise InvalidCredentials
+        self._rehash(account, password)
+        return account
+
+    def add(self, username: str, password: str, scopes: Iterable[str] = ()) -> Account:
+        """A new account, with a random subject that is never used again.
+
+        Raises:
+            UsernameRejected: the username is empty, too long, or has characters that cannot be seen.
+            UsernameTaken: there is an account of that name, perhaps in other letter case.
+            PasswordRejected: the password is too short, too long, or the username.
+        """
+        username = usernames.accepted(username)
+        account = self._store.insert_account(
+            subject=secrets.token_urlsafe(16),
+            username=username,
+            name_key=usernames.folded(username),
+            password_hash=self._new_hash(username, password),
+            scopes=tuple(scopes),
+        )
+        if account is None:
+            raise UsernameTaken
+        return account
+
+    def find(self, username: str) -> Account:
+        """The account of that name.
+
+        Raises:
+            AccountNotFound: there is none.
+        """
+        account = self._named(username)
+        if account is None:
+            raise AccountNotFound
+        return account
+
+    def by_subject(self, subject: str) -> Account | None:
+        """The account of that subject, or ``None``."""
+        return self._store.find_account(subject=subject)
+
+    def all(self) -> Sequence[Account]:
+        """All accounts, by name."""
+        return self._store.accounts()
+
+    def change_password(self, subject: str, password: str) -> None:
+        """Set a new password; the old one need not be known.
+
+        Raises:
+            AccountNotFound: there is no such account.
+            PasswordRejected: the password is too short, too long, or the username.
+        """
+        account = self.by_subject(subject)
+        if account is None:
+            raise AccountNotFound
+        _must_exist(self._store.set_password(subject, self._new_hash(account.username, password)))
+
+    def disable(self, subject: str) -> None:
+        """Let the account log in no more.
+
+        Raises:
+            AccountNotFound: there is no such account.
+        """
+        _must_exist(self._store.set_disabled(subject, True))
+
+    def enable(self, subject: str) -> None:
+        """Let a disabled account log in again.
+
+        Raises:
+            AccountNotFound: there is no such account.
+        """
+        _must_exist(self._store.set_disabled(subject, False))
+
+    def delete(self, subject: str) -> None:
+        """Delete the account; its name becomes free, its subject does not.
+
+        Raises:
+            AccountNotFound: there is no such account.
+        """
+        _must_exist(self._store.delete_account(subject))
+
+    def _named(self, username: str) -> Account | None:
+        try:
+            name_key = usernames.folded(usernames.accepted(username))
+        except UsernameRejected:
+            return None
+        return self._store.find_account(name_key=name_key)
+
+    def _new_hash(self, username: str, password: str) -> str:
+        """The hash of a new password that fits NIST SP 800-63B §3.1.1.2: length, no composition rules."""
+        if len(password) < self._settings.password_min:
+            raise PasswordRejected(f"a password has at least {self._settings.password_min} characters")
+        if password.casefold() == username.casefold():
+            raise PasswordRejected("a password is not the username")
+        return self._hasher.hash(password)
+
+    def _rehash(self, account: Account, password: str) -> None:
+        if not self._hasher.needs_rehash(account.password_hash):
+            return
+        # Swaps only the hash that was checked: a password changed in this moment stays changed.
+        self._store.replace_hash(account.subject, account.password_hash, self._hasher.hash(password))
+
+
+def _must_exist(found: bool) -> None:
+    if not found:
+        raise AccountNotFound

@@ -1,0 +1,60 @@
+"""base64url without padding, strict and canonical (RFC 4648 §5, RFC 7515 §2).
+
+One text for each sequence of bytes and one sequence of bytes for each text: whatever else would decode
+(padding, white space, the other alphabet, bits left over at the end) is refused, so that nobody can write
+the same token in two ways.
+"""
+
+from __future__ import annotations
+
+import binascii
+
+import msgspec
+
+from watchword.errors import MalformedToken
+
+__all__ = ["decode", "encode"]
+
+# In one pass: our alphabet becomes the standard one, and what must not appear becomes "!", which is refused:
+# the standard alphabet itself, padding, and what would end or escape the JSON string that msgspec is given.
+_TO_STANDARD = bytes.maketrans(b'-_+/="\\', b"+/!!!!!")
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+# By length modulo 4: the padding that msgspec wants, and the last characters whose unused low bits are zero
+# (decoders take any).
+_PADDING = (b'"', b'"', b'=="', b'="')
+_LAST = (frozenset(range(256)), frozenset[int](), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
+
+_decode_string = msgspec.json.Decoder(bytes).decode  # a third of the time of binascii.a2b_base64
+
+
+def encode(data: bytes) -> str:
+    """The base64url text of some bytes, without padding."""
+    return encode_bytes(data).decode("ascii")
+
+
+def decode(text: str | bytes) -> bytes:
+    """The bytes behind a base64url text.
+
+    Raises:
+        MalformedToken: the text is not exactly what :func:`encode` would have made of them.
+    """
+    try:
+        return decode_bytes(text.encode("ascii") if isinstance(text, str) else text)
+    except UnicodeEncodeError:
+        raise MalformedToken("not canonical base64url") from None
+
+
+def encode_bytes(data: bytes) -> bytes:
+    """As :func:`encode`, for callers that go on with bytes."""
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URL)
+
+
+def decode_bytes(text: bytes) -> bytes:
+    """As :func:`decode`, for callers that have bytes already."""
+    excess = len(text) & 3
+    if text and text[-1] not in _LAST[excess]:
+        raise MalformedToken("not canonical base64url")
+    try:
+        return _decode_string(b'"' + text.translate(_TO_STANDARD) + _PADDING[excess])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise MalformedToken("not canonical base64url") from None

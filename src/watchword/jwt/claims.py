@@ -1,0 +1,195 @@
+"""Claims: the registered ones, and the pure decision whether they are acceptable (RFC 7519 §4.1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple, TypeGuard
+
+import msgspec
+
+from watchword.errors import (
+    ExpiredToken,
+    InvalidClaims,
+    InvalidSettings,
+    MalformedClaim,
+    MissingClaim,
+    NotYetValid,
+    TokenTooOld,
+    WrongAudience,
+    WrongIssuer,
+    WrongSubject,
+)
+
+__all__ = ["REGISTERED", "Claims", "Policy", "Window", "failures", "window"]
+
+REGISTERED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
+"""The claims that RFC 7519 §4.1 defines: an Issuer sets them, a Verifier checks them."""
+
+# Larger JSON numbers are not exact everywhere (RFC 8259 §6), and no clock will show them.
+_LARGEST_TIME = 2**53 - 1
+
+
+class Claims(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of typed claims: add your own as fields. Times are seconds since the epoch.
+
+    Attributes:
+        iss: who issued the token.
+        sub: whom it is about.
+        aud: whom it is for.
+        exp: from then on it is no longer good.
+        nbf: before then it is not good yet.
+        iat: when it was issued.
+        jti: its id.
+    """
+
+    iss: str | None = None
+    sub: str | None = None
+    aud: str | tuple[str, ...] | None = None
+    exp: int | float | None = None
+    nbf: int | float | None = None
+    iat: int | float | None = None
+    jti: str | None = None
+
+
+class Policy:
+    """What is expected of claims. Arguments and their meaning are those of the Verifier.
+
+    Raises:
+        InvalidSettings: an argument is of the wrong form.
+    """
+
+    __slots__ = ("audiences", "issuers", "leeway", "max_age", "required", "subject")
+
+    def __init__(
+        self,
+        *,
+        issuer: str | Collection[str] | None = None,
+        audience: str | Collection[str] | None = None,
+        subject: str | None = None,
+        require: Collection[str] = (),
+        allow_no_exp: bool = False,
+        leeway: float = 0,
+        max_age: float | None = None,
+    ) -> None:
+        if not _is_duration(leeway):
+            raise InvalidSettings("leeway: seconds, zero or more")
+        if max_age is not None and not _is_duration(max_age):
+            raise InvalidSettings("max_age: seconds, zero or more, or None")
+        if isinstance(require, str):
+            raise InvalidSettings("require: a collection of names")
+        self.issuers = _names("issuer", issuer)
+        self.audiences = _names("audience", audience) or frozenset()  # nobody: any aud is for somebody else
+        self.subject = subject
+        self.leeway = leeway
+        self.max_age = max_age
+        # What is expected must be there: a token without the claim is not an exception to the rule.
+        implied = {
+            "exp": not allow_no_exp,
+            "iss": issuer is not None,
+            "aud": audience is not None,
+            "sub": subject is not None,
+            "iat": max_age is not None,
+        }
+        self.required = tuple(dict.fromkeys([*(name for name in implied if implied[name]), *require]))
+
+
+class Window(NamedTuple):
+    """When claims that are acceptable now remain so: from ``opens`` until before ``closes``, in seconds."""
+
+    opens: float
+    closes: float
+
+
+def failures(  # noqa: C901, PLR0912 - the rules in a row, as calls would cost more than what they check
+    claims: Mapping[str, Any], policy: Policy, now: float
+) -> list[InvalidClaims]:
+    """Everything about the claims that the policy does not accept at that time; empty if all is well.
+
+    Boundaries are exact: ``exp`` itself is too late (RFC 7519 §4.1.4), ``nbf`` and ``iat`` themselves are not
+    too early, an age of just ``max_age`` is not too old.
+    """
+    found: list[InvalidClaims] = []
+    leeway = policy.leeway
+    for name in policy.required:
+        if claims.get(name) is None:
+            found.append(MissingClaim(claim=name))  # noqa: PERF401 - in Python 3.11 a comprehension is a call
+
+    exp = claims.get("exp", _ABSENT)
+    if _is_time(exp):
+        if now >= exp + leeway:
+            found.append(ExpiredToken(claim="exp"))
+    elif exp is not _ABSENT:
+        found.append(MalformedClaim(claim="exp"))
+    nbf = claims.get("nbf", _ABSENT)
+    if _is_time(nbf):
+        if now < nbf - leeway:
+            found.append(NotYetValid(claim="nbf"))
+    elif nbf is not _ABSENT:
+        found.append(MalformedClaim(claim="nbf"))
+    iat = claims.get("iat", _ABSENT)
+    if _is_time(iat):
+        if now < iat - leeway:
+            found.append(NotYetValid(claim="iat"))
+        elif policy.max_age is not None and now > iat + policy.max_age + leeway:
+            found.append(TokenTooOld(claim="iat"))
+    elif iat is not _ABSENT:
+        found.append(MalformedClaim(claim="iat"))
+
+    iss = claims.get("iss", _ABSENT)
+    if isinstance(iss, str):
+        if policy.issuers is not None and iss not in policy.issuers:
+            found.append(WrongIssuer(claim="iss"))
+    elif iss is not _ABSENT:
+        found.append(MalformedClaim(claim="iss"))
+    aud = claims.get("aud", _ABSENT)
+    if isinstance(aud, str):
+        if aud not in policy.audiences:
+            found.append(WrongAudience(claim="aud"))
+    elif aud is not _ABSENT:
+        found += _audience_list(aud, policy)
+    sub = claims.get("sub", _ABSENT)
+    if isinstance(sub, str):
+        if policy.subject is not None and sub != policy.subject:
+            found.append(WrongSubject(claim="sub"))
+    elif sub is not _ABSENT:
+        found.append(MalformedClaim(claim="sub"))
+    if not isinstance(claims.get("jti", ""), str):
+        found.append(MalformedClaim(claim="jti"))
+    return found
+
+
+def window(claims: Mapping[str, Any], policy: Policy) -> Window:
+    """How long claims without failures stay without: only time can change that."""
+    exp, nbf, iat = claims.get("exp", math.inf), claims.get("nbf", -math.inf), claims.get("iat", -math.inf)
+    oldest = math.inf if policy.max_age is None else iat + policy.max_age
+    return Window(max(nbf, iat) - policy.leeway, min(exp, oldest) + policy.leeway)
+
+
+def _audience_list(aud: object, policy: Policy) -> list[InvalidClaims]:
+    """What is wrong with an ``aud`` that is not a single name."""
+    if not isinstance(aud, list) or not all(isinstance(name, str) for name in aud):
+        return [MalformedClaim(claim="aud")]
+    return [WrongAudience(claim="aud")] if policy.audiences.isdisjoint(aud) else []
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    # type() and not isinstance(): True is an int, and no time. NaN fails the comparison.
+    return type(value) in _NUMBERS and -_LARGEST_TIME <= value <= _LARGEST_TIME  # type: ignore[operator]  # a number
+
+
+_NUMBERS = (int, float)
+_ABSENT = object()  # null is not absent, and no claim of ours may be null
+
+
+def _is_duration(value: object) -> bool:
+    return _is_time(value) and value >= 0
+
+
+def _names(argument: str, names: str | Collection[str] | None) -> frozenset[str] | None:
+    if names is None:
+        return None
+    distinct = frozenset([names] if isinstance(names, str) else names)
+    if not distinct or not all(isinstance(name, str) and name for name in distinct):
+        raise InvalidSettings(f"{argument}: a name, a collection of names, or None")
+    return distinct

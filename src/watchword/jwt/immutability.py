@@ -1,0 +1,63 @@
+"""Whether values of a type may be shared between callers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import inspect
+
+__all__ = ["is_immutable"]
+
+_ATOMS = (
+    inspect.NoneType,
+    inspect.BoolType,
+    inspect.IntType,
+    inspect.FloatType,
+    inspect.StrType,
+    inspect.BytesType,
+    inspect.DateTimeType,
+    inspect.DateType,
+    inspect.TimeType,
+    inspect.TimeDeltaType,
+    inspect.UUIDType,
+    inspect.DecimalType,
+    inspect.EnumType,
+    inspect.LiteralType,
+)
+
+
+def is_immutable(type_: Any) -> bool:
+    """Whether a value of the type can never change, all the way down: no list, no dict, nothing unknown.
+
+    Raises:
+        TypeError: msgspec does not know the type.
+    """
+    return _is_immutable(inspect.type_info(type_), frozenset())
+
+
+def _is_immutable(info: inspect.Type, above: frozenset[type]) -> bool:
+    match info:
+        case inspect.Metadata():
+            return _is_immutable(info.type, above)
+        case inspect.UnionType():
+            return all(_is_immutable(member, above) for member in info.types)
+        case inspect.VarTupleType() | inspect.FrozenSetType():
+            return _is_immutable(info.item_type, above)
+        case inspect.TupleType():
+            return all(_is_immutable(member, above) for member in info.item_types)
+        case inspect.StructType() | inspect.DataclassType() | inspect.NamedTupleType():
+            if info.cls in above:  # a type that contains itself: decided by the level that is being looked at
+                return True
+            within = above | {info.cls}
+            return _is_frozen(info) and all(_is_immutable(field.type, within) for field in info.fields)
+    return isinstance(info, _ATOMS)
+
+
+def _is_frozen(info: inspect.StructType | inspect.DataclassType | inspect.NamedTupleType) -> bool:
+    match info:
+        case inspect.StructType():
+            return info.cls.__struct_config__.frozen
+        case inspect.DataclassType():
+            parameters = getattr(info.cls, "__dataclass_params__", None)  # attrs classes have none
+            return parameters is not None and parameters.frozen
+    return True

@@ -1,0 +1,156 @@
+"""Issuer: claims become a token (RFC 7519 §7.1)."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from watchword.errors import InvalidKey, InvalidSettings, Unissuable
+from watchword.jose import base64url, jws
+from watchword.jose import header as headers
+from watchword.jose.jwk import Key, Signer, SigningSource
+from watchword.jwt.claims import REGISTERED
+
+__all__ = ["Issuer"]
+
+
+class Issuer:
+    """Issues signed tokens.
+
+    Args:
+        issuer: the ``iss`` of the tokens; usually a URL.
+        key: signs; a :class:`~watchword.Key`, a key that stays elsewhere (Signer), or a keyring
+            (SigningSource).
+        audience: the ``aud``: a name, or several.
+        lifetime: from ``iat`` to ``exp``, in whole seconds or as a timedelta.
+        typ: the header's ``typ`` (RFC 8725 §3.11).
+        clock: what time it is, in seconds since the epoch.
+
+    Raises:
+        InvalidKey: the key cannot sign.
+        InvalidSettings: another argument is of the wrong form.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        key: Key | Signer | SigningSource,
+        *,
+        audience: str | Sequence[str] | None = None,
+        lifetime: int | timedelta = 900,
+        typ: str = "JWT",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if isinstance(key, Key) and not key.allows("sign"):
+            raise InvalidKey("this key does not sign")
+        self._issuer = issuer
+        self._signing_key = key.signing_key if isinstance(key, SigningSource) else lambda: key
+        self._audience = _audience(audience)
+        self._lifetime = _seconds(lifetime)
+        self._typ = typ
+        self._clock = clock
+        self._plain_header: tuple[Signer | None, bytes] = (None, b"")
+
+    def issue(
+        self,
+        subject: str,
+        claims: Mapping[str, Any] | msgspec.Struct | None = None,
+        *,
+        audience: str | Sequence[str] | None = None,
+        lifetime: int | timedelta | None = None,
+        header: Mapping[str, Any] | None = None,
+        issued_at: float | None = None,
+    ) -> str:
+        """A signed token with ``iss``, ``sub``, ``aud``, ``iat``, ``exp`` and a random ``jti``.
+
+        Args:
+            subject: the ``sub``.
+            claims: the other claims; of a Struct those registered ones that are ``None`` are left out.
+            audience: in place of the issuer's.
+            lifetime: in place of the issuer's.
+            header: further members of the header.
+            issued_at: the time to take instead of the clock's, in seconds; cut to whole ones.
+
+        Raises:
+            Unissuable: a registered claim is among the claims, a header member would override ours, or
+                something is not JSON.
+            InvalidSettings: audience or lifetime is of the wrong form.
+        """
+        signer = self._signing_key()
+        issued = math.floor(self._clock() if issued_at is None else issued_at)
+        content = {
+            "iss": self._issuer,
+            "sub": subject,
+            "aud": self._audience if audience is None else _audience(audience),
+            "iat": issued,
+            "exp": issued + (self._lifetime if lifetime is None else _seconds(lifetime)),
+            "jti": base64url.encode(os.urandom(16)),
+        }
+        if content["aud"] is None:
+            del content["aud"]
+        if claims is not None:
+            content.update(_unregistered(claims))
+        return jws.sign_encoded(self._header(signer, header), _json(content), signer)
+
+    def _header(self, signer: Signer, given: Mapping[str, Any] | None) -> bytes:
+        """The encoded header; the one without additions is kept until the key changes."""
+        if given:
+            return headers.encode(self._own_header(signer), given)
+        kept_for, segment = self._plain_header
+        if kept_for is not signer:
+            segment = headers.encode(self._own_header(signer), None)
+            self._plain_header = (signer, segment)
+        return segment
+
+    def _own_header(self, signer: Signer) -> dict[str, str]:
+        return {"alg": signer.alg, "typ": self._typ, "kid": signer.kid}
+
+
+def _unregistered(claims: Mapping[str, Any] | msgspec.Struct) -> Mapping[str, Any]:
+    """The claims, if none is one that the issuer sets itself."""
+    if isinstance(claims, msgspec.Struct):
+        fields = _fields(claims)
+        claims = {
+            name: value for name, value in fields.items() if value is not None or name not in REGISTERED
+        }
+    if not REGISTERED.isdisjoint(claims):
+        raise Unissuable("iss, sub, aud, exp, nbf, iat and jti are the issuer's to set, not among the claims")
+    return claims
+
+
+def _fields(claims: msgspec.Struct) -> dict[str, Any]:
+    """The members of a Struct, by the names that they have in JSON."""
+    try:
+        fields: dict[str, Any] = msgspec.to_builtins(claims)
+    except (TypeError, ValueError, RecursionError):
+        raise Unissuable("the claims are not JSON") from None
+    return fields
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(content)
+    except (TypeError, ValueError, RecursionError):
+        raise Unissuable("the claims are not JSON") from None
+
+
+def _audience(audience: str | Sequence[str] | None) -> str | list[str] | None:
+    if audience is None or isinstance(audience, str):
+        return audience
+    names = list(audience)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise InvalidSettings("audience: a name, a sequence of names, or None")
+    return names
+
+
+def _seconds(lifetime: int | timedelta) -> int:
+    seconds = lifetime // timedelta(seconds=1) if isinstance(lifetime, timedelta) else lifetime
+    if type(seconds) is not int or seconds <= 0:
+        raise InvalidSettings("lifetime: whole seconds, more than none")
+    return seconds

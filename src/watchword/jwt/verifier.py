@@ -1,0 +1,270 @@
+"""Verifier: a token becomes claims, or an error (RFC 7519 §7.2). The hot path."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar, overload
+
+import msgspec
+from msgspec import inspect
+
+from watchword.errors import InvalidClaims, InvalidSettings, MalformedClaim, MalformedToken, WrongType
+from watchword.jose import base64url, jws, strict_json
+from watchword.jose import header as headers
+from watchword.jose.jwk import Key, KeySource, key_source
+from watchword.jwt.claims import Policy, failures, window
+from watchword.jwt.immutability import is_immutable
+
+__all__ = ["Verifier"]
+
+T = TypeVar("T")
+
+_LARGEST_CACHED = 1_024  # characters; so that a full cache stays in the megabytes
+_HEADERS = 64  # one for each key and typ in use is enough
+
+
+class Verifier(Generic[T]):
+    """Verifies signed tokens and returns their claims: a dict, or the type asked for.
+
+    Safe to use from many threads. Does no I/O unless its key source does.
+
+    Args:
+        keys: whom to trust: a Key (the token's ``kid`` is not looked at), a KeySet, or any KeySource.
+        issuer: the acceptable ``iss``, or several; ``None`` accepts any and none.
+        audience: the ``aud`` that we are, or several; ``None`` accepts only tokens without ``aud``.
+        subject: the acceptable ``sub``; ``None`` accepts any and none.
+        typ: the ``typ`` that the header must have; ``None`` accepts ``JWT`` and none, no other kind.
+        claims: the type to return: a Struct (see :class:`~watchword.Claims`), dataclass or TypedDict.
+        require: claims that must be there and not null, besides ``exp``.
+        allow_no_exp: accept tokens that never expire.
+        leeway: allowed clock difference, in seconds.
+        max_age: oldest acceptable ``iat``, in seconds back.
+        critical: header extensions that the application itself understands and handles (``crit``).
+        max_token_size: longest token that is looked at, in characters.
+        cache_size: how many verified tokens to remember; 0 for none.
+        clock: what time it is, in seconds since the epoch.
+
+    Raises:
+        InvalidSettings: an argument is of the wrong form.
+    """
+
+    @overload
+    def __init__(
+        self: Verifier[dict[str, Any]],
+        keys: Key | KeySource,
+        *,
+        issuer: str | Collection[str] | None = None,
+        audience: str | Collection[str] | None = None,
+        subject: str | None = None,
+        typ: str | None = None,
+        require: Collection[str] = (),
+        allow_no_exp: bool = False,
+        leeway: float = 30,
+        max_age: float | None = None,
+        critical: Collection[str] = (),
+        max_token_size: int = 16_384,
+        cache_size: int = 8_192,
+        clock: Callable[[], float] = time.time,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        keys: Key | KeySource,
+        *,
+        issuer: str | Collection[str] | None = None,
+        audience: str | Collection[str] | None = None,
+        subject: str | None = None,
+        typ: str | None = None,
+        claims: type[T],
+        require: Collection[str] = (),
+        allow_no_exp: bool = False,
+        leeway: float = 30,
+        max_age: float | None = None,
+        critical: Collection[str] = (),
+        max_token_size: int = 16_384,
+        cache_size: int = 8_192,
+        clock: Callable[[], float] = time.time,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        keys: Key | KeySource,
+        *,
+        issuer: str | Collection[str] | None = None,
+        audience: str | Collection[str] | None = None,
+        subject: str | None = None,
+        typ: str | None = None,
+        claims: type[Any] = dict,
+        require: Collection[str] = (),
+        allow_no_exp: bool = False,
+        leeway: float = 30,
+        max_age: float | None = None,
+        critical: Collection[str] = (),
+        max_token_size: int = 16_384,
+        cache_size: int = 8_192,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._keys = key_source(keys)
+        self._policy = Policy(
+            issuer=issuer,
+            audience=audience,
+            subject=subject,
+            require=require,
+            allow_no_exp=allow_no_exp,
+            leeway=leeway,
+            max_age=max_age,
+        )
+        self._typ = None if typ is None else _media_type(typ)
+        self._critical = headers.check_critical(critical)
+        self._decode, self._shared = _reader(claims)
+        self._max_token_size = max_token_size
+        self._cache_size = cache_size
+        self._clock = clock
+        self._caches = _Caches(self._keys.version)
+        self._filling = threading.Lock()
+
+    def verify(self, token: str) -> T:
+        """The claims of a token that is good here and now.
+
+        A dict, like everything that can change, is the caller's own; frozen types may be shared by callers.
+
+        Raises:
+            MalformedToken: it is not a compact JWS with a JSON object in it.
+            UnknownKey: no key fits its ``kid`` and ``alg``.
+            BadSignature: the signature is not from any key that fits.
+            InvalidClaims: a claim or the ``typ`` is not acceptable; its subclass says which, ``failures`` has
+                all of them.
+            KeysUnavailable: the key source has no answer now; says nothing of the token.
+        """
+        if not isinstance(token, str) or len(token) > self._max_token_size:
+            raise MalformedToken
+        now = self._clock()
+        # Taken before any key is looked up: if the keys change meanwhile, the result lands in a cache that
+        # is not used any more.
+        caches = self._caches
+        if caches.version != self._keys.version:
+            caches = self._caches = _Caches(self._keys.version)
+        known = caches.tokens.get(token) if self._cache_size else None
+        if known is not None:
+            content, opens, closes = known
+            if opens <= now < closes:
+                claims: T = content if self._shared else self._decode(content)
+                return claims
+            with self._filling:
+                caches.tokens.pop(token, None)
+        return self._verify(token, caches, now)
+
+    def _verify(self, token: str, caches: _Caches, now: float) -> T:
+        """As :meth:`verify`, for a token that has not been seen before."""
+        header64, payload64, signature64 = headers.split(token, 3)
+        known = caches.headers.get(header64)
+        header = known or self._header(header64)
+        jws.authenticate(header.candidates, header64 + b"." + payload64, base64url.decode_bytes(signature64))
+        payload = base64url.decode_bytes(payload64)
+        claims = strict_json.decode_object(payload)
+        failed = failures(claims, self._policy, now)
+        if failed or header.failures:
+            raise _together([*header.failures, *failed])
+        result: T = self._typed(claims, payload)
+        if known is None:
+            self._remember(caches, header64, header)
+        if self._cache_size and len(token) <= _LARGEST_CACHED:
+            self._keep(caches, token, (result if self._shared else payload, *window(claims, self._policy)))
+        return result
+
+    def _header(self, header64: bytes) -> _Header:
+        """What a header that has not been seen on a good token comes to."""
+        header = headers.decode(header64, self._critical)
+        candidates = headers.candidates(self._keys, header, "verify")
+        return _Header(candidates, () if self._expects(header.get("typ")) else (WrongType(claim="typ"),))
+
+    def _expects(self, typ: str | None) -> bool:
+        """Whether a header with that ``typ`` is of the kind expected (RFC 8725 §3.11)."""
+        if typ is None:
+            return self._typ is None
+        return _media_type(typ) == (self._typ or _JWT)
+
+    def _typed(self, claims: dict[str, Any], payload: bytes) -> T:
+        """The claims in the type that was asked for."""
+        if self._decode is _decode_dict:
+            return claims  # type: ignore[return-value]  # T is dict
+        try:
+            typed: T = self._decode(payload)
+        except msgspec.DecodeError:
+            # what msgspec says could repeat what the claim holds
+            raise MalformedClaim("the claims do not have the form that is expected of them") from None
+        return typed
+
+    def _remember(self, caches: _Caches, header64: bytes, header: _Header) -> None:
+        """Keep the header of a verified token: a stranger has no way to fill the cache."""
+        if len(header64) > _LARGEST_CACHED:
+            return
+        with self._filling:
+            if len(caches.headers) >= _HEADERS:
+                caches.headers.clear()
+            caches.headers[header64] = header
+
+    def _keep(self, caches: _Caches, token: str, entry: tuple[Any, float, float]) -> None:
+        """Keep a verified token; the one that has been there longest makes room."""
+        with self._filling:
+            if len(caches.tokens) >= self._cache_size:
+                del caches.tokens[next(iter(caches.tokens))]
+            caches.tokens[token] = entry
+
+
+class _Header(NamedTuple):
+    """What a token's first segment comes to: the keys that may fit, and what is wrong with its ``typ``."""
+
+    candidates: Sequence[Key]
+    failures: tuple[InvalidClaims, ...]
+
+
+class _Caches:
+    """What has been verified under one version of the keys.
+
+    Attributes:
+        version: of the keys.
+        headers: by first segment, still encoded.
+        tokens: content (to hand out, or to decode), and from when until when it is good.
+    """
+
+    __slots__ = ("headers", "tokens", "version")
+
+    def __init__(self, version: object) -> None:
+        self.version = version
+        self.headers: dict[bytes, _Header] = {}
+        self.tokens: dict[str, tuple[Any, float, float]] = {}
+
+
+def _together(failed: list[InvalidClaims]) -> InvalidClaims:
+    """One error of several: the first, which knows of the others."""
+    failed[0].failures = tuple(failed)
+    return failed[0]
+
+
+def _reader(type_: Any) -> tuple[Callable[[bytes], Any], bool]:
+    """What makes a value of that type of the payload, and whether callers may share the value."""
+    if type_ is dict:
+        return _decode_dict, False
+    try:
+        if isinstance(inspect.type_info(type_), _OBJECTS):
+            return msgspec.json.Decoder(type_).decode, is_immutable(type_)
+    except TypeError:
+        pass  # a type that msgspec does not know, or cannot decode
+    raise InvalidSettings("claims: dict, a Struct, a dataclass or a TypedDict")
+
+
+_decode_dict: Callable[[bytes], Any] = msgspec.json.Decoder(dict[str, Any]).decode
+_OBJECTS = (inspect.StructType, inspect.DataclassType, inspect.TypedDictType, inspect.DictType)
+_JWT = "application/jwt"
+
+
+def _media_type(typ: str) -> str:
+    """A ``typ`` in the form in which two of them can be compared (RFC 7515 §4.1.9)."""
+    if not typ.isascii():
+        return typ  # equals nothing that was registered; lower() turns some other letters into ASCII
+    name = typ.lower()
+    return name if "/" in name else "application/" + name

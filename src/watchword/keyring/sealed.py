@@ -1,0 +1,102 @@
+"""Private keys at rest: a JWE under the operator's secret, so that a database dump alone is worth nothing."""
+
+from __future__ import annotations
+
+import os
+import secrets as random
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from watchword.errors import InvalidSettings, WatchwordError
+from watchword.jose import jwe
+from watchword.jose.jwk import Key
+from watchword.stores.contract import KeyKind, SealedKey
+
+__all__ = ["derive_key", "seal", "secret_file", "unseal"]
+
+
+def seal(key: Key, secret: str, *, kind: KeyKind, epoch: int) -> str:
+    """A private key as a compact JWE (``dir``, A256GCM).
+
+    What the key is for stands in the protected header, so that a row changed in the database does not open.
+    """
+    content = msgspec.json.encode(key.to_jwk(private=True))
+    return jwe.encrypt(content, _sealing_key(secret), header=_header(kind, epoch, key.kid))
+
+
+def unseal(stored: SealedKey, secrets: Sequence[str]) -> Key:
+    """The private key inside a stored one, opened with the first of ``secrets`` that fits.
+
+    Raises:
+        InvalidSettings: none of the secrets opens it, or what is inside is not what the row says.
+    """
+    for secret in secrets:
+        try:
+            opened = jwe.decrypt(stored.sealed, _sealing_key(secret))
+        except WatchwordError:
+            continue
+        expected = _header(stored.kind, stored.epoch, stored.kid)
+        key = Key.from_jwk(opened.plaintext.decode())
+        if key.kid != stored.kid or any(opened.header.get(name) != value for name, value in expected.items()):
+            raise InvalidSettings("a signing key in the database is not the one that was sealed there")
+        return key
+    raise InvalidSettings(
+        "WATCHWORD_SECRET does not open the signing keys in the database; "
+        "give the secret that they were made with (add a new one before the old, never in its place)"
+    )
+
+
+def derive_key(secret: str, purpose: str) -> bytes:
+    """32 bytes for one purpose, from the operator's secret (HKDF-SHA256, RFC 5869)."""
+    return HKDF(SHA256(), length=32, salt=None, info=f"watchword {purpose}".encode()).derive(secret.encode())
+
+
+def secret_file(path: Path, *, create: bool) -> str:
+    """The secret kept in a file of mode 0600, made there at the first start.
+
+    Args:
+        path: where it is.
+        create: whether it may be made; not when keys exist that only the lost one could open.
+
+    Raises:
+        InvalidSettings: the file is missing, empty, or cannot be read or made.
+    """
+    try:
+        if create and not path.exists():
+            _write_once(path, random.token_urlsafe(32))
+        secret = path.read_text("ascii").strip()
+    except (OSError, UnicodeError):
+        raise InvalidSettings(
+            f"the secret that opens the signing keys is missing: set WATCHWORD_SECRET, or restore {path.name}"
+        ) from None
+    if len(secret) < 32:
+        raise InvalidSettings(f"{path.name} does not hold a secret of at least 32 characters")
+    return secret
+
+
+def _write_once(path: Path, secret: str) -> None:
+    """Put a whole file in place or leave the one that another process put there first."""
+    draft = path.with_name(f"{path.name}.{random.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secret + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _header(kind: KeyKind, epoch: int, kid: str) -> dict[str, object]:
+    return {"kid": kid, "kind": kind, "epoch": epoch}
+
+
+def _sealing_key(secret: str) -> Key:
+    return Key.from_secret(derive_key(secret, "key sealing"), alg="dir")

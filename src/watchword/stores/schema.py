@@ -1,0 +1,156 @@
+"""The tables, and how older ones become these.
+
+They live beside an application's own tables, so each is named ``watchword_...``. Upgrades are numbered and
+go forward only; the number reached is kept in the database.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Dialect,
+    Double,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    insert,
+    inspect,
+    select,
+    update,
+)
+
+from watchword.errors import InvalidSettings
+
+__all__ = ["accounts", "keys", "remembered", "sessions", "store", "throttles", "upgrade"]
+
+
+class _Scopes(TypeDecorator[tuple[str, ...]]):
+    """Scopes as RFC 6749 §3.3 writes them: separated by spaces, which no scope contains."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 -- SQLAlchemy's signature
+        return None if value is None else " ".join(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:  # noqa: ARG002 -- SQLAlchemy's signature
+        return None if value is None else tuple(value.split())
+
+
+metadata = MetaData()
+
+# one row: what is true of the whole store
+store = Table(
+    "watchword_store",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("schema_version", Integer, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("end_sequence", BigInteger, nullable=False),
+    Column("key_version", BigInteger, nullable=False),
+)
+
+sessions = Table(
+    "watchword_sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("subject", Text, nullable=False, index=True),
+    Column("username", Text, nullable=False),
+    Column("scopes", _Scopes, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("authenticated_at", Double, nullable=False),
+    Column("refreshed_at", Double),
+    Column("access_until", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("end_reason", Text),
+    Column("user_agent", Text),
+    Column("ip_address", Text),
+    Column("end_sequence", BigInteger, index=True),  # the store's, as of the transaction that ended it
+    Column("keep_until", Double, nullable=False, index=True),  # nothing can ask for the row after it
+)
+
+keys = Table(
+    "watchword_keys",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("kid", Text, nullable=False, unique=True),
+    Column("sealed", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+accounts = Table(
+    "watchword_accounts",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("username", Text, nullable=False),
+    Column("name_key", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("scopes", _Scopes, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("credentials_version", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+throttles = Table(
+    "watchword_throttles",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("charges", Integer, nullable=False),
+    Column("blocked_until", Double, nullable=False),
+    Column("keep_until", Double, nullable=False, index=True),
+)
+
+remembered = Table(
+    "watchword_remembered",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("keep_until", Double, nullable=False, index=True),
+)
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the database to the newest schema, inside the caller's write transaction.
+
+    Raises:
+        InvalidSettings: newer code than this has upgraded the database.
+    """
+    version = _version(connection)
+    if version > len(UPGRADES):
+        raise InvalidSettings(
+            f"the database has schema version {version}, and this Watchword knows {len(UPGRADES)} at most: "
+            "a newer Watchword upgraded it; run that one"
+        )
+    for step in UPGRADES[version:]:
+        step(connection)
+    if version < len(UPGRADES):
+        connection.execute(update(store).values(schema_version=len(UPGRADES)))
+
+
+def _version(connection: Connection) -> int:
+    if not inspect(connection).has_table(store.name):
+        return 0
+    version: int = connection.execute(select(store.c.schema_version)).scalar_one()
+    return version
+
+
+def _create_tables(connection: Connection) -> None:
+    metadata.create_all(connection)
+    connection.execute(
+        insert(store).values(
+            id=1, schema_version=1, identity=secrets.token_hex(16), end_sequence=0, key_version=0
+        )
+    )
+
+
+UPGRADES: tuple[Callable[[Connection], None], ...] = (_create_tables,)

@@ -1,0 +1,240 @@
+"""The SQL store: SQLAlchemy Core over SQLite.
+
+This module says which operation is a read and which a write, runs them in transactions, repeats them where
+a connection was lost, and turns every failure into ``StoreUnavailable``. What they do stands in the
+``sql_...`` modules beside it, the tables in ``schema``, and what is SQLite's alone in ``sqlite``.
+"""
+
+# ruff: noqa: D102 -- the contract's docstrings hold, and ``help`` shows them
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeAlias, TypeVar
+
+from sqlalchemy import Connection, delete, make_url, select
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
+
+from watchword.errors import InvalidSettings, StoreUnavailable
+from watchword.stores import schema, sql_accounts, sql_keys, sql_sessions, sql_throttles
+from watchword.stores.contract import (
+    Account,
+    EndReason,
+    Feed,
+    KeyKind,
+    NewSession,
+    SealedKey,
+    Session,
+    SessionTimes,
+    Store,
+    TimedSession,
+)
+from watchword.stores.sqlite import SqliteDatabase
+
+__all__ = ["SqlStore"]
+
+logger = logging.getLogger("watchword.stores")
+
+PURGE_INTERVAL = 60.0  # seconds between two purges, unless one left something over
+PURGE_BATCH = 100  # rows of each table: a write pays a few milliseconds at most
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_Transaction: TypeAlias = Callable[[], AbstractContextManager[Connection]]
+
+
+class SqlStore(Store):
+    """A :class:`~watchword.stores.contract.Store` in a database that SQLAlchemy reaches.
+
+    ``sqlite:///app.db`` is a file (relative to the working directory), made with mode 0600 where there is
+    none; ``sqlite://`` lives in memory and is gone when closed.
+
+    Args:
+        url: an SQLAlchemy URL.
+        time_shift: seconds by which the store's time is ahead of the clock; tests change the attribute.
+
+    Attributes:
+        time_shift: see above.
+
+    Raises:
+        InvalidSettings: the URL is not one of a supported database, or the database is newer than this code.
+        StoreUnavailable: the database cannot be opened.
+    """
+
+    def __init__(self, url: str, *, time_shift: float = 0.0) -> None:
+        self.time_shift = time_shift
+        self._next_purge = 0.0
+        try:
+            self._database = _database(url)
+        except OSError as error:
+            raise _unavailable(error) from None
+        self._run(self._database.write, lambda connection, _now: schema.upgrade(connection))
+
+    def now(self) -> float:
+        return self._read(_now)
+
+    def close(self) -> None:
+        self._database.close()
+
+    # -- sessions --------------------------------------------------------------------------------
+
+    def start_session(
+        self, new: NewSession, times: SessionTimes, *, max_live: int
+    ) -> tuple[TimedSession, Sequence[Session]]:
+        return self._write(sql_sessions.start, new, times, max_live=max_live)
+
+    def swap_session(
+        self,
+        session_id: str,
+        generation: int,
+        times: SessionTimes,
+        *,
+        user_agent: str | None,
+        ip_address: str | None,
+    ) -> TimedSession | None:
+        return self._write(
+            sql_sessions.swap, session_id, generation, times, user_agent=user_agent, ip_address=ip_address
+        )
+
+    def find_session(self, session_id: str) -> TimedSession | None:
+        return self._read(sql_sessions.find, session_id)
+
+    def live_sessions(self, subject: str) -> Sequence[Session]:
+        return self._read(sql_sessions.live, subject)
+
+    def end_session(self, session_id: str, reason: EndReason) -> Session | None:
+        return self._write(sql_sessions.end, session_id, reason)
+
+    def end_sessions(self, subject: str, reason: EndReason, *, keep: str | None = None) -> Sequence[Session]:
+        return self._write(sql_sessions.end_all, subject, reason, keep=keep)
+
+    def poll(self, identity: str | None, position: int | None, *, grace: float) -> Feed:
+        # taken before the read: if the file is replaced in between, the next poll sees that it was
+        lineage = self._database.lineage()
+        return self._read(sql_sessions.poll, identity, position, grace=grace, lineage=lineage)
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    def keys(self) -> tuple[int, Sequence[SealedKey]]:
+        return self._read(sql_keys.list_keys)
+
+    def insert_key(self, kind: KeyKind, epoch: int, kid: str, sealed: str) -> bool:
+        return self._write(sql_keys.insert_key, kind, epoch, kid, sealed)
+
+    # -- accounts --------------------------------------------------------------------------------
+
+    def insert_account(
+        self, *, subject: str, username: str, name_key: str, password_hash: str, scopes: tuple[str, ...]
+    ) -> Account | None:
+        return self._write(
+            sql_accounts.insert_account,
+            subject=subject,
+            username=username,
+            name_key=name_key,
+            password_hash=password_hash,
+            scopes=scopes,
+        )
+
+    def find_account(self, *, name_key: str | None = None, subject: str | None = None) -> Account | None:
+        return self._read(sql_accounts.find_account, name_key=name_key, subject=subject)
+
+    def accounts(self) -> Sequence[Account]:
+        return self._read(sql_accounts.list_accounts)
+
+    def set_password(self, subject: str, password_hash: str) -> bool:
+        return self._write(sql_accounts.set_password, subject, password_hash)
+
+    def replace_hash(self, subject: str, old: str, new: str) -> bool:
+        return self._write(sql_accounts.replace_hash, subject, old, new)
+
+    def set_disabled(self, subject: str, disabled: bool) -> bool:
+        return self._write(sql_accounts.set_disabled, subject, disabled)
+
+    def delete_account(self, subject: str) -> bool:
+        return self._write(sql_accounts.delete_account, subject)
+
+    # -- throttles -------------------------------------------------------------------------------
+
+    def charge(self, key: str, *, free: int, max_delay: float, forget_after: float) -> float:
+        return self._write(
+            sql_throttles.charge, key, free=free, max_delay=max_delay, forget_after=forget_after
+        )
+
+    def clear_charges(self, key: str) -> None:
+        self._write(sql_throttles.clear_charges, key)
+
+    def remember(self, key: str, *, lifetime: float) -> None:
+        self._write(sql_throttles.remember, key, lifetime=lifetime)
+
+    def remembers(self, key: str) -> bool:
+        return self._read(sql_throttles.remembers, key)
+
+    # -- transactions ----------------------------------------------------------------------------
+
+    def _read(
+        self, operation: Callable[Concatenate[Connection, float, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        return self._run(self._database.read, lambda tx, now: operation(tx, now, *args, **kwargs))
+
+    def _write(
+        self, operation: Callable[Concatenate[Connection, float, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        def purging(connection: Connection, now: float) -> _T:
+            result = operation(connection, now, *args, **kwargs)
+            self._purge(connection, now)
+            return result
+
+        return self._run(self._database.write, purging)
+
+    def _run(self, transaction: _Transaction, work: Callable[[Connection, float], _T]) -> _T:
+        def attempt() -> _T:
+            with transaction() as connection:
+                return work(connection, time.time() + self.time_shift)
+
+        try:
+            try:
+                return attempt()
+            except (DBAPIError, DisconnectionError) as error:
+                if isinstance(error, DBAPIError) and not error.connection_invalidated:
+                    raise
+                return attempt()
+        except (SQLAlchemyError, OSError) as error:
+            raise _unavailable(error) from None
+
+    def _purge(self, connection: Connection, now: float) -> None:
+        """Now and then, beside a write that is done anyway, delete a batch of what nobody can ask for."""
+        if now < self._next_purge:
+            return
+        left_over = False
+        for table in (schema.sessions, schema.throttles, schema.remembered):
+            key = table.primary_key.columns[0]
+            batch = select(key).where(table.c.keep_until < now).limit(PURGE_BATCH)
+            left_over |= connection.execute(delete(table).where(key.in_(batch))).rowcount == PURGE_BATCH
+        self._next_purge = now if left_over else now + PURGE_INTERVAL
+
+
+def _now(connection: Connection, now: float) -> float:
+    connection.execute(select(schema.store.c.id)).one()
+    return now
+
+
+def _database(url: str) -> SqliteDatabase:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InvalidSettings("database_url is not a URL; sqlite:///watchword.db is one") from None
+    if parsed.get_backend_name() != "sqlite" or parsed.get_driver_name() != "pysqlite" or parsed.query:
+        raise InvalidSettings("database_url: supported are sqlite:///path/to/file and sqlite:// (in memory)")
+    in_memory = parsed.database in {None, "", ":memory:"}
+    return SqliteDatabase(None if in_memory else Path(str(parsed.database)).absolute())
+
+
+def _unavailable(error: SQLAlchemyError | OSError) -> StoreUnavailable:
+    """The error for the caller; the log gets the driver's words, and neither statement nor parameters."""
+    reason = error.orig if isinstance(error, DBAPIError) else type(error).__name__
+    logger.warning("the store does not answer: %s", reason)
+    return StoreUnavailable()

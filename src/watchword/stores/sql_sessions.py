@@ -1,0 +1,200 @@
+"""Sessions and the feed of their ends in SQL.
+
+Here and in the modules beside this one each function is one operation of the contract: it runs inside a
+transaction of the store and is given the store's time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    case,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from watchword.stores.contract import (
+    EndReason,
+    Feed,
+    NewSession,
+    Session,
+    SessionEnd,
+    SessionTimes,
+    TimedSession,
+)
+from watchword.stores.schema import sessions, store
+
+__all__ = ["end", "end_all", "find", "live", "poll", "start", "swap"]
+
+# Rows outlive their last access token by the largest leeway (300 s) and two minutes: no poll can miss them.
+KEPT = 300 + 120
+
+_FIELDS = [sessions.c[name] for name in Session.__struct_fields__]
+
+
+def start(
+    connection: Connection, now: float, new: NewSession, times: SessionTimes, *, max_live: int
+) -> tuple[TimedSession, Sequence[Session]]:
+    """Insert, and end the oldest over ``max_live``."""
+    there = find(connection, now, new.id)
+    if there is not None:
+        return there, ()
+    statement = insert(sessions).values(
+        **msgspec.structs.asdict(new),
+        generation=1,
+        created_at=now,
+        authenticated_at=now,
+        **_expiry(now, literal(now), times),
+    )
+    row = connection.execute(statement.returning(*_FIELDS)).one()
+    return TimedSession(_session(row), now), _end_surplus(connection, now, new, max_live)
+
+
+def swap(
+    connection: Connection,
+    now: float,
+    session_id: str,
+    generation: int,
+    times: SessionTimes,
+    *,
+    user_agent: str | None,
+    ip_address: str | None,
+) -> TimedSession | None:
+    """One statement; a property test holds its condition equal to rotation's ``ROTATE``."""
+    statement = (
+        update(sessions)
+        .where(
+            sessions.c.id == session_id,
+            sessions.c.generation <= generation,
+            sessions.c.ended_at.is_(None),
+            sessions.c.expires_at > now,
+            or_(sessions.c.refreshed_at.is_(None), sessions.c.refreshed_at <= now - times.window),
+        )
+        .values(
+            generation=generation + 1,
+            refreshed_at=now,
+            user_agent=user_agent,
+            ip_address=ip_address,
+            **_expiry(now, sessions.c.created_at, times),
+        )
+        .returning(*_FIELDS)
+    )
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else TimedSession(_session(row), now)
+
+
+def find(connection: Connection, now: float, session_id: str) -> TimedSession | None:
+    """The row, ended or not."""
+    row = connection.execute(select(*_FIELDS).where(sessions.c.id == session_id)).one_or_none()
+    return None if row is None else TimedSession(_session(row), now)
+
+
+def live(connection: Connection, now: float, subject: str) -> Sequence[Session]:
+    """Newest first."""
+    statement = select(*_FIELDS).where(_live_of(subject, now)).order_by(sessions.c.created_at.desc())
+    return [_session(row) for row in connection.execute(statement)]
+
+
+def end(connection: Connection, now: float, session_id: str, reason: EndReason) -> Session | None:
+    """End one."""
+    ended = _end(connection, now, reason, sessions.c.id == session_id)
+    return ended[0] if ended else None
+
+
+def end_all(
+    connection: Connection, now: float, subject: str, reason: EndReason, *, keep: str | None = None
+) -> Sequence[Session]:
+    """End all of a subject's; expired ones too, for the leeway of their last access tokens."""
+    which = (sessions.c.subject == subject) & sessions.c.id.is_distinct_from(keep)
+    return _end(connection, now, reason, which)
+
+
+def poll(
+    connection: Connection,
+    now: float,
+    identity: str | None,
+    position: int | None,
+    *,
+    grace: float,
+    lineage: str,
+) -> Feed:
+    """What ended since; writers are serial, so the sequence is commit order."""
+    state = connection.execute(select(store)).one()
+    here = f"{state.identity}/{lineage}"
+    goes_on = identity == here and position is not None and position <= state.end_sequence
+    statement = select(sessions.c.id, sessions.c.access_until).where(
+        sessions.c.end_sequence > (position if goes_on else 0), sessions.c.access_until > now - grace
+    )
+    return Feed(
+        now=now,
+        identity=here,
+        position=state.end_sequence,
+        key_version=state.key_version,
+        ends=tuple(SessionEnd(row.id, row.access_until) for row in connection.execute(statement)),
+    )
+
+
+def _end(
+    connection: Connection, now: float, reason: EndReason, which: ColumnElement[bool]
+) -> Sequence[Session]:
+    """End those of ``which`` that had not ended, all at the same place in the feed."""
+    sequence = connection.execute(
+        update(store).values(end_sequence=store.c.end_sequence + 1).returning(store.c.end_sequence)
+    ).scalar_one()
+    statement = (
+        update(sessions)
+        .where(which, sessions.c.ended_at.is_(None))
+        .values(
+            ended_at=now,
+            end_reason=reason,
+            end_sequence=sequence,
+            keep_until=sessions.c.access_until + KEPT,
+        )
+        .returning(*_FIELDS)
+    )
+    return [_session(row) for row in connection.execute(statement)]
+
+
+def _end_surplus(connection: Connection, now: float, new: NewSession, max_live: int) -> Sequence[Session]:
+    surplus = (
+        select(sessions.c.id)
+        .where(_live_of(new.subject, now), sessions.c.id != new.id)
+        .order_by(sessions.c.created_at.desc())
+        .offset(max_live - 1)
+    )
+    oldest = connection.execute(surplus).scalars().all()
+    return _end(connection, now, "too_many_sessions", sessions.c.id.in_(oldest)) if oldest else ()
+
+
+def _live_of(subject: str, now: float) -> ColumnElement[bool]:
+    return (sessions.c.subject == subject) & sessions.c.ended_at.is_(None) & (sessions.c.expires_at > now)
+
+
+def _expiry(
+    now: float, created_at: ColumnElement[float], times: SessionTimes
+) -> dict[str, ColumnElement[float]]:
+    """Whole seconds, since tokens carry them."""
+    expires_at = _least(literal(float(math.floor(now + times.idle))), func.floor(created_at + times.absolute))
+    return {
+        "access_until": _least(literal(float(math.floor(now) + times.access)), expires_at),
+        "expires_at": expires_at,
+        "keep_until": expires_at + KEPT,
+    }
+
+
+def _least(one: ColumnElement[float], other: ColumnElement[float]) -> ColumnElement[float]:
+    return case((one < other, one), else_=other)
+
+
+def _session(row: Row[tuple[object, ...]]) -> Session:
+    return msgspec.convert(row, Session, from_attributes=True)

@@ -1,0 +1,59 @@
+"""What the tests of this room share: a real store in memory, real argon2 at its cheapest."""
+
+from collections.abc import Iterator
+
+import argon2
+import pytest
+
+from watchword.accounts import Accounts, LoginThrottle, PasswordHasher
+from watchword.settings import Settings
+from watchword.stores import open_store
+from watchword.stores.contract import Store
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings()
+
+
+@pytest.fixture
+def cheap() -> argon2.Parameters:
+    return argon2.Parameters(
+        type=argon2.Type.ID, version=19, salt_len=8, hash_len=16, time_cost=1, memory_cost=8, parallelism=1
+    )
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    store = open_store("sqlite://")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def hasher(settings: Settings, cheap: argon2.Parameters) -> PasswordHasher:
+    return PasswordHasher(settings=settings, parameters=cheap)
+
+
+@pytest.fixture
+def accounts(store: Store, settings: Settings, hasher: PasswordHasher) -> Accounts:
+    return Accounts(store, settings=settings, hasher=hasher)
+
+
+@pytest.fixture
+def throttle(store: Store, settings: Settings) -> LoginThrottle:
+    return LoginThrottle(store, key=b"k" * 32, settings=settings)
+
+
+@pytest.fixture
+def verifications(monkeypatch: pytest.MonkeyPatch) -> list[argon2.Parameters]:
+    """What each real verification so far cost."""
+    costs = []
+    verify = argon2.PasswordHasher.verify
+
+    def counted(self, password_hash, password):
+        costs.append(argon2.extract_parameters(password_hash))
+        return verify(self, password_hash, password)
+
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", counted)
+    return costs

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from watchword.errors import MalformedToken
+from watchword.jose import strict_json
+from watchword.jose.strict_json import MAX_DEPTH, decode_object
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(TEXT, VALUES, max_size=5)
+
+
+@given(OBJECTS, st.booleans(), st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", "\t:\r")]))
+def test_every_object_decodes_however_it_is_spelled(
+    value: dict[str, Any], ascii_only: bool, separators: tuple[str, str]
+) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_only, separators=separators)
+    assert decode_object(text.encode()) == value
+
+
+@given(OBJECTS, TEXT, st.sampled_from(["", " ", "\n"]), st.integers(0, 3))
+def test_a_member_that_is_there_twice_is_rejected_at_every_depth(
+    value: dict[str, Any], name: str, space: str, depth: int
+) -> None:
+    member = f"{json.dumps(name)}{space}:"
+    rest = json.dumps({**value, name: 1})[1:]
+    twice = '{"a":[' * depth + f"{{{member}2,{rest}" + "]}" * depth
+    with pytest.raises(MalformedToken):
+        decode_object(twice.encode())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b'{"a":1,"b" :2,"b":3}', id="white-space-before-the-colon"),
+        pytest.param(b'{"a":1,"\\u0061":2}', id="escaped-name"),
+        pytest.param(b'{"a":{"b":1,"b":1}}', id="nested"),
+        pytest.param(b'{"a":[{"b":1,"b":1}]}', id="nested-in-an-array"),
+        pytest.param(b'{"a":1,"a":1}', id="the-same-value"),
+        pytest.param(b'{"":1,"":2}', id="empty-name"),
+        pytest.param(b'{"a":"\\":","a":2}', id="colon-in-a-string"),
+    ],
+)
+def test_duplicate_members_are_rejected(data: bytes) -> None:
+    with pytest.raises(MalformedToken):
+        decode_object(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"[]", id="array"),
+        pytest.param(b'"a"', id="string"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b"{} {}", id="two"),
+        pytest.param(b"{", id="cut"),
+        pytest.param(b'{"a":NaN}', id="nan"),
+        pytest.param(b'{"a":Infinity}', id="infinity"),
+        pytest.param(b'{"a":1e400}', id="too-large-a-number"),
+        pytest.param(b'{"a":[1e400]}', id="too-large-a-number-inside"),
+        pytest.param(b'{"a":01}', id="leading-zero"),
+        pytest.param(b'{"a":"\xff"}', id="no-utf-8"),
+        pytest.param(b'{"\xff":1}', id="name-not-utf-8"),
+        pytest.param(b'{"a":"\xed\xa0\x80"}', id="surrogate-in-utf-8"),
+        pytest.param(b'{"a":"\\ud800 and more text"}', id="lone-high-surrogate"),
+        pytest.param(b'{"a":"\\udc00 and more text"}', id="lone-low-surrogate"),
+        pytest.param(b'{"\\ud800\\u0041 more text":1}', id="high-surrogate-and-a-letter"),
+        pytest.param(b"\xef\xbb\xbf{}", id="byte-order-mark"),
+        pytest.param('{"a":1}'.encode("utf-16"), id="utf-16"),
+        pytest.param('{"a":1}'.encode("utf-16-le"), id="utf-16-without-mark"),
+        pytest.param('{"a":1}'.encode("utf-32"), id="utf-32"),
+        pytest.param(b'{"a":"\x00"}', id="control-character"),
+        pytest.param(b"{'a':1}", id="single-quotes"),
+        pytest.param(b'{"a":1,}', id="trailing-comma"),
+        pytest.param(b'{"a":1}//', id="comment"),
+    ],
+)
+def test_what_is_not_an_object_in_utf_8_is_rejected(data: bytes) -> None:
+    with pytest.raises(MalformedToken):
+        decode_object(data)
+
+
+@pytest.mark.parametrize("integer", [2**53 + 1, 2**64 + 1, -(10**30), 10**300])
+def test_large_integers_keep_their_value(integer: int) -> None:
+    assert decode_object(b'{ "n": %d}' % integer) == {"n": integer}
+
+
+def test_brackets_in_strings_have_no_depth() -> None:
+    assert decode_object(b'{"a":["\\"' + b"[{" * 100 + b'"]}')
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_depth_is_bounded(opening: bytes) -> None:
+    closing = b"]" if opening == b"[" else b"}"
+    deepest = MAX_DEPTH - 1
+    assert decode_object(b'{"a":' + opening * deepest + b"1" + closing * deepest + b"}")
+    with pytest.raises(MalformedToken):
+        decode_object(b'{"a":' + opening * MAX_DEPTH + b"1" + closing * MAX_DEPTH + b"}")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b'{"a":' + b"[" * 100_000, id="arrays-that-never-end"),
+        pytest.param(b'{"a":' * 100_000, id="objects-that-never-end"),
+        pytest.param(b'{"a":"' + b"[" * 100_000, id="string-that-never-ends"),
+        pytest.param(b'{"a":"' + b"\\" * 100_001 + b"[", id="escapes-that-never-end"),
+        pytest.param(b'{"a":["' + b'\\"' * 500_000, id="quotes-that-never-end"),
+        pytest.param(b'{"a":[' + b"]" * 100_000 + b"[" * 100_000, id="closed-before-they-open"),
+    ],
+)
+def test_bottomless_input_is_rejected_before_anybody_descends(data: bytes) -> None:
+    with pytest.raises(MalformedToken):
+        decode_object(data)
+
+
+@given(
+    st.binary(max_size=40) | st.text(st.sampled_from('{}[]":,\\a1 eE.-+u0d8'), max_size=40).map(str.encode)
+)
+@example(b'{"a":1E5}')
+def test_any_bytes_are_an_object_or_malformed(data: bytes) -> None:
+    try:
+        value = decode_object(data)
+    except MalformedToken:
+        return
+    assert value == json.loads(data)
+
+
+def test_the_second_reading_agrees_with_the_first() -> None:
+    # what msgspec takes, the strict parser must be able to read: it raises nothing but MalformedToken
+    for data in (
+        b'{"a":-0}',
+        b'{"a":1E-400}',
+        b'{"a":"\\u0000"}',
+        b'\n{"a":1e5}\n',
+        b'{"a":%s}' % (b"9" * 305),
+    ):
+        assert strict_json.decode_object(data)

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from watchword.errors import (
+    ExpiredToken,
+    InvalidClaims,
+    InvalidSettings,
+    MalformedClaim,
+    MissingClaim,
+    NotYetValid,
+    TokenTooOld,
+    WrongAudience,
+    WrongIssuer,
+    WrongSubject,
+)
+from watchword.jwt.claims import Policy, failures, window
+
+NOW = 1000.0
+
+
+def found(
+    claims: dict[str, Any], now: float = NOW, **policy: Any
+) -> list[tuple[type[InvalidClaims], str | None]]:
+    return [(type(failure), failure.claim) for failure in failures(claims, Policy(**policy), now)]
+
+
+# -- the same rules once more: slow, and obvious ---------------------------------------------------
+
+
+def reference(
+    claims: dict[str, Any], now: float, policy: dict[str, Any]
+) -> set[tuple[type[InvalidClaims], str]]:
+    """Rule for rule what DESIGN.md says, without a thought for speed."""
+    wrong: set[tuple[type[InvalidClaims], str]] = set()
+    leeway, max_age = policy["leeway"], policy["max_age"]
+    expected = {"iss": policy["issuer"], "aud": policy["audience"], "sub": policy["subject"]}
+    needed = {name for name, value in expected.items() if value is not None} | set(policy["require"])
+    if not policy["allow_no_exp"]:
+        needed.add("exp")
+    if max_age is not None:
+        needed.add("iat")
+    for name in needed:
+        if name not in claims or claims[name] is None:
+            wrong.add((MissingClaim, name))
+
+    good_times = {}
+    for name in ("exp", "nbf", "iat"):
+        if name in claims:
+            value = claims[name]
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if number and not math.isnan(value) and abs(value) < 2**53:
+                good_times[name] = value
+            else:
+                wrong.add((MalformedClaim, name))
+    if "exp" in good_times and not now < good_times["exp"] + leeway:
+        wrong.add((ExpiredToken, "exp"))
+    for name in ("nbf", "iat"):
+        if name in good_times and not now >= good_times[name] - leeway:
+            wrong.add((NotYetValid, name))
+    if "iat" in good_times and max_age is not None and now > good_times["iat"] + max_age + leeway:
+        wrong.add((TokenTooOld, "iat"))
+
+    for name in ("iss", "sub", "jti"):
+        if name in claims and not isinstance(claims[name], str):
+            wrong.add((MalformedClaim, name))
+    if isinstance(claims.get("iss"), str) and policy["issuer"] is not None:
+        issuers = [policy["issuer"]] if isinstance(policy["issuer"], str) else policy["issuer"]
+        if not any(claims["iss"] == issuer for issuer in issuers):
+            wrong.add((WrongIssuer, "iss"))
+    if isinstance(claims.get("sub"), str) and policy["subject"] not in (None, claims["sub"]):
+        wrong.add((WrongSubject, "sub"))
+    if "aud" in claims:
+        aud = claims["aud"]
+        names = [aud] if isinstance(aud, str) else aud
+        if not isinstance(names, list) or any(not isinstance(name, str) for name in names):
+            wrong.add((MalformedClaim, "aud"))
+        else:
+            audiences = policy["audience"] or []
+            audiences = [audiences] if isinstance(audiences, str) else audiences
+            if not [name for name in names if name in audiences]:
+                wrong.add((WrongAudience, "aud"))
+    return wrong
+
+
+NAMES = st.sampled_from(["a", "A", "ab", "https://a", ""])
+EXPECTED = st.none() | st.sampled_from(["a", "ab"]) | st.lists(st.sampled_from(["a", "ab"]), min_size=1)
+ODD = st.none() | st.booleans() | st.just({}) | st.just([1]) | st.lists(NAMES, max_size=3)
+TIMES = (
+    st.integers(980, 1020)
+    | st.floats(980, 1020)
+    | st.sampled_from([2**53, -(2**53), 10**400, math.nan, math.inf, -5, 0, "1000", 2**53 - 1])
+)
+CLAIMS = st.fixed_dictionaries(
+    {},
+    optional={
+        **{name: TIMES | ODD for name in ("exp", "nbf", "iat")},
+        **{name: NAMES | ODD | st.integers() for name in ("iss", "sub", "aud", "jti")},
+        "extra": st.none() | st.integers(),
+    },
+)
+POLICIES = st.fixed_dictionaries(
+    {
+        "issuer": EXPECTED,
+        "audience": EXPECTED,
+        "subject": st.none() | st.just("a"),
+        "require": st.lists(st.sampled_from(["extra", "jti", "exp"]), max_size=2),
+        "allow_no_exp": st.booleans(),
+        "leeway": st.sampled_from([0, 5, 0.5]),
+        "max_age": st.sampled_from([None, 0, 10]),
+    }
+)
+
+
+@given(CLAIMS, POLICIES)
+def test_the_rules_agree_with_the_slow_and_obvious_ones(
+    claims: dict[str, Any], policy: dict[str, Any]
+) -> None:
+    assert set(found(claims, **policy)) == reference(claims, NOW, policy)
+
+
+@given(CLAIMS, POLICIES, st.floats(900, 1100))
+def test_inside_the_window_nothing_changes(
+    claims: dict[str, Any], policy: dict[str, Any], later: float
+) -> None:
+    if found(claims, **policy):
+        return
+    opens, closes = window(claims, Policy(**policy))
+    assert opens <= NOW <= closes
+    if opens <= later < closes:
+        assert not found(claims, later, **policy)
+
+
+# -- what the rules say, by example ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("claim", "value", "first_good", "last_good"),
+    [
+        ("exp", 1000, -math.inf, math.nextafter(1030, 0)),
+        ("exp", 1000.5, -math.inf, math.nextafter(1030.5, 0)),
+        ("exp", -10, -math.inf, math.nextafter(20, 0)),
+        ("nbf", 1000, 970, math.inf),
+        ("iat", 1000, 970, math.inf),
+        ("iat", -10.5, -40.5, math.inf),
+    ],
+)
+def test_the_boundaries_of_time_are_exact(
+    claim: str, value: float, first_good: float, last_good: float
+) -> None:
+    late = {"exp": ExpiredToken, "nbf": NotYetValid, "iat": NotYetValid}[claim]
+    policy = {"allow_no_exp": True, "leeway": 30}
+    for now in (first_good, last_good):
+        assert found({claim: value}, now, **policy) == []
+    for now in (math.nextafter(first_good, -math.inf), math.nextafter(last_good, math.inf)):
+        if math.isfinite(now):
+            assert found({claim: value}, now, **policy) == ([] if math.isinf(now) else [(late, claim)])
+
+
+def test_an_age_of_just_max_age_is_not_too_old() -> None:
+    policy = {"allow_no_exp": True, "max_age": 60, "leeway": 5}
+    assert found({"iat": 935}, **policy) == []
+    assert found({"iat": 934.999}, **policy) == [(TokenTooOld, "iat")]
+    assert found({}, **policy) == [(MissingClaim, "iat")]
+
+
+@pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
+@pytest.mark.parametrize(
+    "value", [True, "1000", [1000], {}, math.nan, math.inf, 2**53, -(2**53), 10**400], ids=repr
+)
+def test_what_is_no_time_is_malformed(claim: str, value: object) -> None:
+    assert found({"exp": 2000, claim: value}) == [(MalformedClaim, claim)]
+
+
+@pytest.mark.parametrize(
+    ("iss", "failure"),
+    [
+        ("https://a", None),
+        ("https://b", None),
+        ("https://", WrongIssuer),
+        ("https://a/", WrongIssuer),
+        ("HTTPS://A", WrongIssuer),
+        ("", WrongIssuer),
+        (["https://a"], MalformedClaim),
+        (1, MalformedClaim),
+    ],
+)
+def test_the_issuer_is_matched_as_a_whole(iss: object, failure: type[InvalidClaims] | None) -> None:
+    expected = [(failure, "iss")] if failure else []
+    assert found({"exp": 2000, "iss": iss}, issuer=("https://a", "https://b")) == expected
+
+
+@pytest.mark.parametrize(
+    ("aud", "failure"),
+    [
+        ("api", None),
+        (["other", "api"], None),
+        ("ap", WrongAudience),
+        ("API", WrongAudience),
+        ([], WrongAudience),
+        (["other"], WrongAudience),
+        (["api", 1], MalformedClaim),
+        ({"api": 1}, MalformedClaim),
+        (1, MalformedClaim),
+    ],
+)
+def test_the_audience_is_matched_by_member(aud: object, failure: type[InvalidClaims] | None) -> None:
+    assert found({"exp": 2000, "aud": aud}, audience="api") == ([(failure, "aud")] if failure else [])
+
+
+@pytest.mark.parametrize("aud", ["api", ["api"], [], ""])
+def test_a_token_for_somebody_is_not_for_us_when_no_audience_is_expected(aud: object) -> None:
+    assert found({"exp": 2000, "aud": aud}) == [(WrongAudience, "aud")]
+
+
+@pytest.mark.parametrize(("argument", "claim"), [("issuer", "iss"), ("audience", "aud"), ("subject", "sub")])
+def test_what_is_expected_must_be_there(argument: str, claim: str) -> None:
+    assert found({"exp": 2000}, **{argument: "x"}) == [(MissingClaim, claim)]
+
+
+def test_the_subject_is_matched_as_a_whole() -> None:
+    assert found({"exp": 2000, "sub": "user-1"}, subject="user-1") == []
+    assert found({"exp": 2000, "sub": "user-10"}, subject="user-1") == [(WrongSubject, "sub")]
+    assert found({"exp": 2000, "sub": 7}) == [(MalformedClaim, "sub")]
+
+
+def test_required_claims_are_there_and_not_null() -> None:
+    assert found({"exp": 2000, "a": None, "c": False}, require=["a", "b", "c"]) == [
+        (MissingClaim, "a"),
+        (MissingClaim, "b"),
+    ]
+
+
+def test_exp_is_required_unless_told_otherwise() -> None:
+    assert found({}) == [(MissingClaim, "exp")]
+    assert found({}, allow_no_exp=True) == []
+    assert found({}, allow_no_exp=True, require=["exp"]) == [(MissingClaim, "exp")]
+
+
+def test_every_failure_is_found() -> None:
+    claims = {"exp": 0, "nbf": 5000, "iat": "x", "iss": 1, "aud": "x", "sub": "x", "jti": 1}
+    assert len(found(claims, issuer="i", audience="a", subject="s", require=["scope"])) == 8
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        {"leeway": -1},
+        {"leeway": math.nan},
+        {"leeway": "30"},
+        {"leeway": True},
+        {"max_age": -1},
+        {"max_age": math.inf},
+        {"require": "exp"},
+        {"issuer": ""},
+        {"issuer": []},
+        {"issuer": [None]},
+        {"audience": ()},
+        {"audience": [""]},
+    ],
+    ids=str,
+)
+def test_a_policy_that_would_not_mean_what_it_says_is_rejected(argument: dict[str, Any]) -> None:
+    with pytest.raises(InvalidSettings):
+        Policy(**argument)

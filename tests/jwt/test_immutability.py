@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+import uuid
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+
+import msgspec
+import pytest
+
+from watchword.jwt import Claims
+from watchword.jwt.immutability import is_immutable
+
+
+class Tree(msgspec.Struct, frozen=True):
+    children: tuple[Tree, ...] = ()
+
+
+class MutableTree(msgspec.Struct, frozen=True):
+    children: tuple[MutableTree, ...] = ()
+    extra: dict[str, int] = {}
+
+
+class Open(msgspec.Struct):
+    name: str = ""
+
+
+class Holder(msgspec.Struct, frozen=True):
+    inside: Open
+
+
+class Scoped(Claims, frozen=True):
+    scope: str = ""
+    roles: frozenset[str] = frozenset()
+
+
+class Listed(Claims, frozen=True):
+    roles: list[str] = []
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenData:
+    name: str
+
+
+@dataclasses.dataclass
+class Data:
+    name: str
+
+
+class Dictionary(TypedDict):
+    name: str
+
+
+class Pair(NamedTuple):
+    left: str
+    right: list[int]
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Unknown:
+    pass
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        Claims, Scoped, Tree, FrozenData, str, int, bytes, bool, float, None, uuid.UUID, dt.datetime, dt.timedelta, Colour,
+        Literal["a"], str | None, tuple[str, ...], tuple[int, str], frozenset[str], Annotated[int, msgspec.Meta(ge=0)],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_frozen_all_the_way_down_is_immutable(type_: Any) -> None:
+    assert is_immutable(type_)
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        Listed, MutableTree, Open, Holder, Data, Dictionary, Pair, dict, list, set[str], Any, object, bytearray, Unknown,
+        tuple[list[int], ...], tuple[int, list[int]], frozenset[Any], dict[str, str] | None,
+        Annotated[list[int], msgspec.Meta(min_length=1)], msgspec.Raw,
+    ],
+    ids=str,
+)  # fmt: skip
+def test_anything_that_could_change_or_is_unknown_is_not(type_: Any) -> None:
+    assert not is_immutable(type_)

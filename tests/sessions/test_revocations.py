@@ -1,0 +1,378 @@
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from watchword.errors import StoreUnavailable
+from watchword.sessions import revocations as module
+from watchword.sessions.revocations import Revocations
+from watchword.stores.contract import Feed, NewSession, Session, SessionEnd, SessionTimes
+from watchword.stores.sql import SqlStore
+
+TIMES = SessionTimes(access=600, idle=10_000, absolute=20_000, window=30)
+GRACE = 60
+ids = itertools.count()
+
+
+class Clock:
+    """A monotonic clock that stands still until told."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FaultyStore(SqlStore):
+    """A real store that can be cut off, or held up in the middle of a poll."""
+
+    away = False
+    polls = 0
+    during_poll: Callable[[], object] = staticmethod(lambda: None)
+
+    def poll(self, identity: str | None, position: int | None, *, grace: float) -> Feed:
+        self.polls += 1
+        if self.away:
+            raise StoreUnavailable
+        feed = super().poll(identity, position, grace=grace)
+        self.during_poll()
+        return feed
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store() -> Iterator[FaultyStore]:
+    opened = FaultyStore("sqlite://")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def make(store: FaultyStore, clock: Clock) -> Iterator[Callable[..., Revocations]]:
+    made = []
+
+    def making(**changes: Any) -> Revocations:
+        arguments = {"interval": 60.0, "max_age": 100.0, "grace": GRACE, "monotonic": clock} | changes
+        made.append(Revocations(store, **arguments))
+        return made[-1]
+
+    yield making
+    for revocations in made:
+        revocations.close()
+
+
+@pytest.fixture
+def revocations(make: Callable[..., Revocations]) -> Revocations:
+    return make()
+
+
+def start(store: SqlStore) -> Session:
+    new = NewSession(
+        id=f"s{next(ids)}", subject="alice", username="", scopes=(), user_agent=None, ip_address=None
+    )
+    return store.start_session(new, TIMES, max_live=100)[0].session
+
+
+def end(store: SqlStore) -> Session:
+    session = start(store)
+    store.end_session(session.id, "logout")
+    return session
+
+
+# -- what is known -------------------------------------------------------------------------------
+
+
+def test_an_end_made_elsewhere_is_known_after_the_next_poll(
+    store: FaultyStore, revocations: Revocations
+) -> None:
+    before, live = end(store), start(store)
+    revocations.poll()
+    assert revocations.ended(before.id)
+    assert not revocations.ended(live.id)
+    store.end_session(live.id, "logout")
+    revocations.poll()
+    assert revocations.ended(before.id)
+    assert revocations.ended(live.id)
+
+
+def test_an_end_made_here_is_known_at_once(revocations: Revocations) -> None:
+    revocations.add([SessionEnd("s", 5_000_000_000.0)])
+    assert revocations.ended("s")
+
+
+def test_an_end_made_here_while_a_poll_is_under_way_is_not_lost(
+    store: FaultyStore, revocations: Revocations
+) -> None:
+    session = start(store)
+    store.during_poll = lambda: revocations.add([SessionEnd(session.id, session.access_until)])
+    revocations.poll()
+    assert revocations.ended(session.id)
+
+
+def test_an_end_is_forgotten_when_no_token_can_need_it(store: FaultyStore, revocations: Revocations) -> None:
+    session = end(store)
+    revocations.poll()
+    store.time_shift = TIMES.access + GRACE - 5
+    revocations.poll()
+    assert revocations.ended(session.id)
+    store.time_shift = TIMES.access + GRACE + 5
+    revocations.poll()
+    assert not revocations.ended(session.id)
+
+
+def test_an_end_stays_known_when_the_store_was_replaced_by_one_that_has_it_not(
+    store: FaultyStore, revocations: Revocations
+) -> None:
+    session = end(store)
+    revocations.poll()
+    other = SqlStore("sqlite://")
+    also = end(other)
+    revocations._store = other
+    revocations.poll()
+    assert revocations.ended(session.id)
+    assert revocations.ended(also.id)
+    other.close()
+
+
+def test_the_look_up_that_somebody_holds_sees_later_ends(
+    store: FaultyStore, revocations: Revocations
+) -> None:
+    ended = revocations.ended
+    session = end(store)
+    revocations.poll()
+    assert ended(session.id)
+
+
+# -- time and keys -------------------------------------------------------------------------------
+
+
+def test_now_is_the_stores_time_carried_forward(
+    store: FaultyStore, revocations: Revocations, clock: Clock
+) -> None:
+    store.time_shift = 86_400
+    revocations.poll()
+    assert revocations.now() == pytest.approx(store.now(), abs=5)
+    clock.now += 50
+    assert revocations.now() == pytest.approx(store.now() + 50, abs=5)
+
+
+def test_a_change_of_keys_is_told_once(store: FaultyStore, make: Callable[..., Revocations]) -> None:
+    versions: list[int] = []
+    revocations = make(on_keys_changed=versions.append)
+    for epoch in (1, 2):
+        revocations.poll()
+        revocations.poll()
+        store.insert_key("public", epoch, f"kid {epoch}", "sealed")
+    assert versions == [0, 1]
+    revocations.poll()
+    assert versions == [0, 1, 2]
+    assert revocations.key_version == 2
+
+
+def test_a_change_of_keys_that_could_not_be_followed_is_told_again(
+    store: FaultyStore, make: Callable[..., Revocations], caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[int] = []
+
+    def follow(version: int) -> None:
+        told.append(version)
+        if len(told) == 1:
+            raise ZeroDivisionError
+
+    revocations = make(on_keys_changed=follow)
+    revocations.ensure_fresh()  # the ends are known: requests go on
+    assert "ZeroDivisionError" in caplog.text
+    revocations.poll()
+    assert told == [0, 0]
+
+
+# -- age -----------------------------------------------------------------------------------------
+
+
+def test_a_young_set_needs_no_io(store: FaultyStore, revocations: Revocations, clock: Clock) -> None:
+    assert not revocations.ready()
+    revocations.ensure_fresh()
+    clock.now += 100
+    assert revocations.ready()
+    assert revocations.staleness() == 100
+    revocations.ensure_fresh()
+    assert store.polls == 1
+
+
+def test_too_old_a_set_is_polled_by_the_caller(
+    store: FaultyStore, revocations: Revocations, clock: Clock
+) -> None:
+    revocations.ensure_fresh()
+    session = end(store)
+    clock.now += 100.1
+    assert not revocations.ready()
+    revocations.ensure_fresh()
+    assert revocations.ended(session.id)
+    assert revocations.staleness() == 0
+
+
+def test_age_counts_from_when_the_poll_was_sent(
+    store: FaultyStore, revocations: Revocations, clock: Clock
+) -> None:
+    def frozen() -> None:
+        clock.now += 3_600
+
+    store.during_poll = frozen
+    revocations.poll()
+    assert revocations.staleness() == 3_600
+    assert not revocations.ready()
+
+
+def test_a_stale_set_with_the_store_away_refuses_until_it_is_back(
+    store: FaultyStore, revocations: Revocations, clock: Clock
+) -> None:
+    store.away = True
+    with pytest.raises(StoreUnavailable):
+        revocations.ensure_fresh()
+    store.away = False
+    clock.now += 1_000
+    revocations.ensure_fresh()
+
+
+def test_a_stale_set_can_be_accepted(
+    store: FaultyStore, make: Callable[..., Revocations], clock: Clock
+) -> None:
+    revocations = make(when_stale="accept")
+    session = end(store)
+    revocations.ensure_fresh()
+    store.away = True
+    clock.now += 1_000
+    revocations.ensure_fresh()
+    assert revocations.ended(session.id)
+    assert not revocations.ready()
+
+
+def test_after_a_failure_nobody_asks_again_until_the_next_try_is_due(
+    store: FaultyStore, make: Callable[..., Revocations], clock: Clock
+) -> None:
+    revocations = make(interval=1.0)
+    store.away = True
+    for _ in range(10):
+        with pytest.raises(StoreUnavailable):
+            revocations.ensure_fresh()
+    assert store.polls == 1
+    clock.now += 2.1
+    with pytest.raises(StoreUnavailable):
+        revocations.ensure_fresh()
+    assert store.polls == 2
+
+
+def test_pauses_double_during_an_outage_up_to_a_bound_and_end_with_it(
+    store: FaultyStore, make: Callable[..., Revocations], caplog: pytest.LogCaptureFixture
+) -> None:
+    revocations = make(interval=1.0)
+    caplog.set_level(logging.INFO, "watchword.revocations")
+    store.away = True
+    pauses = []
+    for _ in range(5):
+        pauses.append(revocations._pause())
+        revocations._try_poll()
+    assert pauses == [1, 2, 4, 5, 5]
+    store.away = False
+    revocations._try_poll()
+    assert revocations._pause() == 1
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]  # once for the outage
+
+
+# -- threads and processes -----------------------------------------------------------------------
+
+
+def test_of_many_callers_one_polls_and_the_others_wait_for_it(
+    store: FaultyStore, revocations: Revocations
+) -> None:
+    all_here = threading.Event()
+    store.during_poll = lambda: all_here.wait(10)
+    callers = [threading.Thread(target=revocations.ensure_fresh) for _ in range(5)]
+    for caller in callers:
+        caller.start()
+    all_here.set()
+    for caller in callers:
+        caller.join()
+    assert store.polls == 1
+
+
+def test_a_caller_does_not_wait_for_ever_for_anothers_poll(
+    revocations: Revocations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.01)
+    with revocations._polling, pytest.raises(StoreUnavailable):
+        revocations.ensure_fresh()
+
+
+def test_a_caller_who_waited_finds_the_set_fresh_and_does_not_poll(
+    store: FaultyStore, revocations: Revocations
+) -> None:
+    revocations.poll()
+    assert revocations._caught_up()
+    assert store.polls == 1
+
+
+def test_the_thread_polls_by_itself_survives_failures_and_stops(
+    store: FaultyStore, make: Callable[..., Revocations], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.01)
+    revocations = make(interval=0.01)
+    revocations.ensure_fresh()
+    thread = revocations._thread
+    failed, heard = threading.Event(), threading.Event()
+
+    def fail() -> None:
+        failed.set()
+        raise ZeroDivisionError
+
+    store.during_poll = fail
+    assert failed.wait(10)
+    store.during_poll = heard.set
+    assert heard.wait(10)
+    revocations.close()
+    assert thread is not None
+    assert not thread.is_alive()
+
+
+def test_a_thread_that_died_is_replaced_by_the_next_caller_who_notices(
+    revocations: Revocations, clock: Clock
+) -> None:
+    revocations.ensure_fresh()
+    first = revocations._thread
+    clock.now += 1_000
+    revocations.ensure_fresh()
+    assert revocations._thread is first
+    revocations._stopping.set()
+    assert first is not None
+    first.join()
+    clock.now += 1_000
+    revocations.ensure_fresh()
+    assert revocations._thread is not first
+
+
+def test_a_forked_child_has_locks_and_thread_of_its_own_and_asks_for_everything(
+    store: FaultyStore, revocations: Revocations
+) -> None:
+    revocations.ensure_fresh()
+    session = end(store)
+    revocations.add([SessionEnd(session.id, session.access_until)])
+    parents = revocations._thread
+    with revocations._polling:  # held by a thread of the parent, say
+        module._after_fork_in_child()
+    assert not revocations.ready()
+    assert revocations.ended(session.id)
+    revocations.ensure_fresh()
+    assert revocations._thread is not parents
+    assert revocations.ended(session.id)
+    assert parents is not None
+    parents.join(0)

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, insert
+
+from watchword.sessions.rotation import Decision, decide
+from watchword.stores import schema, sql_sessions
+from watchword.stores.contract import Session, SessionTimes
+from watchword.stores.sql import SqlStore
+
+WINDOW = 30
+
+
+def session(**changes: object) -> Session:
+    row = Session(
+        id="s1",
+        subject="alice",
+        username="Alice",
+        scopes=(),
+        generation=5,
+        created_at=0.0,
+        authenticated_at=0.0,
+        refreshed_at=1_000.0,
+        access_until=1_600.0,
+        expires_at=10_000.0,
+    )
+    return msgspec.structs.replace(row, **changes)
+
+
+@pytest.mark.parametrize(
+    ("generation", "now", "expected"),
+    [
+        (5, 1_000, Decision.REPLAY),
+        (5, 1_029.9, Decision.REPLAY),
+        (5, 1_030, Decision.ROTATE),
+        (4, 1_029.9, Decision.REPLAY),
+        (4, 1_030, Decision.REUSE),
+        (3, 1_000, Decision.REUSE),
+        (3, 1_030, Decision.REUSE),
+        (6, 1_000, Decision.REPLAY),  # a rolled-back store forgot a swap
+        (6, 1_030, Decision.ROTATE),
+        (4, 990, Decision.REPLAY),  # the store's clock was set back
+        (5, 9_999.9, Decision.ROTATE),
+        (5, 10_000, Decision.ENDED),
+        (1, 10_000, Decision.ENDED),
+    ],
+)
+def test_a_token_is_judged_by_its_generation_and_the_time_since_the_last_swap(
+    generation: int, now: float, expected: Decision
+) -> None:
+    assert decide(session(), generation, now=now, window=WINDOW) is expected
+
+
+@pytest.mark.parametrize(
+    ("generation", "expected"), [(1, Decision.ROTATE), (2, Decision.ROTATE), (0, Decision.REUSE)]
+)
+def test_the_first_refresh_needs_no_window(generation: int, expected: Decision) -> None:
+    row = session(generation=1, refreshed_at=None)
+    assert decide(row, generation, now=0, window=WINDOW) is expected
+
+
+@pytest.mark.parametrize("generation", [1, 4, 5, 6])
+def test_an_ended_session_answers_nobody(generation: int) -> None:
+    row = session(ended_at=1_010.0)
+    assert decide(row, generation, now=1_020, window=WINDOW) is Decision.ENDED
+
+
+# a schedule: seconds that pass, and which of the generations so far is presented then (0 is the newest)
+schedules = st.lists(
+    st.tuples(st.one_of(st.integers(0, 70), st.sampled_from([29.999, 30.0, 30.001])), st.integers(0, 3)),
+    max_size=40,
+)
+
+
+@given(schedules)
+def test_a_generation_is_good_until_the_window_after_the_swap_that_replaced_it(
+    schedule: list[tuple[float, int]],
+) -> None:
+    """Tabs, retries and thieves differ in nothing but when they present which generation."""
+    row, now = session(generation=1, refreshed_at=None, expires_at=float("inf")), 0.0
+    replaced_at: dict[int, float] = {}
+    for seconds, age in schedule:
+        now += seconds
+        generation = max(1, row.generation - age)
+        decision = decide(row, generation, now=now, window=WINDOW)
+
+        good = generation == row.generation or replaced_at[generation] > now - WINDOW
+        assert decision in ({Decision.ROTATE, Decision.REPLAY} if good else {Decision.REUSE})
+        rotating = [g for g in range(1, row.generation + 1) if _rotates(row, g, now)]
+        assert rotating in ([], [row.generation])  # at most one generation lives on
+        if decision is Decision.REUSE:
+            return
+        if decision is Decision.ROTATE:
+            replaced_at[row.generation] = now
+            row = msgspec.structs.replace(row, generation=row.generation + 1, refreshed_at=now)
+
+
+def _rotates(row: Session, generation: int, now: float) -> bool:
+    return decide(row, generation, now=now, window=WINDOW) is Decision.ROTATE
+
+
+@pytest.fixture(scope="module")
+def store() -> SqlStore:
+    opened = SqlStore("sqlite://")
+    yield opened
+    opened.close()
+
+
+near = st.one_of(
+    st.sampled_from([-0.001, 0.0, 0.001]), st.floats(-100, 100, allow_nan=False), st.integers(-100, 100)
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    generation=st.integers(1, 6),
+    since_swap=st.none() | near.map(lambda seconds: WINDOW + seconds),
+    until_end=near,
+    ended=st.booleans(),
+    now=st.floats(1.6e9, 2e9),
+)
+def test_the_store_swaps_exactly_where_the_decision_is_to_rotate(
+    store: SqlStore, generation: int, since_swap: float | None, until_end: float, ended: bool, now: float
+) -> None:
+    row = session(
+        generation=4,
+        refreshed_at=None if since_swap is None else now - since_swap,
+        expires_at=now + until_end,
+        ended_at=now if ended else None,
+    )
+    times = SessionTimes(access=600, idle=1_000, absolute=10_000, window=WINDOW)
+    with store._database.write() as connection:
+        connection.execute(delete(schema.sessions))
+        connection.execute(insert(schema.sessions).values(**msgspec.structs.asdict(row), keep_until=now))
+        swapped = sql_sessions.swap(
+            connection, now, row.id, generation, times, user_agent=None, ip_address=None
+        )
+    rotates = decide(row, generation, now=now, window=WINDOW) is Decision.ROTATE
+    assert (swapped is not None) == rotates
+    if swapped is not None:
+        assert swapped.session.generation == generation + 1

@@ -1,0 +1,526 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from watchword.errors import (
+    InvalidCredentials,
+    InvalidGrant,
+    InvalidSettings,
+    KeysUnavailable,
+    StoreUnavailable,
+    Unissuable,
+    WatchwordError,
+)
+from watchword.events import (
+    Event,
+    LoginSucceeded,
+    RefreshReplayed,
+    RefreshReused,
+    SessionRefreshed,
+    SessionTerminated,
+)
+from watchword.jose.jwk import Key
+from watchword.jwt.issuer import Issuer
+from watchword.jwt.verifier import Verifier
+from watchword.sessions import Client, Revocations, Sessions, Tokens, refresh_verifier
+from watchword.settings import Settings
+from watchword.stores.contract import TimedSession
+from watchword.stores.sql import SqlStore
+
+ISSUER = "https://issuer.example"
+ACCESS_KEY = Key.generate("HS256")
+REFRESH_KEY = Key.generate("HS256")
+SETTINGS = Settings(issuer=ISSUER, audience="api", client_id="web")
+HOME = Client(ip_address="192.0.2.1", user_agent="firefox")
+AWAY = Client(ip_address="198.51.100.7", user_agent="curl")
+
+
+class House:
+    """Sessions over a real store in memory, and what it takes to look inside."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.store = SqlStore("sqlite://")
+        self.settings = msgspec.structs.replace(SETTINGS, **settings)
+        self.revocations = Revocations(self.store, interval=60, max_age=3600, grace=60)
+        self.events: list[Event] = []
+        self.claims: Mapping[str, Any] | None = {}
+        self.access_verifier = Verifier(
+            ACCESS_KEY, issuer=ISSUER, audience="api", typ="at+jwt", clock=self.store.now
+        )
+        self.sessions = Sessions(
+            self.store,
+            access=Issuer(ISSUER, ACCESS_KEY, audience="api", typ="at+jwt"),
+            refresh=Issuer(ISSUER, REFRESH_KEY, audience=ISSUER, typ="rt+jwt"),
+            refresh_verifier=refresh_verifier(REFRESH_KEY, issuer=ISSUER),
+            revocations=self.revocations,
+            settings=self.settings,
+            subject_claims=lambda subject: self.claims,
+            notify=self.events.append,
+        )
+
+    def start(self, subject: str = "alice", client: Client | None = HOME) -> Tokens:
+        return self.sessions.start(subject, "Alice", ("read", "write"), client)
+
+    def wait(self, seconds: float) -> None:
+        self.store.time_shift += seconds
+
+    def claims_of(self, tokens: Tokens) -> dict[str, Any]:
+        return self.access_verifier.verify(tokens.access_token)
+
+    def generation(self, tokens: Tokens) -> int:
+        timed = self.store.find_session(tokens.session_id)
+        assert timed is not None
+        return timed.session.generation
+
+    def close(self) -> None:
+        self.revocations.close()
+        self.store.close()
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    opened = House()
+    yield opened
+    opened.close()
+
+
+def refused(house: House, refresh_token: str, client: Client | None = None) -> bool:
+    try:
+        house.sessions.refresh(refresh_token, client)
+    except InvalidGrant:
+        return True
+    return False
+
+
+# -- starting ------------------------------------------------------------------------------------
+
+
+def test_a_login_gets_an_access_token_that_says_who_and_where(house: House) -> None:
+    house.claims = {"tenant": "blue"}
+    tokens = house.start()
+    claims = house.claims_of(tokens)
+    now = claims["iat"]
+    assert {
+        name: value for name, value in claims.items() if name not in {"iat", "exp", "jti", "auth_time"}
+    } == {
+        "iss": ISSUER,
+        "sub": "alice",
+        "aud": "api",
+        "client_id": "web",
+        "sid": tokens.session_id,
+        "scope": "read write",
+        "preferred_username": "Alice",
+        "tenant": "blue",
+    }
+    assert now == pytest.approx(house.store.now(), abs=5)
+    assert (claims["exp"], claims["auth_time"]) == (now + 600, now)
+    assert (tokens.subject, tokens.scopes) == ("alice", ("read", "write"))
+    assert (tokens.expires_in, tokens.refresh_expires_in) == (600, 14 * 86_400)
+
+
+def test_the_refresh_token_names_session_and_generation_and_is_for_its_issuer(house: House) -> None:
+    tokens = house.start()
+    claims = Verifier(REFRESH_KEY, issuer=ISSUER, audience=ISSUER, typ="rt+jwt").verify(tokens.refresh_token)
+    assert (claims["sid"], claims["gen"], claims["sub"]) == (tokens.session_id, 1, "alice")
+    assert claims["exp"] == claims["iat"] + tokens.refresh_expires_in
+    assert set(claims) == {"iss", "sub", "aud", "iat", "exp", "jti", "sid", "gen"}
+
+
+def test_the_body_is_that_of_rfc_6749(house: House) -> None:
+    tokens = house.start()
+    assert tokens.body() == {
+        "access_token": tokens.access_token,
+        "token_type": "Bearer",
+        "expires_in": 600,
+        "refresh_token": tokens.refresh_token,
+        "refresh_expires_in": 14 * 86_400,
+        "scope": "read write",
+    }
+
+
+def test_no_token_shows_in_a_repr(house: House) -> None:
+    tokens = house.start()
+    assert tokens.access_token not in repr(tokens)
+    assert tokens.refresh_token not in repr(tokens)
+
+
+def test_a_session_without_scopes_has_no_scope_claim(house: House) -> None:
+    tokens = house.sessions.start("alice", "Alice")
+    assert "scope" not in house.claims_of(tokens)
+    assert tokens.body()["scope"] == ""
+
+
+@pytest.mark.parametrize("scope", ["", "two words", 'quo"te', "back\\slash", "ünicode", "new\nline"])
+def test_a_scope_that_is_none_starts_no_session(house: House, scope: str) -> None:
+    with pytest.raises(InvalidSettings, match="scopes"):
+        house.sessions.start("alice", "Alice", ["read", scope])
+    assert not house.sessions.live("alice")
+
+
+def test_a_refused_subject_gets_no_session(house: House) -> None:
+    house.claims = None
+    with pytest.raises(InvalidCredentials):
+        house.start()
+    assert not house.sessions.live("alice")
+    assert not house.events
+
+
+@pytest.mark.parametrize(
+    "name", ["client_id", "sid", "scope", "auth_time", "preferred_username", "sub", "exp"]
+)
+def test_the_applications_claims_override_none_of_ours(house: House, name: str) -> None:
+    house.claims = {name: "other"}
+    with pytest.raises(Unissuable, match=name):
+        house.start()
+
+
+def test_without_subject_claims_a_token_has_ours_only(house: House) -> None:
+    sessions = Sessions(
+        house.store,
+        access=Issuer(ISSUER, ACCESS_KEY, audience="api", typ="at+jwt"),
+        refresh=Issuer(ISSUER, REFRESH_KEY, audience=ISSUER, typ="rt+jwt"),
+        refresh_verifier=refresh_verifier(REFRESH_KEY, issuer=ISSUER),
+        revocations=house.revocations,
+        settings=SETTINGS,
+        notify=house.events.append,
+    )
+    assert house.claims_of(sessions.start("alice", "Alice"))["sub"] == "alice"
+
+
+def test_what_a_client_says_of_itself_is_cut_and_cleaned_before_it_is_kept(house: House) -> None:
+    house.start(client=Client(ip_address="192.0.2.1\n", user_agent="a\x00\x1b\n\ud800\u202eb" + "c" * 9_000))
+    (session,) = house.sessions.live("alice")
+    assert session.ip_address == "192.0.2.1"
+    assert session.user_agent is not None
+    assert session.user_agent.startswith("abccc")
+    assert len(session.user_agent) <= 256
+
+
+def test_one_session_too_many_ends_the_oldest_at_once() -> None:
+    house = House(max_sessions=2)
+    oldest = house.start()
+    for _ in range(2):
+        house.wait(1)
+        house.start(client=AWAY)
+    assert house.revocations.ended(oldest.session_id)
+    assert len(house.sessions.live("alice")) == 2
+    (ended,) = [event for event in house.events if isinstance(event, SessionTerminated)]
+    assert (ended.session, ended.reason, ended.address) == (
+        oldest.session_id,
+        "too_many_sessions",
+        AWAY.ip_address,
+    )
+    house.close()
+
+
+# -- refreshing ----------------------------------------------------------------------------------
+
+
+def test_a_refresh_rotates_the_pair_and_keeps_the_login(house: House) -> None:
+    first = house.start()
+    authenticated_at = house.claims_of(first)["auth_time"]
+    house.wait(500)
+    house.claims = {"tenant": "green"}
+    second = house.sessions.refresh(first.refresh_token, AWAY)
+    claims = house.claims_of(second)
+
+    assert house.generation(second) == 2
+    assert (second.session_id, second.scopes) == (first.session_id, first.scopes)
+    assert claims["auth_time"] == authenticated_at
+    assert claims["exp"] == claims["iat"] + 600
+    assert claims["tenant"] == "green"  # asked for anew
+    (session,) = house.sessions.live("alice")
+    assert (session.ip_address, session.user_agent) == (AWAY.ip_address, AWAY.user_agent)
+
+
+def test_two_tabs_within_the_window_both_end_with_good_tokens(house: House) -> None:
+    first = house.start()
+    one = house.sessions.refresh(first.refresh_token)
+    house.wait(20)
+    other = house.sessions.refresh(first.refresh_token)
+    assert house.generation(first) == 2
+    assert house.claims_of(one)["exp"] == house.claims_of(other)["exp"]  # the row's, not a later one
+    assert other.expires_in == one.expires_in - 20
+    house.wait(20)
+    assert house.sessions.refresh(other.refresh_token)
+    assert house.sessions.refresh(one.refresh_token)
+    assert house.generation(first) == 3
+
+
+def test_pairs_asked_for_at_once_are_all_granted_with_one_swap(house: House) -> None:
+    tokens = house.start()
+    barrier = threading.Barrier(8)
+
+    def refresh() -> Tokens:
+        barrier.wait(10)
+        return house.sessions.refresh(tokens.refresh_token)
+
+    with ThreadPoolExecutor(8) as pool:
+        pairs = [future.result() for future in [pool.submit(refresh) for _ in range(8)]]
+    assert house.generation(tokens) == 2
+    house.wait(31)
+    assert not refused(house, pairs[0].refresh_token)
+
+
+def test_an_old_token_after_the_window_ends_the_session_for_both(house: House) -> None:
+    first = house.start()
+    second = house.sessions.refresh(first.refresh_token, HOME)
+    house.wait(31)
+    house.events.clear()
+    assert refused(house, first.refresh_token, AWAY)
+    assert house.revocations.ended(first.session_id)
+    assert refused(house, second.refresh_token, HOME)
+    assert refused(house, first.refresh_token, AWAY)
+    assert house.events == [
+        RefreshReused(
+            subject="alice",
+            session=first.session_id,
+            address=AWAY.ip_address,
+            swapped_by=HOME.ip_address,
+        )
+    ]
+
+
+def test_a_reuse_that_comes_just_after_the_end_is_refused_and_not_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = house.start()
+    house.sessions.refresh(first.refresh_token)
+    house.wait(31)
+    find = house.store.find_session
+
+    def find_before_the_end(session_id: str) -> TimedSession | None:
+        timed = find(session_id)
+        house.store.end_session(session_id, "logout")
+        return timed
+
+    monkeypatch.setattr(house.store, "find_session", find_before_the_end)
+    assert refused(house, first.refresh_token)
+    assert not any(isinstance(event, RefreshReused) for event in house.events)
+
+
+def test_a_token_past_its_own_expiry_is_refused_and_ends_nothing() -> None:
+    house = House(idle_lifetime=1_000)
+    first = house.start()
+    house.wait(900)
+    second = house.sessions.refresh(first.refresh_token)
+    house.wait(200)
+    assert refused(house, first.refresh_token)
+    assert not refused(house, second.refresh_token)
+    house.close()
+
+
+def test_an_idle_session_is_over(house: House) -> None:
+    tokens = house.start()
+    house.wait(14 * 86_400)
+    assert refused(house, tokens.refresh_token)
+
+
+def test_no_pair_outlives_the_sessions_absolute_end() -> None:
+    house = House(idle_lifetime=700, session_lifetime=1_000)
+    tokens = house.start()
+    end = house.claims_of(tokens)["iat"] + 1_000
+    house.wait(690)
+    tokens = house.sessions.refresh(tokens.refresh_token)
+    assert tokens.refresh_expires_in == pytest.approx(310, abs=3)
+    assert house.claims_of(tokens)["exp"] <= end + 1
+    house.wait(320)
+    assert refused(house, tokens.refresh_token)
+    house.close()
+
+
+def test_a_deactivated_subject_does_not_refresh_on(house: House) -> None:
+    tokens = house.start()
+    house.claims = None
+    assert refused(house, tokens.refresh_token, AWAY)
+    assert house.revocations.ended(tokens.session_id)
+    assert not house.sessions.live("alice")
+    assert house.events[-1] == SessionTerminated(
+        subject="alice", session=tokens.session_id, address=AWAY.ip_address, reason="subject_refused"
+    )
+
+
+def token_of(key: Key = REFRESH_KEY, typ: str = "rt+jwt", **claims: Any) -> str:
+    audience = claims.pop("aud", ISSUER)
+    issuer = Issuer(claims.pop("iss", ISSUER), key, audience=audience, typ=typ)
+    return issuer.issue("alice", {"sid": "unknown", "gen": 1} | claims)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "garbage",
+        "a.b.c",
+        "\ud800",
+        token_of(),  # a session that is not known
+        token_of(gen="1"),
+        token_of(gen=True),
+        token_of(gen=0),
+        token_of(gen=2**60),
+        token_of(sid=None),
+        token_of(sid=1),
+        token_of(typ="at+jwt"),
+        token_of(key=Key.generate("HS256")),
+        token_of(aud="api"),
+        token_of(iss="https://other.example"),
+    ],
+)
+def test_what_is_no_refresh_token_of_ours_is_an_invalid_grant(house: House, token: str) -> None:
+    with pytest.raises(InvalidGrant) as caught:
+        house.sessions.refresh(token)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    assert not token or token not in str(caught.value)
+
+
+def test_an_access_token_refreshes_nothing_and_a_refresh_token_opens_nothing(house: House) -> None:
+    tokens = house.start()
+    assert refused(house, tokens.access_token)
+    with pytest.raises(WatchwordError):
+        house.access_verifier.verify(tokens.refresh_token)
+
+
+def test_a_window_that_closes_between_swap_and_reading_is_still_a_replay(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = house.start()
+    second = house.sessions.refresh(first.refresh_token)
+    find = house.store.find_session
+
+    def find_later(session_id: str) -> TimedSession | None:
+        house.wait(31)
+        return find(session_id)
+
+    monkeypatch.setattr(house.store, "find_session", find_later)
+    third = house.sessions.refresh(second.refresh_token)
+    assert house.generation(third) == 2
+    assert isinstance(house.events[-1], RefreshReplayed)
+
+
+def test_a_store_that_is_away_is_not_taken_for_a_bad_token(house: House) -> None:
+    tokens = house.start()
+    house.store.close()  # and with it, in memory, everything
+    with pytest.raises(StoreUnavailable):
+        house.sessions.refresh(tokens.refresh_token)
+
+
+def test_missing_keys_are_not_taken_for_a_bad_token(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Away:
+        version = 1
+
+        def find(self, kid: str | None, alg: str) -> list[Key]:
+            raise KeysUnavailable
+
+        def ready(self, kid: str | None, alg: str) -> bool:
+            return False
+
+    tokens = house.start()
+    monkeypatch.setattr(house.sessions, "_refresh_verifier", refresh_verifier(Away(), issuer=ISSUER))
+    with pytest.raises(KeysUnavailable):
+        house.sessions.refresh(tokens.refresh_token)
+
+
+@hypothesis_settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([0, 7, 14, 28, 35]), st.integers(0, 3)), max_size=20))
+def test_any_schedule_of_tabs_retries_and_thefts_leaves_one_live_generation(
+    schedule: list[tuple[int, int]],
+) -> None:
+    house = House()
+    tokens = {1: house.start()}
+    replaced_at: dict[int, float] = {}
+    for seconds, age in schedule:
+        house.wait(seconds)
+        newest = max(tokens)
+        generation = max(1, newest - age)
+        now = house.store.time_shift
+        good = generation == newest or now - replaced_at[generation] < 30
+        if not good:
+            assert refused(house, tokens[generation].refresh_token)
+            assert all(refused(house, pair.refresh_token) for pair in tokens.values())
+            assert house.revocations.ended(tokens[1].session_id)
+            break
+        pair = house.sessions.refresh(tokens[generation].refresh_token)
+        if house.generation(pair) > newest:
+            tokens[newest + 1] = pair
+            replaced_at[newest] = now
+    house.close()
+
+
+# -- ending --------------------------------------------------------------------------------------
+
+
+def test_an_end_holds_at_once_and_twice_is_no_error(house: House) -> None:
+    tokens = house.start()
+    house.sessions.end(tokens.session_id, client=AWAY)
+    house.sessions.end(tokens.session_id)
+    house.sessions.end("unknown")
+    assert house.revocations.ended(tokens.session_id)
+    assert refused(house, tokens.refresh_token)
+    assert house.events[1:] == [
+        SessionTerminated(
+            subject="alice", session=tokens.session_id, address=AWAY.ip_address, reason="logout"
+        )
+    ]
+
+
+def test_an_end_made_by_another_process_holds_here_after_ending_again(house: House) -> None:
+    tokens = house.start()
+    house.store.end_session(tokens.session_id, "logout")
+    house.sessions.end(tokens.session_id)
+    assert house.revocations.ended(tokens.session_id)
+
+
+def test_ending_all_spares_the_one_to_keep(house: House) -> None:
+    kept, other = house.start(), house.start()
+    house.sessions.end_all("alice", "password_changed", keep=kept.session_id, client=HOME)
+    assert [session.id for session in house.sessions.live("alice")] == [kept.session_id]
+    assert house.revocations.ended(other.session_id)
+    assert not house.revocations.ended(kept.session_id)
+    house.sessions.end_all("alice")
+    assert house.revocations.ended(kept.session_id)
+    reasons = [event.reason for event in house.events if isinstance(event, SessionTerminated)]
+    assert reasons == ["password_changed", "logout_all"]
+
+
+def test_a_refresh_token_names_its_session_however_old_it_is(house: House) -> None:
+    first = house.start()
+    house.sessions.refresh(first.refresh_token)
+    house.sessions.end(first.session_id)
+    house.wait(1_000 * 86_400)
+    assert house.sessions.session_of(first.refresh_token) == first.session_id
+
+
+def test_an_expired_refresh_token_names_its_session(house: House) -> None:
+    issuer = Issuer(ISSUER, REFRESH_KEY, audience=ISSUER, typ="rt+jwt")
+    token = issuer.issue("alice", {"sid": "s1", "gen": 1}, issued_at=1_000_000, lifetime=600)
+    assert house.sessions.session_of(token) == "s1"
+    with pytest.raises(InvalidGrant):
+        house.sessions.session_of(token_of(key=Key.generate("HS256")))
+
+
+# -- events --------------------------------------------------------------------------------------
+
+
+def test_every_step_is_told_with_who_and_where_and_no_token(house: House) -> None:
+    first = house.start(client=HOME)
+    second = house.sessions.refresh(first.refresh_token, HOME)
+    third = house.sessions.refresh(first.refresh_token, AWAY)
+    about = {"subject": "alice", "session": first.session_id}
+    assert house.events == [
+        LoginSucceeded(**about, address=HOME.ip_address),
+        SessionRefreshed(**about, address=HOME.ip_address),
+        RefreshReplayed(**about, address=AWAY.ip_address, swapped_by=HOME.ip_address),
+    ]
+    told = repr(house.events)
+    for pair in (first, second, third):
+        assert pair.access_token not in told
+        assert pair.refresh_token not in told

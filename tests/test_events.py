@@ -1,0 +1,82 @@
+import inspect
+import json
+import logging
+import re
+
+import pytest
+
+from watchword import events
+
+KINDS = {
+    value
+    for _, value in inspect.getmembers(events, inspect.isclass)
+    if issubclass(value, events.Event) and value is not events.Event
+}
+
+EXAMPLES = [
+    (events.LoginSucceeded(subject="u1", session="s1", address="192.0.2.1"), "login", "INFO"),
+    (events.LoginFailed(address="192.0.2.1"), "login_failed", "WARNING"),
+    (events.LoginThrottled(address="192.0.2.1", retry_after=4.0), "login_throttled", "WARNING"),
+    (events.SessionRefreshed(subject="u1", session="s1"), "refresh", "INFO"),
+    (events.RefreshReplayed(session="s1", swapped_by="192.0.2.2"), "refresh_replayed", "INFO"),
+    (events.RefreshReused(session="s1", swapped_by="192.0.2.2"), "refresh_reused", "WARNING"),
+    (events.SessionTerminated(session="s1", reason="logout"), "session_ended", "INFO"),
+    (events.AccountCreated(subject="u1"), "account_created", "INFO"),
+    (events.KeyCreated(kid="k1", kind="public"), "key_created", "INFO"),
+]
+
+
+@pytest.fixture
+def log(caplog):
+    caplog.set_level(logging.INFO, "watchword.security")
+    return caplog
+
+
+def test_there_is_an_example_of_every_kind_of_event():
+    assert {type(event) for event, _, _ in EXAMPLES} == KINDS
+
+
+@pytest.mark.parametrize(("event", "name", "level"), EXAMPLES, ids=lambda value: str(value)[:20])
+def test_an_event_is_one_line_of_json_at_its_level(log, event, name, level):
+    events.log_event(event)
+    (record,) = log.records
+    assert record.levelname == level
+    assert "\n" not in record.getMessage()
+    line = json.loads(record.getMessage())
+    assert line.pop("event") == name
+    assert line == {
+        field: getattr(event, field) for field in event.__struct_fields__ if getattr(event, field)
+    }
+
+
+def test_the_names_of_events_are_distinct_and_in_snake_case():
+    names = {kind.name for kind in KINDS}
+    assert len(names) == len(KINDS)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in names)
+
+
+def test_what_is_not_known_is_not_logged(log):
+    events.log_event(events.LoginFailed())
+    assert json.loads(log.messages[0]) == {"event": "login_failed"}
+
+
+def test_a_subject_cannot_forge_a_line_of_its_own(log):
+    events.log_event(events.LoginSucceeded(subject='u1"}\n{"event": "login", "subject": "root\r\n%s'))
+    assert len(log.messages[0].splitlines()) == 1
+    assert json.loads(log.messages[0])["subject"].startswith("u1")
+
+
+def test_text_that_is_no_unicode_does_not_break_the_login_that_it_reports(log):
+    events.log_event(events.LoginSucceeded(subject="u\ud800"))
+    assert json.loads(log.messages[0])["event"] == "login"
+
+
+def test_nothing_is_logged_below_the_loggers_level(caplog):
+    caplog.set_level(logging.ERROR, "watchword.security")
+    events.log_event(events.LoginFailed())
+    assert not caplog.records
+
+
+def test_events_do_not_change():
+    with pytest.raises(AttributeError):
+        events.LoginFailed().address = "192.0.2.1"

@@ -1,0 +1,140 @@
+import math
+from datetime import timedelta
+
+import msgspec
+import pytest
+import rich.pretty
+
+from watchword.errors import InvalidSettings
+from watchword.settings import Settings
+
+SECRET = "s" * 31 + "!"
+
+UNUSABLE = [
+    ("access_lifetime", "a"),
+    ("access_lifetime", -5),
+    ("access_lifetime", 0),
+    ("access_lifetime", 1.5),
+    ("access_lifetime", True),
+    ("access_lifetime", None),
+    ("access_lifetime", 15 * 86_400),  # over idle_lifetime
+    ("idle_lifetime", 91 * 86_400),  # over session_lifetime
+    ("refresh_window", 14 * 86_400),  # not below idle_lifetime
+    ("leeway", 301),
+    ("revocation_interval", 0),
+    ("revocation_interval", 30.0),  # not below revocation_max_age
+    ("revocation_max_age", math.nan),
+    ("when_stale", "perhaps"),
+    ("password_min", 7),
+    ("password_min", 1025),  # over password_max
+    ("password_max", 63),
+    ("password_checks", 0),
+    ("issuer", ""),
+    ("issuer", 5),
+    ("secret", ["short"]),
+    ("secret", [5]),
+    ("secret", 5),
+    ("trusted_proxies", ["10.0.0.0/33"]),
+    ("trusted_proxies", ["10.0.0.1/8"]),
+    ("trusted_proxies", ["proxy.example"]),
+    ("prefix", "auth"),
+    ("prefix", "/auth/"),
+    ("prefix", "/auth\n"),
+    ("prefix", "/<path>"),
+    ("max_body", 1023),
+    ("scope_claim", "roles"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), UNUSABLE)
+def test_an_unusable_value_is_refused_however_it_is_given(name, value):
+    with pytest.raises(InvalidSettings, match=name):
+        Settings(**{name: value})
+    with pytest.raises(InvalidSettings, match=name):
+        Settings.from_mapping({f"WATCHWORD_{name.upper()}": value})
+
+
+def test_text_is_a_number_in_a_mapping_but_not_in_code():
+    assert Settings.from_mapping({"WATCHWORD_ACCESS_LIFETIME": "60"}).access_lifetime == 60
+    with pytest.raises(InvalidSettings):
+        Settings(access_lifetime="60")
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "setting"),
+    [
+        ("REVOCATION_INTERVAL", "0.5", 0.5),
+        ("REVOCATION_INTERVAL", 2, 2.0),
+        ("ACCESS_LIFETIME", timedelta(minutes=5), 300),
+        ("ISSUER", "https://api.example", "https://api.example"),
+        ("PREFIX", "", ""),
+        ("PREFIX", "/api/v1.0/auth", "/api/v1.0/auth"),
+        ("SECRET", SECRET, (SECRET,)),
+        ("SECRET", f" {SECRET} , {SECRET[::-1]},", (SECRET, SECRET[::-1])),
+        ("SECRET", [SECRET], (SECRET,)),
+        ("SECRET", "", ()),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, ::1", ("10.0.0.0/8", "::1")),
+    ],
+)
+def test_a_mapping_is_read_as_the_environment_writes_it(entry, value, setting):
+    settings = Settings.from_mapping({f"WATCHWORD_{entry}": value})
+    assert getattr(settings, entry.lower()) == setting
+
+
+def test_an_empty_mapping_gives_the_defaults():
+    assert Settings.from_mapping({}) == Settings()
+
+
+def test_entries_without_the_prefix_are_somebody_elses():
+    settings = Settings.from_mapping({"ACCESS_LIFETIME": "no number", "MINE_LEEWAY": "0"}, prefix="MINE_")
+    assert settings == Settings(leeway=0)
+
+
+def test_an_unknown_setting_is_refused_by_name():
+    with pytest.raises(InvalidSettings, match="WATCHWORD_ACCES_LIFETIME") as caught:
+        Settings.from_mapping({"WATCHWORD_ACCES_LIFETIME": "hush"})
+    assert "hush" not in str(caught.value)
+    with pytest.raises(TypeError):
+        Settings(acces_lifetime=5)
+
+
+def test_a_fraction_of_a_second_is_no_lifetime():
+    with pytest.raises(InvalidSettings):
+        Settings.from_mapping({"WATCHWORD_ACCESS_LIFETIME": timedelta(milliseconds=1500)})
+
+
+def test_a_list_given_in_code_is_kept_as_a_tuple():
+    settings = Settings(secret=[SECRET], trusted_proxies=["::1"])
+    assert (settings.secret, settings.trusted_proxies) == ((SECRET,), ("::1",))
+    assert hash(settings) == hash(Settings(secret=(SECRET,), trusted_proxies=("::1",)))
+
+
+def test_settings_do_not_change():
+    with pytest.raises(AttributeError):
+        Settings().leeway = 5
+
+
+def test_a_changed_copy_is_checked_too():
+    assert msgspec.structs.replace(Settings(), leeway=5).leeway == 5
+    with pytest.raises(InvalidSettings):
+        msgspec.structs.replace(Settings(), leeway=-5)
+
+
+@pytest.mark.parametrize("shown", [repr, str, rich.pretty.pretty_repr], ids=["repr", "str", "rich"])
+def test_secrets_are_not_shown(shown):
+    settings = Settings(secret=(SECRET,), database_url="postgresql://app:hunter2@db/app", leeway=7)
+    text = shown(settings)
+    assert SECRET not in text
+    assert "hunter2" not in text
+    assert "leeway=7" in text
+
+
+@pytest.mark.parametrize("secret", ["short secret", [SECRET, "short secret"]])
+def test_a_refused_secret_is_not_told(secret):
+    for refuse in (
+        lambda: Settings.from_mapping({"WATCHWORD_SECRET": secret}),
+        lambda: Settings(secret=secret),
+    ):
+        with pytest.raises(InvalidSettings) as caught:
+            refuse()
+        assert "short secret" not in str(caught.value)
