@@ -1,1 +1,50 @@
-"""Watchword: JWT login for Python."""
+"""Watchword: JWT login for Python. Issue a token, verify it, refresh it, take it back at once.
+
+The codec is imported with the package and needs ``cryptography`` and ``msgspec`` only. What needs an extra
+(:class:`Auth` and what belongs to it) is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from watchword.errors import WatchwordError
+from watchword.jose import Key, KeySet
+from watchword.jwt import Claims, Inspection, Issuer, Verifier, inspect
+from watchword.settings import Settings
+
+if TYPE_CHECKING:
+    from watchword.auth import Auth, Identity, Subject
+    from watchword.sessions import Client, Tokens
+
+__all__ = [
+    "Auth",
+    "Claims",
+    "Client",
+    "Identity",
+    "Inspection",
+    "Issuer",
+    "Key",
+    "KeySet",
+    "Settings",
+    "Subject",
+    "Tokens",
+    "Verifier",
+    "WatchwordError",
+    "inspect",
+]
+
+_FRONT_DESK = {
+    "Auth": "watchword.auth",
+    "Client": "watchword.sessions",
+    "Identity": "watchword.auth",
+    "Subject": "watchword.auth",
+    "Tokens": "watchword.sessions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FRONT_DESK:
+        raise AttributeError(f"module 'watchword' has no attribute {name!r}")
+    return getattr(import_module(_FRONT_DESK[name]), name)

@@ -99,8 +99,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise InvalidSettings("revocation_max_age must be longer than revocation_interval")
         if not self.access_lifetime <= self.idle_lifetime <= self.session_lifetime:
             raise InvalidSettings("access_lifetime <= idle_lifetime <= session_lifetime must hold")
-        if self.refresh_window >= self.idle_lifetime:
-            raise InvalidSettings("refresh_window must be shorter than idle_lifetime")
+        if self.refresh_window >= self.access_lifetime:
+            # a replayed access token ends with the one of the swap, and has to have some life left
+            raise InvalidSettings("refresh_window must be shorter than access_lifetime")
         if self.password_min > self.password_max:
             raise InvalidSettings("password_min must not be above password_max")
         for network in self.trusted_proxies:

@@ -43,6 +43,7 @@ def test_an_ecdsa_signature_is_two_field_elements(alg: str) -> None:
     others = (
         encode_dss_signature(r, s),
         b"\0" + signature[:size] + b"\0" + signature[size:],
+        signature[:size] + b"\0" + signature[size:],
         signature + b"\0",
         bytes(2 * size),
         bytes(size) + signature[size:],

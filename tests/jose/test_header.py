@@ -104,6 +104,7 @@ def test_registered_names_are_no_extensions_of_an_application(names: Any) -> Non
         {"crit": ["x"]},
         {"crit": 5},
         {"crit": [[]]},
+        {"crit": ["cty"], "cty": "x"},
         {"x": object()},
         {"x": "\ud800"},
         {"x": "x" * 9000},

@@ -27,6 +27,10 @@ def uint(number: int) -> str:
     return base64url.encode(number.to_bytes((number.bit_length() + 7) // 8))
 
 
+def lengthened(text: str) -> str:
+    return base64url.encode(b"\0" + base64url.decode(text))
+
+
 def changed(text: str) -> str:
     octets = bytearray(base64url.decode(text))
     octets[-1] ^= 2
@@ -127,7 +131,7 @@ def test_an_rsa_private_key_without_its_primes_is_completed(rsa: Key, rsa_jwk: d
         pytest.param(lambda jwk: jwk | {"oth": []}, id="three-primes"),
         pytest.param(lambda jwk: {n: v for n, v in jwk.items() if n != "q"}, id="half-of-the-primes"),
         pytest.param(lambda jwk: {n: v for n, v in jwk.items() if n != "n"}, id="no-modulus"),
-        pytest.param(lambda jwk: jwk | {"n": "AA" + jwk["n"][1:] + "A"}, id="leading-zeros"),
+        pytest.param(lambda jwk: jwk | {"n": lengthened(jwk["n"])}, id="leading-zeros"),
         pytest.param(lambda jwk: jwk | {"e": "AQAB=="}, id="padding"),
         pytest.param(lambda jwk: jwk | {"e": 65537}, id="a-number"),
         pytest.param(
@@ -151,8 +155,9 @@ OKP, OTHER_OKP = Key.generate("EdDSA").to_jwk(private=True), Key.generate("EdDSA
     "jwk",
     [
         pytest.param(EC | {"y": changed(EC["y"])}, id="point-not-on-the-curve"),
-        pytest.param(EC | {"x": "AA" + EC["x"]}, id="coordinate-too-long"),
+        pytest.param(EC | {"x": lengthened(EC["x"])}, id="coordinate-too-long"),
         pytest.param(EC | {"x": EC["x"][:-4]}, id="coordinate-too-short"),
+        pytest.param(EC | {"d": lengthened(EC["d"])}, id="private-key-too-long"),
         pytest.param(EC | {"d": OTHER_EC["d"]}, id="another-private-key"),
         pytest.param(EC | {"d": base64url.encode(bytes(32))}, id="private-key-zero"),
         pytest.param(EC | {"d": base64url.encode(b"\xff" * 32)}, id="private-key-past-the-order"),

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from watchword.errors import (
@@ -33,59 +33,70 @@ def found(
 # -- the same rules once more: slow, and obvious ---------------------------------------------------
 
 
-def reference(
-    claims: dict[str, Any], now: float, policy: dict[str, Any]
-) -> set[tuple[type[InvalidClaims], str]]:
+Wrong = set[tuple[type[InvalidClaims], str]]
+
+
+def reference(claims: dict[str, Any], now: float, policy: dict[str, Any]) -> Wrong:
     """Rule for rule what DESIGN.md says, without a thought for speed."""
-    wrong: set[tuple[type[InvalidClaims], str]] = set()
-    leeway, max_age = policy["leeway"], policy["max_age"]
-    expected = {"iss": policy["issuer"], "aud": policy["audience"], "sub": policy["subject"]}
-    needed = {name for name, value in expected.items() if value is not None} | set(policy["require"])
-    if not policy["allow_no_exp"]:
-        needed.add("exp")
-    if max_age is not None:
-        needed.add("iat")
-    for name in needed:
-        if name not in claims or claims[name] is None:
-            wrong.add((MissingClaim, name))
+    return (
+        missing(claims, policy)
+        | mistimed(claims, now, policy)
+        | misnamed(claims, policy)
+        | misled(claims, policy)
+    )
 
-    good_times = {}
-    for name in ("exp", "nbf", "iat"):
-        if name in claims:
-            value = claims[name]
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if number and not math.isnan(value) and abs(value) < 2**53:
-                good_times[name] = value
-            else:
-                wrong.add((MalformedClaim, name))
-    if "exp" in good_times and not now < good_times["exp"] + leeway:
+
+def missing(claims: dict[str, Any], policy: dict[str, Any]) -> Wrong:
+    needed = set(policy["require"])
+    needed |= set() if policy["allow_no_exp"] else {"exp"}
+    needed |= set() if policy["issuer"] is None else {"iss"}
+    needed |= set() if policy["audience"] is None else {"aud"}
+    needed |= set() if policy["subject"] is None else {"sub"}
+    needed |= set() if policy["max_age"] is None else {"iat"}
+    return {(MissingClaim, name) for name in needed if name not in claims or claims[name] is None}
+
+
+def mistimed(claims: dict[str, Any], now: float, policy: dict[str, Any]) -> Wrong:
+    given = {name: claims[name] for name in ("exp", "nbf", "iat") if name in claims}
+    good = {
+        name: value
+        for name, value in given.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53
+    }
+    wrong: Wrong = {(MalformedClaim, name) for name in given if name not in good}
+    if "exp" in good and not now < good["exp"] + policy["leeway"]:
         wrong.add((ExpiredToken, "exp"))
-    for name in ("nbf", "iat"):
-        if name in good_times and not now >= good_times[name] - leeway:
-            wrong.add((NotYetValid, name))
-    if "iat" in good_times and max_age is not None and now > good_times["iat"] + max_age + leeway:
-        wrong.add((TokenTooOld, "iat"))
-
-    for name in ("iss", "sub", "jti"):
-        if name in claims and not isinstance(claims[name], str):
-            wrong.add((MalformedClaim, name))
-    if isinstance(claims.get("iss"), str) and policy["issuer"] is not None:
-        issuers = [policy["issuer"]] if isinstance(policy["issuer"], str) else policy["issuer"]
-        if not any(claims["iss"] == issuer for issuer in issuers):
-            wrong.add((WrongIssuer, "iss"))
-    if isinstance(claims.get("sub"), str) and policy["subject"] not in (None, claims["sub"]):
-        wrong.add((WrongSubject, "sub"))
-    if "aud" in claims:
-        aud = claims["aud"]
-        names = [aud] if isinstance(aud, str) else aud
-        if not isinstance(names, list) or any(not isinstance(name, str) for name in names):
-            wrong.add((MalformedClaim, "aud"))
-        else:
-            audiences = policy["audience"] or []
-            audiences = [audiences] if isinstance(audiences, str) else audiences
-            if not [name for name in names if name in audiences]:
-                wrong.add((WrongAudience, "aud"))
+    if "nbf" in good and not now >= good["nbf"] - policy["leeway"]:
+        wrong.add((NotYetValid, "nbf"))
+    if "iat" in good and not now >= good["iat"] - policy["leeway"]:
+        wrong.add((NotYetValid, "iat"))
+    if "iat" in good and policy["max_age"] is not None:
+        age = now - good["iat"]
+        if age > policy["max_age"] + policy["leeway"]:
+            wrong.add((TokenTooOld, "iat"))
     return wrong
+
+
+def misnamed(claims: dict[str, Any], policy: dict[str, Any]) -> Wrong:
+    given = {name: claims[name] for name in ("iss", "sub", "jti") if name in claims}
+    wrong: Wrong = {(MalformedClaim, name) for name, value in given.items() if not isinstance(value, str)}
+    issuers = [policy["issuer"]] if isinstance(policy["issuer"], str) else policy["issuer"]
+    if isinstance(given.get("iss"), str) and issuers is not None and given["iss"] not in issuers:
+        wrong.add((WrongIssuer, "iss"))
+    if isinstance(given.get("sub"), str) and policy["subject"] not in (None, given["sub"]):
+        wrong.add((WrongSubject, "sub"))
+    return wrong
+
+
+def misled(claims: dict[str, Any], policy: dict[str, Any]) -> Wrong:
+    if "aud" not in claims:
+        return set()
+    named = [claims["aud"]] if isinstance(claims["aud"], str) else claims["aud"]
+    if not isinstance(named, list) or any(not isinstance(name, str) for name in named):
+        return {(MalformedClaim, "aud")}
+    ours = policy["audience"] or []
+    ours = [ours] if isinstance(ours, str) else ours
+    return set() if [name for name in named if name in ours] else {(WrongAudience, "aud")}
 
 
 NAMES = st.sampled_from(["a", "A", "ab", "https://a", ""])
@@ -93,14 +104,14 @@ EXPECTED = st.none() | st.sampled_from(["a", "ab"]) | st.lists(st.sampled_from([
 ODD = st.none() | st.booleans() | st.just({}) | st.just([1]) | st.lists(NAMES, max_size=3)
 TIMES = (
     st.integers(980, 1020)
-    | st.floats(980, 1020)
+    | st.integers(980 * 64, 1020 * 64).map(lambda sixty_fourths: sixty_fourths / 64)
     | st.sampled_from([2**53, -(2**53), 10**400, math.nan, math.inf, -5, 0, "1000", 2**53 - 1])
 )
 CLAIMS = st.fixed_dictionaries(
     {},
     optional={
-        **{name: TIMES | ODD for name in ("exp", "nbf", "iat")},
-        **{name: NAMES | ODD | st.integers() for name in ("iss", "sub", "aud", "jti")},
+        **dict.fromkeys(("exp", "nbf", "iat"), TIMES | ODD),
+        **dict.fromkeys(("iss", "sub", "aud", "jti"), NAMES | ODD | st.integers()),
         "extra": st.none() | st.integers(),
     },
 )
@@ -159,7 +170,7 @@ def test_the_boundaries_of_time_are_exact(
         assert found({claim: value}, now, **policy) == []
     for now in (math.nextafter(first_good, -math.inf), math.nextafter(last_good, math.inf)):
         if math.isfinite(now):
-            assert found({claim: value}, now, **policy) == ([] if math.isinf(now) else [(late, claim)])
+            assert found({claim: value}, now, **policy) == [(late, claim)]
 
 
 def test_an_age_of_just_max_age_is_not_too_old() -> None:

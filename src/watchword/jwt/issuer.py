@@ -78,10 +78,12 @@ class Issuer:
             issued_at: the time to take instead of the clock's, in seconds; cut to whole ones.
 
         Raises:
-            Unissuable: a registered claim is among the claims, a header member would override ours, or
-                something is not JSON.
+            Unissuable: the subject is not a string, a registered claim is among the claims, a header member
+                would override ours, or something is not JSON.
             InvalidSettings: audience or lifetime is of the wrong form.
         """
+        if not isinstance(subject, str):
+            raise Unissuable("the subject must be a string")  # RFC 7519 §4.1.2: a verifier would refuse it
         signer = self._signing_key()
         issued = math.floor(self._clock() if issued_at is None else issued_at)
         content = {

@@ -46,6 +46,9 @@ class Verifier(Generic[T]):
         cache_size: how many verified tokens to remember; 0 for none.
         clock: what time it is, in seconds since the epoch.
 
+    Attributes:
+        clock: as given.
+
     Raises:
         InvalidSettings: an argument is of the wrong form.
     """
@@ -122,7 +125,7 @@ class Verifier(Generic[T]):
         self._decode, self._shared = _reader(claims)
         self._max_token_size = max_token_size
         self._cache_size = cache_size
-        self._clock = clock
+        self.clock = clock
         self._caches = _Caches(self._keys.version)
         self._filling = threading.Lock()
 
@@ -141,7 +144,7 @@ class Verifier(Generic[T]):
         """
         if not isinstance(token, str) or len(token) > self._max_token_size:
             raise MalformedToken
-        now = self._clock()
+        now = self.clock()
         # Taken before any key is looked up: if the keys change meanwhile, the result lands in a cache that
         # is not used any more.
         caches = self._caches

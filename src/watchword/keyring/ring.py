@@ -50,8 +50,8 @@ class Ring:
 class Keyring:
     """Our keys of both kinds.
 
-    ``public`` keys sign access tokens and stand in the JWKS; ``internal`` ones sign what only we read, and are
-    never published.
+    ``public`` keys sign access tokens and stand in the JWKS; ``internal`` ones sign what only we read, and
+    are never published.
 
     Args:
         store: where they are kept.
@@ -82,12 +82,12 @@ class Keyring:
         """The keys that sign refresh and once-only tokens."""
         return self._rings["internal"]
 
-    def reload(self) -> None:
-        """Read the keys from the store again; called when a poll says that they changed."""
+    def reload(self, version: int | None = None) -> None:
+        """Read the keys from the store, unless they are of that version: called with what a poll said."""
         with self._loading:
-            version, stored = self._store.keys()
-            if version == self.version:
+            if version is not None and version == self.version:
                 return
+            version, stored = self._store.keys()
             for kind, ring in self._rings.items():
                 ring.keys = KeySet([unseal(key, self._secrets) for key in stored if key.kind == kind])
             self.version = version

@@ -14,6 +14,7 @@ Times are seconds since the epoch, as floats; durations are seconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
@@ -335,6 +336,11 @@ class ThrottleStore(Protocol):
 
 class Store(SessionStore, KeyStore, AccountStore, ThrottleStore, Protocol):
     """All of it in one place, as the SQL store has it."""
+
+    @property
+    def file(self) -> Path | None:
+        """The one file on this machine that the store is, if it is one."""
+        ...
 
     def now(self) -> float:
         """The store's time; also the cheapest proof that it answers."""

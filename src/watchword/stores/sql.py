@@ -74,6 +74,10 @@ class SqlStore(Store):
             raise _unavailable(error) from None
         self._run(self._database.write, lambda connection, _now: schema.upgrade(connection))
 
+    @property
+    def file(self) -> Path | None:
+        return self._database.path
+
     def now(self) -> float:
         return self._read(_now)
 

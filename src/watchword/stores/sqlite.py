@@ -36,7 +36,7 @@ class SqliteDatabase:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
+        self.path = path
         self._renew_locks()
         if path is None:
             self._engine = create_engine("sqlite://", creator=self._connect, poolclass=StaticPool)
@@ -52,7 +52,7 @@ class SqliteDatabase:
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one consistent state and keeps nobody from writing."""
         # the one connection of a database in memory cannot hold two transactions
-        turn = self._turn() if self._path is None else nullcontext()
+        turn = self._turn() if self.path is None else nullcontext()
         with self._running(), turn, self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")
             yield connection
@@ -68,7 +68,7 @@ class SqliteDatabase:
 
     def lineage(self) -> str:
         """Names the file, since a backup put in its place has the same identity inside."""
-        return "memory" if self._path is None else repr(_file_id(self._path))
+        return "memory" if self.path is None else repr(_file_id(self.path))
 
     def close(self) -> None:
         """Close every idle connection; the others close when they come back."""
@@ -82,7 +82,7 @@ class SqliteDatabase:
         with self._gate:
             self._forking = True
             self._gate.wait_for(lambda: not self._transactions, timeout=BUSY_TIMEOUT)
-        if self._path is not None:
+        if self.path is not None:
             self.close()
 
     def after_fork_in_parent(self) -> None:
@@ -94,7 +94,7 @@ class SqliteDatabase:
     def after_fork_in_child(self) -> None:
         """Go on, with nothing that threads of the parent hold."""
         self._renew_locks()
-        if self._path is not None:
+        if self.path is not None:
             self._engine.dispose(close=False)
 
     def _renew_locks(self) -> None:
@@ -128,11 +128,11 @@ class SqliteDatabase:
             lock.release()
 
     def _connect(self) -> sqlite3.Connection:
-        if self._path is None:
+        if self.path is None:
             return _prepared(_open(":memory:"))
-        file = _file_id(self._path)  # before it is opened, and compared after: a swap in between shows
+        file = _file_id(self.path)  # before it is opened, and compared after: a swap in between shows
         # mode=rw: a database that was deleted is an error, not a new and empty one
-        connection = _open(f"{self._path.as_uri()}?mode=rw", uri=True)
+        connection = _open(f"{self.path.as_uri()}?mode=rw", uri=True)
         connection.file = file
         try:
             self._check_file(connection)
@@ -144,9 +144,9 @@ class SqliteDatabase:
 
     def _check_file(self, connection: object, *_: object) -> None:
         """Raise if the path no longer names the connection's file: what is written there would be lost."""
-        if self._path is None or not isinstance(connection, _SqliteConnection):
+        if self.path is None or not isinstance(connection, _SqliteConnection):
             return
-        if connection.file is None or connection.file != _file_id(self._path):
+        if connection.file is None or connection.file != _file_id(self.path):
             raise DisconnectionError
 
 

@@ -1,0 +1,1 @@
+"""The HTTP API, and how a web framework gets at it."""

@@ -1,0 +1,388 @@
+"""The front desk: one object that puts the rooms together."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from watchword.accounts import Accounts, LoginThrottle, PasswordHasher
+from watchword.errors import (
+    InvalidCredentials,
+    InvalidGrant,
+    InvalidToken,
+    MalformedClaim,
+    MissingToken,
+    SessionEnded,
+    Throttled,
+)
+from watchword.events import Event, Listener, LoginFailed, LoginThrottled, log_event
+from watchword.jose.jwk import Key, KeySet
+from watchword.jwt.issuer import Issuer
+from watchword.jwt.verifier import Verifier
+from watchword.keyring import Keyring
+from watchword.keyring.sealed import derive_key, secret_file
+from watchword.sessions import Client, Revocations, Sessions, Tokens, refresh_verifier
+from watchword.settings import Settings
+from watchword.stores import open_store
+from watchword.stores.contract import Account, EndReason, Session, Store
+
+__all__ = ["Auth", "Identity", "Subject"]
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """Whom a password check found.
+
+    Attributes:
+        id: what names them for good; never an e-mail address that somebody else may get one day.
+        username: what to call them.
+        scopes: what their login grants.
+    """
+
+    id: str
+    username: str
+    scopes: tuple[str, ...] = ()
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who makes a request, as a verified access token says.
+
+    Attributes:
+        subject: the ``sub``.
+        username: the ``preferred_username``, or the subject where a token has none.
+        scopes: what the token grants.
+        session_id: the ``sid``; ``None`` in other people's tokens that have none.
+        authenticated_at: seconds since the epoch at which the subject proved who they are; ``None`` as above.
+        claims: every claim of the token.
+    """
+
+    subject: str
+    username: str
+    scopes: tuple[str, ...]
+    session_id: str | None
+    authenticated_at: float | None
+    claims: dict[str, Any]
+
+    @classmethod
+    def from_claims(cls, claims: dict[str, Any], *, scope_claim: str = "scope") -> Identity:
+        """The identity in verified claims.
+
+        Args:
+            claims: of a token that a Verifier let through.
+            scope_claim: where the scopes stand: as one string (RFC 8693 §4.2) or as a list of them.
+
+        Raises:
+            MalformedClaim: there is no ``sub``, or a claim is not of the type that it has to be.
+        """
+        subject = claims.get("sub")
+        session_id, authenticated_at = claims.get("sid"), claims.get("auth_time")
+        if not isinstance(subject, str):
+            raise MalformedClaim("the token does not say whom it is about", claim="sub")
+        if not isinstance(session_id, str | None):
+            raise MalformedClaim(claim="sid")
+        if not isinstance(authenticated_at, int | float | None):
+            raise MalformedClaim(claim="auth_time")
+        username = claims.get("preferred_username")
+        return cls(
+            subject=subject,
+            username=username if isinstance(username, str) else subject,
+            scopes=_scopes(claims.get(scope_claim, ""), scope_claim),
+            session_id=session_id,
+            authenticated_at=authenticated_at,
+            claims=claims,
+        )
+
+
+class Auth:
+    """Log in, refresh, verify, log out.
+
+    Opens the store, makes its tables and keys where they are missing, and is then safe to use from many
+    threads and after a fork. Every method but :meth:`jwks`, :meth:`ready` and :meth:`revocation_staleness`
+    may raise :class:`~watchword.errors.StoreUnavailable`.
+
+    Args:
+        database_url: where state lives, as an SQLAlchemy URL; by default the settings'.
+        issuer: the ``iss`` of the tokens; by default the settings'.
+        audience: the ``aud`` of access tokens; by default the settings'.
+        keys: one fixed key that signs access tokens, in place of the keyring's in the store.
+        check_password: your own users: called with username and password, returns the
+            :class:`Subject`, or ``None`` where they do not fit. By default the accounts in the store.
+        subject_claims: further claims of a subject's access tokens (tenant, role, ...), asked for at login
+            and at every refresh; ``None`` ends the session.
+        listeners: told of every security event, after the log.
+        settings: everything else.
+
+    Raises:
+        InvalidSettings: the settings do not fit together, or the secret does not open the stored keys.
+        StoreUnavailable: the store cannot be opened.
+    """
+
+    def __init__(
+        self,
+        database_url: str | None = None,
+        *,
+        issuer: str | None = None,
+        audience: str | None = None,
+        keys: Key | None = None,
+        check_password: Callable[[str, str], Subject | None] | None = None,
+        subject_claims: Callable[[str], Mapping[str, Any] | None] | None = None,
+        listeners: Iterable[Listener] = (),
+        settings: Settings | None = None,
+    ) -> None:
+        given = {"database_url": database_url, "issuer": issuer, "audience": audience}
+        self.settings = settings = msgspec.structs.replace(
+            settings or Settings(), **{name: value for name, value in given.items() if value is not None}
+        )
+        self._listeners = (log_event, *listeners)
+        self.store = store = open_store(settings.database_url)
+        sealing = _secrets(settings, store)
+        self._keyring = Keyring(store, sealing, notify=self._notify)
+        self._access_keys = keys or self._keyring.public
+        self._revocations = Revocations(
+            store,
+            interval=settings.revocation_interval,
+            max_age=settings.revocation_max_age,
+            grace=settings.leeway,
+            when_stale=settings.when_stale,
+            on_keys_changed=self._keyring.reload,
+        )
+        self._verifier = Verifier(
+            self._access_keys,
+            issuer=settings.issuer,
+            audience=settings.audience,
+            typ="at+jwt",
+            require=("sub", "sid"),
+            leeway=settings.leeway,
+            clock=self._revocations.now,
+        )
+        self._sessions = Sessions(
+            store,
+            access=Issuer(settings.issuer, self._access_keys, audience=settings.audience, typ="at+jwt"),
+            refresh=Issuer(settings.issuer, self._keyring.internal, audience=settings.issuer, typ="rt+jwt"),
+            refresh_verifier=refresh_verifier(self._keyring.internal, issuer=settings.issuer),
+            revocations=self._revocations,
+            settings=settings,
+            subject_claims=subject_claims,
+            notify=self._notify,
+        )
+        self._hasher = PasswordHasher(settings=settings)
+        self._throttle = LoginThrottle(store, key=derive_key(sealing[-1], "throttle"), settings=settings)
+        self._check_password = check_password
+        self.accounts = Accounts(store, settings=settings, hasher=self._hasher)
+
+    # -- logging in and out ------------------------------------------------------------------------
+
+    def login(self, username: str, password: str, client: Client | None = None) -> Tokens:
+        """Check a password and start a session.
+
+        Raises:
+            InvalidCredentials: unknown user, wrong password or disabled account.
+            Throttled: too many failures; nothing was checked.
+            Overloaded: as many passwords as may be are being checked already.
+        """
+        address = client.ip_address if client else None
+        with self._hasher.slot():
+            self._admit(username, address)
+            checked = self._checked(username, password)
+            if checked is None:
+                self._throttle.failed(username, address)
+                self._notify(LoginFailed(address=address))
+                raise InvalidCredentials
+            self._throttle.succeeded(username, address)
+        if isinstance(checked, Subject):
+            return self.start(checked.id, checked.scopes, client, username=checked.username)
+        tokens = self.start(checked.subject, checked.scopes, client, username=checked.username)
+        self._refuse_if_changed(checked, tokens)
+        return tokens
+
+    def start(
+        self,
+        subject: str,
+        scopes: Iterable[str] = (),
+        client: Client | None = None,
+        *,
+        username: str | None = None,
+    ) -> Tokens:
+        """Start a session for a subject whose identity was proven elsewhere (OAuth, SAML, a passkey).
+
+        Args:
+            subject: the ``sub`` of the tokens.
+            scopes: what they grant.
+            client: where the request came from.
+            username: what to call the subject; the subject itself by default.
+
+        Raises:
+            InvalidCredentials: ``subject_claims`` refuses the subject.
+        """
+        return self._sessions.start(subject, username or subject, scopes, client)
+
+    def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
+        """The next pair of tokens.
+
+        Raises:
+            InvalidGrant: the token is not, or no longer, good.
+        """
+        return self._sessions.refresh(refresh_token, client)
+
+    def authenticate(self, access_token: str) -> Identity:
+        """Who presents this access token. Does no I/O while :meth:`ready`.
+
+        Raises:
+            InvalidToken: the token is not to be trusted; the subclass says why.
+            SessionEnded: it was good, and its session has ended.
+            StoreUnavailable: what is known of ended sessions is too old to be trusted.
+        """
+        self._revocations.ensure_fresh()
+        identity = Identity.from_claims(self._verifier.verify(access_token))
+        if self._revocations.ended(identity.session_id or ""):
+            raise SessionEnded
+        return identity
+
+    def logout(
+        self,
+        access_token: str | None = None,
+        refresh_token: str | None = None,
+        client: Client | None = None,
+    ) -> None:
+        """End the session that a token belongs to; whether it had ended before makes no difference.
+
+        With both tokens, one good one is enough: after lunch the access token has expired.
+
+        Raises:
+            InvalidToken: neither names a session.
+            InvalidGrant: the refresh token, given alone, is not ours.
+        """
+        sessions, failure = set[str](), None
+        for token, session_of in (
+            (access_token, self._session_of_access_token),
+            (refresh_token, self._sessions.session_of),
+        ):
+            if token is None:
+                continue
+            try:
+                sessions.add(session_of(token))
+            except (InvalidToken, InvalidGrant) as error:
+                failure = failure or error
+        if not sessions:
+            raise failure or MissingToken
+        for session_id in sessions:
+            self._sessions.end(session_id, "logout", client)
+
+    # -- sessions ----------------------------------------------------------------------------------
+
+    def sessions(self, subject: str) -> Sequence[Session]:
+        """The subject's live sessions, newest first."""
+        return self._sessions.live(subject)
+
+    def end(self, session_id: str, client: Client | None = None) -> None:
+        """End a session. From then on its tokens are refused: here at once, elsewhere within a poll."""
+        self._sessions.end(session_id, "logout", client)
+
+    def end_all(self, subject: str, keep: str | None = None, client: Client | None = None) -> None:
+        """End every session of a subject, except the one to ``keep``."""
+        self._sessions.end_all(subject, "logout_all", keep, client)
+
+    # -- accounts ----------------------------------------------------------------------------------
+
+    def change_password(self, subject: str, password: str, keep: str | None = None) -> None:
+        """Set an account's password and end its sessions, except the one to ``keep``.
+
+        Raises:
+            AccountNotFound: there is no such account.
+            PasswordRejected: the password is too short or too long.
+        """
+        self.accounts.change_password(subject, password)
+        self._sessions.end_all(subject, "password_changed", keep)
+
+    def disable_account(self, subject: str) -> None:
+        """Let an account log in no more, and end its sessions.
+
+        Raises:
+            AccountNotFound: there is no such account.
+        """
+        self.accounts.disable(subject)
+        self._sessions.end_all(subject, "account_disabled")
+
+    def delete_account(self, subject: str) -> None:
+        """Delete an account and end its sessions.
+
+        Raises:
+            AccountNotFound: there is no such account.
+        """
+        self.accounts.delete(subject)
+        self._sessions.end_all(subject, "account_deleted")
+
+    # -- running it --------------------------------------------------------------------------------
+
+    def jwks(self) -> dict[str, Any]:
+        """The public keys as a JWK Set (RFC 7517 §5); secret keys are never in it."""
+        keys = self._access_keys
+        return (KeySet([keys]) if isinstance(keys, Key) else keys.keys).to_jwks()
+
+    def ready(self) -> bool:
+        """Whether :meth:`authenticate` would do no I/O right now."""
+        return self._revocations.ready()
+
+    def revocation_staleness(self) -> float:
+        """Seconds by which this process may be behind with sessions that ended in others."""
+        return self._revocations.staleness()
+
+    def now(self) -> float:
+        """The store's time in seconds since the epoch, as of the last poll and carried forward."""
+        return self._revocations.now()
+
+    def close(self) -> None:
+        """Stop the polling thread and give back the store's connections."""
+        self._revocations.close()
+        self.store.close()
+
+    def _admit(self, username: str, address: str | None) -> None:
+        try:
+            self._throttle.admit(username, address)
+        except Throttled as error:
+            self._notify(LoginThrottled(address=address, retry_after=error.retry_after))
+            raise
+
+    def _checked(self, username: str, password: str) -> Account | Subject | None:
+        """Whose password it is; ``None`` where it is nobody's."""
+        if self._check_password is not None:
+            return self._check_password(username, password)
+        try:
+            return self.accounts.check(username, password)
+        except InvalidCredentials:
+            return None
+
+    def _refuse_if_changed(self, checked: Account, tokens: Tokens) -> None:
+        """Let a change of the account win over a login that began before it."""
+        account = self.accounts.by_subject(checked.subject)
+        if account is None or account.credentials_version != checked.credentials_version:
+            reason: EndReason = "account_changed"
+            self._sessions.end(tokens.session_id, reason)
+            raise InvalidCredentials
+
+    def _session_of_access_token(self, access_token: str) -> str:
+        return Identity.from_claims(self._verifier.verify(access_token)).session_id or ""
+
+    def _notify(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+
+def _secrets(settings: Settings, store: Store) -> tuple[str, ...]:
+    """What seals the keys: as set, or kept beside the database file, or as short-lived as the memory."""
+    if settings.secret:
+        return settings.secret
+    if store.file is None:
+        return (secrets.token_urlsafe(32),)
+    _, keys = store.keys()
+    return (secret_file(store.file.with_name(store.file.name + ".secret"), create=not keys),)
+
+
+def _scopes(value: object, claim: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(value.split())
+    if isinstance(value, list) and all(isinstance(scope, str) for scope in value):
+        return tuple(value)
+    raise MalformedClaim(claim=claim)

@@ -1,0 +1,54 @@
+"""Where in a request a token may stand, and how a request without a good one is answered (RFC 6750)."""
+
+from __future__ import annotations
+
+from watchword.errors import (
+    InsufficientScope,
+    InvalidRequest,
+    InvalidToken,
+    MissingToken,
+    StaleAuthentication,
+    WatchwordError,
+)
+
+__all__ = ["bearer_token", "challenge", "public_code"]
+
+
+def bearer_token(authorization: str | None) -> str:
+    """The token in an ``Authorization`` header (RFC 6750 §2.1); the scheme's letter case does not matter.
+
+    Args:
+        authorization: the header's value; several headers joined by commas, as WSGI does.
+
+    Raises:
+        MissingToken: there is none, or it is of another scheme.
+        InvalidRequest: there is more than one, or a ``Bearer`` without a token.
+    """
+    scheme, _, token = (authorization or "").strip(" \t").partition(" ")
+    if "," in (authorization or ""):
+        # no token has a comma in it: two headers, of which a proxy may have looked at the other one
+        raise InvalidRequest("more than one Authorization header")
+    if scheme.lower() != "bearer":
+        raise MissingToken
+    token = token.strip(" ")
+    if not token:
+        raise InvalidRequest("the Authorization header has no token in it")
+    return token
+
+
+def challenge(error: WatchwordError) -> str | None:
+    """The ``WWW-Authenticate`` header that belongs to an error, if one does (RFC 6750 §3, RFC 9470 §3)."""
+    if isinstance(error, MissingToken):
+        return "Bearer"  # no error code: the client may not have known that a token is needed
+    if isinstance(error, InsufficientScope):
+        return f'Bearer error="insufficient_scope", scope="{" ".join(error.scopes)}"'
+    if isinstance(error, InvalidToken):
+        return f'Bearer error="{public_code(error)}", error_description="{error}"'
+    return None
+
+
+def public_code(error: WatchwordError) -> str:
+    """The error code that a client sees: RFC 6750's one name for everything that is wrong with a token."""
+    if isinstance(error, InvalidToken) and not isinstance(error, MissingToken | StaleAuthentication):
+        return InvalidToken.code
+    return error.code

@@ -1,0 +1,237 @@
+"""The HTTP API without a framework: a request comes in, a response goes out.
+
+A framework's file turns its own request into a :class:`Request`, hands it to the handler that
+:attr:`Endpoints.routes` names, and turns the :class:`Response` into its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from watchword.auth import Auth, Identity
+from watchword.errors import (
+    InvalidRequest,
+    NotFound,
+    Throttled,
+    Unavailable,
+    UnsupportedMediaType,
+    WatchwordError,
+)
+from watchword.sessions import Client, Tokens
+from watchword.stores.contract import Session
+from watchword.web.credentials import bearer_token, challenge, public_code
+from watchword.web.proxies import client_address
+
+__all__ = ["Endpoints", "Request", "Response", "Route", "error_response"]
+
+T = TypeVar("T")
+
+# The keys may be kept for as long as no change can come sooner
+_JWKS_MAX_AGE = 600
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What the endpoints look at in a request.
+
+    Attributes:
+        body: the bytes, read within ``max_body``.
+        content_type: of the body.
+        authorization: the header's value.
+        user_agent: the header's value.
+        peer: the address at the other end of the connection.
+        forwarded_for: the ``X-Forwarded-For`` header's value.
+        session_id: what stands in the path for ``<session_id>``.
+    """
+
+    body: bytes = b""
+    content_type: str | None = None
+    authorization: str | None = None
+    user_agent: str | None = None
+    peer: str | None = None
+    forwarded_for: str | None = None
+    session_id: str = ""
+
+
+class Response(msgspec.Struct, frozen=True):
+    """What goes out.
+
+    Attributes:
+        status: the HTTP status.
+        body: JSON, or nothing.
+        headers: besides length.
+    """
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = {}
+
+
+class Route(NamedTuple):
+    """One endpoint: the method, the path (``<session_id>`` stands for a segment), and who handles it."""
+
+    method: str
+    path: str
+    handler: Callable[[Request], Response]
+
+
+class _Login(msgspec.Struct):
+    username: str
+    password: str
+
+
+class _Refresh(msgspec.Struct):
+    refresh_token: str
+
+
+class _Logout(msgspec.Struct):
+    refresh_token: str | None = None
+
+
+class Endpoints:
+    """The endpoints of one :class:`~watchword.auth.Auth`.
+
+    Args:
+        auth: the front desk.
+    """
+
+    def __init__(self, auth: Auth) -> None:
+        self._auth = auth
+        prefix = auth.settings.prefix
+        self.routes = (
+            Route("POST", f"{prefix}/login", self.login),
+            Route("POST", f"{prefix}/refresh", self.refresh),
+            Route("POST", f"{prefix}/logout", self.logout),
+            Route("POST", f"{prefix}/logout-all", self.logout_all),
+            Route("GET", f"{prefix}/me", self.me),
+            Route("GET", f"{prefix}/sessions", self.sessions),
+            Route("DELETE", f"{prefix}/sessions/<session_id>", self.end_session),
+            Route("GET", "/.well-known/jwks.json", self.jwks),
+        )
+
+    def login(self, request: Request) -> Response:
+        """``{"username", "password"}`` for a pair of tokens."""
+        body = _decoded(request, _Login)
+        return _issued(self._auth.login(body.username, body.password, self._client(request)))
+
+    def refresh(self, request: Request) -> Response:
+        """``{"refresh_token"}`` for the next pair of tokens."""
+        body = _decoded(request, _Refresh)
+        return _issued(self._auth.refresh(body.refresh_token, self._client(request)))
+
+    def logout(self, request: Request) -> Response:
+        """End the session of the bearer token, or of ``{"refresh_token"}``."""
+        refresh_token = _decoded(request, _Logout).refresh_token if request.body else None
+        access_token = None
+        if refresh_token is None or request.authorization:
+            access_token = bearer_token(request.authorization)
+        self._auth.logout(access_token, refresh_token, self._client(request))
+        return Response(204)
+
+    def logout_all(self, request: Request) -> Response:
+        """End every session of the caller."""
+        self._auth.end_all(self._caller(request).subject, client=self._client(request))
+        return Response(204)
+
+    def me(self, request: Request) -> Response:
+        """Who the caller is."""
+        caller = self._caller(request)
+        return _json(
+            200,
+            {
+                "subject": caller.subject,
+                "username": caller.username,
+                "session": caller.session_id,
+                "scope": " ".join(caller.scopes),
+                "authenticated_at": caller.authenticated_at,
+                "expires_at": caller.claims["exp"],
+            },
+        )
+
+    def sessions(self, request: Request) -> Response:
+        """The caller's live sessions."""
+        caller = self._caller(request)
+        live = self._auth.sessions(caller.subject)
+        return _json(200, {"sessions": [_shown(session, caller) for session in live]})
+
+    def end_session(self, request: Request) -> Response:
+        """End one of the caller's own sessions; of anybody else's there is nothing to see."""
+        caller = self._caller(request)
+        if all(session.id != request.session_id for session in self._auth.sessions(caller.subject)):
+            raise NotFound
+        self._auth.end(request.session_id, self._client(request))
+        return Response(204)
+
+    def jwks(self, request: Request) -> Response:  # noqa: ARG002 - a handler like the others
+        """The public keys."""
+        return _json(200, self._auth.jwks(), cache_control=f"public, max-age={_JWKS_MAX_AGE}")
+
+    def _caller(self, request: Request) -> Identity:
+        return self._auth.authenticate(bearer_token(request.authorization))
+
+    def _client(self, request: Request) -> Client:
+        address = client_address(request.peer, request.forwarded_for, self._auth.settings.trusted_proxies)
+        return Client(ip_address=address, user_agent=request.user_agent)
+
+
+def error_response(error: WatchwordError) -> Response:
+    """The response that an error stands for (RFC 6749 §5.2, RFC 6750 §3.1); 500 where it has no status."""
+    headers = {}
+    if (authenticate := challenge(error)) is not None:
+        headers["WWW-Authenticate"] = authenticate
+    if isinstance(error, Throttled | Unavailable):
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    if error.status is None:
+        return _json(500, {"error": "server_error", "error_description": "something went wrong here"})
+    body = {"error": public_code(error), "error_description": str(error)}
+    return _json(error.status, body, headers=headers)
+
+
+def _decoded(request: Request, kind: type[T]) -> T:
+    """The body as what it has to be.
+
+    Raises:
+        UnsupportedMediaType: it is not declared as JSON.
+        InvalidRequest: it is not JSON in UTF-8, or not of that kind.
+    """
+    if not _is_json(request.content_type):
+        raise UnsupportedMediaType
+    try:
+        return msgspec.json.decode(request.body, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        names = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))  # type: ignore[arg-type]
+        raise InvalidRequest(f"the body must be a JSON object with the text members {names}") from None
+
+
+def _is_json(content_type: str | None) -> bool:
+    media_type, _, parameters = (content_type or "").partition(";")
+    charset = parameters.strip().lower().replace('"', "")
+    return media_type.strip().lower() == "application/json" and charset in {"", "charset=utf-8"}
+
+
+def _issued(tokens: Tokens) -> Response:
+    return _json(200, tokens.body())
+
+
+def _json(
+    status: int, content: Any, *, cache_control: str = "no-store", headers: Mapping[str, str] | None = None
+) -> Response:
+    return Response(
+        status,
+        msgspec.json.encode(content),
+        {"Content-Type": "application/json", "Cache-Control": cache_control, **(headers or {})},
+    )
+
+
+def _shown(session: Session, caller: Identity) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "created_at": session.created_at,
+        "last_used_at": session.refreshed_at or session.created_at,
+        "user_agent": session.user_agent,
+        "ip_address": session.ip_address,
+        "current": session.id == caller.session_id,
+    }
