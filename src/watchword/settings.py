@@ -145,6 +145,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             }
         )
 
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """The settings in the process's environment; ``DATABASE_URL`` stands for the prefixed name too.
+
+        Raises:
+            InvalidSettings: as :meth:`from_mapping`.
+        """
+        given = {name: value for name, value in environ.items() if value}
+        if "DATABASE_URL" in given:
+            given.setdefault("WATCHWORD_DATABASE_URL", given["DATABASE_URL"])
+        return cls.from_mapping(given)
+
 
 _LISTS = frozenset({"secret", "trusted_proxies"})
 

@@ -1,0 +1,100 @@
+"""``watchword account``: the accounts in the store.
+
+A password is never an argument: arguments are seen by everybody in the process list, and kept by the shell.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from watchword.cli.desk import front_desk
+
+__all__ = ["account"]
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+@click.group()
+def account() -> None:
+    """Add, list, disable and enable accounts, and set their passwords."""
+
+
+def _password_option(command: C) -> C:
+    return click.option(
+        "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking."
+    )(command)
+
+
+@account.command()
+@click.argument("username")
+@click.option("--scope", "scopes", multiple=True, help="What a login grants; may be given several times.")
+@_password_option
+def add(username: str, scopes: tuple[str, ...], password_stdin: bool) -> None:
+    """Add an account."""
+    password = _new_password(password_stdin)
+    with front_desk(create=True) as auth:
+        added = auth.accounts.add(username, password, scopes)
+    click.echo(f"Added {added.username} (subject {added.subject})")
+
+
+@account.command("list")
+def list_accounts() -> None:
+    """List all accounts."""
+    table = Table("username", "subject", "scopes", "state", "created", box=None, pad_edge=False)
+    with front_desk() as auth:
+        for found in auth.accounts.all():
+            created = datetime.fromtimestamp(found.created_at, UTC)
+            table.add_row(
+                found.username,
+                found.subject,
+                " ".join(found.scopes),
+                "disabled" if found.disabled else "enabled",
+                f"{created:%Y-%m-%d %H:%M} UTC",
+            )
+    Console(markup=False, highlight=False, soft_wrap=True).print(table)
+
+
+@account.command()
+@click.argument("username")
+def disable(username: str) -> None:
+    """Let an account log in no more, and end its sessions."""
+    with front_desk() as auth:
+        found = auth.accounts.find(username)
+        auth.disable_account(found.subject)
+    click.echo(f"Disabled {found.username} and ended its sessions")
+
+
+@account.command()
+@click.argument("username")
+def enable(username: str) -> None:
+    """Let a disabled account log in again."""
+    with front_desk() as auth:
+        found = auth.accounts.find(username)
+        auth.accounts.enable(found.subject)
+    click.echo(f"Enabled {found.username}")
+
+
+@account.command()
+@click.argument("username")
+@_password_option
+def password(username: str, password_stdin: bool) -> None:
+    """Set an account's password, and end its sessions."""
+    with front_desk() as auth:
+        found = auth.accounts.find(username)
+        auth.change_password(found.subject, _new_password(password_stdin))
+    click.echo(f"Changed the password of {found.username} and ended its sessions")
+
+
+def _new_password(from_stdin: bool) -> str:
+    """A password from a prompt that does not show it, or the first line of standard input."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    entered: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return entered

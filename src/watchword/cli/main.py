@@ -1,0 +1,44 @@
+"""The ``watchword`` command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from watchword.errors import MissingExtra, WatchwordError
+
+try:
+    import click
+
+    from watchword.cli.account import account
+    from watchword.cli.serve import serve
+    from watchword.cli.token import token
+except ModuleNotFoundError as error:
+    if error.name not in {"click", "rich"}:
+        raise
+    raise MissingExtra.named("cli") from None
+
+__all__ = ["main"]
+
+
+class _Commands(click.Group):
+    """Commands whose errors are sentences, not tracebacks."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except WatchwordError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="watchword")
+def main() -> None:
+    """JWT login: serve it, look after its accounts, look at its tokens.
+
+    Settings come from the environment: DATABASE_URL (sqlite:///watchword.db by default) and WATCHWORD_...
+    """
+
+
+main.add_command(serve)
+main.add_command(account)
+main.add_command(token)

@@ -1,0 +1,56 @@
+"""``watchword serve``."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from watchword.cli.desk import front_desk
+from watchword.errors import InvalidSettings, MissingExtra
+
+__all__ = ["serve"]
+
+
+@click.command()
+@click.option("--host", envvar="HOST", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    envvar="PORT",
+    type=click.IntRange(1, 65_535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on.",
+)
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
+@click.option(
+    "--threads", type=click.IntRange(2, 256), default=8, show_default=True, help="Threads in each process."
+)
+def serve(host: str, port: int, workers: int, threads: int) -> None:
+    """Serve the login system.
+
+    The first start makes the signing keys and an account "admin", whose password is shown once, or is taken
+    from ADMIN_PASSWORD.
+    """
+    try:
+        from watchword.server import serving  # noqa: PLC0415 - needs the extra `server`
+    except ModuleNotFoundError as error:
+        if error.name not in {"granian", "flask"}:
+            raise
+        raise MissingExtra.named("server") from None
+    # taken out of the environment, which every worker inherits
+    admin_password = os.environ.pop("ADMIN_PASSWORD", None)
+    with front_desk(create=True) as auth:
+        if auth.settings.password_checks > threads // 2:
+            raise InvalidSettings(
+                f"WATCHWORD_PASSWORD_CHECKS is {auth.settings.password_checks}: at most half of the "
+                f"{threads} threads may check passwords, the others have to go on serving"
+            )
+        password = serving.first_account(auth, admin_password)
+    if password is not None:
+        shown = "with the password of ADMIN_PASSWORD" if admin_password else f"with the password {password}"
+        click.echo(f'Made the account "admin" {shown}')
+    if password is not None and not admin_password:
+        click.echo("It is shown this once. Change it with: watchword account password admin")
+    click.echo(f"Serving http://{f'[{host}]' if ':' in host else host}:{port}")
+    serving.serve(host, port, workers=workers, threads=threads)

@@ -1,0 +1,86 @@
+"""``watchword token``: look at a token, or verify it.
+
+A token is never an argument: it is a secret, and arguments are seen by everybody in the process list.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import click
+import msgspec
+
+from watchword.cli.desk import front_desk
+from watchword.errors import InvalidToken
+from watchword.jose.jwk import KeySet
+from watchword.jwt.inspection import inspect
+from watchword.jwt.verifier import Verifier
+
+__all__ = ["token"]
+
+_TIMES = ("exp", "nbf", "iat", "auth_time")
+# More than any token; what comes after it is not read
+_READ_AT_MOST = 1_048_576
+
+
+@click.group()
+def token() -> None:
+    """Look at a token, or verify it. Reads the token from FILE, or from standard input."""
+
+
+_token_file = click.argument("file", type=click.File(encoding="utf-8", errors="replace"), default="-")
+
+
+@token.command("inspect")
+@_token_file
+def inspect_token(file: TextIO) -> None:
+    """Show what a token says, without verifying anything."""
+    inspection = inspect(_read(file))
+    click.echo("NOT VERIFIED: anybody can have written this", err=True)
+    click.echo(_pretty({"header": inspection.header, "claims": inspection.claims}))
+    _say_times(inspection.claims)
+
+
+@token.command()
+@_token_file
+@click.option(
+    "--jwks",
+    type=click.File("rb"),
+    help="Verify against this JWK Set; by default against the database's keys and sessions.",
+)
+@click.option("--issuer", help="The expected iss (with --jwks).")
+@click.option("--audience", help="The expected aud (with --jwks).")
+@click.option("--typ", help="The expected typ (with --jwks).")
+def verify(file: TextIO, jwks: Any, issuer: str | None, audience: str | None, typ: str | None) -> None:
+    """Verify a token and show its claims; the exit status is 1 if it is not good."""
+    if jwks is None and (issuer or audience or typ):
+        raise click.UsageError("--issuer, --audience and --typ go with --jwks")
+    text = _read(file)
+    try:
+        if jwks is not None:
+            keys = KeySet.from_jwks(jwks.read(_READ_AT_MOST))
+            claims = Verifier(keys, issuer=issuer, audience=audience, typ=typ, cache_size=0).verify(text)
+        else:
+            with front_desk() as auth:
+                claims = auth.authenticate(text).claims
+    except InvalidToken as error:
+        raise click.ClickException(f"{error.code}: {error}") from None
+    click.echo("The token is good", err=True)
+    click.echo(_pretty(claims))
+    _say_times(claims)
+
+
+def _read(file: TextIO) -> str:
+    return file.read(_READ_AT_MOST).strip()
+
+
+def _pretty(content: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
+
+
+def _say_times(claims: dict[str, Any]) -> None:
+    for name in _TIMES:
+        value = claims.get(name)
+        if isinstance(value, int | float) and 0 <= value < 2**35:
+            click.echo(f"{name} is {datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC", err=True)

@@ -1,0 +1,62 @@
+"""The application that ``watchword serve`` serves."""
+
+from __future__ import annotations
+
+import os
+import re
+from http import HTTPStatus
+
+import flask
+import msgspec
+from werkzeug.exceptions import HTTPException
+
+from watchword.settings import Settings
+from watchword.web.flask import Watchword
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: Settings | None = None) -> flask.Flask:
+    """The login system as a WSGI application.
+
+    Args:
+        settings: how it behaves; by default what the environment says.
+
+    Raises:
+        InvalidSettings: a setting is not usable.
+        StoreUnavailable: the database cannot be opened.
+    """
+    settings = settings or Settings.from_environment(os.environ)
+    app = flask.Flask(__name__, static_folder=None)
+    app.config.update(
+        {f"WATCHWORD_{name.upper()}": getattr(settings, name) for name in settings.__struct_fields__}
+    )
+    auth = Watchword(app)
+    app.register_error_handler(HTTPException, _answer_http_error)
+
+    @app.get("/protected")
+    @auth.protect()
+    def protected() -> dict[str, str]:
+        return {"message": f"Hello, {auth.identity.username}!"}
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    def readyz() -> dict[str, str]:
+        auth.auth.store.now()
+        return {"status": "ready"}
+
+    return app
+
+
+def _answer_http_error(error: HTTPException) -> flask.typing.ResponseReturnValue:
+    """What werkzeug refuses, in the form of all our errors: a code, a sentence, nothing of the request."""
+    status = HTTPStatus(error.code or 500)
+    body = {
+        "error": re.sub(r"\W+", "_", status.phrase.lower()),
+        "error_description": status.description or status.phrase,
+    }
+    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    return flask.Response(msgspec.json.encode(body), status, headers, content_type="application/json")

@@ -1,0 +1,89 @@
+"""From nothing to a running server: the first account, then Granian."""
+
+from __future__ import annotations
+
+import secrets
+
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.server import Server
+
+from watchword.auth import Auth
+from watchword.errors import UsernameTaken
+
+__all__ = ["first_account", "serve"]
+
+# Header bytes that Granian reads before it answers 431; a token is at most 16 KiB
+_HEADER_BUFFER = 65_536
+# Seconds that a running request has to finish in once the server is told to stop
+_STOP_TIMEOUT = 30
+
+_LOGGING = {
+    "formatters": {
+        "line": {"format": "%(message)s"},
+        "named": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "security": {"format": "[%(asctime)s] security %(levelname)s %(message)s"},
+    },
+    "handlers": {
+        "line": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stdout"},
+        "named": {"class": "logging.StreamHandler", "formatter": "named", "stream": "ext://sys.stderr"},
+        "security": {"class": "logging.StreamHandler", "formatter": "security", "stream": "ext://sys.stdout"},
+    },
+    "loggers": {
+        "_granian": {"handlers": ["named"], "level": "INFO", "propagate": False},
+        "granian.access": {"handlers": ["line"], "level": "INFO", "propagate": False},
+        "watchword.security": {"handlers": ["security"], "level": "INFO", "propagate": False},
+    },
+    "root": {"handlers": ["named"], "level": "INFO"},
+}
+
+
+def first_account(auth: Auth, password: str | None) -> str | None:
+    """Make the account ``admin`` in a store that has no account yet.
+
+    Args:
+        auth: the front desk of that store.
+        password: its password; a random one by default.
+
+    Returns:
+        The password if an account was made, to be shown once; ``None`` if there was nothing to do.
+
+    Raises:
+        PasswordRejected: the password is too short or too long.
+    """
+    if auth.accounts.all():
+        return None
+    password = password or secrets.token_urlsafe(15)
+    try:
+        auth.accounts.add("admin", password)
+    except UsernameTaken:
+        return None  # another process that started at the same time was first
+    return password
+
+
+def serve(host: str, port: int, *, workers: int, threads: int) -> None:
+    """Serve until SIGTERM or SIGINT; running requests are finished first.
+
+    Each worker is a process of its own that reads the settings from the environment.
+
+    Args:
+        host: the address to listen on.
+        port: the port to listen on.
+        workers: processes.
+        threads: threads in each process.
+    """
+    Server(
+        "watchword.server.app:create_app",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=host,
+        port=port,
+        workers=workers,
+        blocking_threads=threads,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_STOP_TIMEOUT,
+        websockets=False,
+        http1_settings=HTTP1Settings(max_buffer_size=_HEADER_BUFFER),
+        log_access=True,
+        log_dictconfig=_LOGGING,
+    ).serve()
