@@ -105,5 +105,5 @@ def deactivate(email: str) -> None:
         user = connection.execute("SELECT id FROM users WHERE email = ?", [email]).fetchone()
     if user is None:
         raise click.ClickException("there is no such user")
-    # After the commit: a login that is on its way now sees the change, one from before it ends here.
+    # After the commit, so that no new login gets in; the next refresh would end the sessions anyway.
     auth.auth.end_all(str(user["id"]))

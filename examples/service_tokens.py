@@ -11,7 +11,7 @@ ORDERS = "https://orders.example"
 BILLING = "https://billing.example"
 
 
-class ChargeClaims(Claims):
+class ChargeClaims(Claims, frozen=True):
     """What the orders service tells the billing service with each request."""
 
     order: str
@@ -41,9 +41,11 @@ if __name__ == "__main__":
     charge = ChargeClaims(order="order-1042", scope="charge")
     token = issuer.issue("customer-7", charge)
     header, payload, signature = token.split(".")
-    print("the token             ", receive(token))
-    print("another payload       ", receive(f"{header}.{payload[::-1]}.{signature}"))
-    print(
-        "for another service   ", receive(issuer.issue("customer-7", charge, audience="https://mail.example"))
-    )
-    print("without an order      ", receive(issuer.issue("customer-7", {"scope": "charge"})))
+    deliveries = {
+        "the token": token,
+        "with another payload": f"{header}.{payload[::-1]}.{signature}",
+        "for another service": issuer.issue("customer-7", charge, audience="https://mail.example"),
+        "without an order": issuer.issue("customer-7", {"scope": "charge"}),
+    }
+    for what, delivered in deliveries.items():
+        print(f"{what:20}  {receive(delivered)}")  # noqa: T201 - showing it is what this script is for

@@ -48,3 +48,7 @@ def __getattr__(name: str) -> Any:
     if name not in _FRONT_DESK:
         raise AttributeError(f"module 'watchword' has no attribute {name!r}")
     return getattr(import_module(_FRONT_DESK[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -20,6 +20,7 @@ from watchword.errors import (
 )
 from watchword.events import Event, Listener, LoginFailed, LoginThrottled, log_event
 from watchword.jose.jwk import Key, KeySet
+from watchword.jwt.claims import is_time
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.verifier import Verifier
 from watchword.keyring import Keyring
@@ -82,7 +83,7 @@ class Identity(msgspec.Struct, frozen=True):
             raise MalformedClaim("the token does not say whom it is about", claim="sub")
         if not isinstance(session_id, str | None):
             raise MalformedClaim(claim="sid")
-        if not isinstance(authenticated_at, int | float | None):
+        if authenticated_at is not None and not is_time(authenticated_at):
             raise MalformedClaim(claim="auth_time")
         username = claims.get("preferred_username")
         return cls(
@@ -363,6 +364,7 @@ class Auth:
             raise InvalidCredentials
 
     def _session_of_access_token(self, access_token: str) -> str:
+        self._revocations.ensure_fresh()  # brings the store's time, by which the token is judged
         return Identity.from_claims(self._verifier.verify(access_token)).session_id or ""
 
     def _notify(self, event: Event) -> None:

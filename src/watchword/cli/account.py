@@ -6,8 +6,10 @@ A password is never an argument: arguments are seen by everybody in the process 
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
+from getpass import GetPassWarning
 from typing import Any, TypeVar
 
 import click
@@ -19,6 +21,10 @@ from watchword.cli.desk import front_desk
 __all__ = ["account"]
 
 C = TypeVar("C", bound=Callable[..., Any])
+
+# More than any password; what comes after it is not read
+_LINE_AT_MOST = 65_536
+_UNLIMITED = 1_000_000
 
 
 @click.group()
@@ -58,7 +64,8 @@ def list_accounts() -> None:
                 "disabled" if found.disabled else "enabled",
                 f"{created:%Y-%m-%d %H:%M} UTC",
             )
-    Console(markup=False, highlight=False, soft_wrap=True).print(table)
+    # as wide as it gets: a subject that was cut to the terminal's width could not be copied
+    Console(markup=False, highlight=False, width=_UNLIMITED).print(table)
 
 
 @account.command()
@@ -95,6 +102,15 @@ def password(username: str, password_stdin: bool) -> None:
 def _new_password(from_stdin: bool) -> str:
     """A password from a prompt that does not show it, or the first line of standard input."""
     if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    entered: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        # bytes that are no text become surrogates, which no password has
+        return sys.stdin.buffer.readline(_LINE_AT_MOST).decode(errors="surrogateescape").rstrip("\r\n")
+    with warnings.catch_warnings():
+        # getpass would go on, and show what is typed
+        warnings.simplefilter("error", GetPassWarning)
+        try:
+            entered: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        except GetPassWarning:
+            raise click.UsageError(
+                "there is no terminal to ask for the password on: use --password-stdin"
+            ) from None
     return entered

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
+
 from watchword.auth import Auth
 from watchword.errors import InvalidSettings
 from watchword.settings import Settings
@@ -19,26 +21,40 @@ def front_desk(*, create: bool = False) -> Iterator[Auth]:
     """The front desk of the database in the environment, closed at the end.
 
     Args:
-        create: whether to make a database file that is not there; otherwise the directory or the URL is
-            taken to be wrong.
+        create: whether to make a database file that is not there, and say so; otherwise the directory or the
+            URL is taken to be wrong.
 
     Raises:
         InvalidSettings: a setting is not usable, or there is no such database.
     """
     settings = Settings.from_environment(os.environ)
-    if not create:
-        _check_exists(settings.database_url)
+    missing = _missing_file(settings.database_url)
+    if missing and not create:
+        raise InvalidSettings(
+            f"there is no database {missing} here: change to its directory or set DATABASE_URL "
+            "(`watchword serve` and `watchword account add` make a new one)"
+        )
     auth = Auth(settings=settings)
     try:
+        if missing:
+            click.echo(f"Made a new database: {missing}", err=True)
         yield auth
     finally:
         auth.close()
 
 
-def _check_exists(url: str) -> None:
+def _missing_file(url: str) -> str | None:
+    """The file of an SQLite URL, if it is not there.
+
+    Raises:
+        InvalidSettings: the URL names a database in memory.
+    """
+    if not url.startswith("sqlite:"):
+        return None
     path = url.partition(":///")[2].partition("?")[0]
-    if url.startswith("sqlite") and path and not Path(path).exists():
+    if path in {"", ":memory:"}:
+        # a server's workers are processes too
         raise InvalidSettings(
-            f"there is no database {path} here: change to its directory or set DATABASE_URL "
-            "(`watchword serve` and `watchword account add` make a new one)"
+            "DATABASE_URL names a database in memory, which every process has for itself; name a file"
         )
+    return None if Path(path).exists() else path

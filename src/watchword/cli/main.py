@@ -28,6 +28,10 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except WatchwordError as error:
             raise click.ClickException(str(error)) from None
+        except BrokenPipeError:
+            raise  # click ends quietly: whoever reads the output has seen enough
+        except OSError as error:
+            raise click.ClickException(error.strerror or type(error).__name__) from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

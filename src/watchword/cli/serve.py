@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 
 import click
 
@@ -35,11 +36,13 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     try:
         from watchword.server import serving  # noqa: PLC0415 - needs the extra `server`
     except ModuleNotFoundError as error:
-        if error.name not in {"granian", "flask"}:
+        if (error.name or "").partition(".")[0] not in {"granian", "flask"}:
             raise
         raise MissingExtra.named("server") from None
+    address = _free_address(host, port)
     # taken out of the environment, which every worker inherits
     admin_password = os.environ.pop("ADMIN_PASSWORD", None)
+    os.environ.setdefault("WATCHWORD_PASSWORD_CHECKS", str(threads // 2))
     with front_desk(create=True) as auth:
         if auth.settings.password_checks > threads // 2:
             raise InvalidSettings(
@@ -53,4 +56,21 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     if password is not None and not admin_password:
         click.echo("It is shown this once. Change it with: watchword account password admin")
     click.echo(f"Serving http://{f'[{host}]' if ':' in host else host}:{port}")
-    serving.serve(host, port, workers=workers, threads=threads)
+    serving.serve(address, port, workers=workers, threads=threads)
+
+
+def _free_address(host: str, port: int) -> str:
+    """The numeric address to listen on. One that cannot be is refused before anything is made.
+
+    Granian's workers share their port. Another server's, started by mistake, would join them and answer
+    some of the requests from its own database.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            address: str = probe.getsockname()[0]
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host} port {port}: {error.strerror}") from None
+    return address

@@ -5,11 +5,11 @@ A token is never an argument: it is a secret, and arguments are seen by everybod
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import click
-import msgspec
 
 from watchword.cli.desk import front_desk
 from watchword.errors import InvalidToken
@@ -51,7 +51,7 @@ def inspect_token(file: TextIO) -> None:
 )
 @click.option("--issuer", help="The expected iss (with --jwks).")
 @click.option("--audience", help="The expected aud (with --jwks).")
-@click.option("--typ", help="The expected typ (with --jwks).")
+@click.option("--typ", help="The expected typ, such as at+jwt (with --jwks).")
 def verify(file: TextIO, jwks: Any, issuer: str | None, audience: str | None, typ: str | None) -> None:
     """Verify a token and show its claims; the exit status is 1 if it is not good."""
     if jwks is None and (issuer or audience or typ):
@@ -72,11 +72,15 @@ def verify(file: TextIO, jwks: Any, issuer: str | None, audience: str | None, ty
 
 
 def _read(file: TextIO) -> str:
-    return file.read(_READ_AT_MOST).strip()
+    text = file.read(_READ_AT_MOST).strip()
+    if not text:
+        raise click.ClickException("there is no token to read")
+    return text
 
 
 def _pretty(content: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
+    # the standard library's writer escapes all but ASCII: a token cannot write to the terminal as it likes
+    return json.dumps(content, indent=2)
 
 
 def _say_times(claims: dict[str, Any]) -> None:

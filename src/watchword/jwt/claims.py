@@ -21,7 +21,7 @@ from watchword.errors import (
     WrongSubject,
 )
 
-__all__ = ["REGISTERED", "Claims", "Policy", "Window", "failures", "window"]
+__all__ = ["REGISTERED", "Claims", "Policy", "Window", "failures", "is_time", "window"]
 
 REGISTERED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 """The claims that RFC 7519 §4.1 defines: an Issuer sets them, a Verifier checks them."""
@@ -116,19 +116,19 @@ def failures(  # noqa: C901, PLR0912 - the rules in a row, as calls would cost m
             found.append(MissingClaim(claim=name))  # noqa: PERF401 - in Python 3.11 a comprehension is a call
 
     exp = claims.get("exp", _ABSENT)
-    if _is_time(exp):
+    if is_time(exp):
         if now >= exp + leeway:
             found.append(ExpiredToken(claim="exp"))
     elif exp is not _ABSENT:
         found.append(MalformedClaim(claim="exp"))
     nbf = claims.get("nbf", _ABSENT)
-    if _is_time(nbf):
+    if is_time(nbf):
         if now < nbf - leeway:
             found.append(NotYetValid(claim="nbf"))
     elif nbf is not _ABSENT:
         found.append(MalformedClaim(claim="nbf"))
     iat = claims.get("iat", _ABSENT)
-    if _is_time(iat):
+    if is_time(iat):
         if now < iat - leeway:
             found.append(NotYetValid(claim="iat"))
         elif policy.max_age is not None and now > iat + policy.max_age + leeway:
@@ -173,7 +173,8 @@ def _audience_list(aud: object, policy: Policy) -> list[InvalidClaims]:
     return [WrongAudience(claim="aud")] if policy.audiences.isdisjoint(aud) else []
 
 
-def _is_time(value: object) -> TypeGuard[float]:
+def is_time(value: object) -> TypeGuard[float]:
+    """Whether a value is a NumericDate (RFC 7519 §2) of sane size."""
     # type() and not isinstance(): True is an int, and no time. NaN fails the comparison.
     return type(value) in _NUMBERS and -_LARGEST_TIME <= value <= _LARGEST_TIME  # type: ignore[operator]  # a number
 
@@ -183,7 +184,7 @@ _ABSENT = object()  # null is not absent, and no claim of ours may be null
 
 
 def _is_duration(value: object) -> bool:
-    return _is_time(value) and value >= 0
+    return is_time(value) and value >= 0
 
 
 def _names(argument: str, names: str | Collection[str] | None) -> frozenset[str] | None:

@@ -40,10 +40,9 @@ def unseal(stored: SealedKey, secrets: Sequence[str]) -> Key:
         except WatchwordError:
             continue
         expected = _header(stored.kind, stored.epoch, stored.kid)
-        key = Key.from_jwk(opened.plaintext.decode())
-        if key.kid != stored.kid or any(opened.header.get(name) != value for name, value in expected.items()):
+        if any(opened.header.get(name) != value for name, value in expected.items()):
             raise InvalidSettings("a signing key in the database is not the one that was sealed there")
-        return key
+        return Key.from_jwk(opened.plaintext.decode())
     raise InvalidSettings(
         "WATCHWORD_SECRET does not open the signing keys in the database; "
         "give the secret that they were made with (add a new one before the old, never in its place)"

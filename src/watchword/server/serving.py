@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import secrets
+import signal
 
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
@@ -18,9 +21,17 @@ _HEADER_BUFFER = 65_536
 # Seconds that a running request has to finish in once the server is told to stop
 _STOP_TIMEOUT = 30
 
+
+class _OneLine(logging.Formatter):
+    """One line of ASCII, whatever is in it: a path may hold a line break and what looks like an event."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).encode("unicode_escape").decode("ascii")
+
+
 _LOGGING = {
     "formatters": {
-        "line": {"format": "%(message)s"},
+        "line": {"()": _OneLine, "format": "%(message)s"},
         "named": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
         "security": {"format": "[%(asctime)s] security %(levelname)s %(message)s"},
     },
@@ -72,6 +83,7 @@ def serve(host: str, port: int, *, workers: int, threads: int) -> None:
         workers: processes.
         threads: threads in each process.
     """
+    os.register_at_fork(after_in_child=_stop_while_starting)
     Server(
         "watchword.server.app:create_app",
         factory=True,
@@ -87,3 +99,12 @@ def serve(host: str, port: int, *, workers: int, threads: int) -> None:
         log_access=True,
         log_dictconfig=_LOGGING,
     ).serve()
+
+
+def _stop_while_starting() -> None:
+    """A worker that has no handlers of its own yet inherits Granian's, which would swallow a request to stop.
+
+    SIGINT comes from a terminal to all processes at once; the main process then sends SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

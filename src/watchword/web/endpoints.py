@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from watchword.auth import Auth, Identity
 from watchword.errors import (
     InvalidRequest,
+    MissingToken,
     NotFound,
     Throttled,
     Unavailable,
@@ -78,9 +79,13 @@ class Route(NamedTuple):
     handler: Callable[[Request], Response]
 
 
+# NUL is in nobody's name, and some databases behind ``check_password`` fail on it
+_Text: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[^\0]*\Z")]
+
+
 class _Login(msgspec.Struct):
-    username: str
-    password: str
+    username: _Text
+    password: _Text
 
 
 class _Refresh(msgspec.Struct):
@@ -125,9 +130,12 @@ class Endpoints:
     def logout(self, request: Request) -> Response:
         """End the session of the bearer token, or of ``{"refresh_token"}``."""
         refresh_token = _decoded(request, _Logout).refresh_token if request.body else None
-        access_token = None
-        if refresh_token is None or request.authorization:
+        try:
             access_token = bearer_token(request.authorization)
+        except MissingToken:
+            if refresh_token is None:
+                raise
+            access_token = None
         self._auth.logout(access_token, refresh_token, self._client(request))
         return Response(204)
 

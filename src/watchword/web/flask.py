@@ -60,6 +60,8 @@ class Watchword:
         auth: Auth | Verifier[dict[str, Any]] | None = None,
         **auth_options: Any,
     ) -> None:
+        if auth is not None and auth_options:
+            raise TypeError(f"for the Auth itself, not beside it: {', '.join(auth_options)}")
         self._given = auth
         self._auth_options = auth_options
         if app is not None:
@@ -122,8 +124,6 @@ class Watchword:
             fresh: how long ago the subject may have logged in at most; otherwise 401.
             optional: a request without a token is let through, without an identity. A bad token is not.
         """
-        if callable(scopes):
-            raise TypeError("write @auth.protect(), with the parentheses")
         needed = frozenset([scopes] if isinstance(scopes, str) else scopes)
 
         def decorate(view: Callable[P, R]) -> Callable[P, R]:
@@ -167,10 +167,13 @@ def _guard(desk: Auth | Verifier[dict[str, Any]], settings: Settings) -> _Guard:
 def _let_through(needed: frozenset[str], fresh: timedelta | None, optional: bool) -> None:
     """Put the request's identity in its place, or raise what the request lacks."""
     guard: _Guard = flask.current_app.extensions[_EXTENSION]
-    authorization = flask.request.environ.get("HTTP_AUTHORIZATION")
-    if optional and authorization is None:
-        return
-    identity = guard.authenticate(bearer_token(authorization))
+    try:
+        token = bearer_token(flask.request.environ.get("HTTP_AUTHORIZATION"))
+    except MissingToken:
+        if optional:
+            return
+        raise
+    identity = guard.authenticate(token)
     if not needed.issubset(identity.scopes):
         raise InsufficientScope(scopes=tuple(sorted(needed)))
     if fresh is not None and not _is_fresh(identity, guard.now(), fresh):
@@ -201,11 +204,13 @@ def _view(handler: Callable[[Request], Response], max_body: int) -> Callable[...
 def _incoming(max_body: int, session_id: str) -> Request:
     """Flask's request as ours."""
     request = flask.request
-    request.max_content_length = max_body
+    request.max_content_length = max_body + 1  # a chunked body is cut off there without an error
     try:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge:
         raise BodyTooLarge from None
+    if len(body) > max_body:
+        raise BodyTooLarge
     return Request(
         body=body,
         content_type=request.content_type,

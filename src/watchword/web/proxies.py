@@ -38,6 +38,8 @@ def _is_trusted(address: str | None, trusted: tuple[str, ...]) -> bool:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped  # how a socket that listens on both families shows an IPv4 peer
     return any(parsed in network for network in _networks(trusted))
 
 

@@ -1,0 +1,260 @@
+"""``watchword account``, as a person meets it at the terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from watchword import Auth
+from watchword.errors import InvalidCredentials, SessionEnded
+from watchword.sessions import Tokens
+
+PASSWORD = "correct horse battery"
+OTHER = "another correct horse"
+WATCHWORD = Path(sys.executable).with_name("watchword")
+
+
+def logs_in(username: str, password: str) -> bool:
+    auth = Auth()
+    try:
+        auth.login(username, password)
+    except InvalidCredentials:
+        return False
+    finally:
+        auth.close()
+    return True
+
+
+def is_good(tokens: Tokens) -> bool:
+    auth = Auth()
+    try:
+        auth.authenticate(tokens.access_token)
+    except SessionEnded:
+        return False
+    finally:
+        auth.close()
+    return True
+
+
+# -- adding ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n", "\nnot the password\n"])
+def test_an_account_logs_in_with_the_first_line_of_standard_input(watchword, ending) -> None:
+    added = watchword("account", "add", "alice", "--password-stdin", stdin=PASSWORD + ending)
+
+    assert added.exit_code == 0
+    assert added.stdout.startswith("Added alice (subject ")
+    assert PASSWORD not in added.output
+    assert logs_in("alice", PASSWORD)
+
+
+def test_a_password_is_utf_8_whatever_the_locale(watchword, monkeypatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+
+    assert watchword("account", "add", "zoë", "--password-stdin", stdin="pâssword".encode()).exit_code == 0
+    assert logs_in("zoë", "pâssword")
+
+
+def test_a_new_database_is_announced_and_is_nobody_elses_to_read(watchword, directory) -> None:
+    added = watchword("account", "add", "alice", "--password-stdin", stdin=PASSWORD)
+
+    assert added.stderr == "Made a new database: watchword.db\n"
+    for name in ("watchword.db", "watchword.db.secret"):
+        assert stat.S_IMODE((directory / name).stat().st_mode) == 0o600
+
+
+def test_an_account_in_a_database_that_is_there_announces_none(watchword, alice) -> None:
+    assert watchword("account", "add", "bob", "--password-stdin", stdin=PASSWORD).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("username", "stdin", "sentence"),
+    [
+        ("alice", b"", "a password has at least 8 characters"),
+        ("alice", b"short\n", "a password has at least 8 characters"),
+        ("alice", b"\ncorrect horse battery\n", "a password has at least 8 characters"),
+        ("alice", b"a" * 2_000_000, "a password has at most 1024 characters"),
+        (
+            "alice",
+            b"\xff\xfe\xff\xfe\xff\xfe\xff\xfe\n",
+            "a password is made of Unicode characters, not of surrogates",
+        ),
+        ("password", b"password\n", "a password is not the username"),
+        ("", b"correct horse battery\n", "a username has at least one character"),
+        (" alice", b"correct horse battery\n", "a username does not begin or end with white space"),
+        ("a" * 129, b"correct horse battery\n", "a username has at most 128 characters"),
+    ],
+)
+def test_an_account_that_cannot_be_is_refused_with_a_sentence(watchword, username, stdin, sentence) -> None:
+    refused = watchword("account", "add", username, "--password-stdin", stdin=stdin)
+
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr.splitlines()[-1] == f"Error: {sentence}"
+
+
+def test_a_name_that_is_taken_in_other_letters_is_refused(watchword, alice) -> None:
+    refused = watchword("account", "add", "ALICE", "--password-stdin", stdin=OTHER)
+
+    assert (refused.exit_code, refused.stderr) == (1, "Error: that username is taken\n")
+    assert logs_in("alice", PASSWORD)
+
+
+@pytest.mark.parametrize("command", ["add", "password"])
+def test_a_password_is_no_argument(watchword, alice, command) -> None:
+    assert watchword("account", command, "alice", PASSWORD).exit_code == 2
+    assert watchword("account", command, "alice", "--password", PASSWORD).exit_code == 2
+
+
+# -- the prompt ------------------------------------------------------------------------------------
+
+
+def at_a_terminal(*arguments: str, typing: list[str]) -> tuple[int, str]:
+    """The real command on a pseudo-terminal: each text is typed when it asks for something."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(WATCHWORD, [WATCHWORD, *arguments])
+    shown = b""
+    with os.fdopen(terminal, "r+b", buffering=0) as screen:
+        for text in typing:
+            shown += _until_asked(screen)
+            screen.write(text.encode())
+        shown += _rest(screen)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), shown.decode()
+
+
+def _until_asked(screen) -> bytes:
+    shown = b""
+    while not shown.endswith((b"Password: ", b"confirmation: ")):  # typed any earlier, getpass throws it away
+        shown += screen.read(1)
+    return shown
+
+
+def _rest(screen) -> bytes:
+    shown = b""
+    try:
+        while piece := screen.read(1024):
+            shown += piece
+    except OSError:  # how Linux says that nobody has the terminal open any more
+        return shown
+    return shown
+
+
+def test_the_prompt_asks_twice_and_shows_nothing_of_it(directory) -> None:
+    status, shown = at_a_terminal(
+        "account", "add", "alice", typing=[f"{PASSWORD}\n", "a slip of the finger\n", *[f"{PASSWORD}\n"] * 2]
+    )
+
+    assert status == 0
+    assert "do not match" in shown
+    assert "Added alice" in shown
+    assert PASSWORD not in shown
+    assert "slip" not in shown
+    assert logs_in("alice", PASSWORD)
+
+
+def test_control_c_at_the_prompt_changes_nothing(alice) -> None:
+    status, shown = at_a_terminal("account", "password", "alice", typing=["half a pass\x03"])
+
+    assert status == 1
+    assert "Aborted!" in shown
+    assert "Traceback" not in shown
+    assert logs_in("alice", PASSWORD)
+
+
+def test_control_c_at_the_prompt_makes_no_database(directory) -> None:
+    assert at_a_terminal("account", "add", "alice", typing=["\x03"])[0] == 1
+    assert list(directory.iterdir()) == []
+
+
+def test_where_no_terminal_is_to_ask_on_it_says_so(directory) -> None:
+    # a session of its own has no controlling terminal
+    refused = subprocess.run(
+        [WATCHWORD, "account", "add", "alice"],
+        input="not asked for\n",
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        check=False,
+    )
+
+    assert refused.returncode == 2
+    assert "no terminal to ask for the password on: use --password-stdin" in refused.stderr
+    assert "Warning" not in refused.stderr
+    assert list(directory.iterdir()) == []
+
+
+# -- looking after ---------------------------------------------------------------------------------
+
+
+def test_the_list_shows_who_is_there_and_no_secret(watchword, alice) -> None:
+    watchword("account", "add", "bob", "--password-stdin", stdin=PASSWORD)
+    watchword("account", "disable", "bob")
+
+    heading, first, second = watchword("account", "list").stdout.splitlines()
+
+    assert heading.split() == ["username", "subject", "scopes", "state", "created"]
+    assert [first.split()[index] for index in (0, 2, 3, -1)] == ["alice", "read", "enabled", "UTC"]
+    assert [second.split()[index] for index in (0, 2, -1)] == ["bob", "disabled", "UTC"]
+    assert "argon2" not in first + second
+
+
+def test_the_list_is_not_cut_to_the_width_of_a_terminal(watchword, alice, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    watchword("account", "add", "x" * 100, "--password-stdin", stdin=PASSWORD)
+
+    assert "x" * 100 in watchword("account", "list").stdout
+
+
+def test_a_disabled_account_is_out_at_once_and_an_enabled_one_logs_in_again(watchword, tokens) -> None:
+    assert watchword("account", "disable", "Alice").stdout == "Disabled alice and ended its sessions\n"
+    assert not logs_in("alice", PASSWORD)
+    assert not is_good(tokens)
+
+    assert watchword("account", "enable", "alice").stdout == "Enabled alice\n"
+    assert logs_in("alice", PASSWORD)
+    assert not is_good(tokens)
+
+
+def test_a_new_password_ends_the_sessions_and_the_old_one(watchword, tokens) -> None:
+    changed = watchword("account", "password", "alice", "--password-stdin", stdin=OTHER)
+
+    assert changed.stdout == "Changed the password of alice and ended its sessions\n"
+    assert logs_in("alice", OTHER)
+    assert not logs_in("alice", PASSWORD)
+    assert not is_good(tokens)
+
+
+def test_a_refused_password_leaves_the_old_one_and_the_sessions(watchword, tokens) -> None:
+    assert watchword("account", "password", "alice", "--password-stdin", stdin="short").exit_code == 1
+    assert logs_in("alice", PASSWORD)
+    assert is_good(tokens)
+
+
+@pytest.mark.parametrize("command", ["disable", "enable", "password"])
+@pytest.mark.parametrize("username", ["alcie", "", "\udcff", "a" * 5000])
+def test_a_misspelt_name_is_refused_before_anything_is_asked(watchword, alice, command, username) -> None:
+    refused = watchword("account", command, username, stdin=f"{OTHER}\n{OTHER}\n")
+
+    assert (refused.exit_code, refused.output) == (1, "Error: there is no such account\n")
+
+
+# -- the wrong place -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments", [("list",), ("disable", "alice"), ("enable", "alice"), ("password", "alice")]
+)
+def test_the_wrong_directory_is_named_and_no_database_made_there(watchword, directory, arguments) -> None:
+    refused = watchword("account", *arguments)
+
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("Error: there is no database watchword.db here: change to its directory")
+    assert list(directory.iterdir()) == []

@@ -1,0 +1,184 @@
+"""``watchword serve``: what it says and refuses before it serves, and that it starts and stops.
+
+What it answers, the tests of the server ask.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from watchword import Auth
+
+PASSWORD = "correct horse battery"
+WATCHWORD = Path(sys.executable).with_name("watchword")
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+@contextmanager
+def serving(port: int, *options: str, **environment: str) -> Iterator[list[str]]:
+    """The real server, from its first answer on; stopped by SIGTERM, as well as it can be.
+
+    Yields:
+        What it said on standard output before that.
+    """
+    process = subprocess.Popen(
+        [WATCHWORD, "serve", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PORT": str(port), "PYTHONUNBUFFERED": "1", **environment},
+        start_new_session=True,  # so that its workers can be ended with it
+    )
+    try:
+        said = _until(process.stdout, "Serving ")
+        _until(process.stderr, "Started worker-1")
+        yield said
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=30)
+        said += rest.splitlines()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert process.returncode == 0
+
+
+def _until(stream, text: str) -> list[str]:
+    lines = []
+    while not lines or text not in lines[-1]:
+        line = stream.readline()
+        assert line, f"it ended before it said {text!r}: {lines}"
+        lines.append(line.rstrip("\n"))
+    return lines
+
+
+def healthy(address: str) -> bool:
+    """Whether it answers; it says that it listens a moment before it does."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with suppress(OSError), urllib.request.urlopen(f"http://{address}/healthz", timeout=10) as answer:
+            return answer.status == 200
+        time.sleep(0.05)
+    return False
+
+
+def test_the_first_start_makes_an_account_whose_password_is_shown_once(directory, port) -> None:
+    with serving(port) as said:
+        assert healthy(f"127.0.0.1:{port}")
+    with serving(port) as said_again:
+        assert healthy(f"127.0.0.1:{port}")
+
+    made = re.fullmatch(r'Made the account "admin" with the password (\S{20,})', said[0])
+    assert made
+    assert said[1:3] == [
+        "It is shown this once. Change it with: watchword account password admin",
+        f"Serving http://127.0.0.1:{port}",
+    ]
+    assert said_again[0] == f"Serving http://127.0.0.1:{port}"
+    auth = Auth()
+    assert auth.login("admin", made[1])
+    auth.close()
+    for path in directory.iterdir():
+        assert made[1].encode() not in path.read_bytes()
+
+
+def test_the_first_password_can_be_given_and_is_not_shown(port) -> None:
+    # Linux shows a process's environment to its owner as long as it lives, so a worker must not have it
+    with serving(port, ADMIN_PASSWORD=PASSWORD) as said:
+        assert healthy(f"127.0.0.1:{port}")
+    assert said[0] == 'Made the account "admin" with the password of ADMIN_PASSWORD'
+
+    assert PASSWORD not in "\n".join(said)
+    auth = Auth()
+    assert auth.login("admin", PASSWORD)
+    auth.close()
+
+
+def test_a_name_and_an_ipv6_address_are_listened_on(port) -> None:
+    with serving(port, "--host", "localhost"):
+        assert healthy(f"127.0.0.1:{port}")
+    with serving(port, "--host", "::1") as said:
+        assert healthy(f"[::1]:{port}")
+    assert f"Serving http://[::1]:{port}" in said
+
+
+def test_a_port_that_somebody_listens_on_is_refused_before_anything_is_made(watchword, directory) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        refused = watchword("serve", "--port", str(taken.getsockname()[1]))
+
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("Error: cannot listen on 127.0.0.1 port ")
+    assert list(directory.iterdir()) == []
+
+
+def test_a_second_server_does_not_join_the_first(watchword, directory, port) -> None:
+    with serving(port):
+        assert healthy(f"127.0.0.1:{port}")
+        assert watchword("serve", "--port", str(port)).exit_code == 1
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nobody.invalid", "::2", "not an address"])
+def test_an_address_that_is_not_ours_is_refused(watchword, directory, host) -> None:
+    refused = watchword("serve", "--host", host)
+
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"Error: cannot listen on {host} port 8000: ")
+    assert refused.stderr.count("\n") == 1
+    assert list(directory.iterdir()) == []
+
+
+def test_a_first_password_that_is_none_is_refused(watchword, port, monkeypatch) -> None:
+    monkeypatch.setenv("ADMIN_PASSWORD", "short")
+
+    refused = watchword("serve", "--port", str(port))
+
+    assert refused.exit_code == 1
+    assert refused.stderr.endswith("Error: a password has at least 8 characters\n")
+
+
+def test_more_password_checks_than_half_the_threads_are_refused(watchword, port, monkeypatch) -> None:
+    monkeypatch.setenv("WATCHWORD_PASSWORD_CHECKS", "3")
+
+    refused = watchword("serve", "--threads", "4", "--port", str(port))
+
+    assert refused.exit_code == 1
+    assert "WATCHWORD_PASSWORD_CHECKS is 3: at most half of the 4 threads" in refused.stderr
+
+
+def test_a_database_in_memory_is_refused(watchword, port, monkeypatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite://")
+
+    assert (
+        "a database in memory, which every process has for itself"
+        in watchword("serve", "--port", str(port)).stderr
+    )
+
+
+def test_without_the_extra_it_says_how_to_install_it(directory) -> None:
+    hidden = "import sys; sys.modules['granian'] = None; from watchword.cli.main import main; main(['serve'])"
+
+    refused = subprocess.run(
+        [sys.executable, "-c", hidden], capture_output=True, text=True, check=False, timeout=30
+    )
+
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "Error: this needs an extra: pip install 'watchword[server]'\n",
+    )

@@ -1,0 +1,56 @@
+"""The log: one structured line for each security event, and never a secret."""
+
+import re
+import time
+
+import watchword
+
+
+def test_a_whole_story_is_logged_event_by_event_without_a_secret(start):
+    server = start(WATCHWORD_REFRESH_WINDOW="1", WATCHWORD_LOGIN_FAILURES="1", WATCHWORD_LOGIN_DELAY="5")
+    guess = {"username": "somebody", "password": "a guess at a password"}
+    headers = {"X-Forwarded-For": "203.0.113.9"}  # no proxy is trusted, so nobody's word is taken for it
+    first = server.login(headers=headers)
+    statuses = [server.request("POST", "/auth/login", guess).status for _ in range(3)]
+    assert statuses[0] == 401
+    assert statuses[-1] == 429
+    second = server.refresh(first["refresh_token"]).json
+    replayed = server.refresh(first["refresh_token"]).json
+    time.sleep(1.1)  # the window, by the store's clock
+    assert server.refresh(first["refresh_token"]).status == 400
+    third = server.login()
+    assert server.request("POST", "/auth/logout", token=third["access_token"]).status == 204
+    assert server.request("GET", "/protected", token=second["access_token"]).status == 401
+    server.stop()
+
+    claims, later = (watchword.inspect(pair["access_token"]).claims for pair in (first, third))
+    one = {"subject": claims["sub"], "session": claims["sid"], "address": "127.0.0.1"}
+    other = {"subject": later["sub"], "session": later["sid"], "address": "127.0.0.1"}
+    events = [event for event in server.events() if not event["event"].startswith("login_")]
+    assert events == [
+        {"event": "login", **one},
+        {"event": "refresh", **one},
+        {"event": "refresh_replayed", **one, "swapped_by": "127.0.0.1"},
+        {"event": "refresh_reused", **one, "swapped_by": "127.0.0.1"},
+        {"event": "login", **other},
+        {"event": "session_ended", **other, "reason": "logout"},
+    ]
+    assert len(server.events("login_failed")) == statuses.count(401)
+    assert len(server.events("login_throttled")) == statuses.count(429)
+    assert {event["address"] for event in server.events()} == {"127.0.0.1"}
+    assert all(event["retry_after"] > 0 for event in server.events("login_throttled"))
+
+    for pair in (first, second, replayed, third):
+        for token in (pair["access_token"], pair["refresh_token"]):
+            _, payload, signature = token.split(".")
+            assert payload not in server.log
+            assert signature not in server.log
+    assert not re.search(r"eyJ[\w-]{10}", server.log), "nothing in the log looks like a token"
+    for secret in (guess["password"], "correct horse battery staple", "somebody"):
+        assert secret not in server.log
+
+
+def test_the_address_is_the_clients_where_the_proxy_is_trusted(start):
+    server = start(WATCHWORD_TRUSTED_PROXIES="127.0.0.0/8")
+    server.login(headers={"X-Forwarded-For": "198.51.100.7, 203.0.113.9"})
+    assert [event["address"] for event in server.events("login")] == ["203.0.113.9"]

@@ -1,0 +1,848 @@
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import argon2
+import msgspec
+import pytest
+from sqlalchemy import create_engine, text
+
+from watchword import Auth, Client, Identity, Issuer, Key, KeySet, Settings, Subject, Tokens, Verifier
+from watchword.accounts import Accounts, PasswordHasher
+from watchword.errors import (
+    AccountNotFound,
+    ExpiredToken,
+    InvalidCredentials,
+    InvalidGrant,
+    InvalidSettings,
+    InvalidToken,
+    MalformedClaim,
+    MissingToken,
+    Overloaded,
+    PasswordRejected,
+    SessionEnded,
+    StoreUnavailable,
+    Throttled,
+    Unissuable,
+    UnknownKey,
+    WrongType,
+)
+from watchword.events import Event, KeyCreated, LoginFailed, LoginThrottled, SessionTerminated
+from watchword.keyring.sealed import seal
+from watchword.stores.contract import Feed
+from watchword.stores.sql import SqlStore
+
+PASSWORD, OTHER_PASSWORD = "correct horse battery", "staple in the stable"
+SETTINGS = Settings(issuer="https://issuer.example", audience="api", client_id="web", revocation_interval=29)
+HOME = Client(ip_address="192.0.2.1", user_agent="firefox")
+CHEAP = argon2.Parameters(
+    type=argon2.Type.ID, version=19, salt_len=8, hash_len=16, time_cost=1, memory_cost=8, parallelism=1
+)
+
+Make = Callable[..., Auth]
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    """Makes front desks: real ones, but for argon2 at its cheapest and a poll that comes when it is told."""
+    made = []
+
+    def making(database_url: str = "sqlite://", **changes: Any) -> Auth:
+        auth = Auth(database_url, **{"settings": SETTINGS} | changes)
+        auth._hasher = PasswordHasher(settings=auth.settings, parameters=CHEAP)
+        auth.accounts = Accounts(auth.store, settings=auth.settings, hasher=auth._hasher)
+        made.append(auth)
+        return auth
+
+    yield making
+    for auth in made:
+        auth.close()
+
+
+@pytest.fixture
+def auth(make: Make) -> Auth:
+    return make()
+
+
+@pytest.fixture
+def url(tmp_path) -> str:
+    return f"sqlite:///{tmp_path / 'app.db'}"
+
+
+def own_users(username: str, password: str) -> Subject | None:
+    return Subject("7", username, ("read",)) if password == PASSWORD else None
+
+
+def poll(auth: Auth) -> None:
+    """What the thread does once an interval."""
+    auth._revocations.poll()
+
+
+def wait(auth: Auth, seconds: float) -> None:
+    """Let the store's time go on; the next poll brings it."""
+    auth.store.time_shift += seconds
+    poll(auth)
+
+
+def refuses(auth: Auth, tokens: Tokens) -> bool:
+    """Whether both tokens of a pair are refused."""
+    with pytest.raises(SessionEnded):
+        auth.authenticate(tokens.access_token)
+    with pytest.raises(InvalidGrant):
+        auth.refresh(tokens.refresh_token)
+    return True
+
+
+# -- the main path -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["memory", "file"])
+def test_login_authenticate_refresh_logout(make, url, where):
+    auth = make("sqlite://" if where == "memory" else url)
+    account = auth.accounts.add("Alice", PASSWORD, ("read", "write"))
+    tokens = auth.login("alice", PASSWORD, HOME)
+    identity = auth.authenticate(tokens.access_token)
+    assert (identity.subject, identity.username, identity.scopes) == (
+        account.subject,
+        "Alice",
+        ("read", "write"),
+    )
+    assert identity.session_id == tokens.session_id
+    assert (tokens.subject, tokens.expires_in, tokens.refresh_expires_in) == (
+        account.subject,
+        600,
+        14 * 86_400,
+    )
+
+    renewed = auth.refresh(tokens.refresh_token, HOME)
+    assert auth.authenticate(renewed.access_token).session_id == tokens.session_id
+    (session,) = auth.sessions(account.subject)
+    assert (session.id, session.ip_address, session.user_agent) == (tokens.session_id, "192.0.2.1", "firefox")
+
+    auth.logout(renewed.access_token)
+    assert refuses(auth, renewed)
+    assert refuses(auth, tokens)
+    assert auth.sessions(account.subject) == []
+
+
+def test_an_access_token_has_the_claims_of_rfc_9068(auth):
+    tokens = auth.start("7", ("read", "write"), HOME, username="Alice")
+    claims = Verifier(
+        KeySet.from_jwks(auth.jwks()), issuer="https://issuer.example", audience="api", typ="at+jwt"
+    ).verify(tokens.access_token)
+    assert claims.keys() == {
+        "iss", "sub", "aud", "iat", "exp", "jti",
+        "client_id", "sid", "scope", "auth_time", "preferred_username",
+    }  # fmt: skip
+    assert (claims["sub"], claims["client_id"], claims["scope"]) == ("7", "web", "read write")
+    assert claims["exp"] - claims["iat"] == tokens.expires_in
+    assert claims["auth_time"] == claims["iat"]
+
+
+def test_a_subject_is_called_by_its_id_where_it_has_no_name(auth):
+    assert auth.authenticate(auth.start("7").access_token).username == "7"
+
+
+def test_an_argument_comes_before_the_setting_of_its_name(make):
+    auth = make(issuer="https://other.example", audience="other")
+    assert (auth.settings.issuer, auth.settings.audience, auth.settings.client_id) == (
+        "https://other.example",
+        "other",
+        "web",
+    )
+    assert auth.authenticate(auth.start("7").access_token).claims["iss"] == "https://other.example"
+
+
+def test_access_and_refresh_tokens_never_stand_in_for_each_other(make):
+    for keys in (None, Key.generate("HS256")):
+        auth = make(keys=keys)
+        tokens = auth.start("7")
+        with pytest.raises(InvalidGrant):
+            auth.refresh(tokens.access_token)
+        with pytest.raises(InvalidToken):
+            auth.authenticate(tokens.refresh_token)
+        with pytest.raises(InvalidToken):
+            auth.logout(tokens.refresh_token)
+        with pytest.raises(InvalidGrant):
+            auth.logout(refresh_token=tokens.access_token)
+        assert len(auth.sessions("7")) == 1
+
+
+def test_their_types_alone_keep_them_apart_too(auth):
+    """Each is forged here with the other one's key: what the type's check is for."""
+    ring = auth._keyring.internal
+    settings = auth.settings
+    claims = {"sid": auth.start("7").session_id, "gen": 1}
+    as_access = Issuer(settings.issuer, auth._keyring.public, audience=settings.audience, typ="rt+jwt")
+    with pytest.raises(WrongType):
+        auth.authenticate(as_access.issue("7", claims, lifetime=60))
+    as_refresh = Issuer(settings.issuer, ring, audience=settings.issuer, typ="at+jwt")
+    with pytest.raises(InvalidGrant):
+        auth.refresh(as_refresh.issue("7", claims, lifetime=60))
+
+
+@pytest.mark.parametrize("token", ["", "a.b.c", "é", "x" * 100_000, "\0", "a.b.c.d.e", "\ud800", None, 5])
+def test_garbage_is_refused_with_an_error_of_ours(auth, token):
+    with pytest.raises(InvalidToken):
+        auth.authenticate(token)
+    with pytest.raises(InvalidGrant):
+        auth.refresh(token)
+    with pytest.raises(InvalidToken):
+        auth.logout(token)
+
+
+# -- logging out ---------------------------------------------------------------------------------
+
+
+def test_logout_needs_a_token(auth):
+    with pytest.raises(MissingToken):
+        auth.logout()
+
+
+def test_logging_out_twice_is_no_error_and_one_event(make):
+    events: list[Event] = []
+    auth = make(listeners=[events.append])
+    tokens = auth.start("7")
+    for _ in range(2):
+        auth.logout(tokens.access_token)
+        auth.logout(refresh_token=tokens.refresh_token)
+    ends = [event for event in events if isinstance(event, SessionTerminated)]
+    assert [(end.session, end.reason) for end in ends] == [(tokens.session_id, "logout")]
+
+
+def test_an_expired_access_token_logs_out_together_with_its_refresh_token(auth):
+    tokens = auth.start("7")
+    wait(auth, 3600)
+    with pytest.raises(ExpiredToken):
+        auth.logout(tokens.access_token)
+    auth.logout(tokens.access_token, tokens.refresh_token)
+    assert auth.sessions("7") == []
+
+
+def test_a_bad_refresh_token_does_not_keep_a_good_access_token_from_logging_out(auth):
+    tokens = auth.start("7")
+    auth.logout(tokens.access_token, "nonsense")
+    assert refuses(auth, tokens)
+
+
+def test_two_tokens_of_two_sessions_end_both(auth):
+    first, second = auth.start("7"), auth.start("7")
+    auth.logout(first.access_token, second.refresh_token)
+    assert refuses(auth, first)
+    assert refuses(auth, second)
+
+
+def test_of_two_bad_tokens_the_first_failure_is_told(auth):
+    with pytest.raises(InvalidToken):
+        auth.logout("nonsense", "nonsense")
+    with pytest.raises(InvalidGrant):
+        auth.logout(None, "nonsense")
+
+
+def test_ending_all_sessions_spares_the_one_to_keep_and_other_subjects(auth):
+    kept, *ended = (auth.start("7") for _ in range(3))
+    stranger = auth.start("8")
+    auth.end_all("7", keep=kept.session_id)
+    assert all(refuses(auth, tokens) for tokens in ended)
+    assert auth.authenticate(kept.access_token).subject == "7"
+    assert auth.authenticate(stranger.access_token).subject == "8"
+
+
+def test_ending_one_session_leaves_the_others(auth):
+    first, second = auth.start("7"), auth.start("7")
+    auth.end(first.session_id)
+    auth.end("no such session")
+    assert refuses(auth, first)
+    assert [session.id for session in auth.sessions("7")] == [second.session_id]
+
+
+def test_another_process_learns_of_a_logout_by_one_poll(make, url):
+    here, there = make(url), make(url)
+    tokens = here.start("7")
+    assert there.authenticate(tokens.access_token).subject == "7"
+    here.logout(tokens.access_token)
+    poll(there)
+    assert refuses(there, tokens)
+
+
+def test_the_thread_brings_another_process_s_logout_by_itself(make, url):
+    here, there = make(url), make(url, settings=msgspec.structs.replace(SETTINGS, revocation_interval=0.05))
+    tokens, polled = here.start("7"), threading.Event()
+    there.authenticate(tokens.access_token)
+    merge = there._revocations._merge
+
+    def noticed(feed: Feed) -> None:
+        merge(feed)
+        if feed.ends:
+            polled.set()
+
+    there._revocations._merge = noticed
+    here.logout(tokens.access_token)
+    assert polled.wait(5)
+    assert refuses(there, tokens)
+
+
+def test_a_logout_elsewhere_that_is_repeated_here_holds_here_at_once(make, url):
+    here, there = make(url), make(url)
+    tokens = here.start("7")
+    there.authenticate(tokens.access_token)
+    here.logout(tokens.access_token)
+    there.logout(tokens.access_token)
+    assert refuses(there, tokens)
+
+
+# -- accounts ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [("alice", OTHER_PASSWORD), ("bob", PASSWORD), ("\0", PASSWORD), ("", ""), ("\ud800", PASSWORD),
+     ("alice", "\ud800"), ("alice", "x" * 5000)],
+)  # fmt: skip
+def test_a_login_that_does_not_fit_is_refused_and_starts_nothing(make, username, password):
+    events: list[Event] = []
+    auth = make(listeners=[events.append])
+    account = auth.accounts.add("alice", PASSWORD)
+    with pytest.raises(InvalidCredentials):
+        auth.login(username, password, HOME)
+    assert auth.sessions(account.subject) == []
+    assert events[-1] == LoginFailed(address="192.0.2.1")
+
+
+def test_a_disabled_account_does_not_log_in_until_it_is_enabled(auth):
+    account = auth.accounts.add("alice", PASSWORD)
+    auth.disable_account(account.subject)
+    with pytest.raises(InvalidCredentials):
+        auth.login("alice", PASSWORD)
+    auth.accounts.enable(account.subject)
+    assert auth.login("alice", PASSWORD).subject == account.subject
+
+
+CHANGES: dict[str, tuple[Callable[[Auth, str], None], str]] = {
+    "password": (lambda auth, subject: auth.change_password(subject, OTHER_PASSWORD), "password_changed"),
+    "disabling": (lambda auth, subject: auth.disable_account(subject), "account_disabled"),
+    "deletion": (lambda auth, subject: auth.delete_account(subject), "account_deleted"),
+}
+
+
+@pytest.mark.parametrize(("change", "reason"), CHANGES.values(), ids=CHANGES)
+def test_a_change_of_the_account_ends_its_sessions(make, change, reason):
+    events: list[Event] = []
+    auth = make(listeners=[events.append])
+    account = auth.accounts.add("alice", PASSWORD)
+    before = [auth.login("alice", PASSWORD) for _ in range(2)]
+    change(auth, account.subject)
+    assert all(refuses(auth, tokens) for tokens in before)
+    ends = [event.reason for event in events if isinstance(event, SessionTerminated)]
+    assert ends == [reason, reason]
+
+
+@pytest.mark.parametrize(("change", "_reason"), CHANGES.values(), ids=CHANGES)
+def test_a_change_of_the_account_wins_over_a_login_that_began_before(make, change, _reason):
+    """The change happens after the password was found good and before the session starts."""
+    events: list[Event] = []
+    auth = make(listeners=[events.append])
+    subject = auth.accounts.add("alice", PASSWORD).subject
+    check = auth.accounts.check
+
+    def checked_too_early(username, password):
+        account = check(username, password)
+        change(auth, subject)
+        return account
+
+    auth.accounts.check = checked_too_early
+    with pytest.raises(InvalidCredentials):
+        auth.login("alice", PASSWORD)
+    assert auth.sessions(subject) == []
+    assert isinstance(events[-1], SessionTerminated)
+    assert events[-1].reason == "account_changed"
+    assert auth._revocations.ended(events[-1].session)
+
+
+@pytest.mark.parametrize("change", ["change_password", "disable_account", "delete_account"])
+def test_changing_an_account_that_is_not_there_says_so(auth, change):
+    arguments = ("nobody", PASSWORD) if change == "change_password" else ("nobody",)
+    with pytest.raises(AccountNotFound):
+        getattr(auth, change)(*arguments)
+
+
+def test_a_password_that_is_refused_ends_nothing(auth):
+    account = auth.accounts.add("alice", PASSWORD)
+    tokens = auth.login("alice", PASSWORD)
+    with pytest.raises(PasswordRejected):
+        auth.change_password(account.subject, "short")
+    assert auth.authenticate(tokens.access_token).subject == account.subject
+
+
+def test_a_password_change_may_keep_the_session_that_asked_for_it(auth):
+    account = auth.accounts.add("alice", PASSWORD)
+    kept, ended = (auth.login("alice", PASSWORD) for _ in range(2))
+    auth.change_password(account.subject, OTHER_PASSWORD, keep=kept.session_id)
+    assert auth.authenticate(kept.access_token).subject == account.subject
+    assert refuses(auth, ended)
+
+
+# -- throttles -----------------------------------------------------------------------------------
+
+
+def test_failures_are_throttled_with_an_event_and_nothing_is_checked(make):
+    events, checked = [], []
+
+    def check(username, password):
+        checked.append(username)
+        return own_users(username, password)
+
+    auth = make(check_password=check, listeners=[events.append])
+    for _ in range(5):
+        with pytest.raises(InvalidCredentials):
+            auth.login("alice", "wrong", HOME)
+    with pytest.raises(Throttled) as caught:
+        auth.login("alice", PASSWORD, HOME)
+    assert len(checked) == 5
+    assert events[-1] == LoginThrottled(address="192.0.2.1", retry_after=caught.value.retry_after)
+    assert 0 < caught.value.retry_after <= 60
+    auth.store.time_shift += 61
+    assert auth.login("alice", PASSWORD, HOME).subject == "7"
+
+
+def test_failures_from_one_address_are_throttled_whatever_names_they_try(make):
+    settings = msgspec.structs.replace(SETTINGS, address_failures=3)
+    auth = make(check_password=own_users, settings=settings)
+    for name in ("alice", "bob", "carol"):
+        with pytest.raises(InvalidCredentials):
+            auth.login(name, "wrong", HOME)
+    with pytest.raises(Throttled):
+        auth.login("dave", PASSWORD, HOME)
+    assert auth.login("dave", PASSWORD, Client(ip_address="198.51.100.7")).subject == "7"
+
+
+def test_fifty_good_logins_one_after_another_are_never_throttled(make):
+    auth = make(check_password=own_users)
+    assert len({auth.login("alice", PASSWORD, HOME).session_id for _ in range(50)}) == 50
+
+
+def test_more_logins_than_slots_are_turned_away_at_once(make):
+    checking, go_on = threading.Event(), threading.Event()
+
+    def slow(username, password):
+        checking.set()
+        go_on.wait(10)
+        return own_users(username, password)
+
+    settings = msgspec.structs.replace(SETTINGS, password_checks=1)
+    auth = make(check_password=slow, settings=settings)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(auth.login, "alice", PASSWORD)
+        assert checking.wait(10)
+        with pytest.raises(Overloaded) as caught:
+            auth.login("bob", PASSWORD)
+        go_on.set()
+        assert running.result(10).subject == "7"
+    assert caught.value.retry_after >= 1
+    assert auth.login("bob", PASSWORD).subject == "7"
+
+
+# -- own users, own claims, own keys -------------------------------------------------------------
+
+
+def test_own_users_log_in_through_check_password(make):
+    auth = make(check_password=own_users)
+    identity = auth.authenticate(auth.login("Alice", PASSWORD).access_token)
+    assert (identity.subject, identity.username, identity.scopes) == ("7", "Alice", ("read",))
+    with pytest.raises(InvalidCredentials):
+        auth.login("Alice", "wrong")
+
+
+def test_subject_claims_stand_in_the_token_and_are_asked_for_at_every_refresh(make):
+    tenants = {"7": "red"}
+    auth = make(subject_claims=lambda subject: {"tenant": tenants[subject], "roles": ["admin"]})
+    tokens = auth.start("7")
+    assert auth.authenticate(tokens.access_token).claims["tenant"] == "red"
+    tenants["7"] = "blue"
+    claims = auth.authenticate(auth.refresh(tokens.refresh_token).access_token).claims
+    assert (claims["tenant"], claims["roles"]) == ("blue", ["admin"])
+
+
+@pytest.mark.parametrize("name", ["sub", "exp", "iss", "aud", "sid", "scope", "auth_time", "client_id"])
+def test_subject_claims_never_override_ours(make, name):
+    auth = make(subject_claims=lambda subject: {name: "x"})
+    with pytest.raises(Unissuable):
+        auth.start("7")
+
+
+def test_a_subject_that_subject_claims_refuses_neither_logs_in_nor_goes_on(make):
+    known = {"7"}
+    auth = make(subject_claims=lambda subject: {} if subject in known else None)
+    with pytest.raises(InvalidCredentials):
+        auth.start("8")
+    tokens = auth.start("7")
+    known.clear()
+    with pytest.raises(InvalidGrant):
+        auth.refresh(tokens.refresh_token)
+    assert refuses(auth, tokens)
+
+
+@pytest.mark.parametrize(("alg", "published"), [("HS256", 0), ("ES256", 1)])
+def test_a_fixed_key_signs_access_tokens_and_is_published_only_if_it_has_a_public_part(make, alg, published):
+    key = Key.generate(alg)
+    auth = make(keys=key)
+    tokens = auth.start("7")
+    verifier = Verifier(key, issuer="https://issuer.example", audience="api", typ="at+jwt")
+    assert verifier.verify(tokens.access_token)["sub"] == "7"
+    assert auth.authenticate(auth.refresh(tokens.refresh_token).access_token).subject == "7"
+    assert [entry["kid"] for entry in auth.jwks()["keys"]] == [key.kid] * published
+
+
+def test_the_jwks_holds_public_parts_of_public_keys_only(auth):
+    (published,) = auth.jwks()["keys"]
+    assert published["kid"] == auth._keyring.public.signing_key().kid
+    assert not {"d", "k"} & published.keys()
+
+
+def test_a_token_signed_with_a_key_of_another_house_is_refused(make):
+    with pytest.raises(UnknownKey):
+        make().authenticate(make().start("7").access_token)
+
+
+# -- time ----------------------------------------------------------------------------------------
+
+
+def test_an_access_token_expires_by_the_store_s_time_and_after_the_leeway(auth):
+    tokens = auth.start("7")
+    wait(auth, 600 + 25)
+    assert auth.authenticate(tokens.access_token).subject == "7"
+    wait(auth, 6)
+    with pytest.raises(ExpiredToken):
+        auth.authenticate(tokens.access_token)
+    assert auth.authenticate(auth.refresh(tokens.refresh_token).access_token).subject == "7"
+
+
+def test_an_ended_session_stays_ended_for_as_long_as_the_leeway_lets_its_token_live(auth):
+    tokens = auth.start("7")
+    auth.end(tokens.session_id)
+    wait(auth, 600 + 25)
+    with pytest.raises(SessionEnded):
+        auth.authenticate(tokens.access_token)
+
+
+def test_a_session_expires_when_it_lies_idle_and_at_last_in_any_case(auth):
+    tokens = auth.start("7")
+    idle = auth.start("8")
+    for _ in range(9):
+        wait(auth, 10 * 86_400 - 60)
+        tokens = auth.refresh(tokens.refresh_token)
+    with pytest.raises(InvalidGrant):
+        auth.refresh(idle.refresh_token)
+    assert tokens.refresh_expires_in <= 540
+    assert tokens.expires_in <= tokens.refresh_expires_in
+    wait(auth, 600)
+    with pytest.raises(InvalidGrant):
+        auth.refresh(tokens.refresh_token)
+    assert auth.sessions("7") == []
+
+
+@pytest.mark.parametrize("shift", [-7200, 7200])
+def test_a_node_whose_own_clock_is_off_agrees_with_the_store(make, shift):
+    auth = make()
+    auth.store.time_shift = shift
+    tokens = auth.start("7")
+    assert auth.authenticate(tokens.access_token).subject == "7"
+    assert auth.now() == pytest.approx(time.time() + shift, abs=5)
+
+
+@pytest.mark.parametrize("shift", [-7200, 7200])
+def test_a_node_whose_own_clock_is_off_logs_out_before_it_has_verified_anything(make, shift):
+    auth = make()
+    auth.store.time_shift = shift
+    tokens = auth.start("7")
+    auth.logout(tokens.access_token)
+    assert refuses(auth, tokens)
+
+
+def test_an_old_refresh_token_after_the_window_ends_the_session(auth):
+    first = auth.start("7")
+    second = auth.refresh(first.refresh_token)
+    wait(auth, 31)
+    with pytest.raises(InvalidGrant):
+        auth.refresh(first.refresh_token)
+    assert refuses(auth, second)
+
+
+# -- the store is away, the news is old ------------------------------------------------------------
+
+
+def test_authenticate_does_no_io_while_ready(auth):
+    tokens = auth.start("7")
+    assert not auth.ready()
+    auth.authenticate(tokens.access_token)
+    assert auth.ready()
+    assert 0 <= auth.revocation_staleness() < 30
+    auth.store.close()  # the database in memory is gone now: whoever asks it is told so
+    assert auth.authenticate(tokens.access_token).subject == "7"
+    with pytest.raises(StoreUnavailable):
+        auth.sessions("7")
+
+
+class Elapsed:
+    """The monotonic clock of a process that was thawed: it jumps when told."""
+
+    def __init__(self, auth: Auth) -> None:
+        self.ahead = 0.0
+        self._clock = auth._revocations._monotonic
+        auth._revocations._monotonic = self
+
+    def __call__(self) -> float:
+        return self._clock() + self.ahead
+
+
+def test_news_that_is_too_old_is_not_trusted_while_the_store_is_away(auth):
+    elapsed, tokens = Elapsed(auth), auth.start("7")
+    auth.authenticate(tokens.access_token)
+    auth.store.close()
+    elapsed.ahead += 31
+    assert not auth.ready()
+    assert auth.revocation_staleness() > 30
+    with pytest.raises(StoreUnavailable):
+        auth.authenticate(tokens.access_token)
+
+
+def test_news_that_is_too_old_is_accepted_where_the_settings_say_so(make):
+    auth = make(settings=msgspec.structs.replace(SETTINGS, when_stale="accept"))
+    elapsed, tokens, ended = Elapsed(auth), auth.start("7"), auth.start("8")
+    auth.authenticate(tokens.access_token)
+    auth.end(ended.session_id)
+    auth.store.close()
+    elapsed.ahead += 31
+    assert auth.authenticate(tokens.access_token).subject == "7"
+    with pytest.raises(SessionEnded):
+        auth.authenticate(ended.access_token)
+
+
+def test_a_store_that_is_away_is_unavailable_and_then_service_goes_on(make, url, tmp_path):
+    auth = make(url, check_password=own_users)
+    tokens = auth.start("7")
+    (tmp_path / "app.db").rename(tmp_path / "away.db")
+    calls = [
+        lambda: auth.login("alice", PASSWORD),
+        lambda: auth.start("7"),
+        lambda: auth.refresh(tokens.refresh_token),
+        lambda: auth.authenticate(tokens.access_token),
+        lambda: auth.logout(tokens.access_token),
+        lambda: auth.logout(refresh_token=tokens.refresh_token),
+        lambda: auth.end_all("7"),
+        lambda: auth.sessions("7"),
+    ]
+    for call in calls:
+        with pytest.raises(StoreUnavailable):
+            call()
+    (tmp_path / "away.db").rename(tmp_path / "app.db")
+    poll(auth)
+    assert auth.authenticate(tokens.access_token).subject == "7"
+    auth.logout(tokens.access_token)
+    assert auth.sessions("7") == []
+
+
+def test_a_closed_desk_opens_again_when_it_is_used(make, url):
+    auth = make(url)
+    tokens = auth.start("7")
+    auth.authenticate(tokens.access_token)
+    auth.close()
+    assert auth.refresh(tokens.refresh_token).subject == "7"
+
+
+# -- secrets -------------------------------------------------------------------------------------
+
+
+def test_a_secret_is_made_beside_the_database_and_another_process_reads_it(make, url, tmp_path):
+    first, second = make(url), make(url)
+    assert (tmp_path / "app.db.secret").stat().st_mode & 0o777 == 0o600
+    assert second.authenticate(first.start("7").access_token).subject == "7"
+    assert first.jwks() == second.jwks()
+
+
+def test_a_lost_secret_is_not_replaced(make, url, tmp_path):
+    make(url)
+    (tmp_path / "app.db.secret").unlink()
+    with pytest.raises(InvalidSettings, match=r"restore app\.db\.secret"):
+        make(url)
+    assert not (tmp_path / "app.db.secret").exists()
+
+
+def test_secrets_in_the_settings_make_no_file_and_may_be_changed_newest_first(make, url, tmp_path):
+    def with_secrets(*secrets: str) -> Auth:
+        return make(url, settings=msgspec.structs.replace(SETTINGS, secret=secrets))
+
+    jwks = with_secrets("o" * 32).jwks()
+    assert not (tmp_path / "app.db.secret").exists()
+    assert with_secrets("n" * 32, "o" * 32).jwks() == jwks
+    with pytest.raises(InvalidSettings, match="WATCHWORD_SECRET"):
+        with_secrets("n" * 32)
+
+
+def test_throttles_outlive_the_addition_of_a_secret(make, url):
+    def with_secrets(*secrets: str) -> Auth:
+        settings = msgspec.structs.replace(SETTINGS, secret=secrets)
+        return make(url, settings=settings, check_password=own_users)
+
+    old = with_secrets("o" * 32)
+    for _ in range(5):
+        with pytest.raises(InvalidCredentials):
+            old.login("alice", "wrong")
+    with pytest.raises(Throttled):
+        with_secrets("n" * 32, "o" * 32).login("alice", PASSWORD)
+
+
+def test_a_key_made_elsewhere_arrives_with_the_poll(auth):
+    key, secret = Key.generate("EdDSA"), auth._keyring._secrets[0]
+    poll(auth)
+    auth.store.insert_key("public", 2, key.kid, seal(key, secret, kind="public", epoch=2))
+    poll(auth)
+    assert [entry["kid"] for entry in auth.jwks()["keys"]][-1] == key.kid
+    assert auth.authenticate(auth.start("7").access_token).subject == "7"
+
+
+def test_a_whole_story_leaves_no_secret_in_events_log_reprs_or_database(make, url, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    events: list[Event] = []
+    auth = make(url, listeners=[events.append])
+    subject = auth.accounts.add("alice", PASSWORD).subject
+    tokens = [auth.login("alice", PASSWORD, HOME)]
+    tokens.append(auth.refresh(tokens[0].refresh_token, HOME))
+    tokens.append(auth.refresh(tokens[0].refresh_token, HOME))
+    auth.authenticate(tokens[-1].access_token)
+    wait(auth, 31)
+    errors = []
+    for call in (
+        lambda: auth.refresh(tokens[0].refresh_token, HOME),
+        lambda: auth.authenticate(tokens[-1].access_token),
+        lambda: auth.login(PASSWORD, "alice", HOME),  # the password in the wrong field
+        lambda: auth.login("alice", OTHER_PASSWORD, HOME),
+        *([lambda: auth.login("nobody", PASSWORD, HOME)] * 6),
+    ):
+        with pytest.raises((InvalidGrant, SessionEnded, InvalidCredentials, Throttled)) as caught:
+            call()
+        errors.append(repr(caught.value))
+    tokens.append(auth.login("alice", PASSWORD, HOME))
+    auth.change_password(subject, OTHER_PASSWORD)
+    auth.delete_account(subject)
+    names = [event.name for event in events]
+    assert set(names) == {
+        "key_created", "login", "refresh", "refresh_replayed", "refresh_reused", "login_failed",
+        "login_throttled", "session_ended",
+    }  # fmt: skip
+    logged = [json.loads(r.getMessage())["event"] for r in caplog.records if r.name == "watchword.security"]
+    assert logged == names
+
+    secret = (tmp_path / "app.db.secret").read_text().strip()
+    private = [
+        value
+        for ring in (auth._keyring.public, auth._keyring.internal)
+        for name, value in ring.signing_key().to_jwk(private=True).items()
+        if name in {"d", "k"}
+    ]
+    presented = [text for pair in tokens for text in (pair.access_token, pair.refresh_token)]
+    signatures = [token.rpartition(".")[2] for token in presented]
+    hidden = [PASSWORD, OTHER_PASSWORD, secret, *private, *signatures]
+    parts = [auth, auth.settings, auth.store, auth.accounts, *vars(auth).values(), *tokens]
+    told = [*(repr(part) for part in parts), *errors]
+    told += [msgspec.json.encode(event).decode() for event in events]
+    told += [logging.Formatter().format(record) for record in caplog.records]
+    told.append(_dump(url))
+    assert not [text for text in told if any(word in text for word in hidden)]
+
+
+def _dump(url: str) -> str:
+    """Every value of every column of the database."""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars()
+            return repr([connection.execute(text(f"SELECT * FROM {name}")).all() for name in list(tables)])
+    finally:
+        engine.dispose()
+
+
+def test_listeners_are_told_in_order_and_after_the_log(make, caplog):
+    caplog.set_level(logging.INFO, "watchword.security")
+    told = []
+    first, second = (
+        lambda event, name=name: told.append((name, event.name, len(caplog.records)))
+        for name in ("first", "second")
+    )
+    auth = make(listeners=[first, second])
+    told.clear()
+    lines = len(caplog.records)
+    auth.start("7")
+    assert told == [("first", "login", lines + 1), ("second", "login", lines + 1)]
+
+
+def test_keys_are_made_with_an_event_at_the_first_start_only(make, url):
+    events: list[Event] = []
+    for _ in range(2):
+        make(url, listeners=[events.append])
+    assert [event.kind for event in events if isinstance(event, KeyCreated)] == ["public", "internal"]
+
+
+# -- identities of other people's tokens -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("claims", "scope_claim", "expected"),
+    [
+        ({"scope": "a b"}, "scope", ("a", "b")),
+        ({"scope": ""}, "scope", ()),
+        ({}, "scope", ()),
+        ({"scp": ["a", "b"]}, "scp", ("a", "b")),
+        ({"scp": "a b"}, "scp", ("a", "b")),
+        ({"permissions": ["read:x"], "scope": "a"}, "permissions", ("read:x",)),
+        ({"scope": "a"}, "scp", ()),
+    ],
+)
+def test_scopes_are_read_from_the_claim_that_has_them(claims, scope_claim, expected):
+    assert Identity.from_claims({"sub": "7", **claims}, scope_claim=scope_claim).scopes == expected
+
+
+@pytest.mark.parametrize(
+    ("claim", "value"),
+    [
+        ("sub", None),
+        ("sub", 7),
+        ("sid", 7),
+        ("sid", ["x"]),
+        ("auth_time", "now"),
+        ("auth_time", True),
+        pytest.param("auth_time", 10**400, id="auth_time-huge"),
+        ("scope", 7),
+        ("scope", None),
+        ("scope", [7]),
+        ("scope", {"read": True}),
+    ],
+)
+def test_a_claim_of_the_wrong_type_is_refused(claim, value):
+    with pytest.raises(MalformedClaim) as caught:
+        Identity.from_claims({"sub": "7", claim: value})
+    assert caught.value.claim == claim
+
+
+def test_an_identity_needs_no_more_than_a_subject():
+    identity = Identity.from_claims({"sub": "7", "preferred_username": 5})
+    assert (identity.username, identity.session_id, identity.authenticated_at) == ("7", None, None)
+
+
+def test_an_access_token_without_a_session_is_refused(auth):
+    issuer = Issuer(auth.settings.issuer, auth._keyring.public, audience="api", typ="at+jwt")
+    with pytest.raises(InvalidToken):
+        auth.authenticate(issuer.issue("7", {}, lifetime=60))
+    with pytest.raises(InvalidToken):
+        auth.authenticate(issuer.issue("7", {"sid": 5}, lifetime=60))
+
+
+def test_the_store_is_the_one_at_the_url(auth):
+    assert isinstance(auth.store, SqlStore)
+    assert auth.store.file is None

@@ -1,0 +1,96 @@
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import watchword
+
+EXTRAS = ["flask", "werkzeug", "sqlalchemy", "argon2", "limits", "click", "rich", "granian"]
+ROOMS_OF_THE_FRONT_DESK = ["watchword.auth", "watchword.sessions", "watchword.stores", "watchword.web"]
+
+WITHOUT = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {module!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+import watchword
+try:
+    {statement}
+except watchword.WatchwordError as error:
+    print(type(error).__name__, isinstance(error, ImportError), error)
+"""
+
+
+def run(script: str) -> str:
+    """What a fresh interpreter prints."""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_importing_the_package_imports_no_extra_and_no_front_desk():
+    script = "import sys, watchword; print(*sys.modules, sep='\\n')"
+    imported = set(run(script).split())
+    assert "watchword.jwt.verifier" in imported
+    assert not imported.intersection([*EXTRAS, *ROOMS_OF_THE_FRONT_DESK])
+
+
+def test_issuing_and_verifying_imports_no_extra():
+    script = """
+import sys
+from watchword import Issuer, Key, Verifier
+key = Key.generate("HS256")
+Verifier(key, issuer="i").verify(Issuer("i", key).issue("7"))
+print(*sys.modules, sep="\\n")
+"""
+    assert not set(run(script).split()).intersection(EXTRAS)
+
+
+@pytest.mark.parametrize("name", watchword.__all__)
+def test_every_public_name_is_there_and_its_own_home_s(name):
+    public = getattr(watchword, name)
+    assert getattr(importlib.import_module(public.__module__), name) is public
+
+
+def test_all_is_sorted_and_is_what_dir_shows():
+    assert watchword.__all__ == sorted(watchword.__all__)
+    assert dir(watchword) == watchword.__all__
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'login'"):
+        _ = watchword.login
+    with pytest.raises(ImportError):
+        from watchword import decode  # noqa: F401, PLC0415 -- it is not there
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "statement"),
+    [
+        ("sqlalchemy", "sql", "watchword.Auth('sqlite://')"),
+        ("argon2", "passwords", "watchword.Auth"),
+        ("limits", "passwords", "from watchword import Auth"),
+        ("flask", "flask", "import watchword.web.flask"),
+    ],
+)
+def test_a_missing_extra_says_which_line_installs_it(module, extra, statement):
+    said = run(WITHOUT.format(module=module, statement=statement))
+    assert said.startswith("MissingExtra True ")
+    assert f"pip install 'watchword[{extra}]'" in said
+
+
+def test_every_public_module_says_what_is_public():
+    for found in pkgutil.walk_packages(watchword.__path__, "watchword."):
+        if found.name.rpartition(".")[2].startswith("_"):
+            continue
+        module = importlib.import_module(found.name)
+        if found.ispkg and not hasattr(module, "__all__"):
+            assert module.__doc__  # an empty room, or one whose modules are imported one by one
+            continue
+        assert all(hasattr(module, name) for name in module.__all__), found.name

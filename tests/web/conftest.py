@@ -1,0 +1,84 @@
+"""What the tests of this room share: a real front desk behind a real Flask application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import argon2
+import flask
+import msgspec
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from watchword import Auth, Settings
+from watchword.accounts import Accounts, PasswordHasher
+from watchword.stores import schema
+from watchword.web.flask import Watchword
+
+PASSWORD = "correct horse battery"
+CHEAP = argon2.Parameters(
+    type=argon2.Type.ID, version=19, salt_len=8, hash_len=16, time_cost=1, memory_cost=8, parallelism=1
+)
+
+
+class Desk(Auth):
+    """A front desk with argon2 at its cheapest, polls that come when told, and rows to count."""
+
+    def __init__(self, **settings: Any) -> None:
+        given = Settings(issuer="https://issuer.example", audience="api", revocation_interval=29)
+        super().__init__("sqlite://", settings=msgspec.structs.replace(given, **settings))
+        self._hasher = PasswordHasher(settings=self.settings, parameters=CHEAP)
+        self.accounts = Accounts(self.store, settings=self.settings, hasher=self._hasher)
+
+    def rows(self) -> dict[str, int]:
+        """How many rows each table has."""
+        with self.store._database.read() as connection:
+            return {
+                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in schema.metadata.sorted_tables
+            }
+
+    def wait(self, seconds: float) -> None:
+        """Let the store's time go on, and notice."""
+        self.store.time_shift += seconds
+        self._revocations.poll()
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    opened = Desk()
+    opened.accounts.add("alice", PASSWORD, ("read", "write"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def app(desk: Desk) -> flask.Flask:
+    app = flask.Flask("tested")
+    auth = Watchword(app, desk)
+
+    @app.get("/protected")
+    @auth.protect()
+    def protected():
+        return {"message": f"Hello, {auth.identity.username}!"}
+
+    return app
+
+
+@pytest.fixture
+def client(app: flask.Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def tokens(client: FlaskClient) -> dict[str, Any]:
+    answer = client.post("/auth/login", json={"username": "alice", "password": PASSWORD})
+    assert answer.status_code == 200
+    return answer.get_json()
+
+
+@pytest.fixture
+def bearer(tokens: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {tokens['access_token']}"}

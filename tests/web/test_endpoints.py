@@ -1,0 +1,439 @@
+"""The HTTP API, row by row, through Flask's test client; what no framework decides is asked directly."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+
+import msgspec
+import pytest
+
+from watchword import Issuer, Key
+from watchword.errors import InvalidSettings, KeysUnavailable, Overloaded, StoreUnavailable, Throttled
+from watchword.jose import jwe
+from watchword.web.endpoints import Endpoints, Request, error_response
+
+PASSWORD = "correct horse battery"
+PAIR = {"access_token", "token_type", "expires_in", "refresh_token", "refresh_expires_in", "scope"}
+MARK = "marker-that-must-not-come-back"
+
+
+def login(client, **options):
+    return client.post("/auth/login", json={"username": "alice", "password": PASSWORD}, **options)
+
+
+def bearer_of(tokens):
+    return {"Authorization": f"Bearer {tokens['access_token']}"}
+
+
+def is_refused(answer, status, code):
+    """An answer of that status and code, in the one form that errors have."""
+    assert (answer.status_code, answer.get_json().get("error")) == (status, code)
+    assert answer.get_json().keys() == {"error", "error_description"}
+    assert answer.content_type == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    return True
+
+
+# -- the table -----------------------------------------------------------------------------------
+
+
+def test_login_answers_with_a_pair_of_tokens_that_nobody_may_store(client):
+    answer = login(client)
+    assert answer.status_code == 200
+    assert answer.content_type == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    body = answer.get_json()
+    assert body.keys() == PAIR
+    assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 600, "read write")
+    assert body["refresh_expires_in"] == 14 * 86_400
+
+
+@pytest.mark.parametrize(("username", "password"), [("alice", "wrong"), ("bob", PASSWORD), ("", "")])
+def test_a_refused_login_is_one_answer_whatever_was_wrong(client, username, password):
+    answer = client.post("/auth/login", json={"username": username, "password": password})
+    assert is_refused(answer, 401, "invalid_credentials")
+    assert answer.get_json()["error_description"] == "username or password is wrong"
+    assert "WWW-Authenticate" not in answer.headers
+
+
+def test_refresh_answers_with_the_next_pair(client, tokens):
+    answer = client.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert answer.get_json().keys() == PAIR
+    assert answer.get_json()["refresh_token"] != tokens["refresh_token"]
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "a.b.c", "\x00", "access"])
+def test_a_refused_refresh_is_an_invalid_grant(client, tokens, token):
+    answer = client.post(
+        "/auth/refresh", json={"refresh_token": tokens["access_token"] if token == "access" else token}
+    )
+    assert is_refused(answer, 400, "invalid_grant")
+
+
+@pytest.mark.parametrize("with_token", ["access", "refresh", "both"])
+def test_logout_ends_the_session_at_once(client, tokens, bearer, with_token):
+    request = {}
+    if with_token != "refresh":
+        request["headers"] = bearer
+    if with_token != "access":
+        request["json"] = {"refresh_token": tokens["refresh_token"]}
+    for _ in range(2):  # the second time it has ended before
+        answer = client.post("/auth/logout", **request)
+        assert (answer.status_code, answer.data) == (204, b"")
+    refused = client.get("/auth/me", headers=bearer)
+    assert is_refused(refused, 401, "invalid_token")
+    assert 'error="invalid_token"' in refused.headers["WWW-Authenticate"]
+    assert is_refused(
+        client.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]}), 400, "invalid_grant"
+    )
+
+
+def test_after_lunch_the_refresh_token_logs_out(client, desk, tokens, bearer):
+    desk.wait(3600)
+    assert is_refused(client.post("/auth/logout", headers=bearer), 401, "invalid_token")
+    answer = client.post("/auth/logout", headers=bearer, json={"refresh_token": tokens["refresh_token"]})
+    assert answer.status_code == 204
+
+
+@pytest.mark.parametrize("body", [None, {}, {"refresh_token": None}])
+def test_logout_without_any_token_is_challenged(client, body):
+    answer = client.post("/auth/logout", json=body) if body is not None else client.post("/auth/logout")
+    assert is_refused(answer, 401, "missing_token")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_logout_with_a_refresh_token_does_not_mind_credentials_of_another_scheme(client, tokens, bearer):
+    answer = client.post(
+        "/auth/logout",
+        json={"refresh_token": tokens["refresh_token"]},
+        headers={"Authorization": "Basic YTpi"},
+    )
+    assert answer.status_code == 204
+    assert is_refused(client.get("/auth/me", headers=bearer), 401, "invalid_token")
+
+
+def test_logout_with_a_refresh_token_that_is_not_ours_is_an_invalid_grant(client):
+    assert is_refused(client.post("/auth/logout", json={"refresh_token": "x"}), 400, "invalid_grant")
+
+
+def test_logout_all_ends_every_session_of_the_caller(client, tokens, bearer):
+    other = login(client).get_json()
+    assert client.post("/auth/logout-all", headers=bearer).status_code == 204
+    for pair in (tokens, other):
+        assert is_refused(client.get("/auth/me", headers=bearer_of(pair)), 401, "invalid_token")
+
+
+def test_me_says_who_the_caller_is(client, desk, tokens, bearer):
+    answer = client.get("/auth/me", headers=bearer)
+    (session,) = desk.sessions(desk.accounts.find("alice").subject)
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.get_json() == {
+        "subject": session.subject,
+        "username": "alice",
+        "session": session.id,
+        "scope": "read write",
+        "authenticated_at": int(session.authenticated_at),
+        "expires_at": int(session.created_at) + tokens["expires_in"],
+    }
+
+
+def test_sessions_lists_the_caller_s_own_and_says_which_is_this_one(client, desk, tokens, bearer):
+    desk.start("somebody else")
+    login(client, headers={"User-Agent": "curl/8"}, environ_base={"REMOTE_ADDR": "198.51.100.7"})
+    listed = client.get("/auth/sessions", headers=bearer).get_json()["sessions"]
+    assert [(entry["current"], entry["user_agent"], entry["ip_address"]) for entry in listed] == [
+        (False, "curl/8", "198.51.100.7"),
+        (True, listed[1]["user_agent"], "127.0.0.1"),
+    ]
+    assert all(
+        entry.keys() == {"id", "created_at", "last_used_at", "user_agent", "ip_address", "current"}
+        for entry in listed
+    )
+    assert listed[1]["last_used_at"] == listed[1]["created_at"]
+    client.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+    current = client.get("/auth/sessions", headers=bearer).get_json()["sessions"][1]
+    assert current["last_used_at"] > current["created_at"]
+
+
+def test_a_caller_ends_one_of_their_own_sessions(client, desk, tokens, bearer):
+    other = login(client).get_json()
+    (ended,) = [
+        entry["id"]
+        for entry in client.get("/auth/sessions", headers=bearer).get_json()["sessions"]
+        if not entry["current"]
+    ]
+    assert client.delete(f"/auth/sessions/{ended}", headers=bearer).status_code == 204
+    assert is_refused(client.get("/auth/me", headers=bearer_of(other)), 401, "invalid_token")
+    assert client.get("/auth/me", headers=bearer).status_code == 200
+
+
+def test_of_anybody_else_s_session_there_is_nothing_to_see(client, desk, bearer):
+    stranger = desk.start("somebody else")
+    for session_id in (stranger.session_id, "none", "%00", "x" * 2000):
+        assert is_refused(client.delete(f"/auth/sessions/{session_id}", headers=bearer), 404, "not_found")
+    assert desk.authenticate(stranger.access_token).subject == "somebody else"
+
+
+def test_the_jwks_is_public_and_may_be_cached(client, desk):
+    answer = client.get("/.well-known/jwks.json")
+    assert answer.status_code == 200
+    assert answer.get_json() == desk.jwks()
+    assert answer.headers["Cache-Control"] == "public, max-age=600"
+
+
+def test_a_protected_view_greets_its_caller(client, bearer):
+    assert client.get("/protected", headers=bearer).get_json() == {"message": "Hello, alice!"}
+
+
+GUARDED = [
+    ("GET", "/protected"),
+    ("GET", "/auth/me"),
+    ("GET", "/auth/sessions"),
+    ("DELETE", "/auth/sessions/x"),
+    ("POST", "/auth/logout"),
+    ("POST", "/auth/logout-all"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), GUARDED)
+def test_without_a_token_there_is_a_bare_challenge_and_with_a_bad_one_a_reason(client, method, path):
+    answer = client.open(path, method=method)
+    assert is_refused(answer, 401, "missing_token")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    answer = client.open(path, method=method, headers={"Authorization": "Bearer a.b.c"})
+    assert is_refused(answer, 401, "invalid_token")
+    assert re.fullmatch(
+        r'Bearer error="invalid_token", error_description="[^"\\]+"', answer.headers["WWW-Authenticate"]
+    )
+
+
+def test_the_prefix_is_a_setting(desk):
+    moved = type(desk)(prefix="/api/v1/users")
+    try:
+        paths = [route.path for route in Endpoints(moved).routes]
+    finally:
+        moved.close()
+    assert paths.count("/.well-known/jwks.json") == 1
+    assert sum(path.startswith("/api/v1/users/") for path in paths) == len(paths) - 1 == 7
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+CREDENTIALS = {"username": MARK, "password": MARK}
+
+BAD_BODIES = {
+    "not JSON": (MARK.encode(), 400),
+    "empty": (b"", 400),
+    "not an object": (json.dumps([MARK]).encode(), 400),
+    "a string": (json.dumps(MARK).encode(), 400),
+    "null": (b"null", 400),
+    "wrong types": (json.dumps({"username": [MARK], "password": 5, "refresh_token": {}}).encode(), 400),
+    "null members": (b'{"username": null, "password": null, "refresh_token": 5}', 400),
+    "missing fields": (json.dumps({"other": MARK, "username": MARK, "refresh_token": 1}).encode(), 400),
+    "invalid UTF-8": (b'{"username": "\xff", "password": "\xff", "refresh_token": "\xff"}', 400),
+    "UTF-16": (json.dumps(CREDENTIALS).encode("utf-16"), 400),
+    "a lone surrogate": (b'{"username": "\\ud800", "password": "\\ud800", "refresh_token": "\\ud800"}', 400),
+    "deeply nested": (b'{"other":' + b"[" * 16_000, 400),
+    "a trailing document": (json.dumps(CREDENTIALS | {"refresh_token": "x"}).encode() + b"{}", 400),
+    "a huge number": (b'{"username": 1' + b"0" * 5000 + b', "refresh_token": 1e999}', 400),
+    "over 16 KiB": (json.dumps(CREDENTIALS | {"refresh_token": MARK, "pad": "x" * 16_384}).encode(), 413),
+    "a password of 2 MB": (json.dumps({"username": MARK, "password": MARK * 70_000}).encode(), 413),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/auth/login", "/auth/refresh"])
+@pytest.mark.parametrize(("body", "status"), BAD_BODIES.values(), ids=BAD_BODIES)
+def test_a_bad_body_is_refused_without_echo_and_nothing_is_written(client, desk, caplog, path, body, status):
+    caplog.set_level(logging.DEBUG)
+    before = desk.rows()
+    answer = client.post(path, data=body, content_type="application/json")
+    assert is_refused(answer, status, {400: "invalid_request", 413: "body_too_large"}[status])
+    assert MARK not in answer.get_data(as_text=True) + str(answer.headers) + caplog.text
+    assert desk.rows() == before
+
+
+@pytest.mark.parametrize("field", ["username", "password"])
+def test_nul_in_a_login_is_refused_and_nothing_is_written(client, desk, field):
+    before = desk.rows()
+    answer = client.post("/auth/login", json={"username": "alice", "password": PASSWORD, field: "a\0b"})
+    assert is_refused(answer, 400, "invalid_request")
+    assert desk.rows() == before
+
+
+@pytest.mark.parametrize("body", [b"5", b'{"refresh_token": 5}', b"\xff", b"{"])
+def test_a_bad_body_of_a_logout_is_refused_and_the_session_goes_on(client, bearer, body):
+    answer = client.post("/auth/logout", data=body, content_type="application/json", headers=bearer)
+    assert is_refused(answer, 400, "invalid_request")
+    assert client.get("/auth/me", headers=bearer).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonp",
+        "application/json; charset=utf-16",
+        "application/json; charset=latin-1",
+        "é/ü",
+    ],
+)
+def test_a_body_that_is_not_declared_as_json_is_refused(client, desk, content_type):
+    before = desk.rows()
+    answer = client.post("/auth/login", data=json.dumps(CREDENTIALS), content_type=content_type)
+    assert is_refused(answer, 415, "unsupported_media_type")
+    assert desk.rows() == before
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"'],
+)
+def test_json_may_be_declared_in_each_of_its_spellings(client, content_type):
+    body = json.dumps({"username": "alice", "password": PASSWORD})
+    assert client.post("/auth/login", data=body, content_type=content_type).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def encrypted() -> str:
+    return jwe.encrypt(MARK.encode(), Key.from_secret(b"k" * 32, alg="dir"))
+
+
+BAD_AUTHORIZATIONS = {
+    "empty": ("", 401, "missing_token"),
+    "without a scheme": (f"{MARK}.b.c", 401, "missing_token"),
+    "of another scheme": (f"Basic {MARK}", 401, "missing_token"),
+    "a scheme alone": ("Bearer", 400, "invalid_request"),
+    "garbage": (f"Bearer {MARK}", 401, "invalid_token"),
+    "not ASCII": ("Bearer \xe9.\xe9.\xe9", 401, "invalid_token"),
+    "of 1 MB": ("Bearer " + "x" * 1_000_000, 401, "invalid_token"),
+    "of 1 MB with dots": ("Bearer " + "x." * 500_000, 401, "invalid_token"),
+}
+
+
+@pytest.mark.parametrize(("value", "status", "code"), BAD_AUTHORIZATIONS.values(), ids=BAD_AUTHORIZATIONS)
+@pytest.mark.parametrize("path", ["/auth/me", "/protected"])
+def test_a_bad_authorization_header_is_refused_without_echo(client, desk, path, value, status, code):
+    before = desk.rows()
+    answer = client.get(path, headers={"Authorization": value})
+    assert is_refused(answer, status, code)
+    assert MARK not in answer.get_data(as_text=True) + str(answer.headers)
+    assert desk.rows() == before
+
+
+def test_two_authorization_headers_are_a_bad_request(client, tokens):
+    good = f"Bearer {tokens['access_token']}"
+    for pair in ([good, good], [good, "Basic YTpi"], ["Basic YTpi", good]):
+        answer = client.get("/auth/me", headers=[("Authorization", value) for value in pair])
+        assert is_refused(answer, 400, "invalid_request")
+
+
+def test_a_jwe_is_no_access_token(client, encrypted):
+    answer = client.get("/auth/me", headers={"Authorization": f"Bearer {encrypted}"})
+    assert is_refused(answer, 401, "invalid_token")
+
+
+def test_a_lower_case_bearer_is_accepted(client, tokens):
+    answer = client.get("/auth/me", headers={"Authorization": f"bearer {tokens['access_token']}"})
+    assert answer.status_code == 200
+
+
+def test_an_expired_and_a_foreign_token_are_told_apart_only_in_words(client, desk, bearer):
+    foreign = Issuer("https://issuer.example", Key.generate("EdDSA"), audience="api", typ="at+jwt").issue(
+        "7", {"sid": "x"}, lifetime=60
+    )
+    answer = client.get("/auth/me", headers={"Authorization": f"Bearer {foreign}"})
+    assert is_refused(answer, 401, "invalid_token")
+    desk.wait(3600)
+    expired = client.get("/auth/me", headers=bearer)
+    assert is_refused(expired, 401, "invalid_token")
+    assert "expired" in expired.headers["WWW-Authenticate"]
+
+
+# -- the world -----------------------------------------------------------------------------------
+
+
+def test_a_throttled_login_says_when_to_come_back(client):
+    for _ in range(5):
+        client.post("/auth/login", json={"username": "alice", "password": "wrong"})
+    answer = login(client)
+    assert is_refused(answer, 429, "throttled")
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+
+
+def test_with_every_slot_taken_a_login_is_turned_away(client, desk):
+    slots = [desk._hasher.slot() for _ in range(desk.settings.password_checks)]
+    for slot in slots:
+        slot.__enter__()
+    answer = login(client)
+    for slot in slots:
+        slot.__exit__(None, None, None)
+    assert is_refused(answer, 503, "overloaded")
+    assert answer.headers["Retry-After"] == "1"
+    assert login(client).status_code == 200
+
+
+def test_a_store_that_is_gone_is_unavailable(client, desk, tokens, bearer):
+    desk.store.close()  # the database was in memory
+    answers = [
+        login(client),
+        client.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]}),
+        client.post("/auth/logout", json={"refresh_token": tokens["refresh_token"]}),
+        client.post("/auth/logout-all", headers=bearer),
+        client.get("/auth/sessions", headers=bearer),
+    ]
+    for answer in answers:
+        assert is_refused(answer, 503, "store_unavailable")
+        assert answer.headers["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize(("seconds", "header"), [(0, "1"), (0.2, "1"), (1, "1"), (1.01, "2"), (60, "60")])
+def test_retry_after_is_whole_seconds_and_never_too_soon(seconds, header):
+    for error in (
+        Throttled(retry_after=seconds),
+        Overloaded(retry_after=seconds),
+        StoreUnavailable(retry_after=seconds),
+    ):
+        assert error_response(error).headers["Retry-After"] == header
+
+
+def test_an_error_without_a_status_is_a_server_error_that_tells_nothing():
+    response = error_response(InvalidSettings(MARK))
+    assert response.status == 500
+    assert msgspec.json.decode(response.body)["error"] == "server_error"
+    assert MARK.encode() not in response.body
+
+
+def test_keys_that_cannot_be_had_are_unavailable_and_no_challenge():
+    response = error_response(KeysUnavailable())
+    assert response.status == 503
+    assert "WWW-Authenticate" not in response.headers
+
+
+# -- the client's address --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("trusted", "address"), [((), "10.0.0.1"), (("10.0.0.0/8",), "203.0.113.9")])
+def test_a_forwarded_address_counts_only_behind_a_trusted_proxy(desk, trusted, address):
+    behind = type(desk)(trusted_proxies=trusted)
+    try:
+        tokens = behind.start("7")
+        Endpoints(behind).refresh(
+            Request(
+                body=json.dumps({"refresh_token": tokens.refresh_token}).encode(),
+                content_type="application/json",
+                peer="10.0.0.1",
+                forwarded_for="198.51.100.7, 203.0.113.9",
+            )
+        )
+        (session,) = behind.sessions("7")
+    finally:
+        behind.close()
+    assert session.ip_address == address

@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import flask
+import pytest
+
+from watchword import Auth, Issuer, Key, Subject, Verifier
+from watchword.errors import InvalidSettings, InvalidToken, MissingToken
+from watchword.events import LoginSucceeded
+from watchword.web.flask import Watchword
+
+ISSUER = "https://idp.example"
+KEY = Key.generate("HS256")
+PASSWORD = "correct horse battery"  # of the room's account
+
+
+def own_users(username, password):
+    return Subject(username, username, ("read",)) if password == "right" else None
+
+
+def configured(**config):
+    """An application on a database of its own in memory."""
+    app = flask.Flask("tested")
+    app.config.update({"WATCHWORD_DATABASE_URL": "sqlite://"} | config)
+    return app
+
+
+def close(app):
+    app.extensions["watchword"].desk.close()
+
+
+@pytest.fixture
+def auth(app):
+    """The extension of the room's application, with the views that these tests protect."""
+    extension = Watchword()
+    views = {
+        "read": {"scopes": ["read"]},
+        "as-text": {"scopes": "read"},
+        "admin": {"scopes": ("write", "admin")},
+        "fresh": {"fresh": timedelta(minutes=5)},
+        "optional": {"optional": True},
+    }
+    for name, options in views.items():
+
+        def view():
+            name = extension.identity.username if extension.is_authenticated else "stranger"
+            return {"hello": name}
+
+        app.add_url_rule(f"/{name}", name, extension.protect(**options)(view))
+    app.add_url_rule("/open", "open", lambda: {"hello": extension.identity.username})
+    app.add_url_rule("/items/<int:item>", "item", extension.protect()(lambda item: {"item": item}))
+    return extension
+
+
+# -- protect ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("auth")
+def test_a_view_gets_its_own_arguments(client, bearer):
+    assert client.get("/items/5", headers=bearer).get_json() == {"item": 5}
+    assert client.get("/items/5").status_code == 401
+
+
+@pytest.mark.usefixtures("auth")
+@pytest.mark.parametrize("path", ["/read", "/as-text"])
+def test_the_scopes_that_are_granted_open_a_view(client, bearer, path):
+    assert client.get(path, headers=bearer).get_json() == {"hello": "alice"}
+
+
+@pytest.mark.usefixtures("auth")
+def test_every_scope_is_needed_and_the_challenge_names_them(client, bearer):
+    answer = client.get("/admin", headers=bearer)
+    assert (answer.status_code, answer.get_json()["error"]) == (403, "insufficient_scope")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="admin write"'
+
+
+@pytest.mark.usefixtures("auth")
+def test_a_fresh_login_is_asked_for_and_a_refresh_is_none(client, desk, tokens, bearer):
+    assert client.get("/fresh", headers=bearer).status_code == 200
+    desk.wait(290)
+    assert client.get("/fresh", headers=bearer).status_code == 200
+    desk.wait(11)
+    renewed = client.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]}).get_json()
+    for token in (tokens["access_token"], renewed["access_token"]):
+        answer = client.get("/fresh", headers={"Authorization": f"Bearer {token}"})
+        assert (answer.status_code, answer.get_json()["error"]) == (401, "insufficient_user_authentication")
+        assert answer.headers["WWW-Authenticate"].startswith(
+            'Bearer error="insufficient_user_authentication"'
+        )
+
+
+@pytest.mark.usefixtures("auth")
+@pytest.mark.parametrize("headers", [{}, {"Authorization": ""}, {"Authorization": "Basic YTpi"}])
+def test_an_optional_view_greets_a_stranger(client, headers):
+    assert client.get("/optional", headers=headers).get_json() == {"hello": "stranger"}
+
+
+@pytest.mark.usefixtures("auth")
+@pytest.mark.parametrize(("token", "status"), [("a.b.c", 401), ("", 400), ("a,b", 400)])
+def test_an_optional_view_knows_its_caller_and_refuses_a_bad_token(client, bearer, token, status):
+    assert client.get("/optional", headers=bearer).get_json() == {"hello": "alice"}
+    assert client.get("/optional", headers={"Authorization": f"Bearer {token}"}).status_code == status
+
+
+@pytest.mark.usefixtures("auth")
+def test_a_view_without_protection_has_no_identity(client, bearer):
+    answer = client.get("/open", headers=bearer)
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+def test_the_identity_of_one_request_is_gone_in_the_next(app, auth, bearer):
+    guarded = auth.protect()(lambda: auth.identity.subject)
+    with app.test_request_context(headers=bearer):
+        guarded()
+        assert auth.is_authenticated
+    with app.test_request_context():
+        assert not auth.is_authenticated
+        with pytest.raises(MissingToken):
+            _ = auth.identity
+
+
+def test_a_refused_view_is_not_called_and_leaves_no_identity(app, auth, bearer):
+    called = []
+    guarded = auth.protect(scopes=["admin"])(lambda: called.append(True))
+    with app.test_request_context(headers=bearer):
+        with pytest.raises(Exception, match="scope"):
+            guarded()
+        assert not auth.is_authenticated
+    assert called == []
+
+
+def test_an_async_view_is_protected_and_stays_async(app, auth, bearer):
+    @auth.protect(scopes=["read"])
+    async def view(item):
+        return item, auth.identity.username
+
+    assert asyncio.iscoroutinefunction(view)
+    with app.test_request_context(headers=bearer):
+        assert asyncio.run(view(item=5)) == (5, "alice")
+    with app.test_request_context(), pytest.raises(MissingToken):
+        asyncio.run(view(item=5))
+
+
+def test_protect_keeps_the_name_of_the_view(auth):
+    @auth.protect()
+    def view():
+        """What it does."""
+
+    assert (view.__name__, view.__doc__) == ("view", "What it does.")
+
+
+def test_forgotten_parentheses_are_an_error_where_they_are_forgotten(auth):
+    with pytest.raises(TypeError):
+
+        @auth.protect
+        def view():
+            """Never protected, and never reachable."""
+
+
+def test_outside_of_an_application_there_is_no_identity(auth):
+    with pytest.raises(RuntimeError, match="application context"):
+        _ = auth.identity
+
+
+# -- settings and applications -----------------------------------------------------------------------
+
+
+def test_an_application_s_config_makes_the_desk():
+    events = []
+    app = configured(
+        WATCHWORD_ISSUER="https://api.example", WATCHWORD_PREFIX="/users", WATCHWORD_ACCESS_LIFETIME="60"
+    )
+    auth = Watchword(app, check_password=own_users, listeners=[events.append], keys=KEY)
+    answer = app.test_client().post("/users/login", json={"username": "alice", "password": "right"})
+    assert answer.get_json()["expires_in"] == 60
+    assert any(isinstance(event, LoginSucceeded) for event in events)
+    with app.app_context():
+        assert isinstance(auth.auth, Auth)
+        assert auth.auth.settings.issuer == "https://api.example"
+        claims = auth.auth.authenticate(answer.get_json()["access_token"]).claims
+    assert claims["iss"] == "https://api.example"
+    assert app.test_client().post("/auth/login").status_code == 404
+    close(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WATCHWORD_ISUER", "x"), ("WATCHWORD_ACCESS_LIFETIME", "soon"), ("WATCHWORD_PREFIX", "/<path>"),
+     ("WATCHWORD_DATABASE_URL", "mongodb://x")],
+)  # fmt: skip
+def test_an_unusable_setting_is_an_error_at_the_start(name, value):
+    with pytest.raises(InvalidSettings, match=f"(?i){name.removeprefix('WATCHWORD_')}"):
+        Watchword(configured(**{name: value}))
+
+
+def test_options_beside_a_desk_that_is_given_are_an_error_and_not_ignored(desk):
+    with pytest.raises(TypeError, match="subject_claims"):
+        Watchword(configured(), desk, subject_claims=dict)
+
+
+def test_one_extension_serves_two_applications_that_do_not_share_anything():
+    auth = Watchword(check_password=own_users)
+    apps = [configured(WATCHWORD_ISSUER=f"https://{name}.example") for name in ("one", "two")]
+    for app in apps:
+        auth.init_app(app)
+        app.add_url_rule("/", "root", auth.protect()(lambda: {"hello": auth.identity.username}))
+    one, two = (app.test_client() for app in apps)
+    token = one.post("/auth/login", json={"username": "alice", "password": "right"}).get_json()[
+        "access_token"
+    ]
+    headers = {"Authorization": f"Bearer {token}"}
+    assert one.get("/", headers=headers).get_json() == {"hello": "alice"}
+    assert two.get("/", headers=headers).status_code == 401
+    desks = []
+    for app in apps:
+        with app.app_context():
+            desks.append(auth.auth)
+        close(app)
+    assert desks[0] is not desks[1]
+
+
+@pytest.mark.parametrize("length_is_known", [True, False])
+@pytest.mark.parametrize(("surplus", "status"), [(0, 200), (1, 413), (20_000, 413)])
+def test_a_body_is_bounded_exactly_whether_its_length_is_announced_or_not(
+    client, length_is_known, surplus, status
+):
+    body = json.dumps({"username": "alice", "password": PASSWORD}).encode().ljust(16_384 + surplus)
+    options = {"data": body} if length_is_known else {"input_stream": io.BytesIO(body)}
+    answer = client.post(
+        "/auth/login",
+        content_type="application/json",
+        environ_overrides={"wsgi.input_terminated": True},
+        **options,
+    )
+    assert answer.status_code == status
+
+
+# -- somebody else's tokens --------------------------------------------------------------------------
+
+
+def guarding(scope_claim="scope", **config):
+    """An API that verifies somebody else's tokens."""
+    app = flask.Flask("verifying")
+    app.config.update({"WATCHWORD_SCOPE_CLAIM": scope_claim} | config)
+    auth = Watchword(app, Verifier(KEY, issuer=ISSUER, audience="api"))
+
+    @app.get("/read")
+    @auth.protect(scopes=["read"])
+    def read():
+        return {"subject": auth.identity.subject, "session": auth.identity.session_id}
+
+    @app.get("/fresh")
+    @auth.protect(fresh=timedelta(minutes=5))
+    def fresh():
+        return {"at": auth.identity.authenticated_at}
+
+    return app, auth
+
+
+def issued(**claims):
+    token = Issuer(ISSUER, KEY, audience="api").issue("7", claims)
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize(
+    ("scope_claim", "value"),
+    [("scope", "read write"), ("scp", ["read"]), ("scp", "read"), ("permissions", ["write", "read"])],
+)
+def test_a_bare_verifier_reads_scopes_from_the_claim_that_is_set(scope_claim, value):
+    app, _ = guarding(scope_claim)
+    answer = app.test_client().get("/read", headers=issued(**{scope_claim: value}))
+    assert answer.get_json() == {"subject": "7", "session": None}
+    assert app.test_client().get("/read", headers=issued(other=value)).status_code == 403
+
+
+def test_a_bare_verifier_brings_no_endpoints_and_no_front_desk():
+    app, auth = guarding()
+    assert app.test_client().post("/auth/login").status_code == 404
+    with app.app_context(), pytest.raises(TypeError, match="no front desk"):
+        _ = auth.auth
+
+
+def test_a_bare_verifier_needs_auth_time_where_a_view_must_be_fresh():
+    app, _ = guarding()
+    client, now = app.test_client(), int(time.time())
+    assert client.get("/fresh", headers=issued(auth_time=now)).get_json() == {"at": now}
+    for claims in ({}, {"auth_time": now - 301}):
+        answer = client.get("/fresh", headers=issued(**claims))
+        assert answer.get_json()["error"] == "insufficient_user_authentication"
+    for odd in (10**400, "now", True):
+        answer = client.get("/fresh", headers=issued(auth_time=odd))
+        assert (answer.status_code, answer.get_json()["error"]) == (401, "invalid_token")
+
+
+def test_a_token_of_the_wrong_form_is_refused_by_a_bare_verifier():
+    app, _ = guarding()
+    for claims in ({"scope": 5}, {"scope": [5]}, {"sid": 5}):
+        answer = app.test_client().get("/read", headers=issued(**claims))
+        assert (answer.status_code, answer.get_json()["error"]) == (401, InvalidToken.code)
+
+
+# -- without the extra -------------------------------------------------------------------------------
+
+
+def test_without_flask_the_line_that_installs_it_is_named():
+    script = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "flask":
+            raise ModuleNotFoundError(name=name)
+sys.meta_path.insert(0, Blocked())
+try:
+    import watchword.web.flask
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "pip install 'watchword[flask]'" in done.stdout
