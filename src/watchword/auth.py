@@ -77,11 +77,10 @@ class Identity(msgspec.Struct, frozen=True):
         Raises:
             MalformedClaim: there is no ``sub``, or a claim is not of the type that it has to be.
         """
-        subject = claims.get("sub")
-        session_id, authenticated_at = claims.get("sid"), claims.get("auth_time")
+        subject, session_id, authenticated_at = claims.get("sub"), claims.get("sid"), claims.get("auth_time")
         if not isinstance(subject, str):
             raise MalformedClaim("the token does not say whom it is about", claim="sub")
-        if not isinstance(session_id, str | None):
+        if session_id is not None and not isinstance(session_id, str):
             raise MalformedClaim(claim="sid")
         if authenticated_at is not None and not is_time(authenticated_at):
             raise MalformedClaim(claim="auth_time")
@@ -138,8 +137,12 @@ class Auth:
         )
         self._listeners = (log_event, *listeners)
         self.store = store = open_store(settings.database_url)
-        sealing = _secrets(settings, store)
-        self._keyring = Keyring(store, sealing, notify=self._notify)
+        try:
+            sealing = _secrets(settings, store)
+            self._keyring = Keyring(store, sealing, notify=self._notify)
+        except BaseException:
+            store.close()
+            raise
         self._access_keys = keys or self._keyring.public
         self._revocations = Revocations(
             store,

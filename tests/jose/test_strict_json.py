@@ -39,6 +39,37 @@ def test_a_member_that_is_there_twice_is_rejected_at_every_depth(
         decode_object(twice.encode())
 
 
+SCALARS = st.sampled_from(["1", "null", '"x"', '"a,b"', '",,"', '"\\u002c"', "[]", "[1,2]", '"\\",\\""'])
+NAMES = st.sampled_from(['"a"', '"b"', '"\\u0061"', '","', '""'])
+MEMBERS = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: "[" + ",".join(items) + "]")
+        | st.lists(st.builds("{}:{}".format, NAMES, inner), max_size=3).map(
+            lambda members: "{" + ",".join(members) + "}"
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.builds("{}:{}".format, NAMES, MEMBERS), max_size=4))
+def test_duplicates_are_told_as_by_a_parser_that_shows_every_member(members: list[str]) -> None:
+    text = "{" + ",".join(members) + "}"
+    twice: list[object] = []
+
+    def shown(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        twice.extend(pairs[len(dict(pairs)) :])
+        return dict(pairs)
+
+    value = json.loads(text, object_pairs_hook=shown)
+    if twice:
+        with pytest.raises(MalformedToken):
+            decode_object(text.encode())
+    else:
+        assert decode_object(text.encode()) == value
+
+
 @pytest.mark.parametrize(
     "data",
     [

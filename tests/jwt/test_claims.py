@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchword.errors import (
@@ -19,7 +19,7 @@ from watchword.errors import (
     WrongIssuer,
     WrongSubject,
 )
-from watchword.jwt.claims import Policy, failures, window
+from watchword.jwt.claims import Policy, failures, shortcut, window
 
 NOW = 1000.0
 
@@ -145,6 +145,87 @@ def test_inside_the_window_nothing_changes(
     assert opens <= NOW <= closes
     if opens <= later < closes:
         assert not found(claims, later, **policy)
+
+
+ABSENT = object()
+USUAL_POLICY: dict[str, Any] = {
+    "issuer": "a",
+    "audience": "a",
+    "subject": None,
+    "require": (),
+    "allow_no_exp": False,
+    "leeway": 30,
+    "max_age": None,
+}
+USUAL = {"iss": "a", "sub": "s", "aud": "a", "exp": 1010, "iat": 990, "jti": "j"}
+# none to three claims of the usual token changed, so that the shortcut is met where it is about to say yes
+NEARLY_USUAL = st.builds(
+    lambda changes: {
+        name: value for name, value in {**USUAL, **dict(changes)}.items() if value is not ABSENT
+    },
+    st.lists(
+        st.tuples(st.sampled_from([*USUAL, "nbf", "extra"]), TIMES | ODD | NAMES | st.just(ABSENT)),
+        max_size=3,
+    ),
+)
+# as those of POLICIES, and usual more often
+NEARLY_USUAL_POLICIES = st.builds(
+    lambda changes: {**USUAL_POLICY, **changes},
+    st.just({})
+    | st.builds(lambda policy, name: {name: policy[name]}, POLICIES, st.sampled_from([*USUAL_POLICY])),
+)
+
+
+@settings(max_examples=500)
+@given(
+    CLAIMS | NEARLY_USUAL,
+    POLICIES | NEARLY_USUAL_POLICIES,
+    st.sampled_from([0, 1, 20, 989, 1000, 1009.5, 2**60]),
+)
+def test_what_the_shortcut_accepts_has_no_failures(
+    claims: dict[str, Any], policy: dict[str, Any], now: float
+) -> None:
+    if shortcut(Policy(**policy))(claims, now):
+        assert found(claims, now, **policy) == []
+
+
+@pytest.mark.parametrize(
+    ("claims", "policy", "now"),
+    [
+        ({"iss": "b"}, {}, NOW),
+        ({"aud": "b"}, {}, NOW),
+        ({"sub": 1}, {}, NOW),
+        ({"jti": None}, {}, NOW),
+        ({"sub": 1, "jti": 1}, {}, NOW),
+        ({"iat": True}, {}, NOW),
+        ({"iat": 2, "exp": True}, {}, 2),
+        ({"iat": 2, "exp": True}, {}, 0.5),
+        ({"iat": "990"}, {}, NOW),
+        ({"exp": None}, {}, NOW),
+        ({"exp": 2**53}, {}, NOW),
+        ({"exp": 960}, {}, NOW),
+        ({"iat": 1031}, {}, NOW),
+        ({"nbf": 1031}, {}, NOW),
+        ({"nbf": None}, {}, NOW),
+        ({}, {"subject": "b"}, NOW),
+        ({"iat": 2}, {"max_age": 60}, NOW),
+        ({}, {"require": ["extra"]}, NOW),
+        ({}, {"audience": None}, NOW),
+    ],
+    ids=str,
+)
+def test_the_shortcut_accepts_nothing_that_the_judge_rejects(
+    claims: dict[str, Any], policy: dict[str, Any], now: float
+) -> None:
+    claims, policy = {**USUAL, **claims}, {**USUAL_POLICY, **policy}
+    assert found(claims, now, **policy)
+    assert not shortcut(Policy(**policy))(claims, now)
+
+
+def test_the_shortcut_accepts_the_usual_token() -> None:
+    is_plainly_good = shortcut(Policy(issuer="a", audience=["a"], require=["sub"], leeway=30))
+    for now in (990, 1009.5):
+        assert is_plainly_good({**USUAL, "extra": [None]}, now)
 
 
 # -- what the rules say, by example ----------------------------------------------------------------

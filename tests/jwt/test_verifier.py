@@ -27,7 +27,7 @@ from watchword.errors import (
     WrongSubject,
     WrongType,
 )
-from watchword.jose import Key, KeySet, base64url, jwe
+from watchword.jose import Key, KeySet, base64url, header, jwe
 from watchword.jwt import Claims, Issuer, Verifier
 
 NOW = 1_700_000_000
@@ -276,6 +276,35 @@ def test_what_is_no_token_at_all_is_malformed(token: Any, verifier: Verifier[dic
         verifier.verify(token)
 
 
+def test_each_of_the_keys_that_may_fit_is_tried(key: Key, clock: Any, forge: Callable[..., str]) -> None:
+    others = [Key.generate("HS256") for _ in range(2)]
+    verifier = Verifier(KeySet([*others, key]), **POLICY, clock=clock)
+    for signer in (key, *others):
+        assert verifier.verify(forge(CLAIMS, {"alg": "HS256"}, by=signer)) == CLAIMS
+    with pytest.raises(BadSignature):
+        verifier.verify(forge(CLAIMS, {"alg": "HS256"}, by=Key.generate("HS256")))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda token: token + ".", id="one-segment-more"),
+        pytest.param(lambda token: token.replace(".", "..", 1), id="empty-one-between"),
+        pytest.param(lambda token: token.rpartition(".")[0], id="no-signature"),
+        pytest.param(lambda token: token.partition(".")[0], id="header-only"),
+        pytest.param(lambda token: token + "é", id="not-ascii"),
+        pytest.param(lambda token: token + "=", id="padding"),
+    ],
+)
+def test_other_spellings_are_malformed_also_when_the_header_is_known(
+    change: Callable[[str], str], verifier: Verifier[dict[str, Any]], forge: Callable[..., str]
+) -> None:
+    token = forge(CLAIMS)
+    verifier.verify(token)
+    with pytest.raises(MalformedToken):
+        verifier.verify(change(token))
+
+
 def test_an_encrypted_token_is_no_signed_one(verifier: Verifier[dict[str, Any]]) -> None:
     with pytest.raises(MalformedToken):
         verifier.verify(jwe.encrypt(msgspec.json.encode(CLAIMS), Key.generate("dir")))
@@ -291,6 +320,14 @@ def test_a_token_is_bounded_before_anything_is_done_with_it(
     with pytest.raises(MalformedToken):
         small.verify(token)
     assert source.asked == 0
+
+
+def test_no_setting_lifts_the_bound_of_all_tokens(key: Key, clock: Any, forge: Callable[..., str]) -> None:
+    generous = Verifier(key, **POLICY, max_token_size=2 * header.MAX_TOKEN, clock=clock)
+    rest = header.MAX_TOKEN * 3 // 4
+    assert generous.verify(forge(CLAIMS | {"x": "x" * (rest - 400)}))
+    with pytest.raises(MalformedToken):
+        generous.verify(forge(CLAIMS | {"x": "x" * rest}))
 
 
 def test_a_bad_signature_is_told_before_anything_in_the_payload(

@@ -164,8 +164,8 @@ def test_forgotten_parentheses_are_an_error_where_they_are_forgotten(auth):
             """Never protected, and never reachable."""
 
 
-def test_outside_of_an_application_there_is_no_identity(auth):
-    with pytest.raises(RuntimeError, match="application context"):
+def test_outside_of_a_request_there_is_no_identity(auth):
+    with pytest.raises(RuntimeError, match="request context"):
         _ = auth.identity
 
 

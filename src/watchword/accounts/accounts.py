@@ -19,7 +19,7 @@ from watchword.errors import (
     UsernameTaken,
 )
 from watchword.settings import Settings
-from watchword.stores.contract import Account, AccountStore
+from watchword.stores.contract import Account, AccountStore, checked_scopes
 
 __all__ = ["Accounts"]
 
@@ -64,14 +64,15 @@ class Accounts:
             UsernameRejected: the username is empty, too long, or has characters that cannot be seen.
             UsernameTaken: there is an account of that name, perhaps in other letter case.
             PasswordRejected: the password is too short, too long, or the username.
+            InvalidSettings: a scope is not of RFC 6749's form.
         """
-        username = usernames.accepted(username)
+        username, scopes = usernames.accepted(username), checked_scopes(scopes)
         account = self._store.insert_account(
             subject=secrets.token_urlsafe(16),
             username=username,
             name_key=usernames.folded(username),
             password_hash=self._new_hash(username, password),
-            scopes=tuple(scopes),
+            scopes=scopes,
         )
         if account is None:
             raise UsernameTaken

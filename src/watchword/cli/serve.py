@@ -40,7 +40,7 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
             raise
         raise MissingExtra.named("server") from None
     address = _free_address(host, port)
-    # taken out of the environment, which every worker inherits
+    # taken out of os.environ, which Granian copies into each request's environ
     admin_password = os.environ.pop("ADMIN_PASSWORD", None)
     os.environ.setdefault("WATCHWORD_PASSWORD_CHECKS", str(threads // 2))
     with front_desk(create=True) as auth:

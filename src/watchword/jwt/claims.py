@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple, TypeGuard
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import msgspec
 
@@ -21,7 +21,17 @@ from watchword.errors import (
     WrongSubject,
 )
 
-__all__ = ["REGISTERED", "Claims", "Policy", "Window", "failures", "is_time", "window"]
+__all__ = [
+    "REGISTERED",
+    "Claims",
+    "Policy",
+    "Shortcut",
+    "Window",
+    "failures",
+    "is_time",
+    "shortcut",
+    "window",
+]
 
 REGISTERED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 """The claims that RFC 7519 §4.1 defines: an Issuer sets them, a Verifier checks them."""
@@ -94,6 +104,10 @@ class Policy:
         self.required = tuple(dict.fromkeys([*(name for name in implied if implied[name]), *require]))
 
 
+Shortcut: TypeAlias = Callable[[Mapping[str, Any], float], bool]
+"""Takes claims and the time: ``True`` if they are plainly acceptable, ``False`` if somebody has to judge."""
+
+
 class Window(NamedTuple):
     """When claims that are acceptable now remain so: from ``opens`` until before ``closes``, in seconds."""
 
@@ -159,11 +173,54 @@ def failures(  # noqa: C901, PLR0912 - the rules in a row, as calls would cost m
     return found
 
 
+def shortcut(policy: Policy) -> Shortcut:
+    """A check that lets the usual token through in a third of the time of :func:`failures`.
+
+    Whatever it accepts has no failures; what it does not accept may have none either, and is to be judged.
+    The claims must come from JSON: an equal value of another type is not reckoned with.
+    """
+    names = _usual_names(policy)
+    if names is None:
+        return _never
+    issuer, audience = names
+
+    def is_plainly_good(claims: Mapping[str, Any], now: float) -> bool:
+        try:
+            return (
+                claims["iss"] == issuer
+                and claims["aud"] == audience
+                # no leeway: that is for the judge. 1 < keeps out true, which is 1; text cannot be compared
+                and 1 < claims["iat"] <= now < claims["exp"] <= _LARGEST_TIME
+                and type(claims["sub"]) is type(claims["jti"]) is str
+                and "nbf" not in claims
+            )
+        except (KeyError, TypeError):
+            return False
+
+    return is_plainly_good
+
+
 def window(claims: Mapping[str, Any], policy: Policy) -> Window:
     """How long claims without failures stay without: only time can change that."""
     exp, nbf, iat = claims.get("exp", math.inf), claims.get("nbf", -math.inf), claims.get("iat", -math.inf)
     oldest = math.inf if policy.max_age is None else iat + policy.max_age
     return Window(max(nbf, iat) - policy.leeway, min(exp, oldest) + policy.leeway)
+
+
+def _usual_names(policy: Policy) -> tuple[str, str] | None:
+    """Issuer and audience, if one of each is expected, and besides nothing but the usual claims."""
+    if policy.issuers is None or not len(policy.issuers) == len(policy.audiences) == 1:
+        return None
+    if policy.subject is not None or policy.max_age is not None:
+        return None
+    if not {"iss", "aud", "exp", "iat", "sub", "jti"}.issuperset(policy.required):
+        return None
+    (issuer,), (audience,) = policy.issuers, policy.audiences
+    return issuer, audience
+
+
+def _never(_claims: Mapping[str, Any], _now: float) -> bool:
+    return False
 
 
 def _audience_list(aud: object, policy: Policy) -> list[InvalidClaims]:

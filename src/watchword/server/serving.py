@@ -22,6 +22,11 @@ _HEADER_BUFFER = 65_536
 _STOP_TIMEOUT = 30
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """All but Granian's advice on the number of threads: ours wait for argon2 and the disk."""
+    return "Python threads" not in record.getMessage()
+
+
 class _OneLine(logging.Formatter):
     """One line of ASCII, whatever is in it: a path may hold a line break and what looks like an event."""
 
@@ -30,6 +35,7 @@ class _OneLine(logging.Formatter):
 
 
 _LOGGING = {
+    "filters": {"news": {"()": lambda: _is_news}},
     "formatters": {
         "line": {"()": _OneLine, "format": "%(message)s"},
         "named": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
@@ -41,7 +47,7 @@ _LOGGING = {
         "security": {"class": "logging.StreamHandler", "formatter": "security", "stream": "ext://sys.stdout"},
     },
     "loggers": {
-        "_granian": {"handlers": ["named"], "level": "INFO", "propagate": False},
+        "_granian": {"handlers": ["named"], "filters": ["news"], "level": "INFO", "propagate": False},
         "granian.access": {"handlers": ["line"], "level": "INFO", "propagate": False},
         "watchword.security": {"handlers": ["security"], "level": "INFO", "propagate": False},
     },
@@ -104,7 +110,8 @@ def serve(host: str, port: int, *, workers: int, threads: int) -> None:
 def _stop_while_starting() -> None:
     """A worker that has no handlers of its own yet inherits Granian's, which would swallow a request to stop.
 
-    SIGINT comes from a terminal to all processes at once; the main process then sends SIGTERM.
+    A terminal sends SIGINT to all processes at once. It is for the main process, which then sends SIGTERM;
+    both of them together make Granian's worker hang, so SIGINT never reaches it.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

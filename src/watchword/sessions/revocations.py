@@ -87,7 +87,7 @@ class Revocations:
         Raises:
             StoreUnavailable: the set is too old, the store does not answer, and ``when_stale`` is ``reject``.
         """
-        if self.ready():
+        if self._monotonic() - self._sent_at <= self._max_age:  # ready(), without a call: every request asks
             return
         self._start_thread()
         if not self._caught_up() and self._when_stale == "reject":

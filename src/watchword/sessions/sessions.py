@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
 
-from watchword.errors import InvalidCredentials, InvalidGrant, InvalidSettings, InvalidToken, Unissuable
+from watchword.errors import InvalidCredentials, InvalidGrant, InvalidToken, Unissuable
 from watchword.events import (
     Event,
     LoginSucceeded,
@@ -33,6 +32,7 @@ from watchword.stores.contract import (
     SessionStore,
     SessionTimes,
     TimedSession,
+    checked_scopes,
 )
 
 __all__ = ["Client", "RefreshClaims", "Sessions", "Tokens", "refresh_verifier"]
@@ -40,8 +40,6 @@ __all__ = ["Client", "RefreshClaims", "Sessions", "Tokens", "refresh_verifier"]
 # Refresh tokens are judged by the row, at the store's time. The verifier checks who made them, not when.
 _ANY_TIME = 10**10
 
-# RFC 6749 §3.3
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 _OUR_CLAIMS = frozenset({"auth_time", "client_id", "preferred_username", "scope", "sid"})
 
 
@@ -168,7 +166,7 @@ class Sessions:
             id=secrets.token_urlsafe(16),
             subject=subject,
             username=username,
-            scopes=_checked_scopes(scopes),
+            scopes=checked_scopes(scopes),
             user_agent=client.user_agent,
             ip_address=client.ip_address,
         )
@@ -340,13 +338,6 @@ def _presentable(client: Client | None) -> Client:
 
 def _visible(text: str | None) -> str | None:
     return text and "".join(character for character in text[:256] if character.isprintable())
-
-
-def _checked_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
-    checked = tuple(scopes)
-    if not all(_SCOPE_TOKEN.fullmatch(scope) for scope in checked):
-        raise InvalidSettings("scopes: a scope is of printable ASCII without space, quote and backslash")
-    return checked
 
 
 def _end_of(session: Session) -> SessionEnd:

@@ -13,11 +13,14 @@ Times are seconds since the epoch, as floats; durations are seconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
+
+from watchword.errors import InvalidSettings
 
 __all__ = [
     "Account",
@@ -35,6 +38,7 @@ __all__ = [
     "Store",
     "ThrottleStore",
     "TimedSession",
+    "checked_scopes",
 ]
 
 EndReason: TypeAlias = Literal[
@@ -42,6 +46,21 @@ EndReason: TypeAlias = Literal[
     "account_deleted", "account_changed", "subject_refused", "expired",
 ]  # fmt: skip
 KeyKind: TypeAlias = Literal["public", "internal"]
+
+# RFC 6749 §3.3; a store may keep several of them in one text, between spaces
+_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+
+
+def checked_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
+    """The scopes of an account or a session, if each is of the form that RFC 6749 §3.3 gives it.
+
+    Raises:
+        InvalidSettings: one of them is not.
+    """
+    checked = tuple(scopes)
+    if not all(_SCOPE_TOKEN.fullmatch(scope) for scope in checked):
+        raise InvalidSettings("scopes: a scope is of printable ASCII without space, quote and backslash")
+    return checked
 
 
 # -- sessions ------------------------------------------------------------------------------------
