@@ -84,14 +84,14 @@ class Identity(msgspec.Struct, frozen=True):
             raise MalformedClaim(claim="sid")
         if authenticated_at is not None and not is_time(authenticated_at):
             raise MalformedClaim(claim="auth_time")
-        username = claims.get("preferred_username")
+        username, scopes = claims.get("preferred_username"), claims.get(scope_claim, "")
         return cls(
-            subject=subject,
-            username=username if isinstance(username, str) else subject,
-            scopes=_scopes(claims.get(scope_claim, ""), scope_claim),
-            session_id=session_id,
-            authenticated_at=authenticated_at,
-            claims=claims,
+            subject,
+            username if isinstance(username, str) else subject,
+            tuple(scopes.split()) if isinstance(scopes, str) else _listed(scopes, scope_claim),
+            session_id,
+            authenticated_at,
+            claims,
         )
 
 
@@ -385,9 +385,8 @@ def _secrets(settings: Settings, store: Store) -> tuple[str, ...]:
     return (secret_file(store.file.with_name(store.file.name + ".secret"), create=not keys),)
 
 
-def _scopes(value: object, claim: str) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return tuple(value.split())
+def _listed(value: object, claim: str) -> tuple[str, ...]:
+    """Scopes that do not stand in one text, as some providers have them."""
     if isinstance(value, list) and all(isinstance(scope, str) for scope in value):
         return tuple(value)
     raise MalformedClaim(claim=claim)

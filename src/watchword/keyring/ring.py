@@ -17,15 +17,20 @@ _ALGORITHMS: dict[KeyKind, str] = {"public": "EdDSA", "internal": "HS256"}
 
 
 class Ring:
-    """The keys of one kind: a KeySource for verifying and a SigningSource for signing."""
+    """The keys of one kind: a KeySource for verifying and a SigningSource for signing.
+
+    Attributes:
+        keys: the keys, oldest first.
+        version: changes whenever they do.
+    """
 
     def __init__(self) -> None:
-        self.keys = KeySet([])
+        self.replace(KeySet([]))
 
-    @property
-    def version(self) -> object:
-        """Changes whenever the keys do."""
-        return self.keys.version
+    def replace(self, keys: KeySet) -> None:
+        """Take other keys, and with them another version."""
+        self.keys = keys
+        self.version = keys.version
 
     def find(self, kid: str | None, alg: str) -> Sequence[Key]:
         """The keys of that id and algorithm."""
@@ -89,7 +94,7 @@ class Keyring:
                 return
             version, stored = self._store.keys()
             for kind, ring in self._rings.items():
-                ring.keys = KeySet([unseal(key, self._secrets) for key in stored if key.kind == kind])
+                ring.replace(KeySet([unseal(key, self._secrets) for key in stored if key.kind == kind]))
             self.version = version
 
     def _make_missing(self) -> None:

@@ -34,7 +34,6 @@ __all__ = ["Watchword"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
 
 _EXTENSION = "watchword"
 _IDENTITY = "_watchword_identity"
@@ -65,6 +64,7 @@ class Watchword:
             raise TypeError(f"for the Auth itself, not beside it: {', '.join(auth_options)}")
         self._given = auth
         self._auth_options = auth_options
+        self._guards: list[_Guard] = []
         if app is not None:
             self.init_app(app)
 
@@ -77,7 +77,8 @@ class Watchword:
         """
         settings = Settings.from_mapping(app.config)
         desk = self._given or Auth(settings=settings, **self._auth_options)
-        app.extensions[_EXTENSION] = _guard(desk, settings)
+        guard = app.extensions[_EXTENSION] = _guard(desk, settings)
+        self._guards.append(guard)
         app.register_error_handler(WatchwordError, _answer_error)
         if isinstance(desk, Auth):
             app.register_blueprint(_blueprint(Endpoints(desk).routes, desk.settings.max_body))
@@ -132,19 +133,26 @@ class Watchword:
 
                 @wraps(view)
                 async def guarded_async(*args: P.args, **kwargs: P.kwargs) -> Any:
-                    _let_through(needed, fresh, optional)
+                    _let_through(self._guard(), needed, fresh, optional)
                     return await view(*args, **kwargs)
 
                 return guarded_async  # type: ignore[return-value] # R is the coroutine
 
             @wraps(view)
             def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-                _let_through(needed, fresh, optional)
+                _let_through(self._guard(), needed, fresh, optional)
                 return view(*args, **kwargs)
 
             return guarded
 
         return decorate
+
+    def _guard(self) -> _Guard:
+        """The current application's; where there is only one, Flask's slow proxy is not asked which."""
+        if len(self._guards) == 1:
+            return self._guards[0]
+        guard: _Guard = flask.current_app.extensions[_EXTENSION]
+        return guard
 
 
 class _Guard(msgspec.Struct, frozen=True):
@@ -165,13 +173,9 @@ def _guard(desk: Auth | Verifier[dict[str, Any]], settings: Settings) -> _Guard:
     return _Guard(desk, authenticate, desk.clock)
 
 
-def _let_through(needed: frozenset[str], fresh: timedelta | None, optional: bool) -> None:
-    """Put the request's identity in its place, or raise what the request lacks.
-
-    Each of Flask's proxies is gone through once: one costs more than the check of a known token.
-    """
-    request = _current(flask.request)
-    guard: _Guard = _current(flask.current_app).extensions[_EXTENSION]
+def _let_through(guard: _Guard, needed: frozenset[str], fresh: timedelta | None, optional: bool) -> None:
+    """Put the request's identity in its place, or raise what the request lacks."""
+    request = flask.request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug's API
     try:
         token = bearer_token(request.environ.get("HTTP_AUTHORIZATION"))
     except MissingToken:
@@ -188,13 +192,8 @@ def _let_through(needed: frozenset[str], fresh: timedelta | None, optional: bool
 
 def _identity() -> Identity | None:
     """The identity that the guard put on the request, and that goes with it."""
-    return getattr(_current(flask.request), _IDENTITY, None)
-
-
-def _current(proxy: T) -> T:
-    """What one of Flask's proxies stands for right now."""
-    current: T = proxy._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - documented by werkzeug
-    return current
+    request = flask.request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug's API
+    return getattr(request, _IDENTITY, None)
 
 
 def _is_fresh(identity: Identity, now: float, fresh: timedelta) -> bool:
