@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import jwt
+
 import specimen
 from worker import Case
 

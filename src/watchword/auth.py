@@ -20,7 +20,8 @@ from watchword.errors import (
 )
 from watchword.events import Event, Listener, LoginFailed, LoginThrottled, log_event
 from watchword.jose.jwk import Key, KeySet
-from watchword.jwt.claims import is_time
+from watchword.jwt.claims import Claims, is_time
+from watchword.jwt.inspection import inspect
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.verifier import Verifier
 from watchword.keyring import Keyring
@@ -56,7 +57,7 @@ class Identity(msgspec.Struct, frozen=True):
         scopes: what the token grants.
         session_id: the ``sid``; ``None`` in other people's tokens that have none.
         authenticated_at: seconds since the epoch at which the subject proved who they are; ``None`` as above.
-        claims: every claim of the token.
+        token: the token itself; not shown by ``repr``.
     """
 
     subject: str
@@ -64,14 +65,23 @@ class Identity(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...]
     session_id: str | None
     authenticated_at: float | None
-    claims: dict[str, Any]
+    token: str
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        """Every claim of the token, which was verified; read again each time, and the caller's own."""
+        return inspect(self.token).claims
+
+    def __repr__(self) -> str:
+        return f"Identity(subject={self.subject!r}, username={self.username!r}, session={self.session_id!r})"
 
     @classmethod
-    def from_claims(cls, claims: dict[str, Any], *, scope_claim: str = "scope") -> Identity:
-        """The identity in verified claims.
+    def from_claims(cls, claims: dict[str, Any], token: str, *, scope_claim: str = "scope") -> Identity:
+        """The identity in the claims of somebody else's token.
 
         Args:
             claims: of a token that a Verifier let through.
+            token: the token.
             scope_claim: where the scopes stand: as one string (RFC 8693 §4.2) or as a list of them.
 
         Raises:
@@ -91,8 +101,18 @@ class Identity(msgspec.Struct, frozen=True):
             tuple(scopes.split()) if isinstance(scopes, str) else _listed(scopes, scope_claim),
             session_id,
             authenticated_at,
-            claims,
+            token,
         )
+
+
+class AccessClaims(Claims, frozen=True, kw_only=True):
+    """What our own access tokens say (RFC 9068 §2.2), as far as an :class:`Identity` needs it."""
+
+    sub: str
+    sid: str
+    auth_time: int
+    preferred_username: str
+    scope: str = ""
 
 
 class Auth:
@@ -157,7 +177,7 @@ class Auth:
             issuer=settings.issuer,
             audience=settings.audience,
             typ="at+jwt",
-            require=("sub", "sid"),
+            claims=AccessClaims,
             leeway=settings.leeway,
             clock=self._revocations.now,
         )
@@ -239,10 +259,17 @@ class Auth:
             StoreUnavailable: what is known of ended sessions is too old to be trusted.
         """
         self._revocations.ensure_fresh()
-        identity = Identity.from_claims(self._verifier.verify(access_token))
-        if self._revocations.ended(identity.session_id or ""):
+        claims = self._verifier.verify(access_token)
+        if self._revocations.ended(claims.sid):
             raise SessionEnded
-        return identity
+        return Identity(
+            claims.sub,
+            claims.preferred_username,
+            tuple(claims.scope.split()),
+            claims.sid,
+            claims.auth_time,
+            access_token,
+        )
 
     def logout(
         self,
@@ -368,7 +395,7 @@ class Auth:
 
     def _session_of_access_token(self, access_token: str) -> str:
         self._revocations.ensure_fresh()  # brings the store's time, by which the token is judged
-        return Identity.from_claims(self._verifier.verify(access_token)).session_id or ""
+        return self._verifier.verify(access_token).sid
 
     def _notify(self, event: Event) -> None:
         for listener in self._listeners:

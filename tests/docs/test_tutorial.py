@@ -19,9 +19,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
-import jwt
 from watchword import Issuer, Key, Verifier, WatchwordError
 from watchword.errors import ExpiredToken, MissingClaim, TokenTooOld, WrongAudience
 
