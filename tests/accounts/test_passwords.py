@@ -1,4 +1,5 @@
 import logging
+import os
 import subprocess
 import sys
 import textwrap
@@ -165,7 +166,7 @@ def test_of_many_threads_at_once_only_as_many_as_slots_get_in(cheap):
 def run(script: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
-        # without coverage, which would take its share of the little memory that a script here may leave itself
+        # without coverage: a script here may leave itself too little memory for it
         env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
         capture_output=True,
         text=True,
