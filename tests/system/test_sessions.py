@@ -24,25 +24,25 @@ def generation(server, session):
 def test_two_tabs_that_refresh_at_once_both_get_the_one_next_generation(start):
     window = 2
     server = start(WATCHWORD_REFRESH_WINDOW=str(window))
-    browsers = [[tokens, tokens] for tokens in (server.login() for _ in range(25))]
-    barrier = threading.Barrier(50)
+    browsers = [[tokens, tokens] for tokens in (server.login() for _ in range(50))]
+    barrier = threading.Barrier(100)
 
     def refresh(tokens):
         barrier.wait(20)
         return server.refresh(tokens["refresh_token"])
 
-    with ThreadPoolExecutor(50) as tabs:
+    with ThreadPoolExecutor(100) as tabs:
         for expected, pause in ((2, 0), (3, window)):
             time.sleep(pause)  # the store's clock decides what may swap again
             answers = list(tabs.map(refresh, [tab for browser in browsers for tab in browser]))
             assert {answer.status for answer in answers} == {200}
             pairs = [answer.json for answer in answers]
-            browsers = [pairs[start : start + 2] for start in range(0, 50, 2)]
+            browsers = [pairs[start : start + 2] for start in range(0, 100, 2)]
             for browser in browsers:
                 assert generation(server, claims(browser[0], "access")["sid"]) == expected
                 assert [claims(tab, "refresh")["gen"] for tab in browser] == [expected, expected]
                 assert all(server.greets(tab) for tab in browser)
-    assert len(server.events("refresh")) == len(server.events("refresh_replayed")) == 50
+    assert len(server.events("refresh")) == len(server.events("refresh_replayed")) == 100
     assert server.events("refresh_reused") == []
 
 
