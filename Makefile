@@ -60,7 +60,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.bench
 	$(BIN)/python bench/run.py
 
 # The pinned versions with their hashes; names no index, so everybody's own is used.
@@ -70,6 +70,8 @@ constraints: $(VENV)/.dev
 	$(INSTALL) uv
 	$(COMPILE) --group build -o constraints/run.txt
 	$(COMPILE) --group dev -o constraints/dev.txt
+	$(COMPILE) --group bench --constraints constraints/dev.txt -o constraints/bench.txt
+	$(COMPILE) --group proof --constraints constraints/dev.txt -o constraints/proof.txt
 
 clean:
 	rm -rf $(VENV) .venv-3.* .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -86,3 +88,11 @@ $(VENV)/.dev: constraints/dev.txt pyproject.toml | $(BIN)/python
 	$(INSTALL) --require-hashes -r constraints/dev.txt
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.bench: constraints/bench.txt | $(VENV)/.dev
+	$(INSTALL) --require-hashes -r constraints/bench.txt
+	@touch $@
+
+$(VENV)/.proof: constraints/proof.txt | $(VENV)/.dev
+	$(INSTALL) --require-hashes -r constraints/proof.txt
+	@touch $@
