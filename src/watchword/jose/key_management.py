@@ -20,7 +20,8 @@ class Agreement(NamedTuple):
     Attributes:
         offer: takes the recipient's secret or public key, the header, and the length of a content key in
             bytes; gives the content key and the members that the header needs for it.
-        accept: takes the recipient's secret or private key, the header, and the length; gives the content key.
+        accept: takes the recipient's secret or private key, the header, and the length; gives the content
+            key.
     """
 
     offer: Callable[[Any, Header, int], tuple[bytes, dict[str, Any]]]

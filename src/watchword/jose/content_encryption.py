@@ -1,0 +1,110 @@
+"""The content encryptions: one row each (RFC 7518 §5).
+
+All six authenticate what they encrypt. Keys, initialization vectors and tags have exactly one length each.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
+
+from watchword.errors import DecryptionFailed
+
+__all__ = ["CONTENT_ENCRYPTIONS", "ContentEncryption", "Decrypt", "Encrypt"]
+
+Encrypt: TypeAlias = Callable[[bytes, bytes, bytes, bytes], tuple[bytes, bytes]]
+"""Takes key, initialization vector, plaintext and additional data; gives ciphertext and tag."""
+
+Decrypt: TypeAlias = Callable[[bytes, bytes, bytes, bytes, bytes], bytes]
+"""Takes key, initialization vector, ciphertext, tag and additional data; raises DecryptionFailed."""
+
+
+class ContentEncryption(NamedTuple):
+    """One row; lengths in bytes.
+
+    Attributes:
+        name: the ``enc`` of the tokens.
+        key_size: length of the key.
+        iv_size: length of the initialization vector.
+        tag_size: length of the tag.
+        encrypt: from plaintext to ciphertext and tag.
+        decrypt: and back, if the tag is right.
+    """
+
+    name: str
+    key_size: int
+    iv_size: int
+    tag_size: int
+    encrypt: Encrypt
+    decrypt: Decrypt
+
+
+def _gcm(name: str, key_size: int) -> ContentEncryption:
+    iv_size, tag_size = 12, 16  # RFC 7518 §5.3: 96 and 128 bits, nothing else
+
+    def encrypt(key: bytes, iv: bytes, plaintext: bytes, data: bytes) -> tuple[bytes, bytes]:
+        sealed = AESGCM(key).encrypt(iv, plaintext, data)
+        return sealed[:-tag_size], sealed[-tag_size:]
+
+    def decrypt(key: bytes, iv: bytes, ciphertext: bytes, tag: bytes, data: bytes) -> bytes:
+        if len(iv) != iv_size or len(tag) != tag_size:
+            raise DecryptionFailed
+        try:
+            return AESGCM(key).decrypt(iv, ciphertext + tag, data)
+        except InvalidTag:
+            raise DecryptionFailed from None
+
+    return ContentEncryption(name, key_size, iv_size, tag_size, encrypt, decrypt)
+
+
+def _cbc(name: str, key_size: int, digest: str) -> ContentEncryption:
+    half = key_size // 2  # RFC 7518 §5.2.2.1: the first half authenticates, the second encrypts
+    iv_size = 16
+
+    def authenticate(key: bytes, iv: bytes, ciphertext: bytes, data: bytes) -> bytes:
+        mac = hmac.new(key[:half], data, digest)
+        mac.update(iv)
+        mac.update(ciphertext)
+        mac.update((len(data) * 8).to_bytes(8))
+        return mac.digest()[:half]
+
+    def encrypt(key: bytes, iv: bytes, plaintext: bytes, data: bytes) -> tuple[bytes, bytes]:
+        padder = PKCS7(AES.block_size).padder()
+        encryptor = Cipher(AES(key[half:]), CBC(iv)).encryptor()
+        padded = padder.update(plaintext) + padder.finalize()
+        ciphertext = encryptor.update(padded) + encryptor.finalize()
+        return ciphertext, authenticate(key, iv, ciphertext, data)
+
+    def decrypt(key: bytes, iv: bytes, ciphertext: bytes, tag: bytes, data: bytes) -> bytes:
+        if len(iv) != iv_size:
+            raise DecryptionFailed
+        # The padding of what is not authentic is never looked at: it would be an oracle (Vaudenay 2002).
+        if not hmac.compare_digest(authenticate(key, iv, ciphertext, data), tag):
+            raise DecryptionFailed
+        decryptor, unpadder = Cipher(AES(key[half:]), CBC(iv)).decryptor(), PKCS7(AES.block_size).unpadder()
+        try:
+            padded = decryptor.update(ciphertext) + decryptor.finalize()
+            return unpadder.update(padded) + unpadder.finalize()
+        except ValueError:
+            raise DecryptionFailed from None
+
+    return ContentEncryption(name, key_size, iv_size, half, encrypt, decrypt)
+
+
+CONTENT_ENCRYPTIONS: tuple[ContentEncryption, ...] = (
+    _cbc("A128CBC-HS256", 32, "sha256"),
+    _cbc("A192CBC-HS384", 48, "sha384"),
+    _cbc("A256CBC-HS512", 64, "sha512"),
+    _gcm("A128GCM", 16),
+    _gcm("A192GCM", 24),
+    _gcm("A256GCM", 32),
+)
+"""Every content encryption there is."""
