@@ -28,7 +28,7 @@ auth = Watchword(app, keys=Key.from_secret(os.environ["TUTORIAL_SECRET"], alg="H
 @click.argument("username")
 def add_user(username: str) -> None:
     password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    auth.auth.accounts.add(username, password)
+    auth.desk.accounts.add(username, password)
 
 
 @app.get("/protected")

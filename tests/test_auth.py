@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import argon2
 import msgspec
 import pytest
+from argon2.profiles import CHEAPEST
 from sqlalchemy import create_engine, text
 
 from watchword import Auth, Client, Identity, Issuer, Key, KeySet, Settings, Subject, Tokens, Verifier
@@ -41,9 +41,6 @@ from watchword.stores.sql import SqlStore
 PASSWORD, OTHER_PASSWORD = "correct horse battery", "staple in the stable"
 SETTINGS = Settings(issuer="https://issuer.example", audience="api", client_id="web", revocation_interval=29)
 HOME = Client(ip_address="192.0.2.1", user_agent="firefox")
-CHEAP = argon2.Parameters(
-    type=argon2.Type.ID, version=19, salt_len=8, hash_len=16, time_cost=1, memory_cost=8, parallelism=1
-)
 
 Make = Callable[..., Auth]
 
@@ -55,7 +52,7 @@ def make() -> Iterator[Make]:
 
     def making(database_url: str = "sqlite://", **changes: Any) -> Auth:
         auth = Auth(database_url, **{"settings": SETTINGS} | changes)
-        auth._hasher = PasswordHasher(settings=auth.settings, parameters=CHEAP)
+        auth._hasher = PasswordHasher(settings=auth.settings, parameters=CHEAPEST)
         auth.accounts = Accounts(auth.store, settings=auth.settings, hasher=auth._hasher)
         made.append(auth)
         return auth

@@ -15,7 +15,8 @@ from watchword.jwt import Claims, Inspection, Issuer, Verifier, inspect
 from watchword.settings import Settings
 
 if TYPE_CHECKING:
-    from watchword.auth import Auth, Identity, Subject
+    from watchword.auth import Auth, Subject
+    from watchword.identity import Identity
     from watchword.sessions import Client, Tokens
 
 __all__ = [
@@ -38,7 +39,7 @@ __all__ = [
 _FRONT_DESK = {
     "Auth": "watchword.auth",
     "Client": "watchword.sessions",
-    "Identity": "watchword.auth",
+    "Identity": "watchword.identity",
     "Subject": "watchword.auth",
     "Tokens": "watchword.sessions",
 }

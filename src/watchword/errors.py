@@ -206,10 +206,18 @@ class SessionEnded(InvalidToken):
 
 
 class StaleAuthentication(InvalidToken):
-    """The login behind the token is too long ago for what is asked (RFC 9470)."""
+    """The login behind the token is too long ago for what is asked (RFC 9470).
+
+    Attributes:
+        max_age: seconds ago that it may have been at most.
+    """
 
     code = "insufficient_user_authentication"
     description = "a more recent login is needed"
+
+    def __init__(self, message: str | None = None, *, max_age: int = 0) -> None:
+        super().__init__(message)
+        self.max_age = max_age
 
 
 class InsufficientScope(WatchwordError):

@@ -140,7 +140,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         kinds = _kinds()
         return cls(
             **{
-                name: _converted(name, _plain(name, value), kinds[name], strict=False)
+                name: _converted((prefix + name).upper(), _plain(name, value), kinds[name], strict=False)
                 for name, value in given.items()
             }
         )

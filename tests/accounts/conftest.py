@@ -18,9 +18,7 @@ def settings() -> Settings:
 
 @pytest.fixture
 def cheap() -> argon2.Parameters:
-    return argon2.Parameters(
-        type=argon2.Type.ID, version=19, salt_len=8, hash_len=16, time_cost=1, memory_cost=8, parallelism=1
-    )
+    return argon2.profiles.CHEAPEST
 
 
 @pytest.fixture

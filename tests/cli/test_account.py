@@ -257,4 +257,14 @@ def test_the_wrong_directory_is_named_and_no_database_made_there(watchword, dire
 
     assert refused.exit_code == 1
     assert refused.stderr.startswith("Error: there is no database watchword.db here: change to its directory")
+
+
+def test_a_database_is_not_made_where_there_is_no_directory(watchword, directory, monkeypatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///elsewhere/app.db")
+
+    refused = watchword("account", "add", "alice", "--password-stdin", stdin=PASSWORD)
+
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr == "Error: there is no directory elsewhere to make the database in\n"
+    assert list(directory.iterdir()) == []
     assert list(directory.iterdir()) == []

@@ -67,7 +67,7 @@ def test_what_is_not_understood_is_a_usage_error(watchword, directory, arguments
     ("name", "value", "sentence"),
     [
         ("WATCHWORD_ISUER", "https://api.example", "unknown setting: WATCHWORD_ISUER"),
-        ("WATCHWORD_ACCESS_LIFETIME", "ten", "access_lifetime: "),
+        ("WATCHWORD_ACCESS_LIFETIME", "ten", "WATCHWORD_ACCESS_LIFETIME: "),
         ("WATCHWORD_SECRET", "too short", "secret: each secret needs at least 32 characters"),
         ("DATABASE_URL", "watchword.db", "database_url is not a URL"),
         ("DATABASE_URL", "mysql://user:hush-hush@host/db", "database_url: supported are"),

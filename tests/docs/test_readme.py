@@ -87,14 +87,14 @@ def test_the_flask_application_guards_its_view(tmp_path: Path, monkeypatch: pyte
     app, auth = readme_app.app, readme_app.auth
 
     with app.app_context():
-        tokens = auth.auth.start("user-1", username="alice")
+        tokens = auth.desk.start("user-1", username="alice")
     client = app.test_client()
 
     assert client.get("/protected").status_code == 401
     answer = client.get("/protected", headers={"Authorization": f"Bearer {tokens.access_token}"})
     assert answer.json == {"message": "Hello, alice!"}
     with app.app_context():
-        auth.auth.close()
+        auth.desk.close()
 
 
 def test_the_codec_example_runs() -> None:

@@ -209,7 +209,7 @@ def test_a_bad_header_is_answered_with_401_and_not_with_a_traceback(run, wrong, 
         answer = client.get("/protected", headers=header)
         assert (answer.status_code, answer.headers["WWW-Authenticate"][:6]) == (401, "Bearer")
     with names["app"].app_context():
-        tokens = names["auth"].auth.start("user-1", username="alice")
+        tokens = names["auth"].desk.start("user-1", username="alice")
     answer = client.get("/protected", headers=bearer(tokens.access_token))
     assert answer.json == {"message": "Hello, alice!"}
 

@@ -114,7 +114,7 @@ def test_a_file_without_a_good_secret_in_it_is_refused_and_not_repeated(tmp_path
 
 
 def test_a_place_that_cannot_be_written_is_a_setting_to_mend(tmp_path):
-    with pytest.raises(InvalidSettings):
+    with pytest.raises(InvalidSettings, match=r"app\.db\.secret cannot be made .*: set WATCHWORD_SECRET"):
         secret_file(tmp_path / "nowhere" / "app.db.secret", create=True)
     with pytest.raises(InvalidSettings):
         secret_file(tmp_path, create=True)

@@ -171,7 +171,7 @@ def test_a_refused_subject_gets_no_session(house: House) -> None:
     with pytest.raises(InvalidCredentials):
         house.start()
     assert not house.sessions.live("alice")
-    assert not house.events
+    assert [(type(event), event.reason) for event in house.events] == [(SessionTerminated, "subject_refused")]
 
 
 @pytest.mark.parametrize(
@@ -181,6 +181,27 @@ def test_the_applications_claims_override_none_of_ours(house: House, name: str) 
     house.claims = {name: "other"}
     with pytest.raises(Unissuable, match=name):
         house.start()
+
+
+def test_a_login_that_the_application_cannot_vouch_for_leaves_no_session(house: House) -> None:
+    house.claims = {"sub": "other"}
+    with pytest.raises(Unissuable):
+        house.start()
+    assert not house.sessions.live("alice")
+
+
+def test_a_subject_deactivated_while_logging_in_gets_no_session(house: House) -> None:
+    start_session = house.store.start_session
+
+    def deactivated_meanwhile(*args: Any, **kwargs: Any) -> Any:
+        house.claims = None
+        house.sessions.end_all("alice")  # as the application does, a moment before the row is there
+        return start_session(*args, **kwargs)
+
+    house.store.start_session = deactivated_meanwhile  # type: ignore[method-assign]
+    with pytest.raises(InvalidCredentials):
+        house.start()
+    assert not house.sessions.live("alice")
 
 
 def test_without_subject_claims_a_token_has_ours_only(house: House) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import argon2
 import flask
 import msgspec
 import pytest
+from argon2.profiles import CHEAPEST
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
@@ -18,9 +18,6 @@ from watchword.stores import schema
 from watchword.web.flask import Watchword
 
 PASSWORD = "correct horse battery"
-CHEAP = argon2.Parameters(
-    type=argon2.Type.ID, version=19, salt_len=8, hash_len=16, time_cost=1, memory_cost=8, parallelism=1
-)
 
 
 class Desk(Auth):
@@ -29,7 +26,7 @@ class Desk(Auth):
     def __init__(self, **settings: Any) -> None:
         given = Settings(issuer="https://issuer.example", audience="api", revocation_interval=29)
         super().__init__("sqlite://", settings=msgspec.structs.replace(given, **settings))
-        self._hasher = PasswordHasher(settings=self.settings, parameters=CHEAP)
+        self._hasher = PasswordHasher(settings=self.settings, parameters=CHEAPEST)
         self.accounts = Accounts(self.store, settings=self.settings, hasher=self._hasher)
 
     def rows(self) -> dict[str, int]:

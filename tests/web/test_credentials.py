@@ -78,7 +78,10 @@ def test_missing_scope_says_which_are_needed():
 
 def test_a_login_that_is_too_old_says_so():
     assert public_code(StaleAuthentication()) == "insufficient_user_authentication"
-    assert challenge(StaleAuthentication()).startswith('Bearer error="insufficient_user_authentication"')
+    assert challenge(StaleAuthentication(max_age=300)) == (
+        'Bearer error="insufficient_user_authentication", '
+        'error_description="a more recent login is needed", max_age="300"'
+    )
 
 
 @pytest.mark.parametrize("kind", [InvalidCredentials, InvalidGrant, InvalidRequest, Throttled])

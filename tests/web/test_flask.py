@@ -182,9 +182,9 @@ def test_an_application_s_config_makes_the_desk():
     assert answer.get_json()["expires_in"] == 60
     assert any(isinstance(event, LoginSucceeded) for event in events)
     with app.app_context():
-        assert isinstance(auth.auth, Auth)
-        assert auth.auth.settings.issuer == "https://api.example"
-        claims = auth.auth.authenticate(answer.get_json()["access_token"]).claims
+        assert isinstance(auth.desk, Auth)
+        assert auth.desk.settings.issuer == "https://api.example"
+        claims = auth.desk.authenticate(answer.get_json()["access_token"]).claims
     assert claims["iss"] == "https://api.example"
     assert app.test_client().post("/auth/login").status_code == 404
     close(app)
@@ -221,7 +221,7 @@ def test_one_extension_serves_two_applications_that_do_not_share_anything():
     desks = []
     for app in apps:
         with app.app_context():
-            desks.append(auth.auth)
+            desks.append(auth.desk)
         close(app)
     assert desks[0] is not desks[1]
 
@@ -284,7 +284,7 @@ def test_a_bare_verifier_brings_no_endpoints_and_no_front_desk():
     app, auth = guarding()
     assert app.test_client().post("/auth/login").status_code == 404
     with app.app_context(), pytest.raises(TypeError, match="no front desk"):
-        _ = auth.auth
+        _ = auth.desk
 
 
 def test_a_bare_verifier_needs_auth_time_where_a_view_must_be_fresh():

@@ -34,6 +34,8 @@ def front_desk(*, create: bool = False) -> Iterator[Auth]:
             f"there is no database {missing} here: change to its directory or set DATABASE_URL "
             "(`watchword serve` and `watchword account add` make a new one)"
         )
+    if missing and not Path(missing).parent.is_dir():
+        raise InvalidSettings(f"there is no directory {Path(missing).parent} to make the database in")
     auth = Auth(settings=settings)
     try:
         if missing:

@@ -64,9 +64,14 @@ def secret_file(path: Path, *, create: bool) -> str:
     Raises:
         InvalidSettings: the file is missing, empty, or cannot be read or made.
     """
-    try:
-        if create and not path.exists():
+    if create and not path.exists():
+        try:
             _write_once(path, random.token_urlsafe(32))
+        except OSError as error:
+            raise InvalidSettings(
+                f"{path.name} cannot be made beside the database ({error.strerror}): set WATCHWORD_SECRET"
+            ) from None
+    try:
         secret = path.read_text("ascii").strip()
     except (OSError, UnicodeError):
         raise InvalidSettings(

@@ -45,7 +45,7 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
 
     @app.get("/readyz")
     def readyz() -> dict[str, str]:
-        auth.auth.store.now()
+        auth.desk.store.now()
         return {"status": "ready"}
 
     return app

@@ -170,11 +170,14 @@ class Sessions:
             user_agent=client.user_agent,
             ip_address=client.ip_address,
         )
-        claims = self._claims_of(subject)
-        if claims is None:
-            raise InvalidCredentials
         timed, surplus = self._store.start_session(new, self._times, max_live=self._settings.max_sessions)
         self._ended(surplus, "too_many_sessions", client)
+        # asked only now: whoever deactivates the subject from here on finds a session that can be ended
+        try:
+            claims = self._claims_of(subject)
+        except BaseException:
+            self.end(new.id, "subject_refused", client)
+            raise
         self._notify(LoginSucceeded(subject=subject, session=new.id, address=client.ip_address))
         return self._pair(timed, claims)
 
@@ -194,10 +197,11 @@ class Sessions:
             timed = self._replayed(token, client)
         else:
             self._notify(SessionRefreshed(**_about(timed.session, client)))
-        claims = self._claims_of(timed.session.subject)
-        if claims is None:
+        try:
+            claims = self._claims_of(timed.session.subject)
+        except InvalidCredentials:
             self.end(timed.session.id, "subject_refused", client)
-            raise InvalidGrant
+            raise InvalidGrant from None
         return self._pair(timed, claims)
 
     def session_of(self, refresh_token: str) -> str:
@@ -279,12 +283,18 @@ class Sessions:
             self._revocations.add([_end_of(session)])
             self._notify(SessionTerminated(**_about(session, client), reason=reason))
 
-    def _claims_of(self, subject: str) -> Mapping[str, Any] | None:
-        """The application's claims for a subject; ``None`` where it refuses the subject."""
+    def _claims_of(self, subject: str) -> Mapping[str, Any]:
+        """The application's claims for a subject.
+
+        Raises:
+            InvalidCredentials: it refuses the subject.
+        """
         if self._subject_claims is None:
             return {}
         claims = self._subject_claims(subject)
-        if claims is not None and not _OUR_CLAIMS.isdisjoint(claims):
+        if claims is None:
+            raise InvalidCredentials
+        if not _OUR_CLAIMS.isdisjoint(claims):
             ours = ", ".join(sorted(_OUR_CLAIMS.intersection(claims)))
             raise Unissuable(f"subject_claims: {ours} are set by Watchword")
         return claims

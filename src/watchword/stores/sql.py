@@ -72,7 +72,11 @@ class SqlStore(Store):
             self._database = _database(url)
         except OSError as error:
             raise _unavailable(error) from None
-        self._run(self._database.write, lambda connection, _now: schema.upgrade(connection))
+        try:
+            self._run(self._database.write, lambda connection, _now: schema.upgrade(connection))
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def file(self) -> Path | None:

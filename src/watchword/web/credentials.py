@@ -42,6 +42,8 @@ def challenge(error: WatchwordError) -> str | None:
         return "Bearer"  # no error code: the client may not have known that a token is needed
     if isinstance(error, InsufficientScope):
         return f'Bearer error="insufficient_scope", scope="{" ".join(error.scopes)}"'
+    if isinstance(error, StaleAuthentication):
+        return f'Bearer error="{error.code}", error_description="{error}", max_age="{error.max_age}"'
     if isinstance(error, InvalidToken):
         return f'Bearer error="{public_code(error)}", error_description="{error}"'
     return None

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from watchword.auth import Auth, Identity
+from watchword.auth import Auth
 from watchword.errors import (
     InvalidRequest,
     MissingToken,
@@ -22,6 +22,7 @@ from watchword.errors import (
     UnsupportedMediaType,
     WatchwordError,
 )
+from watchword.identity import Identity
 from watchword.sessions import Client, Tokens
 from watchword.stores.contract import Session
 from watchword.web.credentials import bearer_token, challenge, public_code

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
-from watchword.auth import Auth, Identity
+from watchword.auth import Auth
 from watchword.errors import (
     BodyTooLarge,
     InsufficientScope,
@@ -19,6 +19,7 @@ from watchword.errors import (
     StaleAuthentication,
     WatchwordError,
 )
+from watchword.identity import Identity
 from watchword.jwt.verifier import Verifier
 from watchword.settings import Settings
 from watchword.web.credentials import bearer_token
@@ -84,7 +85,7 @@ class Watchword:
             app.register_blueprint(_blueprint(Endpoints(desk).routes, desk.settings.max_body))
 
     @property
-    def auth(self) -> Auth:
+    def desk(self) -> Auth:
         """The current application's front desk.
 
         Raises:
@@ -186,7 +187,7 @@ def _let_through(guard: _Guard, needed: frozenset[str], fresh: timedelta | None,
     if not needed.issubset(identity.scopes):
         raise InsufficientScope(scopes=tuple(sorted(needed)))
     if fresh is not None and not _is_fresh(identity, guard.now(), fresh):
-        raise StaleAuthentication
+        raise StaleAuthentication(max_age=int(fresh.total_seconds()))
     setattr(request, _IDENTITY, identity)
 
 

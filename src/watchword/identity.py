@@ -1,0 +1,87 @@
+"""Who makes a request, as a verified access token says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from watchword.errors import MalformedClaim
+from watchword.jwt.claims import Claims, is_time
+from watchword.jwt.inspection import inspect
+
+__all__ = ["AccessClaims", "Identity"]
+
+
+class AccessClaims(Claims, frozen=True, kw_only=True):
+    """What our own access tokens say (RFC 9068 §2.2), as far as an :class:`Identity` needs it."""
+
+    sub: str
+    sid: str
+    auth_time: int
+    preferred_username: str
+    scope: str = ""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who makes a request, as a verified access token says.
+
+    Attributes:
+        subject: the ``sub``.
+        username: the ``preferred_username``, or the subject where a token has none.
+        scopes: what the token grants.
+        session_id: the ``sid``; ``None`` in other people's tokens that have none.
+        authenticated_at: seconds since the epoch at which the subject proved who they are; ``None`` as above.
+        token: the token itself; not shown by ``repr``.
+    """
+
+    subject: str
+    username: str
+    scopes: tuple[str, ...]
+    session_id: str | None
+    authenticated_at: float | None
+    token: str
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        """Every claim of the token, which was verified; read again each time, and the caller's own."""
+        return inspect(self.token).claims
+
+    def __repr__(self) -> str:
+        return f"Identity(subject={self.subject!r}, username={self.username!r}, session={self.session_id!r})"
+
+    @classmethod
+    def from_claims(cls, claims: dict[str, Any], token: str, *, scope_claim: str = "scope") -> Identity:
+        """The identity in the claims of somebody else's token.
+
+        Args:
+            claims: of a token that a Verifier let through.
+            token: the token.
+            scope_claim: where the scopes stand: as one string (RFC 8693 §4.2) or as a list of them.
+
+        Raises:
+            MalformedClaim: there is no ``sub``, or a claim is not of the type that it has to be.
+        """
+        subject, session_id, authenticated_at = claims.get("sub"), claims.get("sid"), claims.get("auth_time")
+        if not isinstance(subject, str):
+            raise MalformedClaim("the token does not say whom it is about", claim="sub")
+        if session_id is not None and not isinstance(session_id, str):
+            raise MalformedClaim(claim="sid")
+        if authenticated_at is not None and not is_time(authenticated_at):
+            raise MalformedClaim(claim="auth_time")
+        username, scopes = claims.get("preferred_username"), claims.get(scope_claim, "")
+        return cls(
+            subject,
+            username if isinstance(username, str) else subject,
+            tuple(scopes.split()) if isinstance(scopes, str) else _listed(scopes, scope_claim),
+            session_id,
+            authenticated_at,
+            token,
+        )
+
+
+def _listed(value: object, claim: str) -> tuple[str, ...]:
+    """Scopes that do not stand in one text, as some providers have them."""
+    if isinstance(value, list) and all(isinstance(scope, str) for scope in value):
+        return tuple(value)
+    raise MalformedClaim(claim=claim)
