@@ -117,14 +117,6 @@ def test_a_file_that_is_no_database_is_an_answer_and_stays_as_it_is(watchword, d
         assert listed.exit_code == 0  # an empty file is an empty SQLite database
 
 
-def test_a_directory_that_is_not_there_is_an_answer(watchword, monkeypatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "sqlite:///elsewhere/app.db")
-
-    refused = watchword("account", "add", "alice", "--password-stdin", stdin="correct horse battery")
-
-    assert (refused.exit_code, refused.stderr) == (1, "Error: the store does not answer\n")
-
-
 def run(command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],

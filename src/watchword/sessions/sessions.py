@@ -172,14 +172,14 @@ class Sessions:
         )
         timed, surplus = self._store.start_session(new, self._times, max_live=self._settings.max_sessions)
         self._ended(surplus, "too_many_sessions", client)
-        # asked only now: whoever deactivates the subject from here on finds a session that can be ended
         try:
-            claims = self._claims_of(subject)
+            # asked only now: whoever deactivates the subject from here on finds a session that can be ended
+            tokens = self._pair(timed, self._claims_of(subject))
         except BaseException:
             self.end(new.id, "subject_refused", client)
             raise
         self._notify(LoginSucceeded(subject=subject, session=new.id, address=client.ip_address))
-        return self._pair(timed, claims)
+        return tokens
 
     def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
         """The next pair for a refresh token; :mod:`watchword.sessions.rotation` says which token gets which.
