@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple, TypeAlias, TypeGuard
+from typing import Any, NamedTuple, TypeAlias, TypeGuard, dataclass_transform
 
 import msgspec
 
@@ -29,6 +29,7 @@ __all__ = [
     "Window",
     "failures",
     "is_time",
+    "never",
     "shortcut",
     "window",
 ]
@@ -40,8 +41,18 @@ REGISTERED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 _LARGEST_TIME = 2**53 - 1
 
 
-class Claims(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of typed claims: add your own as fields. Times are seconds since the epoch.
+class _Frozen(msgspec.StructMeta):
+    """Makes Structs that are frozen and made by keywords, without saying so each time."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any) -> _Frozen:
+        return super().__new__(cls, name, bases, namespace, **{"frozen": True, "kw_only": True, **config})
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Claims(msgspec.Struct, metaclass=_Frozen, frozen=True, kw_only=True):
+    """Base of typed claims: add your own as fields; what is made of it is frozen and made by keywords, too.
+
+    Times are seconds since the epoch.
 
     Attributes:
         iss: who issued the token.
@@ -181,8 +192,9 @@ def shortcut(policy: Policy) -> Shortcut:
     """
     names = _usual_names(policy)
     if names is None:
-        return _never
+        return never
     issuer, audience = names
+    others = tuple(name for name in policy.required if name not in _USUAL)
 
     def is_plainly_good(claims: Mapping[str, Any], now: float) -> bool:
         try:
@@ -197,7 +209,16 @@ def shortcut(policy: Policy) -> Shortcut:
         except (KeyError, TypeError):
             return False
 
-    return is_plainly_good
+    if not others:
+        return is_plainly_good
+    return lambda claims, now: (
+        is_plainly_good(claims, now) and all(claims.get(name) is not None for name in others)
+    )
+
+
+def never(_claims: Mapping[str, Any], _now: float) -> bool:
+    """The shortcut that lets nothing through: somebody has to judge every time."""
+    return False
 
 
 def window(claims: Mapping[str, Any], policy: Policy) -> Window:
@@ -208,19 +229,13 @@ def window(claims: Mapping[str, Any], policy: Policy) -> Window:
 
 
 def _usual_names(policy: Policy) -> tuple[str, str] | None:
-    """Issuer and audience, if one of each is expected, and besides nothing but the usual claims."""
+    """Issuer and audience, if one of each is expected, and besides nothing of the claims but to be there."""
     if policy.issuers is None or not len(policy.issuers) == len(policy.audiences) == 1:
         return None
     if policy.subject is not None or policy.max_age is not None:
         return None
-    if not {"iss", "aud", "exp", "iat", "sub", "jti"}.issuperset(policy.required):
-        return None
     (issuer,), (audience,) = policy.issuers, policy.audiences
     return issuer, audience
-
-
-def _never(_claims: Mapping[str, Any], _now: float) -> bool:
-    return False
 
 
 def _audience_list(aud: object, policy: Policy) -> list[InvalidClaims]:
@@ -237,6 +252,7 @@ def is_time(value: object) -> TypeGuard[float]:
 
 
 _NUMBERS = (int, float)
+_USUAL = frozenset({"iss", "aud", "exp", "iat", "sub", "jti"})  # what the shortcut sees to anyway
 _ABSENT = object()  # null is not absent, and no claim of ours may be null
 
 

@@ -1,4 +1,4 @@
-"""Issuer: claims become a token (RFC 7519 §7.1)."""
+"""Issuer: claims become a token, signed and, if asked for, encrypted as well (RFC 7519 §7.1)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ import msgspec
 from watchword.errors import InvalidKey, InvalidSettings, Unissuable
 from watchword.jose import base64url, jws
 from watchword.jose import header as headers
-from watchword.jose.jwk import Key, Signer, SigningSource
+from watchword.jose.jwk import Key
+from watchword.jose.ports import Signer, SigningSource
 from watchword.jwt.claims import REGISTERED
+from watchword.jwt.nesting import encrypted
 
 __all__ = ["Issuer"]
 
@@ -30,10 +32,13 @@ class Issuer:
         audience: the ``aud``: a name, or several.
         lifetime: from ``iat`` to ``exp``, in whole seconds or as a timedelta.
         typ: the header's ``typ`` (RFC 8725 §3.11).
+        encrypt_to: the public key of the one who shall read the tokens, or a secret that is shared with them:
+            what is signed is encrypted, too (RFC 7519 §5.2). ``typ`` and added members stay inside.
+        enc: the content encryption.
         clock: what time it is, in seconds since the epoch.
 
     Raises:
-        InvalidKey: the key cannot sign.
+        InvalidKey: the key cannot sign; or the other one cannot encrypt, or does not fit ``enc``.
         InvalidSettings: another argument is of the wrong form.
     """
 
@@ -45,15 +50,21 @@ class Issuer:
         audience: str | Sequence[str] | None = None,
         lifetime: int | timedelta = 900,
         typ: str = "JWT",
+        encrypt_to: Key | None = None,
+        enc: str = "A256GCM",
         clock: Callable[[], float] = time.time,
     ) -> None:
         if isinstance(key, Key) and not key.allows("sign"):
             raise InvalidKey("this key does not sign")
+        if encrypt_to is not None:
+            encrypted("", encrypt_to, enc)  # what does not work is known at once
         self._issuer = issuer
         self._signing_key = key.signing_key if isinstance(key, SigningSource) else lambda: key
         self._audience = _audience(audience)
         self._lifetime = _seconds(lifetime)
         self._typ = typ
+        self._encrypt_to = encrypt_to
+        self._enc = enc
         self._clock = clock
         self._plain_header: tuple[Signer | None, bytes] = (None, b"")
 
@@ -98,7 +109,8 @@ class Issuer:
             del content["aud"]
         if claims is not None:
             content.update(_unregistered(claims))
-        return jws.sign_encoded(self._header(signer, header), _json(content), signer)
+        token = jws.sign_encoded(self._header(signer, header), _json(content), signer)
+        return token if self._encrypt_to is None else encrypted(token, self._encrypt_to, self._enc)
 
     def _header(self, signer: Signer, given: Mapping[str, Any] | None) -> bytes:
         """The encoded header; the one without additions is kept until the key changes."""

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
-from typing import Any, Generic, NamedTuple, TypeVar, overload
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, overload
 
-import msgspec
-from msgspec import inspect
-
-from watchword.errors import InvalidClaims, InvalidSettings, MalformedClaim, MalformedToken, WrongType
+from watchword.errors import InvalidClaims, MalformedClaim, MalformedToken, WrongType
 from watchword.jose import header as headers
 from watchword.jose import jws
 from watchword.jose.base64url import decode_bytes
-from watchword.jose.jwk import Key, KeySource, key_source
+from watchword.jose.jwk import Key
+from watchword.jose.key_set import key_source
+from watchword.jose.ports import KeySource
 from watchword.jose.strict_json import decode_object
-from watchword.jwt.claims import Policy, failures, shortcut, window
-from watchword.jwt.immutability import is_immutable
+from watchword.jwt import nesting
+from watchword.jwt.claims import Policy, failures, never, shortcut, window
+from watchword.jwt.media_types import JWT, media_type
+from watchword.jwt.readers import decode_dict, reader
 
-__all__ = ["Verifier"]
+__all__ = ["Rule", "Verifier"]
 
 T = TypeVar("T")
+
+Rule: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], float], Iterable[InvalidClaims]]
+"""Takes claims, header and the time in seconds: everything about them that is not acceptable. Either may hold
+any JSON at all."""
 
 _LARGEST_CACHED = 1_024  # characters; so that a full cache stays in the megabytes
 _DOT = 0x2E  # looked for as a number: several times as fast as b"."
@@ -40,12 +45,17 @@ class Verifier(Generic[T]):
         audience: the ``aud`` that we are, or several; ``None`` accepts only tokens without ``aud``.
         subject: the acceptable ``sub``; ``None`` accepts any and none.
         typ: the ``typ`` that the header must have; ``None`` accepts ``JWT`` and none, no other kind.
-        claims: the type to return: a Struct (see :class:`~watchword.Claims`), dataclass or TypedDict.
+        claims: the type to return: a Struct (see :class:`~watchword.Claims`), dataclass, TypedDict or attrs
+            class, or a model or dataclass of pydantic's, which is validated in its strict mode.
         require: claims that must be there and not null, besides ``exp``.
         allow_no_exp: accept tokens that never expire.
         leeway: allowed clock difference, in seconds.
         max_age: oldest acceptable ``iat``, in seconds back.
         critical: header extensions that the application itself understands and handles (``crit``).
+        rule: what else is expected, reported together with the rest. Not asked again about a token that is
+            remembered, so it should only count on time as something that runs out later than ``exp``.
+        decrypt_with: the keys to decrypt with; then only tokens that are encrypted around the signed one are
+            accepted (RFC 7519 §5.2).
         max_token_size: longest token that is looked at, in characters; 1 MiB at most.
         cache_size: how many verified tokens to remember; 0 for none.
         clock: what time it is, in seconds since the epoch.
@@ -71,6 +81,8 @@ class Verifier(Generic[T]):
         leeway: float = 30,
         max_age: float | None = None,
         critical: Collection[str] = (),
+        rule: Rule | None = None,
+        decrypt_with: Key | KeySource | None = None,
         max_token_size: int = 16_384,
         cache_size: int = 8_192,
         clock: Callable[[], float] = time.time,
@@ -91,6 +103,8 @@ class Verifier(Generic[T]):
         leeway: float = 30,
         max_age: float | None = None,
         critical: Collection[str] = (),
+        rule: Rule | None = None,
+        decrypt_with: Key | KeySource | None = None,
         max_token_size: int = 16_384,
         cache_size: int = 8_192,
         clock: Callable[[], float] = time.time,
@@ -110,11 +124,16 @@ class Verifier(Generic[T]):
         leeway: float = 30,
         max_age: float | None = None,
         critical: Collection[str] = (),
+        rule: Rule | None = None,
+        decrypt_with: Key | KeySource | None = None,
         max_token_size: int = 16_384,
         cache_size: int = 8_192,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._keys = key_source(keys)
+        self._decrypting = None if decrypt_with is None else key_source(decrypt_with)
+        if self._decrypting is not None:
+            self._keys = nesting.DecryptingSource(self._keys, self._decrypting)
         self._policy = Policy(
             issuer=issuer,
             audience=audience,
@@ -124,10 +143,11 @@ class Verifier(Generic[T]):
             leeway=leeway,
             max_age=max_age,
         )
-        self._is_plainly_good = shortcut(self._policy)
-        self._typ = None if typ is None else _media_type(typ)
+        self._rule = rule
+        self._is_plainly_good = shortcut(self._policy) if rule is None else never
+        self._typ = None if typ is None else media_type(typ)
         self._critical = headers.check_critical(critical)
-        self._decode, self._shared = _reader(claims)
+        self._decode, self._shared = reader(claims)
         self._max_token_size = min(max_token_size, headers.MAX_TOKEN)
         self._cache_size = cache_size
         self.clock = clock
@@ -140,8 +160,10 @@ class Verifier(Generic[T]):
         A dict, like everything that can change, is the caller's own; frozen types may be shared by callers.
 
         Raises:
-            MalformedToken: it is not a compact JWS with a JSON object in it.
+            MalformedToken: it is not a compact JWS with a JSON object in it; or it is one, where only
+                encrypted tokens are accepted.
             UnknownKey: no key fits its ``kid`` and ``alg``.
+            DecryptionFailed: it cannot be opened; why is not told.
             BadSignature: the signature is not from any key that fits.
             InvalidClaims: a claim or the ``typ`` is not acceptable; its subclass says which, ``failures`` has
                 all of them.
@@ -167,23 +189,30 @@ class Verifier(Generic[T]):
 
     def _verify(self, token: str, caches: _Caches, now: float) -> T:
         """As :meth:`verify`, for a token that has not been seen before."""
-        try:
-            signed, _, signature64 = token.encode("ascii").rpartition(b".")
-        except UnicodeEncodeError:
-            raise MalformedToken from None
+        outside = None
+        if self._decrypting is None:
+            try:
+                encoded = token.encode("ascii")
+            except UnicodeEncodeError:
+                raise MalformedToken from None
+        else:
+            encoded, outside = nesting.decrypted(token, self._decrypting)
+        signed, _, signature64 = encoded.rpartition(b".")
         # As headers.split, but what is signed need not be joined again: 4 % of the whole.
         header64, dot, payload64 = signed.partition(b".")
         if not dot or _DOT in payload64:
             raise MalformedToken("the token does not have the right number of segments")
         known = caches.headers.get(header64)
         header = known or self._header(header64)
-        authenticate, misfits = header
+        authenticate, misfits, _ = header
         authenticate(signed, decode_bytes(signature64))
         payload = decode_bytes(payload64)
         claims = decode_object(payload)
+        if outside is not None:
+            misfits = [*misfits, *nesting.contradictions(outside, claims)]
         if misfits or not self._is_plainly_good(claims, now):
-            self._judge(claims, misfits, now)
-        result: T = claims if self._decode is _decode_dict else self._typed(payload)  # type: ignore[assignment]  # T is dict
+            self._judge(claims, misfits, now, header.members, payload)
+        result: T = claims if self._decode is decode_dict else self._typed(payload)  # type: ignore[assignment]  # T is dict
         if known is None:
             self._remember(caches, header64, header)
         if self._cache_size and len(token) <= _LARGEST_CACHED:
@@ -195,33 +224,49 @@ class Verifier(Generic[T]):
         header = headers.decode(header64, self._critical)
         candidates = headers.candidates(self._keys, header, "verify")
         authenticate = candidates[0].verify if len(candidates) == 1 else partial(jws.authenticate, candidates)
-        return _Header(authenticate, [] if self._expects(header.get("typ")) else [WrongType(claim="typ")])
+        misfits: list[InvalidClaims] = [] if self._expects(header.get("typ")) else [WrongType(claim="typ")]
+        return _Header(authenticate, misfits, header)
 
     def _expects(self, typ: str | None) -> bool:
         """Whether a header with that ``typ`` is of the kind expected (RFC 8725 §3.11)."""
         if typ is None:
             return self._typ is None
-        return _media_type(typ) == (self._typ or _JWT)
+        return media_type(typ) == (self._typ or JWT)
 
-    def _judge(self, claims: dict[str, Any], misfits: list[InvalidClaims], now: float) -> None:
+    def _judge(
+        self,
+        claims: dict[str, Any],
+        misfits: list[InvalidClaims],
+        now: float,
+        header: Mapping[str, Any],
+        payload: bytes,
+    ) -> None:
         """Return if the claims are acceptable and nothing is wrong with the header.
 
         Raises:
             InvalidClaims: the first failure, which knows of the others.
         """
         failed = [*misfits, *failures(claims, self._policy, now)]
-        if failed:
-            failed[0].failures = tuple(failed)
-            raise failed[0]
+        if self._rule is not None:
+            failed += self._rule(claims, header, now)
+        if not failed:
+            return
+        try:
+            self._typed(payload)
+        except MalformedClaim as misfit:
+            failed.append(misfit)
+        failed[0].failures = tuple(failed)
+        raise failed[0]
 
     def _typed(self, payload: bytes) -> T:
         """The claims in the type that was asked for."""
         try:
             typed: T = self._decode(payload)
-        except msgspec.DecodeError:
-            # what msgspec says could repeat what the claim holds
-            raise MalformedClaim("the claims do not have the form that is expected of them") from None
-        return typed
+        except ValueError:
+            pass  # and forgotten, before ours is raised: it could repeat what the claim holds
+        else:
+            return typed
+        raise MalformedClaim("the claims do not have the form that is expected of them")
 
     def _remember(self, caches: _Caches, header64: bytes, header: _Header) -> None:
         """Keep the header of a verified token: a stranger has no way to fill the cache."""
@@ -245,6 +290,7 @@ class _Header(NamedTuple):
 
     authenticate: Callable[[bytes, bytes], object]
     misfits: list[InvalidClaims]
+    members: dict[str, Any]
 
 
 class _Caches:
@@ -262,28 +308,3 @@ class _Caches:
         self.version = version
         self.headers: dict[bytes, _Header] = {}
         self.tokens: dict[str, tuple[Any, float, float]] = {}
-
-
-def _reader(type_: Any) -> tuple[Callable[[bytes], Any], bool]:
-    """What makes a value of that type of the payload, and whether callers may share the value."""
-    if type_ is dict:
-        return _decode_dict, False
-    try:
-        if isinstance(inspect.type_info(type_), _OBJECTS):
-            return msgspec.json.Decoder(type_).decode, is_immutable(type_)
-    except TypeError:
-        pass  # a type that msgspec does not know, or cannot decode
-    raise InvalidSettings("claims: dict, a Struct, a dataclass or a TypedDict")
-
-
-_decode_dict: Callable[[bytes], Any] = msgspec.json.Decoder(dict[str, Any]).decode
-_OBJECTS = (inspect.StructType, inspect.DataclassType, inspect.TypedDictType, inspect.DictType)
-_JWT = "application/jwt"
-
-
-def _media_type(typ: str) -> str:
-    """A ``typ`` in the form in which two of them can be compared (RFC 7515 §4.1.9)."""
-    if not typ.isascii():
-        return typ  # equals nothing that was registered; lower() turns some other letters into ASCII
-    name = typ.lower()
-    return name if "/" in name else "application/" + name

@@ -1,0 +1,58 @@
+"""Payloads become values of the type that an application asks for: its model of the claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import inspect
+
+from watchword.errors import InvalidSettings
+from watchword.jwt.immutability import is_immutable
+
+__all__ = ["Reader", "decode_dict", "reader"]
+
+
+class Reader(NamedTuple):
+    """How a payload becomes a value of a type.
+
+    Attributes:
+        decode: makes a value of a payload. Raises ValueError if it does not fit the type; what it says could
+            repeat what the payload holds.
+        shared: whether callers may share the value.
+    """
+
+    decode: Callable[[bytes], Any]
+    shared: bool
+
+
+decode_dict: Callable[[bytes], Any] = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def reader(type_: Any) -> Reader:
+    """The reader for a type: dict, a Struct, dataclass, TypedDict or attrs class, or one of pydantic's.
+
+    Raises:
+        InvalidSettings: it is another type, or holds one that JSON cannot become.
+    """
+    if type_ is dict:
+        return Reader(decode_dict, shared=False)
+    # Asked first: msgspec would take pydantic's dataclasses for plain ones, and leave their constraints out.
+    validator = getattr(type_, "__pydantic_validator__", None)
+    if validator is not None:
+        return Reader(_strict(validator.validate_json), shared=False)
+    try:
+        if isinstance(inspect.type_info(type_), _OBJECTS):
+            return Reader(msgspec.json.Decoder(type_).decode, is_immutable(type_))
+    except TypeError:
+        pass  # a type that msgspec does not know, or cannot decode
+    raise InvalidSettings("claims: dict, a Struct, dataclass, TypedDict, attrs class or pydantic model")
+
+
+def _strict(validate_json: Callable[..., Any]) -> Callable[[bytes], Any]:
+    """Text that reads like a number is no number, as everywhere here, unless a field says otherwise."""
+    return lambda payload: validate_json(payload, strict=True)
+
+
+_OBJECTS = (inspect.StructType, inspect.DataclassType, inspect.TypedDictType, inspect.DictType)
