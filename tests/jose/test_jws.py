@@ -23,7 +23,7 @@ def forged(header: dict[str, Any], payload: bytes, key: Key) -> str:
 @pytest.mark.parametrize("payload", [b"", b"payload", bytes(range(256))])
 def test_what_is_signed_verifies(payload: bytes, any_key: Key) -> None:
     token = jws.sign(payload, any_key, {"cty": "x"})
-    public = any_key if any_key.algorithm.kty == "oct" else any_key.public()
+    public = any_key if any_key.alg.startswith("HS") else any_key.public()
     verified = jws.verify(token, KeySet([Key.generate("HS256"), public]))
     assert verified.payload == payload
     assert verified.header == {"alg": any_key.alg, "kid": any_key.kid, "cty": "x"}

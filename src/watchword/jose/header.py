@@ -10,9 +10,21 @@ import msgspec
 from watchword.errors import InvalidSettings, MalformedToken, Unissuable, UnknownKey
 from watchword.jose import base64url, strict_json
 from watchword.jose.algorithms import Operation
-from watchword.jose.jwk import Key, KeySource
+from watchword.jose.jwk import Key
+from watchword.jose.ports import KeySource
 
-__all__ = ["MAX_HEADER", "MAX_TOKEN", "candidates", "check_critical", "decode", "encode", "split"]
+__all__ = [
+    "MAX_HEADER",
+    "MAX_TOKEN",
+    "candidates",
+    "check_critical",
+    "decode",
+    "encode",
+    "join",
+    "plain",
+    "protected",
+    "split",
+]
 
 MAX_TOKEN = 1_048_576
 """Longest compact token, in characters; a Verifier has a bound of its own, and a lower one."""
@@ -28,6 +40,18 @@ _REGISTERED = frozenset({
     "enc", "zip",  # RFC 7516
     "epk", "apu", "apv", "iv", "tag", "p2s", "p2c",  # RFC 7518
 })  # fmt: skip
+
+_TYPES: Mapping[str, type] = {
+    **dict.fromkeys(("alg", "kid", "typ", "cty", "jku", "x5u", "x5t", "x5t#S256", "enc", "zip"), str),
+    "jwk": dict,
+    "x5c": list,
+    "b64": bool,
+}
+
+_HANDLED_HERE = frozenset({"b64"})  # extensions (RFC 7797) that are this room's to understand, not a caller's
+
+# RFC 7515 §4.1.11, RFC 7516 §4.1.3, RFC 7797 §3: worth nothing where anybody could change them
+_ALWAYS_PROTECTED = frozenset({"crit", "zip", "b64"})
 
 
 def split(token: str, segments: int) -> list[bytes]:
@@ -48,31 +72,79 @@ def split(token: str, segments: int) -> list[bytes]:
 
 
 def decode(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
-    """The header in a token's first segment.
+    """The header in a compact token's first segment.
 
     Args:
         segment: still encoded.
-        critical: the extensions that the caller understands (``crit``).
+        critical: the extensions that are understood (``crit``).
 
     Raises:
         MalformedToken: it is not a header, or has a critical extension that is not understood.
     """
+    return join(protected(segment, critical))
+
+
+def protected(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
+    """The protected part of a header, which in JSON serialization need not be all of it: see :func:`join`.
+
+    Args:
+        segment: still encoded.
+        critical: the extensions that are understood (``crit``).
+
+    Raises:
+        MalformedToken: it is not an object, or has a critical extension that is not understood.
+    """
     if len(segment) > MAX_HEADER:
         raise MalformedToken("the header is too long")
-    header = strict_json.decode_object(base64url.decode_bytes(segment))
-    if not isinstance(header.get("alg"), str):
-        raise MalformedToken("the header has no alg")
-    if not all(isinstance(header.get(name, ""), str) for name in ("kid", "typ", "cty")):
-        raise MalformedToken("a member of the header has the wrong type")
-    if "b64" in header:
-        raise MalformedToken("the b64 extension (RFC 7797) is not supported")
-    if "crit" in header and not _extensions(header) <= set(critical):
+    members = strict_json.decode_object(base64url.decode_bytes(segment))
+    extensions = _extensions(members) if "crit" in members else set()
+    if not extensions <= set(critical):
         raise MalformedToken("the header has a critical extension that is not understood")
+    if "b64" in members and "b64" not in extensions:  # RFC 7797 §6
+        raise MalformedToken("b64 is not among the critical extensions")
+    return members
+
+
+def join(protected: Mapping[str, Any], *unprotected: object) -> dict[str, Any]:
+    """The whole header (RFC 7515 §4, RFC 7516 §4): what no part may say against another.
+
+    Args:
+        protected: the members that are signed or authenticated.
+        unprotected: those that are not, as they stand in a token in JSON serialization.
+
+    Raises:
+        MalformedToken: a part is no object or empty, two have a member of the same name, a member has the
+            wrong type or must be protected, or there is no ``alg``.
+    """
+    header = dict(protected)
+    for part in unprotected:
+        if not isinstance(part, Mapping) or not part:
+            raise MalformedToken("a part of the header is empty or not an object")
+        if part.keys() & (header.keys() | _ALWAYS_PROTECTED):
+            raise MalformedToken(
+                "the header names a member twice, or leaves one unprotected that must not be"
+            )
+        header.update(part)
+    if "alg" not in header:
+        raise MalformedToken("the header has no alg")
+    if not all(isinstance(value, _TYPES.get(name, object)) for name, value in header.items()):
+        raise MalformedToken("a member of the header has the wrong type")
     return header
 
 
-def encode(own: Mapping[str, object], given: Mapping[str, Any] | None) -> bytes:
+def encode(
+    own: Mapping[str, object],
+    given: Mapping[str, Any] | None,
+    *unprotected: Mapping[str, Any],
+    understood: frozenset[str] = frozenset(),
+) -> bytes:
     """The first segment of a token, of the members that we set and those that the caller adds.
+
+    Args:
+        own: the members that we set.
+        given: those that the caller adds.
+        unprotected: what will stand beside it in JSON serialization.
+        understood: the extensions of the base RFCs that take part in making this token (``b64``).
 
     Raises:
         Unissuable: a given member would override one of ours, is not what it must be, or is not JSON.
@@ -82,10 +154,24 @@ def encode(own: Mapping[str, object], given: Mapping[str, Any] | None) -> bytes:
         raise Unissuable("the header would override a member that is set already")
     try:
         segment = base64url.encode_bytes(msgspec.json.encode({**own, **given}))
-        decode(segment, given.get("crit") or ())  # what nobody may read, nobody should write
+        # what nobody may read, nobody should write
+        extensions = frozenset(given.get("crit") or ()) - _HANDLED_HERE | understood
+        join(protected(segment, extensions), *unprotected)
     except (TypeError, ValueError, RecursionError, MalformedToken):
         raise Unissuable("the header is not one that may be read again") from None
     return segment
+
+
+def plain(unprotected: Mapping[str, Any]) -> dict[str, Any]:
+    """A caller's unprotected header as the token's reader will see it: a copy.
+
+    Raises:
+        Unissuable: it is not JSON.
+    """
+    try:
+        return strict_json.decode_object(msgspec.json.encode(unprotected))
+    except (TypeError, ValueError, RecursionError, MalformedToken):
+        raise Unissuable("the unprotected header is not JSON") from None
 
 
 def candidates(keys: KeySource, header: Mapping[str, Any], operation: Operation) -> Sequence[Key]:
@@ -114,7 +200,7 @@ def check_critical(critical: Collection[str]) -> frozenset[str]:
         InvalidSettings: one of them is no extension, or is not the application's to handle.
     """
     names = frozenset(critical)
-    if isinstance(critical, str) or names & (_REGISTERED | {"b64"}):
+    if isinstance(critical, str) or names & (_REGISTERED | _HANDLED_HERE):
         raise InvalidSettings("critical: names of header extensions that the application handles itself")
     return names
 
