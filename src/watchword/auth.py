@@ -19,7 +19,8 @@ from watchword.errors import (
 )
 from watchword.events import Event, Listener, LoginFailed, LoginThrottled, log_event
 from watchword.identity import AccessClaims, Identity
-from watchword.jose.jwk import Key, KeySet
+from watchword.jose.jwk import Key
+from watchword.jose.key_set import KeySet
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.verifier import Verifier
 from watchword.keyring import Keyring

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from watchword.errors import BadSignature, InvalidKey, WeakKey
 from watchword.jose import Key, KeySet, KeySource, SkippedKey
-from watchword.jose.jwk import key_source
+from watchword.jose.key_set import key_source
 
 SECRET = b"\x07" * 32
 OCT = {
@@ -29,7 +29,7 @@ def test_a_key_survives_the_way_through_a_private_jwk(any_key: Key) -> None:
 
 
 def test_a_jwk_is_public_unless_asked_otherwise(any_key: Key) -> None:
-    if any_key.algorithm.kty == "oct":
+    if isinstance(any_key.material, bytes):
         with pytest.raises(InvalidKey):
             any_key.to_jwk()
         return
@@ -41,7 +41,7 @@ def test_a_jwk_is_public_unless_asked_otherwise(any_key: Key) -> None:
 
 
 def test_a_key_survives_the_way_through_pem(any_key: Key) -> None:
-    if any_key.algorithm.kty == "oct":
+    if isinstance(any_key.material, bytes):
         with pytest.raises(InvalidKey):
             any_key.to_pem(private=True)
         return
@@ -94,7 +94,7 @@ def test_a_key_answers_to_the_names_of_its_algorithm_only(alg: str, names: set[s
     key = Key.generate(alg)
     every = {"EdDSA", "Ed25519", "Ed448", "ES256", "HS256", "RS256", "none", "", "hs256", "es256", "eddsa"}
     assert {name for name in every if key.answers_to(name)} == names
-    assert KeySet([key]).find(None, "Ed448") == ([key] if "Ed448" in names else [])
+    assert KeySet([key]).find(None, "Ed448") == ((key,) if "Ed448" in names else ())
 
 
 @pytest.mark.parametrize("alg", ["none", "None", "", "hs256", "RS1", "RSA1_5", "A256GCM"])
@@ -105,7 +105,7 @@ def test_unknown_algorithms_have_no_keys(alg: str) -> None:
         Key.from_secret(b"s" * 64, alg)
 
 
-@pytest.mark.parametrize(("alg", "least"), [("HS256", 32), ("HS384", 48), ("HS512", 64), ("dir", 32)])
+@pytest.mark.parametrize(("alg", "least"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
 def test_a_secret_is_at_least_as_long_as_the_hash(alg: str, least: int) -> None:
     assert Key.from_secret("s" * least, alg).alg == alg
     assert len(Key.generate(alg).material) == least  # type: ignore[arg-type]  # bytes
@@ -231,11 +231,11 @@ def test_what_is_no_jwk_at_all_is_rejected(jwk: Any) -> None:
 def test_a_set_finds_a_given_kid_exactly_and_otherwise_by_algorithm() -> None:
     first, second, other = Key.generate("HS256"), Key.generate("HS256"), Key.generate("ES256")
     keys = KeySet([first, second, other])
-    assert keys.find(first.kid, "HS256") == [first]
-    assert keys.find(None, "HS256") == [first, second]
-    assert keys.find(other.kid, "HS256") == []
-    assert keys.find("unknown", "HS256") == []
-    assert keys.find("", "HS256") == []
+    assert keys.find(first.kid, "HS256") == (first,)
+    assert keys.find(None, "HS256") == (first, second)
+    assert keys.find(other.kid, "HS256") == ()
+    assert keys.find("unknown", "HS256") == ()
+    assert keys.find("", "HS256") == ()
     assert keys.ready(None, "HS256")
     assert list(keys) == [first, second, other]
     assert len(keys) == 3
@@ -268,7 +268,7 @@ def test_a_set_keeps_what_it_can_read_and_tells_of_the_rest() -> None:
     keys = KeySet.from_jwks(
         {
             "keys": [
-                {"kty": "AKP", "kid": "future"},
+                {"kty": "NEW", "kid": "future"},
                 good,
                 "no key",
                 {"kty": "oct", "k": "AA", "alg": "HS256", "kid": 1},

@@ -13,7 +13,7 @@ import click
 
 from watchword.cli.desk import front_desk
 from watchword.errors import InvalidToken
-from watchword.jose.jwk import KeySet
+from watchword.jose.key_set import KeySet
 from watchword.jwt.inspection import inspect
 from watchword.jwt.verifier import Verifier
 

@@ -1,78 +1,27 @@
-"""Keys and sets of keys (RFC 7517, RFC 7638), and the ports for keys that come from, or stay, elsewhere.
+"""Keys (RFC 7517, RFC 7638).
 
 A key has exactly one algorithm. A token names it, and never chooses.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Never, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Never
 
-import msgspec
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from watchword.errors import InvalidKey, MalformedToken
 from watchword.jose import base64url, strict_json
-from watchword.jose.algorithms import ALGORITHMS, Algorithm, Operation, Sign, Verify
-from watchword.jose.material import (
-    Material,
-    Private,
-    check_strength,
-    from_members,
-    from_pem,
-    generate,
-    kind_of,
-    members,
-    public_half,
-    to_pem,
-)
+from watchword.jose.algorithms import ALGORITHMS, Algorithm, Operation
+from watchword.jose.jwk_members import from_members, members, thumbprint
+from watchword.jose.material import Material, Private, generate, kind_of, public_half
+from watchword.jose.pem import from_pem as decode_pem
+from watchword.jose.pem import to_pem as encode_pem
+from watchword.jose.signatures import Sign, Verify
+from watchword.jose.strength import check_rsa, check_secret
 
-__all__ = ["Key", "KeySet", "KeySource", "Signer", "SigningSource", "SkippedKey", "key_source"]
-
-
-class Signer(Protocol):
-    """What signs: a :class:`Key`, or a key that never leaves its KMS or HSM."""
-
-    @property
-    def alg(self) -> str:
-        """The ``alg`` of the tokens."""
-        ...
-
-    @property
-    def kid(self) -> str:
-        """The ``kid`` of the tokens."""
-        ...
-
-    def sign(self, data: bytes, /) -> bytes:
-        """The signature of ``data``, as RFC 7518 §3 has it (ECDSA: r and s, not DER)."""
-        ...
-
-
-@runtime_checkable
-class SigningSource(Protocol):
-    """Where a signing key that changes comes from: a keyring."""
-
-    def signing_key(self) -> Signer:
-        """What to sign with now."""
-        ...
-
-
-class KeySource(Protocol):
-    """Where verification keys come from: a key set, a keyring, a JWKS URL."""
-
-    @property
-    def version(self) -> object:
-        """Another value, never seen before, whenever an answer of ``find`` could be another."""
-        ...
-
-    def find(self, kid: str | None, alg: str) -> Sequence[Key]:
-        """The keys of that id and algorithm; of that algorithm, where a token gives no id."""
-        ...
-
-    def ready(self, kid: str | None, alg: str) -> bool:
-        """Whether ``find`` can answer without I/O."""
-        ...
+__all__ = ["Key", "decode_members"]
 
 
 class Key:
@@ -91,13 +40,14 @@ class Key:
             BadSignature if it is not, InvalidKey if this key is not meant for verifying.
     """
 
-    __slots__ = ("_sign", "algorithm", "key_ops", "kid", "material", "use", "verify")
+    __slots__ = ("_allowed", "_sign", "algorithm", "key_ops", "kid", "material", "use", "verify")
 
     algorithm: Algorithm
     material: Material
     kid: str
     use: str | None
     key_ops: tuple[str, ...] | None
+    _allowed: frozenset[Operation]
     _sign: Sign | None
     verify: Verify  # the algorithm's own function: a method around it would be 2 % of verifying a token
 
@@ -110,29 +60,35 @@ class Key:
         use: str | None = None,
         key_ops: tuple[str, ...] | None = None,
     ) -> None:
-        check_strength(material, algorithm)
+        _check_strength(algorithm, material)
         put = object.__setattr__
         put(self, "algorithm", algorithm)
         put(self, "material", material)
         put(self, "kid", _default_kid(material) if kid is None else kid)
         put(self, "use", use)
         put(self, "key_ops", key_ops)
+        put(self, "_allowed", _allowed(algorithm, material, use, key_ops))
         scheme = algorithm.scheme
         put(self, "_sign", scheme.signer(material) if scheme and self.allows("sign") else None)
         verifying = material if isinstance(material, bytes) else public_half(material)
         put(self, "verify", scheme.verifier(verifying) if scheme and self.allows("verify") else _refuse)
 
     @classmethod
-    def generate(cls, alg: str) -> Key:
+    def generate(cls, alg: str, *, crv: str | None = None) -> Key:
         """A new random key: ``Key.generate("EdDSA")`` (Ed25519), ``"ES256"``, ``"HS256"``, ...
 
+        Args:
+            alg: its algorithm.
+            crv: its curve, where the algorithm has several: ``Key.generate("ECDH-ES", crv="X25519")``.
+
         Raises:
-            InvalidKey: there is no such algorithm.
+            InvalidKey: there is no such algorithm, or it has no such curve.
         """
-        for algorithm in ALGORITHMS:
-            if algorithm.name == alg:
-                return cls(algorithm, generate(algorithm))
-        raise InvalidKey("there is no such algorithm here")
+        for row in ALGORITHMS:
+            for kind in row.kinds:
+                if row.name == alg and crv in (None, kind):
+                    return cls(row, generate(kind, row.secret))
+        raise InvalidKey("there is no such algorithm here, or no such curve of it")
 
     @classmethod
     def from_secret(cls, secret: str | bytes, alg: str, *, kid: str | None = None) -> Key:
@@ -166,7 +122,7 @@ class Key:
             InvalidKey: it cannot be read, or the algorithm does not fit it.
             WeakKey: RSA under 2,048 bits or with a small exponent.
         """
-        material = from_pem(_encoded(pem), None if password is None else _encoded(password))
+        material = decode_pem(_encoded(pem), None if password is None else _encoded(password))
         return cls(_fitting(alg, material), material, kid=kid)
 
     @classmethod
@@ -181,12 +137,12 @@ class Key:
             InvalidKey: a member is missing, malformed or contradicts another.
             WeakKey: the key is too small for the algorithm.
         """
-        jwk = _members(jwk)
+        jwk = decode_members(jwk)
         kid, use, stated = (_optional_text(jwk, name) for name in ("kid", "use", "alg"))
         key_ops = _operations(jwk)
         material = from_members(jwk)
-        algorithm = _fitting(alg or stated, material)
-        if stated not in (None, algorithm.name, algorithm.synonym):
+        algorithm = _fitting(alg or stated, material, use)
+        if stated is not None and stated not in algorithm.names:
             raise InvalidKey("the JWK's alg is not the algorithm asked for")
         return cls(algorithm, material, kid=kid, use=use, key_ops=key_ops)
 
@@ -198,7 +154,7 @@ class Key:
     @property
     def thumbprint(self) -> str:
         """The RFC 7638 thumbprint with SHA-256. Of a secret it is not for publishing (§7)."""
-        return _thumbprint(self.material)
+        return thumbprint(self.material)
 
     @property
     def is_private(self) -> bool:
@@ -207,17 +163,11 @@ class Key:
 
     def answers_to(self, alg: str) -> bool:
         """Whether a token's ``alg`` names this key's algorithm, by either of its names (RFC 9864)."""
-        return alg in (self.algorithm.name, self.algorithm.synonym)
+        return alg in self.algorithm.names
 
     def allows(self, operation: Operation) -> bool:
         """Whether algorithm, ``use``, ``key_ops`` and the half at hand allow it (RFC 7517 §4.2, §4.3)."""
-        private, public = self.algorithm.operations
-        return (
-            operation in (private, public)
-            and (operation == public or self.is_private)
-            and self.use in (None, "sig" if self.algorithm.scheme else "enc")
-            and (self.key_ops is None or operation in self.key_ops)
-        )
+        return operation in self._allowed
 
     def sign(self, data: bytes) -> bytes:
         """The signature of some bytes.
@@ -237,8 +187,8 @@ class Key:
         """
         if isinstance(self.material, bytes):
             raise InvalidKey("a secret has no public half")
-        private, public = self.algorithm.operations
-        key_ops = self.key_ops and tuple(public if name == private else name for name in self.key_ops)
+        renamed = dict(zip(*self.algorithm.key_ops, strict=True))
+        key_ops = self.key_ops and tuple(renamed.get(name, name) for name in self.key_ops)
         return Key(
             self.algorithm, public_half(self.material), kid=self.kid, use=self.use, key_ops=key_ops or None
         )
@@ -270,7 +220,7 @@ class Key:
         self._check_half(private=private)
         if isinstance(self.material, bytes):
             raise InvalidKey("a secret has no PEM")
-        return to_pem(self.material if private else public_half(self.material))
+        return encode_pem(self.material if private else public_half(self.material))
 
     def _check_half(self, *, private: bool) -> None:
         if private and not self.is_private:
@@ -290,117 +240,55 @@ class Key:
         return f"<Key {self.alg} kid={self.kid!r} {half}>"
 
 
-class SkippedKey(msgspec.Struct, frozen=True):
-    """A key of a JWKS that could not be used.
-
-    Attributes:
-        index: its place in ``keys``, from 0.
-        kid: its id, if it has one.
-        reason: why.
-    """
-
-    index: int
-    kid: str | None
-    reason: str
-
-
-class KeySet:
-    """Keys that never change; a KeySource that finds a given ``kid`` exactly.
-
-    Attributes:
-        version: an object of this set's own: its answers never change, those of another set may differ.
-        skipped: what :meth:`from_jwks` could not read, and why.
-    """
-
-    def __init__(self, keys: Iterable[Key], *, skipped: Sequence[SkippedKey] = ()) -> None:
-        self._keys = tuple(keys)
-        self.version = object()
-        self._by_kid: dict[str, list[Key]] = {}
-        for key in self._keys:
-            self._by_kid.setdefault(key.kid, []).append(key)
-        self.skipped = tuple(skipped)
-
-    @classmethod
-    def from_jwks(cls, jwks: Mapping[str, Any] | str | bytes) -> KeySet:
-        """The keys of a JWK set that are usable here (RFC 7517 §5); ``skipped`` tells of the others.
-
-        Raises:
-            InvalidKey: it is no JWK set at all.
-        """
-        entries = _members(jwks).get("keys")
-        if not isinstance(entries, list | tuple):
-            raise InvalidKey("a JWK set is an object with an array named keys")
-        keys, skipped = [], []
-        for index, entry in enumerate(entries):
-            try:
-                keys.append(Key.from_jwk(entry))
-            except InvalidKey as error:
-                kid = entry.get("kid") if isinstance(entry, Mapping) else None
-                skipped.append(SkippedKey(index, kid if isinstance(kid, str) else None, str(error)))
-        return cls(keys, skipped=skipped)
-
-    def find(self, kid: str | None, alg: str) -> Sequence[Key]:
-        """The keys of that id and algorithm; all of that algorithm, where ``kid`` is ``None``."""
-        keys: Iterable[Key] = self._keys if kid is None else self._by_kid.get(kid, ())
-        return [key for key in keys if key.answers_to(alg)]
-
-    def ready(self, kid: str | None, alg: str) -> bool:  # noqa: ARG002 - the port has them for sources that fetch
-        """Always: the keys are here."""
-        return True
-
-    def to_jwks(self) -> dict[str, Any]:
-        """The JWK set of the public keys; secrets are left out."""
-        return {"keys": [key.to_jwk() for key in self._keys if not isinstance(key.material, bytes)]}
-
-    def __iter__(self) -> Iterator[Key]:
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __repr__(self) -> str:
-        return f"KeySet({list(self._keys)!r})"
-
-
-def key_source(keys: Key | KeySource) -> KeySource:
-    """``keys`` as a KeySource; a key that comes alone serves whatever ``kid`` a token gives."""
-    return _SoleKey(keys, version=keys) if isinstance(keys, Key) else keys
-
-
-class _SoleKey(NamedTuple):
-    key: Key
-    version: object
-
-    def find(self, kid: str | None, alg: str) -> Sequence[Key]:  # noqa: ARG002 - ignored, as key_source says
-        return [self.key] if self.key.answers_to(alg) else []
-
-    def ready(self, kid: str | None, alg: str) -> bool:  # noqa: ARG002 - the port has them for sources that fetch
-        return True
-
-
 def _refuse(_data: bytes, _signature: bytes) -> Never:
     raise InvalidKey("this key does not verify signatures")
 
 
-def _fitting(alg: str | None, material: Material) -> Algorithm:
-    """The row for a key: the one named, or the only one that fits."""
-    kty, crv = kind_of(material)
-    rows = [row for row in ALGORITHMS if (row.kty, row.crv) == (kty, crv) and alg in (None, row.name)]
-    if not rows:
-        raise InvalidKey("there is no such algorithm for that type of key")
-    if any(rows[0].name not in (row.name, row.synonym) for row in rows):
+def _check_strength(algorithm: Algorithm, material: Material) -> None:
+    if isinstance(material, bytes):
+        check_secret(material, algorithm.name, algorithm.secret, algorithm.lengths)
+    elif isinstance(public := public_half(material), rsa.RSAPublicKey):
+        check_rsa(public.public_numbers())
+
+
+def _allowed(
+    algorithm: Algorithm, material: Material, use: str | None, key_ops: tuple[str, ...] | None
+) -> frozenset[Operation]:
+    if use not in (None, "sig" if algorithm.scheme else "enc"):
+        return frozenset()
+    halves = zip(algorithm.operations, algorithm.key_ops, strict=True)
+    (private, private_names), (public, public_names) = halves
+    allowed: set[Operation] = set()
+    if isinstance(material, bytes | Private) and _names_one(key_ops, private_names):
+        allowed.add(private)
+    if _names_one(key_ops, public_names):
+        allowed.add(public)
+    return frozenset(allowed)
+
+
+def _names_one(key_ops: tuple[str, ...] | None, names: tuple[str, ...]) -> bool:
+    return key_ops is None or not set(key_ops).isdisjoint(names)
+
+
+def _fitting(alg: str | None, material: Material, use: str | None = None) -> Algorithm:
+    """The row for a key: the one named, or the only one that signs with it."""
+    rows = [row for row in ALGORITHMS if kind_of(material) in row.kinds]
+    if alg is None:
+        return _only([row for row in rows if row.scheme and use != "enc"])
+    for row in rows:
+        if row.name == alg:
+            return row
+    raise InvalidKey("there is no such algorithm for that type of key")
+
+
+def _only(rows: Sequence[Algorithm]) -> Algorithm:
+    if not rows or any(rows[0].name not in row.names for row in rows):
         raise InvalidKey("several algorithms fit the key: alg is needed")
     return rows[0]
 
 
 def _default_kid(material: Material) -> str:
-    return base64url.encode(os.urandom(16)) if isinstance(material, bytes) else _thumbprint(material)
-
-
-def _thumbprint(material: Material) -> str:
-    # RFC 7638 §3.3: the required members only, in lexicographic order, without white space.
-    canonical = msgspec.json.encode(members(material, private=False), order="sorted")
-    return base64url.encode(hashlib.sha256(canonical).digest())
+    return base64url.encode(os.urandom(16)) if isinstance(material, bytes) else thumbprint(material)
 
 
 def _encoded(text: str | bytes) -> bytes:
@@ -410,7 +298,12 @@ def _encoded(text: str | bytes) -> bytes:
         raise InvalidKey("the text is not Unicode") from None
 
 
-def _members(jwk: Mapping[str, Any] | str | bytes) -> Mapping[str, Any]:
+def decode_members(jwk: Mapping[str, Any] | str | bytes) -> Mapping[str, Any]:
+    """The members of a JWK or JWK set, read from its JSON if need be.
+
+    Raises:
+        InvalidKey: it is no JSON object in UTF-8, or names a member twice.
+    """
     if isinstance(jwk, Mapping):
         return jwk
     if not isinstance(jwk, str | bytes):

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from watchword.errors import KeysUnavailable
 from watchword.events import Event, KeyCreated
-from watchword.jose.jwk import Key, KeySet
+from watchword.jose.jwk import Key
+from watchword.jose.key_set import KeySet
 from watchword.keyring.sealed import seal, unseal
 from watchword.stores.contract import KeyKind, KeyStore
 

@@ -17,7 +17,8 @@ from watchword.events import (
     SessionRefreshed,
     SessionTerminated,
 )
-from watchword.jose.jwk import Key, KeySource
+from watchword.jose.jwk import Key
+from watchword.jose.ports import KeySource
 from watchword.jwt.claims import Claims
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.verifier import Verifier

@@ -1,0 +1,104 @@
+"""Sets of keys (RFC 7517 §5), and what a token finds in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+import msgspec
+
+from watchword.errors import InvalidKey
+from watchword.jose.jwk import Key, decode_members
+from watchword.jose.ports import KeySource
+
+__all__ = ["KeySet", "SkippedKey", "key_source"]
+
+
+class SkippedKey(msgspec.Struct, frozen=True):
+    """A key of a JWKS that could not be used.
+
+    Attributes:
+        index: its place in ``keys``, from 0.
+        kid: its id, if it has one.
+        reason: why.
+    """
+
+    index: int
+    kid: str | None
+    reason: str
+
+
+class KeySet:
+    """Keys that never change; a KeySource that finds a given ``kid`` exactly.
+
+    Attributes:
+        version: an object of this set's own: its answers never change, those of another set may differ.
+        skipped: what :meth:`from_jwks` could not read, and why.
+    """
+
+    def __init__(self, keys: Iterable[Key], *, skipped: Sequence[SkippedKey] = ()) -> None:
+        self._keys = tuple(keys)
+        self.version = object()
+        self.skipped = tuple(skipped)
+        found: dict[tuple[str | None, str], list[Key]] = {}
+        for key in self._keys:
+            for wanted in product((key.kid, None), key.algorithm.names):
+                found.setdefault(wanted, []).append(key)
+        self._found = {wanted: tuple(keys) for wanted, keys in found.items()}
+
+    @classmethod
+    def from_jwks(cls, jwks: Mapping[str, Any] | str | bytes) -> KeySet:
+        """The keys of a JWK set that are usable here (RFC 7517 §5); ``skipped`` tells of the others.
+
+        Raises:
+            InvalidKey: it is no JWK set at all.
+        """
+        entries = decode_members(jwks).get("keys")
+        if not isinstance(entries, list | tuple):
+            raise InvalidKey("a JWK set is an object with an array named keys")
+        keys, skipped = [], []
+        for index, entry in enumerate(entries):
+            try:
+                keys.append(Key.from_jwk(entry))
+            except InvalidKey as error:
+                kid = entry.get("kid") if isinstance(entry, Mapping) else None
+                skipped.append(SkippedKey(index, kid if isinstance(kid, str) else None, str(error)))
+        return cls(keys, skipped=skipped)
+
+    def find(self, kid: str | None, alg: str) -> Sequence[Key]:
+        """The keys of that id and algorithm; all of that algorithm, where ``kid`` is ``None``."""
+        return self._found.get((kid, alg), ())
+
+    def ready(self, kid: str | None, alg: str) -> bool:  # noqa: ARG002 - the port has them for sources that fetch
+        """Always: the keys are here."""
+        return True
+
+    def to_jwks(self) -> dict[str, Any]:
+        """The JWK set of the public keys; secrets are left out."""
+        return {"keys": [key.to_jwk() for key in self._keys if not isinstance(key.material, bytes)]}
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __repr__(self) -> str:
+        return f"KeySet({list(self._keys)!r})"
+
+
+def key_source(keys: Key | KeySource) -> KeySource:
+    """``keys`` as a KeySource; a key that comes alone serves whatever ``kid`` a token gives."""
+    return _SoleKey(keys, version=keys) if isinstance(keys, Key) else keys
+
+
+class _SoleKey(NamedTuple):
+    key: Key
+    version: object
+
+    def find(self, kid: str | None, alg: str) -> Sequence[Key]:  # noqa: ARG002 - ignored, as key_source says
+        return [self.key] if self.key.answers_to(alg) else []
+
+    def ready(self, kid: str | None, alg: str) -> bool:  # noqa: ARG002 - the port has them for sources that fetch
+        return True

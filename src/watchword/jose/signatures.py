@@ -1,0 +1,145 @@
+"""How signatures are made and checked, apart from any key: bytes in, bytes out.
+
+RFC 7518 §3 (HS, RS, PS, ES), RFC 8812 §3.2 (ES256K), RFC 8037 §3.1 (EdDSA), RFC 9964 (ML-DSA).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, AsymmetricPadding, PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.hashes import HashAlgorithm
+from cryptography.hazmat.primitives.hmac import HMAC
+
+from watchword.errors import BadSignature
+
+__all__ = ["Scheme", "Sign", "Verify", "ecdsa", "hashless", "hmac", "rsa_pkcs1", "rsa_pss"]
+
+Sign: TypeAlias = Callable[[bytes], bytes]
+Verify: TypeAlias = Callable[[bytes, bytes], None]
+"""Takes the data, then the signature; raises BadSignature."""
+
+
+class Scheme(NamedTuple):
+    """How a signature algorithm works, apart from any key.
+
+    Attributes:
+        signer: makes the signing function of a secret or private key.
+        verifier: makes the verifying function of a secret or public key.
+    """
+
+    signer: Callable[[Any], Sign]
+    verifier: Callable[[Any], Verify]
+
+
+def hmac(digest: HashAlgorithm) -> Scheme:
+    """HMAC (RFC 7518 §3.2)."""
+
+    def signer(secret: bytes) -> Sign:
+        keyed = HMAC(secret, digest)  # the secret is hashed in once; each message starts from a copy
+
+        def sign(data: bytes) -> bytes:
+            mac = keyed.copy()
+            mac.update(data)
+            return mac.finalize()
+
+        return sign
+
+    def verifier(secret: bytes) -> Verify:
+        keyed = HMAC(secret, digest)
+
+        def verify(data: bytes, signature: bytes) -> None:
+            mac = keyed.copy()
+            mac.update(data)
+            try:
+                mac.verify(signature)  # compares in constant time
+            except InvalidSignature:
+                raise BadSignature from None
+
+        return verify
+
+    return Scheme(signer, verifier)
+
+
+def rsa_pkcs1(digest: HashAlgorithm) -> Scheme:
+    """RSASSA-PKCS1-v1_5 (RFC 7518 §3.3)."""
+    return _rsa(PKCS1v15(), digest)
+
+
+def rsa_pss(digest: HashAlgorithm) -> Scheme:
+    """RSASSA-PSS (RFC 7518 §3.5): MGF1 with the same hash, the salt exactly as long as the hash."""
+    return _rsa(PSS(MGF1(digest), PSS.DIGEST_LENGTH), digest)
+
+
+def _rsa(padding: AsymmetricPadding, digest: HashAlgorithm) -> Scheme:
+    def signer(key: rsa.RSAPrivateKey) -> Sign:
+        return lambda data: key.sign(data, padding, digest)
+
+    def verifier(key: rsa.RSAPublicKey) -> Verify:
+        def verify(data: bytes, signature: bytes) -> None:
+            try:
+                key.verify(signature, data, padding, digest)
+            except InvalidSignature:
+                raise BadSignature from None
+
+        return verify
+
+    return Scheme(signer, verifier)
+
+
+def ecdsa(digest: HashAlgorithm, size: int) -> Scheme:
+    """ECDSA over a field of ``size`` bytes (RFC 7518 §3.4, RFC 8812 §3.2)."""
+    algorithm = ec.ECDSA(digest)
+
+    def signer(key: ec.EllipticCurvePrivateKey) -> Sign:
+        def sign(data: bytes) -> bytes:
+            r, s = decode_dss_signature(key.sign(data, algorithm))
+            return r.to_bytes(size) + s.to_bytes(size)
+
+        return sign
+
+    def verifier(key: ec.EllipticCurvePublicKey) -> Verify:
+        def verify(data: bytes, signature: bytes) -> None:
+            # RFC 7518 §3.4: two field elements and nothing else. DER, or numbers of another length, would be
+            # a second way to write the same signature. OpenSSL refuses zero and what is past the order.
+            if len(signature) != 2 * size:
+                raise BadSignature
+            r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
+            try:
+                key.verify(encode_dss_signature(r, s), data, algorithm)
+            except InvalidSignature:
+                raise BadSignature from None
+
+        return verify
+
+    return Scheme(signer, verifier)
+
+
+class _SigningKey(Protocol):
+    def sign(self, data: bytes, /) -> bytes: ...
+
+
+class _VerifyingKey(Protocol):
+    def verify(self, signature: bytes, data: bytes, /) -> None: ...
+
+
+def hashless() -> Scheme:
+    """EdDSA and ML-DSA (RFC 8037 §3.1, RFC 9964), whose keys settle everything, the hash included."""
+
+    def signer(key: _SigningKey) -> Sign:
+        return key.sign
+
+    def verifier(key: _VerifyingKey) -> Verify:
+        def verify(data: bytes, signature: bytes) -> None:
+            try:
+                key.verify(signature, data)
+            except InvalidSignature:
+                raise BadSignature from None
+
+        return verify
+
+    return Scheme(signer, verifier)
