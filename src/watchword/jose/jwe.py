@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from watchword.errors import DecryptionFailed, InvalidKey, MalformedToken
 from watchword.jose import base64url
 from watchword.jose import header as headers
-from watchword.jose.jwk import Key, KeySource, key_source
+from watchword.jose.jwk import Key
+from watchword.jose.key_set import key_source
+from watchword.jose.ports import KeySource
 
 __all__ = ["Decrypted", "decrypt", "encrypt"]
 

@@ -1,16 +1,30 @@
-"""Signatures in the compact form, ``header.payload.signature`` (RFC 7515 §3.1, §5)."""
+"""Signatures (RFC 7515): in the compact form, ``header.payload.signature``, and in JSON serialization.
+
+With the payload inside or kept apart (appendix F), encoded or, where the header says ``b64: false``, as it is
+(RFC 7797).
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from watchword.errors import BadSignature
-from watchword.jose import base64url
+from watchword.errors import BadSignature, InvalidKey, MalformedToken, Unissuable, UnknownKey
+from watchword.jose import base64url, json_serialization
 from watchword.jose import header as headers
-from watchword.jose.jwk import Key, KeySource, Signer, key_source
+from watchword.jose.algorithms import ALGORITHMS
+from watchword.jose.json_serialization import MAX_PARTIES, JsonToken
+from watchword.jose.key_set import key_source
+from watchword.jose.jwk import Key
+from watchword.jose.ports import KeySource, Signer
 
-__all__ = ["Verified", "sign", "verify"]
+__all__ = ["Signing", "Verified", "sign", "sign_json", "verify", "verify_json"]
+
+_UNDERSTOOD = frozenset({"b64"})
+
+# RFC 7797 §5.2: what may stand unencoded between the dots
+_BETWEEN_DOTS = re.compile(rb"[\x20-\x2d\x2f-\x7e]*+")
 
 
 class Verified(NamedTuple):
@@ -20,52 +34,171 @@ class Verified(NamedTuple):
         payload: the signed bytes.
         header: the signed header; its ``jwk``, ``jku`` and ``x5*`` members are hearsay, never a key to trust.
         key: the key that it verified with.
+        unprotected: the part of the header that is not signed, in JSON serialization: anybody may have
+            written it.
     """
 
     payload: bytes
     header: dict[str, Any]
     key: Key
+    unprotected: dict[str, Any]
 
 
-def sign(payload: bytes, key: Key | Signer, header: Mapping[str, object] | None = None) -> str:
+class Signing(NamedTuple):
+    """One of the signatures of a token in JSON serialization.
+
+    Attributes:
+        key: signs; its ``alg`` and ``kid`` go into the protected header.
+        header: further members of the protected header.
+        unprotected: the header's other part, which is not signed.
+    """
+
+    key: Key | Signer
+    header: Mapping[str, object] | None = None
+    unprotected: Mapping[str, object] | None = None
+
+
+def sign(
+    payload: bytes,
+    key: Key | Signer,
+    header: Mapping[str, object] | None = None,
+    *,
+    detached: bool = False,
+) -> str:
     """The payload as a compact JWS.
 
     Args:
         payload: any bytes, none at all included.
-        key: signs; its ``alg`` and ``kid`` go into the header.
-        header: further members of the header.
+        key: signs; its ``alg`` and ``kid`` go into the header. What a Signer raises goes through to you.
+        header: further members of the header. ``{"b64": False, "crit": ["b64"]}`` leaves the payload
+            unencoded (RFC 7797).
+        detached: leave the payload out; whoever verifies gets it in another way (RFC 7515 appendix F).
 
     Raises:
-        InvalidKey: the key does not sign.
-        Unissuable: the header would override ``alg`` or ``kid``, or is not one that may be read again.
+        InvalidKey: the key does not sign, or a Signer's answer is no signature of its algorithm.
+        Unissuable: the header would override ``alg`` or ``kid``, or is not one that may be read again; or the
+            payload cannot stand unencoded in a compact JWS.
     """
-    return sign_encoded(headers.encode({"alg": key.alg, "kid": key.kid}, header), payload, key)
+    header64 = _header(key, header)
+    if not (detached or _is_unencoded(header)):
+        return sign_encoded(header64, payload, key)
+    content = payload if _is_unencoded(header) else base64url.encode_bytes(payload)
+    shown = b"" if detached else content
+    if not _BETWEEN_DOTS.fullmatch(shown):
+        raise Unissuable("an unencoded payload in a compact token is printable ASCII without full stops")
+    signature = _signature(key, header64 + b"." + content)
+    return b".".join((header64, shown, base64url.encode_bytes(signature))).decode("ascii")
 
 
-def verify(token: str, keys: Key | KeySource, *, critical: Collection[str] = ()) -> Verified:
+def verify(
+    token: str,
+    keys: Key | KeySource,
+    *,
+    payload: bytes | None = None,
+    critical: Collection[str] = (),
+) -> Verified:
     """What is signed in a compact JWS; nothing is said of its meaning: see :class:`~watchword.Verifier`.
 
     Args:
         token: the JWS.
         keys: the keys to trust; the ``kid`` of a token is not looked at where a key comes alone.
+        payload: the payload of a token that was signed with ``detached=True``.
         critical: the header extensions that the caller understands and handles (``crit``).
 
     Raises:
-        MalformedToken: it is not a compact JWS, or needs an extension that is not understood.
+        MalformedToken: it is not a compact JWS, needs an extension that is not understood, or brings a payload
+            although one is given.
         UnknownKey: no key fits its ``kid`` and ``alg``.
         BadSignature: the signature is not from any key that fits.
     """
-    header64, payload64, signature64 = headers.split(token, 3)
-    header = headers.decode(header64, headers.check_critical(critical))
+    header64, shown, signature64 = headers.split(token, 3)
+    header = headers.decode(header64, headers.check_critical(critical) | _UNDERSTOOD)
+    encoded = not _is_unencoded(header)
+    if payload is not None and shown:
+        raise MalformedToken("the token brings a payload of its own")
+    if not encoded and not _BETWEEN_DOTS.fullmatch(shown):
+        raise MalformedToken("the unencoded payload is not printable ASCII")
+    content = shown if payload is None else _content(payload, encoded=encoded)
     candidates = headers.candidates(key_source(keys), header, "verify")
-    key = authenticate(candidates, header64 + b"." + payload64, base64url.decode_bytes(signature64))
-    return Verified(base64url.decode_bytes(payload64), header, key)
+    key = authenticate(candidates, header64 + b"." + content, base64url.decode_bytes(signature64))
+    return Verified(base64url.decode_bytes(content) if encoded else content, header, key, {})
+
+
+def sign_json(
+    payload: bytes, signers: Sequence[Key | Signer | Signing], *, detached: bool = False
+) -> dict[str, Any]:
+    """The payload as a JWS in JSON serialization (RFC 7515 §7.2): flattened for one signature, else general.
+
+    Args:
+        payload: any bytes; those that are to stand unencoded (``b64``) without ``detached`` must be UTF-8.
+        signers: who signs, 16 at most; a :class:`Signing` adds to the header.
+        detached: leave the payload out; whoever verifies gets it in another way (RFC 7515 appendix F).
+
+    Raises:
+        InvalidKey: a key does not sign, or a Signer's answer is no signature of its algorithm.
+        Unissuable: the number of signers, a header or the payload is not as said here, or the signatures do
+            not agree on ``b64`` (RFC 7797 §3).
+    """
+    signings = [signer if isinstance(signer, Signing) else Signing(signer) for signer in signers]
+    if not 0 < len(signings) <= MAX_PARTIES:
+        raise Unissuable(f"a token has between 1 and {MAX_PARTIES} signatures")
+    if len({_is_unencoded(signing.header) for signing in signings}) > 1:
+        raise Unissuable("the signatures of a token agree on b64")
+    encoded = not _is_unencoded(signings[0].header)
+    content = _content(payload, encoded=encoded)
+    signatures = [_sign_part(content, signing) for signing in signings]
+    token = {} if detached else {"payload": _text(content)}
+    return token | (signatures[0] if len(signatures) == 1 else {"signatures": signatures})
+
+
+def verify_json(
+    token: JsonToken,
+    keys: Key | KeySource,
+    *,
+    payload: bytes | None = None,
+    critical: Collection[str] = (),
+) -> list[Verified]:
+    """The good signatures of a JWS in JSON serialization, of each key one: at least one, in their order.
+
+    A token may be signed by people whom you do not know, so signatures that no key of yours has made are
+    passed over, but each must be well-formed. Who needs the signatures of certain keys looks for these keys
+    in the result.
+
+    Args:
+        token: the JWS: its members or their text, flattened or general.
+        keys: the keys to trust; the ``kid`` of a signature is not looked at where a key comes alone.
+        payload: the payload of a token that was signed with ``detached=True``.
+        critical: the header extensions that the caller understands and handles (``crit``).
+
+    Raises:
+        MalformedToken: it is not a JWS in JSON serialization, a signature needs an extension that is not
+            understood, or it brings a payload although one is given, or none although none is given.
+        UnknownKey: no key fits the ``kid`` and ``alg`` of any signature.
+        BadSignature: no signature is from any key that fits.
+    """
+    members = json_serialization.members(token)
+    if "ciphertext" in members:  # RFC 7516 §9: that is what tells a JWE
+        raise MalformedToken("the token is encrypted, not signed")
+    understood = headers.check_critical(critical) | _UNDERSTOOD
+    parts = json_serialization.parties(members, "signatures", ("signature", "protected", "header"))
+    signatures = [_read_part(part, understood) for part in parts]
+    if len({_is_unencoded(signature.protected) for signature in signatures}) > 1:  # RFC 7797 §3
+        raise MalformedToken("the signatures of the token do not agree on b64")
+    encoded = not _is_unencoded(signatures[0].protected)
+    if (payload is None) != ("payload" in members):
+        raise MalformedToken("the payload is to be in the token or given, not both")
+    content = _shown(members, encoded=encoded) if payload is None else _content(payload, encoded=encoded)
+    signed = base64url.decode_bytes(content) if encoded else content
+    good = _good(signatures, content, key_source(keys))
+    return [
+        Verified(signed, signature.protected, key, signature.unprotected) for signature, key in good
+    ]
 
 
 def sign_encoded(header64: bytes, payload: bytes, key: Key | Signer) -> str:
     """As :func:`sign`, with a header that is encoded already."""
     signed = header64 + b"." + base64url.encode_bytes(payload)
-    return (signed + b"." + base64url.encode_bytes(key.sign(signed))).decode("ascii")
+    return (signed + b"." + base64url.encode_bytes(_signature(key, signed))).decode("ascii")
 
 
 def authenticate(candidates: Sequence[Key], signed: bytes, signature: bytes) -> Key:
