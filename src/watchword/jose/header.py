@@ -97,6 +97,8 @@ def protected(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
     if len(segment) > MAX_HEADER:
         raise MalformedToken("the header is too long")
     members = strict_json.decode_object(base64url.decode_bytes(segment))
+    if not members:  # RFC 7515 §7.2.1: what is empty is left out
+        raise MalformedToken("the header is empty")
     extensions = _extensions(members) if "crit" in members else set()
     if not extensions <= set(critical):
         raise MalformedToken("the header has a critical extension that is not understood")

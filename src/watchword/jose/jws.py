@@ -15,13 +15,15 @@ from watchword.jose import base64url, json_serialization
 from watchword.jose import header as headers
 from watchword.jose.algorithms import ALGORITHMS
 from watchword.jose.json_serialization import MAX_PARTIES, JsonToken
-from watchword.jose.key_set import key_source
 from watchword.jose.jwk import Key
+from watchword.jose.key_set import key_source
 from watchword.jose.ports import KeySource, Signer
+from watchword.jose.signatures import ECDSA_FIELDS
 
 __all__ = ["Signing", "Verified", "sign", "sign_json", "verify", "verify_json"]
 
-_UNDERSTOOD = frozenset({"b64"})
+_ALGORITHMS = frozenset(row.name for row in ALGORITHMS if row.scheme)
+_UNDERSTOOD = frozenset({"b64"})  # extensions
 
 # RFC 7797 §5.2: what may stand unencoded between the dots
 _BETWEEN_DOTS = re.compile(rb"[\x20-\x2d\x2f-\x7e]*+")
@@ -79,12 +81,11 @@ def sign(
         Unissuable: the header would override ``alg`` or ``kid``, or is not one that may be read again; or the
             payload cannot stand unencoded in a compact JWS.
     """
-    header64 = _header(key, header)
-    if not (detached or _is_unencoded(header)):
-        return sign_encoded(header64, payload, key)
-    content = payload if _is_unencoded(header) else base64url.encode_bytes(payload)
+    header64 = _encoded_header(key, header)
+    encoded = _is_encoded(header)
+    content = _content(payload, encoded=encoded)
     shown = b"" if detached else content
-    if not _BETWEEN_DOTS.fullmatch(shown):
+    if not encoded and not _BETWEEN_DOTS.fullmatch(shown):
         raise Unissuable("an unencoded payload in a compact token is printable ASCII without full stops")
     signature = _signature(key, header64 + b"." + content)
     return b".".join((header64, shown, base64url.encode_bytes(signature))).decode("ascii")
@@ -106,14 +107,14 @@ def verify(
         critical: the header extensions that the caller understands and handles (``crit``).
 
     Raises:
-        MalformedToken: it is not a compact JWS, needs an extension that is not understood, or brings a payload
-            although one is given.
+        MalformedToken: it is not a compact JWS, needs an extension that is not understood, or brings a
+            payload although one is given.
         UnknownKey: no key fits its ``kid`` and ``alg``.
         BadSignature: the signature is not from any key that fits.
     """
     header64, shown, signature64 = headers.split(token, 3)
     header = headers.decode(header64, headers.check_critical(critical) | _UNDERSTOOD)
-    encoded = not _is_unencoded(header)
+    encoded = _is_encoded(header)
     if payload is not None and shown:
         raise MalformedToken("the token brings a payload of its own")
     if not encoded and not _BETWEEN_DOTS.fullmatch(shown):
@@ -142,9 +143,9 @@ def sign_json(
     signings = [signer if isinstance(signer, Signing) else Signing(signer) for signer in signers]
     if not 0 < len(signings) <= MAX_PARTIES:
         raise Unissuable(f"a token has between 1 and {MAX_PARTIES} signatures")
-    if len({_is_unencoded(signing.header) for signing in signings}) > 1:
+    if len({_is_encoded(signing.header) for signing in signings}) > 1:
         raise Unissuable("the signatures of a token agree on b64")
-    encoded = not _is_unencoded(signings[0].header)
+    encoded = _is_encoded(signings[0].header)
     content = _content(payload, encoded=encoded)
     signatures = [_sign_part(content, signing) for signing in signings]
     token = {} if detached else {"payload": _text(content)}
@@ -179,20 +180,14 @@ def verify_json(
     members = json_serialization.members(token)
     if "ciphertext" in members:  # RFC 7516 §9: that is what tells a JWE
         raise MalformedToken("the token is encrypted, not signed")
-    understood = headers.check_critical(critical) | _UNDERSTOOD
-    parts = json_serialization.parties(members, "signatures", ("signature", "protected", "header"))
-    signatures = [_read_part(part, understood) for part in parts]
-    if len({_is_unencoded(signature.protected) for signature in signatures}) > 1:  # RFC 7797 §3
-        raise MalformedToken("the signatures of the token do not agree on b64")
-    encoded = not _is_unencoded(signatures[0].protected)
     if (payload is None) != ("payload" in members):
         raise MalformedToken("the payload is to be in the token or given, not both")
+    parts = _read_parts(members, headers.check_critical(critical) | _UNDERSTOOD)
+    encoded = _is_encoded(parts[0].protected)
     content = _shown(members, encoded=encoded) if payload is None else _content(payload, encoded=encoded)
     signed = base64url.decode_bytes(content) if encoded else content
-    good = _good(signatures, content, key_source(keys))
-    return [
-        Verified(signed, signature.protected, key, signature.unprotected) for signature, key in good
-    ]
+    good = _good(parts, content, key_source(keys))
+    return [Verified(signed, part.protected, key, part.unprotected) for part, key in good]
 
 
 def sign_encoded(header64: bytes, payload: bytes, key: Key | Signer) -> str:
@@ -214,3 +209,119 @@ def authenticate(candidates: Sequence[Key], signed: bytes, signature: bytes) -> 
             continue
         return key
     raise BadSignature
+
+
+class _Part(NamedTuple):
+    """A signature of a token in JSON serialization, before it is believed."""
+
+    protected64: bytes
+    protected: dict[str, Any]
+    unprotected: dict[str, Any]
+    header: dict[str, Any]
+    signature: bytes
+
+
+def _read_parts(members: Mapping[str, Any], understood: frozenset[str]) -> list[_Part]:
+    flattened = ("signature", "protected", "header")
+    parts = [
+        _read_part(part, understood) for part in json_serialization.parties(members, "signatures", flattened)
+    ]
+    if len({_is_encoded(part.protected) for part in parts}) > 1:  # RFC 7797 §3
+        raise MalformedToken("the signatures of the token do not agree on b64")
+    return parts
+
+
+def _read_part(part: Mapping[str, Any], understood: frozenset[str]) -> _Part:
+    has_protected = "protected" in part
+    protected64 = json_serialization.segment(part, "protected") if has_protected else b""
+    protected = headers.protected(protected64, understood) if has_protected else {}
+    unprotected = [part["header"]] if "header" in part else []
+    header = headers.join(protected, *unprotected)
+    signature = base64url.decode_bytes(json_serialization.segment(part, "signature"))
+    return _Part(protected64, protected, dict(*unprotected), header, signature)
+
+
+def _good(parts: Sequence[_Part], content: bytes, keys: KeySource) -> list[tuple[_Part, Key]]:
+    """The signatures that verify, the first of each key, with their keys."""
+    good: list[tuple[_Part, Key]] = []
+    failure: type[UnknownKey | BadSignature] = UnknownKey
+    for part in parts:
+        try:
+            candidates = headers.candidates(keys, part.header, "verify")
+        except UnknownKey:
+            continue
+        try:
+            key = authenticate(candidates, part.protected64 + b"." + content, part.signature)
+        except BadSignature:
+            failure = BadSignature
+            continue
+        if all(key is not other for _, other in good):  # so that nobody signs twice for being counted twice
+            good.append((part, key))
+    if not good:
+        raise failure
+    return good
+
+
+def _sign_part(content: bytes, signing: Signing) -> dict[str, Any]:
+    key, header, unprotected = signing
+    beside = headers.plain(unprotected) if unprotected else {}
+    protected64 = _encoded_header(key, header, *([beside] if beside else []))
+    signature = _signature(key, protected64 + b"." + content)
+    return {
+        "protected": protected64.decode("ascii"),
+        **({"header": beside} if beside else {}),
+        "signature": base64url.encode(signature),
+    }
+
+
+def _encoded_header(
+    key: Key | Signer, header: Mapping[str, object] | None, *unprotected: Mapping[str, object]
+) -> bytes:
+    own = {"alg": key.alg, "kid": key.kid}
+    return headers.encode(own, header, *unprotected, understood=_UNDERSTOOD)
+
+
+def _signature(key: Key | Signer, data: bytes) -> bytes:
+    return key.sign(data) if isinstance(key, Key) else _signature_made_elsewhere(key, data)
+
+
+def _signature_made_elsewhere(signer: Signer, data: bytes) -> bytes:
+    """A Signer's signature, if it looks like one: for ECDSA most services answer in DER, which is none."""
+    if signer.alg not in _ALGORITHMS:
+        raise InvalidKey("there is no such signature algorithm here")
+    signature = signer.sign(data)
+    size = ECDSA_FIELDS.get(signer.alg)
+    if not isinstance(signature, bytes) or not signature or (size and len(signature) != 2 * size):
+        raise InvalidKey("what the signer made is no signature of its algorithm; see signatures.raw_from_der")
+    return signature
+
+
+def _is_encoded(header: Mapping[str, object] | None) -> bool:
+    """Whether the payload stands in base64url (RFC 7797 §3)."""
+    return header is None or header.get("b64") is not False
+
+
+def _content(payload: bytes, *, encoded: bool) -> bytes:
+    """The payload as it is signed."""
+    return base64url.encode_bytes(payload) if encoded else payload
+
+
+def _text(content: bytes) -> str:
+    """The payload as it stands in JSON."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise Unissuable("an unencoded payload in a token is UTF-8") from None
+
+
+def _shown(members: Mapping[str, Any], *, encoded: bool) -> bytes:
+    """The payload in a token in JSON serialization, as it was signed."""
+    if encoded:
+        return json_serialization.segment(members, "payload")
+    text = members["payload"]
+    if not isinstance(text, str) or len(text) > headers.MAX_TOKEN:
+        raise MalformedToken("the payload is not a string, or too long")
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise MalformedToken("the payload is not Unicode") from None

@@ -5,7 +5,7 @@ RFC 7518 §3 (HS, RS, PS, ES), RFC 8812 §3.2 (ES256K), RFC 8037 §3.1 (EdDSA), 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
@@ -15,13 +15,28 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from watchword.errors import BadSignature
+from watchword.errors import BadSignature, InvalidKey
 
-__all__ = ["Scheme", "Sign", "Verify", "ecdsa", "hashless", "hmac", "rsa_pkcs1", "rsa_pss"]
+__all__ = [
+    "ECDSA_FIELDS",
+    "Scheme",
+    "Sign",
+    "Verify",
+    "ecdsa",
+    "hashless",
+    "hmac",
+    "raw_from_der",
+    "rsa_pkcs1",
+    "rsa_pss",
+]
 
 Sign: TypeAlias = Callable[[bytes], bytes]
 Verify: TypeAlias = Callable[[bytes, bytes], None]
 """Takes the data, then the signature; raises BadSignature."""
+
+
+ECDSA_FIELDS: Mapping[str, int] = {"ES256": 32, "ES256K": 32, "ES384": 48, "ES512": 66}
+"""Length of r and of s, in bytes (RFC 7518 §3.4, RFC 8812 §3.2)."""
 
 
 class Scheme(NamedTuple):
@@ -117,6 +132,20 @@ def ecdsa(digest: HashAlgorithm, size: int) -> Scheme:
         return verify
 
     return Scheme(signer, verifier)
+
+
+def raw_from_der(der: bytes, alg: str) -> bytes:
+    """An ECDSA signature as JWS has it, of the DER that a KMS or HSM gives: r and s, each of full length.
+
+    Raises:
+        InvalidKey: it is not the DER of such a signature, or the algorithm is not ECDSA.
+    """
+    try:
+        size = ECDSA_FIELDS[alg]
+        r, s = decode_dss_signature(der)
+        return r.to_bytes(size) + s.to_bytes(size)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise InvalidKey("that is not the DER of an ECDSA signature of this algorithm") from None
 
 
 class _SigningKey(Protocol):
