@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, overload
 
-from watchword.errors import InvalidClaims, MalformedClaim, MalformedToken, WrongType
+from watchword.errors import InvalidClaims, InvalidToken, MalformedClaim, MalformedToken, WrongType
 from watchword.jose import header as headers
 from watchword.jose import jws
 from watchword.jose.base64url import decode_bytes
@@ -16,7 +16,7 @@ from watchword.jose.jwk import Key
 from watchword.jose.key_set import key_source
 from watchword.jose.ports import KeySource
 from watchword.jose.strict_json import decode_object
-from watchword.jwt import nesting
+from watchword.jwt import batch, nesting
 from watchword.jwt.claims import Policy, failures, never, shortcut, window
 from watchword.jwt.media_types import JWT, media_type
 from watchword.jwt.readers import decode_dict, reader
@@ -153,6 +153,23 @@ class Verifier(Generic[T]):
         self.clock = clock
         self._caches = _Caches(self._keys.version)
         self._filling = threading.Lock()
+        self._given: dict[str, Any] = {  # all but the clock
+            "keys": keys,
+            "issuer": issuer,
+            "audience": audience,
+            "subject": subject,
+            "typ": typ,
+            "claims": claims,
+            "require": require,
+            "allow_no_exp": allow_no_exp,
+            "leeway": leeway,
+            "max_age": max_age,
+            "critical": critical,
+            "rule": rule,
+            "decrypt_with": decrypt_with,
+            "max_token_size": max_token_size,
+            "cache_size": cache_size,
+        }
 
     def verify(self, token: str) -> T:
         """The claims of a token that is good here and now.
@@ -186,6 +203,28 @@ class Verifier(Generic[T]):
             with self._filling:
                 caches.tokens.pop(token, None)
         return self._verify(token, caches, now)
+
+    def verify_many(
+        self, tokens: Iterable[str], *, processes: int | None = None
+    ) -> Generator[T | InvalidToken, None, None]:
+        """Of each token the claims, or the error that :meth:`verify` would raise; lazily, in their order.
+
+        Memory does not grow with their number: they are read ahead by a few thousand at most. Closing the
+        generator early ends the threads and processes that it started.
+
+        Args:
+            tokens: any number of them. An error of the iterable's own comes after the results before it.
+            processes: how many to share a large batch among, instead of threads. They take some tenths of a
+                second to start; keys must be a Key or a KeySet, claims and rule importable by name, and the
+                program's own start stand below ``if __name__ == "__main__":``.
+
+        Raises:
+            InvalidSettings: the verifier cannot be handed over to processes, or they do not start.
+            Unavailable: nothing can be said of the tokens: a process was ended, or as in :meth:`verify`.
+        """
+        if processes is None:
+            return batch.in_threads(self.verify, tokens)
+        return batch.in_processes(type(self), self._given, self.clock, tokens, processes)
 
     def _verify(self, token: str, caches: _Caches, now: float) -> T:
         """As :meth:`verify`, for a token that has not been seen before."""

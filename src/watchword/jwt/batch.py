@@ -1,0 +1,243 @@
+"""Many tokens at once: on all the cores, in order, in memory that does not grow with their number."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import pickle
+import queue
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any, TypeAlias, TypeVar
+
+from watchword.errors import InvalidSettings, InvalidToken, Unavailable, WatchwordError
+from watchword.jose.jwk import Key
+
+__all__ = ["in_processes", "in_threads"]
+
+T = TypeVar("T")
+
+Verdicts: TypeAlias = list[T | InvalidToken]
+
+# Two chunks for each worker are on their way: one in work, one waiting. They begin small, so that the first
+# results come soon and a short batch is shared too, and double until handing one over costs next to nothing.
+_FIRST_CHUNK, _LARGEST_CHUNK = 16, 512
+_AHEAD = 2
+# About half of the time that a signature takes holds the interpreter's lock: more threads would wait for it.
+_THREADS = min(os.cpu_count() or 1, 4)
+# Not fork: a thread of the program that holds a lock would be copied holding it, and never let go.
+_CONTEXT = multiprocessing.get_context("spawn")
+
+
+def in_threads(verify: Callable[[str], T], tokens: Iterable[str]) -> Generator[T | InvalidToken, None, None]:
+    """What ``verify`` says of each token: what it returns, or the InvalidToken that it raises.
+
+    Args:
+        verify: is called from several threads.
+        tokens: is read ahead of the results, by no more than a few thousand tokens. An error of its own is
+            raised after the results of the tokens before it.
+    """
+    return _in_order(partial(_verdicts, verify), tokens, _THREADS)
+
+
+def in_processes(
+    make: Callable[..., Any],
+    given: Mapping[str, Any],
+    clock: Callable[[], float],
+    tokens: Iterable[str],
+    processes: int,
+) -> Generator[Any, None, None]:
+    """As :func:`in_threads`, with verifiers in processes of their own.
+
+    Args:
+        make: makes a verifier.
+        given: what it is made with, keys included, besides a clock; handed over to each process.
+        clock: what time it is, in seconds since the epoch; each chunk of tokens carries its time.
+        tokens: as above.
+        processes: how many.
+
+    Raises:
+        InvalidSettings: something cannot be handed over, or a process does not start.
+        Unavailable: a process ended before its time.
+    """
+    if type(processes) is not int or processes < 1:
+        raise InvalidSettings("processes: how many, or None for threads")
+    return _in_processes(_handed_over(partial(make, **given)), clock, tokens, processes)
+
+
+def _in_processes(
+    recipe: bytes, clock: Callable[[], float], tokens: Iterable[str], processes: int
+) -> Generator[Any, None, None]:
+    with ExitStack() as stack:
+        workers = [stack.enter_context(closing(_Worker())) for _ in range(processes)]
+        idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        for worker in workers:  # all have been started, so they get ready side by side
+            worker.prepare(recipe)
+            idle.put(worker)
+
+        def verdicts(chunk: list[str]) -> Verdicts[Any]:
+            worker = idle.get()  # never waits: there are as many processes as threads
+            try:
+                return worker.verdicts(clock(), chunk)
+            finally:
+                idle.put(worker)
+
+        yield from _in_order(verdicts, tokens, processes)
+
+
+def _in_order(
+    work: Callable[[list[str]], Verdicts[T]], tokens: Iterable[str], workers: int
+) -> Generator[T | InvalidToken, None, None]:
+    """What comes of each chunk of tokens, worked on by that many threads at a time."""
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="watchword-batch")
+    pending: deque[Future[Verdicts[T]]] = deque()
+    try:
+        for submitted in _submitted(pool, work, tokens):
+            pending.append(submitted)
+            while pending and (len(pending) > _AHEAD * workers or pending[0].done()):
+                yield from pending.popleft().result()
+        while pending:
+            yield from pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _submitted(
+    pool: Executor, work: Callable[[list[str]], Verdicts[T]], tokens: Iterable[str]
+) -> Iterator[Future[Verdicts[T]]]:
+    """The tokens in chunks, each on its way to a worker; last, if there is one, the iterable's own error."""
+    chunk: list[str] = []
+    size = _FIRST_CHUNK
+    failed: Future[Verdicts[T]] | None = None
+    try:
+        for token in tokens:
+            chunk.append(token)
+            if len(chunk) == size:
+                yield pool.submit(work, chunk)
+                chunk, size = [], min(2 * size, _LARGEST_CHUNK)
+    except Exception as error:  # noqa: BLE001 - raised when it is its turn
+        failed = Future()
+        failed.set_exception(error)
+    yield pool.submit(work, chunk)
+    if failed:
+        yield failed
+
+
+def _verdicts(verify: Callable[[str], T], tokens: list[str]) -> Verdicts[T]:
+    verdicts: Verdicts[T] = []
+    for token in tokens:
+        try:
+            verdicts.append(verify(token))
+        except InvalidToken as error:
+            error.__context__ = None  # with its traceback it would hold on to all that was read of the token
+            verdicts.append(error.with_traceback(None))
+    return verdicts
+
+
+# -- processes -----------------------------------------------------------------------------------
+
+
+class _Worker:
+    """A process that verifies what it is sent, one chunk at a time."""
+
+    def __init__(self) -> None:
+        self._connection, theirs = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
+        with theirs:  # each side has its own end only, and notices when the other is gone
+            self._process.start()
+
+    def prepare(self, recipe: bytes) -> None:
+        """Have it make its verifier.
+
+        Raises:
+            InvalidSettings: it cannot, or did not even start.
+        """
+        failure = self._ask(recipe, InvalidSettings(_NOT_STARTED))
+        if failure is not None:
+            raise InvalidSettings(_NOT_HANDED_OVER) from failure
+
+    def verdicts(self, now: float, tokens: list[str]) -> Verdicts[Any]:
+        """What its verifier says of some tokens at that time.
+
+        Raises:
+            Unavailable: the process has ended.
+        """
+        answer = self._ask((now, tokens), Unavailable("a process that verifies tokens ended before its time"))
+        if isinstance(answer, Exception):
+            raise answer
+        verdicts: Verdicts[Any] = answer
+        return verdicts
+
+    def _ask(self, question: object, gone: WatchwordError) -> Any:
+        try:
+            self._connection.send(question)
+            return self._connection.recv()
+        except (EOFError, OSError):
+            raise gone from None
+
+    def close(self) -> None:
+        """Let it end, and wait until it has."""
+        self._connection.close()
+        self._process.join()
+        self._process.close()
+
+
+def _serve(connection: Connection) -> None:
+    """What the process does: make a verifier, then answer for one chunk after the other."""
+    # A terminal sends it to all its processes; ours ends when the one that started it does.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    now = 0.0
+    with connection, suppress(EOFError, OSError):  # the other end is closed: nobody waits for an answer
+        recipe = connection.recv()
+        try:
+            verifier = pickle.loads(recipe)(clock=lambda: now)  # noqa: S301 - comes from our own parent
+        except Exception as error:  # noqa: BLE001 - raised on the other end
+            connection.send(error)
+            return
+        connection.send(None)
+        while True:
+            now, tokens = connection.recv()
+            connection.send(_verdicts_or_error(verifier.verify, tokens))
+
+
+def _verdicts_or_error(verify: Callable[[str], T], tokens: list[str]) -> Verdicts[T] | Exception:
+    try:
+        return _verdicts(verify, tokens)
+    except Exception as error:  # noqa: BLE001 - raised on the other end
+        return error
+
+
+def _handed_over(make: Callable[..., object]) -> bytes:
+    """``make`` for a process of ours, which gets what nobody else does: keys."""
+    recipe = io.BytesIO()
+    try:
+        _Handover(recipe).dump(make)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise InvalidSettings(_NOT_HANDED_OVER) from error
+    return recipe.getvalue()
+
+
+class _Handover(pickle.Pickler):
+    """Pickles keys too, which otherwise refuse it: only for a pipe to a process of our own."""
+
+    def reducer_override(self, value: object) -> Any:
+        """How to take a key over; everything else goes as always."""
+        if isinstance(value, Key):
+            return Key.from_jwk, (value.to_jwk(private=value.is_private),)
+        return NotImplemented
+
+
+_NOT_STARTED = (
+    "processes: one ended while it started; a program that starts processes does so below "
+    '`if __name__ == "__main__":`'
+)
+_NOT_HANDED_OVER = (
+    "processes: the verifier cannot be handed over; its keys have to be a Key or a KeySet, and its type of "
+    "claims and its rule such as can be imported by name"
+)
