@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
 
-from watchword.jose.key_management import Management
+from watchword.jose.key_agreement import ECDH, ecdh_wrapping
+from watchword.jose.key_management import (
+    AES_GCM_WRAPPING,
+    AES_WRAPPING,
+    DIRECT,
+    Management,
+    pbes2,
+    rsa_oaep,
+)
 from watchword.jose.material import Kind
 from watchword.jose.signatures import Scheme, ecdsa, hashless, hmac, rsa_pkcs1, rsa_pss
 
@@ -71,6 +79,8 @@ class Algorithm(NamedTuple):
         return ("sign", "verify") if self.scheme else ("decrypt", "encrypt")
 
 
+_AGREEING: tuple[Kind, ...] = ("P-256", "P-384", "P-521", "X25519", "X448")
+
 ALGORITHMS: tuple[Algorithm, ...] = (
     # signatures
     Algorithm("HS256", ("oct",), hmac(SHA256()), secret=32),  # RFC 7518 §3.2: at least as long as the hash
@@ -94,6 +104,25 @@ ALGORITHMS: tuple[Algorithm, ...] = (
     Algorithm("ML-DSA-65", ("ML-DSA-65",), hashless()),
     Algorithm("ML-DSA-87", ("ML-DSA-87",), hashless()),
     # key management
-    Algorithm("dir", ("oct",), secret=32, lengths=(16, 24, 32, 48, 64), key_ops=ENCRYPTING),
+    Algorithm("dir", ("oct",), None, DIRECT, 32, (16, 24, 32, 48, 64), key_ops=ENCRYPTING),  # as enc needs
+    Algorithm("A128KW", ("oct",), None, AES_WRAPPING, 16, (16,), key_ops=WRAPPING),
+    Algorithm("A192KW", ("oct",), None, AES_WRAPPING, 24, (24,), key_ops=WRAPPING),
+    Algorithm("A256KW", ("oct",), None, AES_WRAPPING, 32, (32,), key_ops=WRAPPING),
+    Algorithm("A128GCMKW", ("oct",), None, AES_GCM_WRAPPING, 16, (16,), key_ops=WRAPPING),
+    Algorithm("A192GCMKW", ("oct",), None, AES_GCM_WRAPPING, 24, (24,), key_ops=WRAPPING),
+    Algorithm("A256GCMKW", ("oct",), None, AES_GCM_WRAPPING, 32, (32,), key_ops=WRAPPING),
+    # OAEP does not rely on its hash being free of collisions.
+    Algorithm("RSA-OAEP", ("RSA",), None, rsa_oaep(SHA1()), key_ops=WRAPPING),  # noqa: S303 - see above
+    Algorithm("RSA-OAEP-256", ("RSA",), None, rsa_oaep(SHA256()), key_ops=WRAPPING),
+    Algorithm("RSA-OAEP-384", ("RSA",), None, rsa_oaep(SHA384()), key_ops=WRAPPING),
+    Algorithm("RSA-OAEP-512", ("RSA",), None, rsa_oaep(SHA512()), key_ops=WRAPPING),
+    Algorithm("ECDH-ES", _AGREEING, None, ECDH, key_ops=DERIVING),
+    Algorithm("ECDH-ES+A128KW", _AGREEING, None, ecdh_wrapping(16), key_ops=DERIVING),
+    Algorithm("ECDH-ES+A192KW", _AGREEING, None, ecdh_wrapping(24), key_ops=DERIVING),
+    Algorithm("ECDH-ES+A256KW", _AGREEING, None, ecdh_wrapping(32), key_ops=DERIVING),
+    # RFC 7518 §8.8: passwords of at least so many bytes. OWASP's iterations; SHA-384 works as SHA-512 does.
+    Algorithm("PBES2-HS256+A128KW", ("oct",), None, pbes2(SHA256(), 16, 600_000), 16, key_ops=WRAPPING),
+    Algorithm("PBES2-HS384+A192KW", ("oct",), None, pbes2(SHA384(), 24, 220_000), 24, key_ops=WRAPPING),
+    Algorithm("PBES2-HS512+A256KW", ("oct",), None, pbes2(SHA512(), 32, 220_000), 32, key_ops=WRAPPING),
 )
 """Every algorithm there is; where several rows fit a key, the first is meant."""

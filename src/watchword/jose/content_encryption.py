@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from watchword.errors import DecryptionFailed
 
-__all__ = ["CONTENT_ENCRYPTIONS", "ContentEncryption", "Decrypt", "Encrypt"]
+__all__ = ["CONTENT_ENCRYPTIONS", "ContentEncryption", "Decrypt", "Encrypt", "decrypt_gcm", "encrypt_gcm"]
 
 Encrypt: TypeAlias = Callable[[bytes, bytes, bytes, bytes], tuple[bytes, bytes]]
 """Takes key, initialization vector, plaintext and additional data; gives ciphertext and tag."""
@@ -34,35 +34,38 @@ class ContentEncryption(NamedTuple):
         name: the ``enc`` of the tokens.
         key_size: length of the key.
         iv_size: length of the initialization vector.
-        tag_size: length of the tag.
         encrypt: from plaintext to ciphertext and tag.
-        decrypt: and back, if the tag is right.
+        decrypt: and back, if the tag is right; refuses tags and initialization vectors of other lengths.
     """
 
     name: str
     key_size: int
     iv_size: int
-    tag_size: int
     encrypt: Encrypt
     decrypt: Decrypt
 
 
-def _gcm(name: str, key_size: int) -> ContentEncryption:
-    iv_size, tag_size = 12, 16  # RFC 7518 §5.3: 96 and 128 bits, nothing else
+_GCM_IV, _GCM_TAG = 12, 16  # RFC 7518 §5.3: 96 and 128 bits, nothing else
 
-    def encrypt(key: bytes, iv: bytes, plaintext: bytes, data: bytes) -> tuple[bytes, bytes]:
-        sealed = AESGCM(key).encrypt(iv, plaintext, data)
-        return sealed[:-tag_size], sealed[-tag_size:]
 
-    def decrypt(key: bytes, iv: bytes, ciphertext: bytes, tag: bytes, data: bytes) -> bytes:
-        if len(iv) != iv_size or len(tag) != tag_size:
-            raise DecryptionFailed
-        try:
-            return AESGCM(key).decrypt(iv, ciphertext + tag, data)
-        except InvalidTag:
-            raise DecryptionFailed from None
+def encrypt_gcm(key: bytes, iv: bytes, plaintext: bytes, data: bytes) -> tuple[bytes, bytes]:
+    """AES-GCM, with a key of any length that AES has."""
+    sealed = AESGCM(key).encrypt(iv, plaintext, data)
+    return sealed[:-_GCM_TAG], sealed[-_GCM_TAG:]
 
-    return ContentEncryption(name, key_size, iv_size, tag_size, encrypt, decrypt)
+
+def decrypt_gcm(key: bytes, iv: bytes, ciphertext: bytes, tag: bytes, data: bytes) -> bytes:
+    """And back.
+
+    Raises:
+        DecryptionFailed: the tag does not fit, or tag or initialization vector is of another length.
+    """
+    if len(iv) != _GCM_IV or len(tag) != _GCM_TAG:
+        raise DecryptionFailed
+    try:
+        return AESGCM(key).decrypt(iv, ciphertext + tag, data)
+    except InvalidTag:
+        raise DecryptionFailed from None
 
 
 def _cbc(name: str, key_size: int, digest: str) -> ContentEncryption:
@@ -96,15 +99,15 @@ def _cbc(name: str, key_size: int, digest: str) -> ContentEncryption:
         except ValueError:
             raise DecryptionFailed from None
 
-    return ContentEncryption(name, key_size, iv_size, half, encrypt, decrypt)
+    return ContentEncryption(name, key_size, iv_size, encrypt, decrypt)
 
 
 CONTENT_ENCRYPTIONS: tuple[ContentEncryption, ...] = (
     _cbc("A128CBC-HS256", 32, "sha256"),
     _cbc("A192CBC-HS384", 48, "sha384"),
     _cbc("A256CBC-HS512", 64, "sha512"),
-    _gcm("A128GCM", 16),
-    _gcm("A192GCM", 24),
-    _gcm("A256GCM", 32),
+    ContentEncryption("A128GCM", 16, _GCM_IV, encrypt_gcm, decrypt_gcm),
+    ContentEncryption("A192GCM", 24, _GCM_IV, encrypt_gcm, decrypt_gcm),
+    ContentEncryption("A256GCM", 32, _GCM_IV, encrypt_gcm, decrypt_gcm),
 )
 """Every content encryption there is."""
