@@ -56,10 +56,10 @@ def decrypted(token: str, keys: KeySource) -> tuple[bytes, Mapping[str, Any]]:
         UnknownKey: no key fits its ``kid`` and ``alg``.
         DecryptionFailed: it cannot be opened; why is not told.
     """
-    plaintext, header, _ = jwe.decrypt(token, keys)
-    if media_type(header.get("cty", "")) != JWT:
+    opened = jwe.decrypt(token, keys)
+    if media_type(opened.header.get("cty", "")) != JWT:
         raise MalformedToken("the encrypted token does not say that there is a token in it")
-    return plaintext, header
+    return opened.plaintext, opened.header
 
 
 def contradictions(header: Mapping[str, Any], claims: Mapping[str, Any]) -> list[InvalidClaims]:
