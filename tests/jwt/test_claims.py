@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from watchword.errors import (
@@ -18,8 +20,11 @@ from watchword.errors import (
     WrongAudience,
     WrongIssuer,
     WrongSubject,
+    WrongType,
 )
-from watchword.jwt.claims import Policy, failures, shortcut, window
+from watchword.jose import Key
+from watchword.jwt import Claims, Verifier
+from watchword.jwt.claims import Policy, failures, never, shortcut, window
 
 NOW = 1000.0
 
@@ -135,6 +140,46 @@ def test_the_rules_agree_with_the_slow_and_obvious_ones(
     assert set(found(claims, **policy)) == reference(claims, NOW, policy)
 
 
+class Model(Claims):
+    extra: int
+
+
+def misfits(claims: dict[str, Any]) -> bool:
+    """Whether claims do not have the form of a :class:`Model`."""
+    aud = claims.get("aud")
+    return (
+        type(claims.get("extra")) is not int
+        or any(not isinstance(claims.get(name), str | None) for name in ("iss", "sub", "jti"))
+        or any(type(claims.get(name)) not in (int, float, type(None)) for name in ("exp", "nbf", "iat"))
+        or not (isinstance(aud, str | None) or (isinstance(aud, list) and all(type(n) is str for n in aud)))
+    )
+
+
+@given(CLAIMS, POLICIES, st.sampled_from([None, "JWT", "at+jwt"]), st.sampled_from([dict, Model]))
+def test_all_that_is_wrong_with_a_token_is_told_at_once_and_the_first_decides(
+    key: Key,
+    forge: Callable[..., str],
+    claims: dict[str, Any],
+    policy: dict[str, Any],
+    typ: str | None,
+    type_: Any,
+) -> None:
+    assume(all(abs(value) < 2**64 for value in claims.values() if isinstance(value, int | float)))
+    wrong: set[tuple[type[InvalidClaims], str | None]] = {*reference(claims, NOW, policy)}
+    wrong |= {(WrongType, "typ")} if typ == "at+jwt" else set()
+    wrong |= {(MalformedClaim, None)} if wrong and type_ is Model and misfits(claims) else set()
+    verifier = Verifier(key, **policy, claims=type_, clock=lambda: NOW)
+    token = forge(json.dumps(claims).encode(), {"alg": "HS256"} | ({} if typ is None else {"typ": typ}))
+    if not wrong and (type_ is dict or not misfits(claims)):
+        verifier.verify(token)
+        return
+    with pytest.raises(InvalidClaims) as caught:
+        verifier.verify(token)
+    told = [(type(failure), failure.claim) for failure in caught.value.failures]
+    assert sorted(told, key=repr) == sorted(wrong or {(MalformedClaim, None)}, key=repr)
+    assert caught.value is caught.value.failures[0]
+
+
 @given(CLAIMS, POLICIES, st.floats(900, 1100))
 def test_inside_the_window_nothing_changes(
     claims: dict[str, Any], policy: dict[str, Any], later: float
@@ -210,6 +255,8 @@ def test_what_the_shortcut_accepts_has_no_failures(
         ({}, {"subject": "b"}, NOW),
         ({"iat": 2}, {"max_age": 60}, NOW),
         ({}, {"require": ["extra"]}, NOW),
+        ({"extra": None}, {"require": ["extra"]}, NOW),
+        ({"extra": 1}, {"require": ["extra", "nbf"]}, NOW),
         ({}, {"audience": None}, NOW),
     ],
     ids=str,
@@ -226,6 +273,18 @@ def test_the_shortcut_accepts_the_usual_token() -> None:
     is_plainly_good = shortcut(Policy(issuer="a", audience=["a"], require=["sub"], leeway=30))
     for now in (990, 1009.5):
         assert is_plainly_good({**USUAL, "extra": [None]}, now)
+
+
+def test_the_shortcut_sees_that_further_claims_are_there() -> None:
+    is_plainly_good = shortcut(Policy(issuer="a", audience="a", require=["extra", "more"]))
+    assert is_plainly_good({**USUAL, "extra": 0, "more": ""}, NOW)
+    assert not is_plainly_good({**USUAL, "extra": 0}, NOW)
+    assert not is_plainly_good({**USUAL, "extra": 0, "more": "", "aud": "b"}, NOW)
+
+
+def test_there_is_no_shortcut_where_more_is_asked_for() -> None:
+    for policy in ({"issuer": ["a", "b"]}, {"subject": "s"}, {"max_age": 60}, {"issuer": None}):
+        assert shortcut(Policy(**{"issuer": "a", "audience": "a", **policy})) is never
 
 
 # -- what the rules say, by example ----------------------------------------------------------------
@@ -360,3 +419,33 @@ def test_every_failure_is_found() -> None:
 def test_a_policy_that_would_not_mean_what_it_says_is_rejected(argument: dict[str, Any]) -> None:
     with pytest.raises(InvalidSettings):
         Policy(**argument)
+
+
+# -- typed claims ----------------------------------------------------------------------------------
+
+
+class Parent(Claims):
+    scope: str = ""
+
+
+class Child(Parent):
+    tenant: str
+
+
+def test_what_is_made_of_claims_is_frozen_and_made_by_keywords_without_saying_so() -> None:
+    claims = Child(sub="user-1", scope="read", tenant="t")
+    assert (claims.sub, claims.scope, claims.tenant, claims.exp) == ("user-1", "read", "t", None)
+    with pytest.raises(AttributeError):
+        claims.scope = "admin"  # type: ignore[misc]  # that is the point
+    with pytest.raises(TypeError):
+        Parent("read")  # type: ignore[misc]  # by keyword only
+    assert hash(claims) == hash(Child(sub="user-1", scope="read", tenant="t"))
+
+
+def test_claims_may_be_thawed_on_purpose() -> None:
+    class Open(Claims, frozen=False):  # type: ignore[misc]  # mypy would not have it
+        scope: str = ""
+
+    claims = Open()
+    claims.scope = "read"
+    assert claims.scope == "read"
