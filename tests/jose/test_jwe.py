@@ -73,7 +73,7 @@ def test_another_key_does_not_decrypt() -> None:
 
 def test_a_key_of_another_length_fails_like_any_other() -> None:
     with pytest.raises(DecryptionFailed):
-        jwe.decrypt(jwe.encrypt(b"secret", KEY), Key.from_secret(b"s" * 33, "dir"))
+        jwe.decrypt(jwe.encrypt(b"secret", KEY), Key.from_secret(b"s" * 48, "dir"))
 
 
 def test_a_tag_moved_into_the_ciphertext_is_not_taken() -> None:
@@ -83,7 +83,7 @@ def test_a_tag_moved_into_the_ciphertext_is_not_taken() -> None:
         jwe.decrypt(f"{header}.{key}.{iv}.{joined}.", KEY)
 
 
-@pytest.mark.parametrize("members", [{"enc": "A128GCM"}, {"enc": None}, {"enc": "A256GCM", "zip": "DEF"}])
+@pytest.mark.parametrize("members", [{"enc": "A256CTR"}, {"enc": None}, {"enc": "A256GCM", "zip": "DEF"}])
 def test_other_ways_to_encrypt_are_malformed(members: dict[str, Any]) -> None:
     header = base64url.encode(msgspec.json.encode({"alg": "dir", **members}))
     with pytest.raises(MalformedToken):
@@ -101,7 +101,7 @@ def test_only_keys_for_it_encrypt_and_decrypt() -> None:
     with pytest.raises(InvalidKey):
         jwe.encrypt(b"secret", KEY, enc="A128GCM")
     with pytest.raises(InvalidKey):
-        jwe.encrypt(b"secret", Key.from_secret(b"s" * 33, "dir"))
+        jwe.encrypt(b"secret", Key.from_secret(b"s" * 48, "dir"))
     with pytest.raises(UnknownKey):
         jwe.decrypt(jwe.encrypt(b"secret", KEY), Key.generate("HS256"))
     for use in ({"use": "sig"}, {"key_ops": ["encrypt"]}):

@@ -1,28 +1,41 @@
-"""Encryption in the compact form, ``header.key.iv.ciphertext.tag`` (RFC 7516 §3.1, §5).
+"""Encryption (RFC 7516): in the compact form, ``header.key.iv.ciphertext.tag``, and in JSON serialization.
 
-So far ``dir`` with A256GCM (RFC 7518 §4.5, §5.3): what seals private keys at rest.
+Compressed tokens can be read, but not made: the length of what was compressed tells of its content
+(RFC 8725 §3.6).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from watchword.errors import DecryptionFailed, InvalidKey, MalformedToken
-from watchword.jose import base64url
+from watchword.errors import MalformedToken, Unissuable, UnknownKey
+from watchword.jose import base64url, json_serialization
 from watchword.jose import header as headers
+from watchword.jose.content_encryption import ContentEncryption
+from watchword.jose.envelope import (
+    Envelope,
+    Provided,
+    Share,
+    acceptance,
+    content_encryption,
+    open_first,
+    provide,
+    seal,
+    wrap,
+)
+from watchword.jose.json_serialization import MAX_PARTIES, JsonToken, segment
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import key_source
 from watchword.jose.ports import KeySource
 
-__all__ = ["Decrypted", "decrypt", "encrypt"]
+__all__ = ["Decrypted", "Recipient", "decrypt", "decrypt_json", "encrypt", "encrypt_json"]
 
 _ENC = "A256GCM"
-_KEY_SIZE, _IV_SIZE, _TAG_SIZE = 32, 12, 16  # RFC 7518 §5.3, in bytes
+_MAX_P2C = 600_000
+_MAX_SHARES = 4  # as many attempts as a compact token may cost
 
 
 class Decrypted(NamedTuple):
@@ -32,14 +45,31 @@ class Decrypted(NamedTuple):
         plaintext: the bytes.
         header: the authenticated header.
         key: the key that opened it.
+        unprotected: the part of the header that is not authenticated, in JSON serialization: anybody may have
+            written it.
+        aad: what was authenticated besides, in JSON serialization.
     """
 
     plaintext: bytes
     header: dict[str, Any]
     key: Key
+    unprotected: dict[str, Any]
+    aad: bytes
 
     def __repr__(self) -> str:
         return f"Decrypted(header={self.header!r}, key={self.key!r})"
+
+
+class Recipient(NamedTuple):
+    """One of the recipients of a token in JSON serialization.
+
+    Attributes:
+        key: the recipient's secret or public key.
+        unprotected: members of the header that hold for this recipient; they are not authenticated.
+    """
+
+    key: Key
+    unprotected: Mapping[str, object] | None = None
 
 
 def encrypt(plaintext: bytes, key: Key, enc: str = _ENC, header: Mapping[str, object] | None = None) -> str:
@@ -47,51 +77,245 @@ def encrypt(plaintext: bytes, key: Key, enc: str = _ENC, header: Mapping[str, ob
 
     Args:
         plaintext: any bytes.
-        key: a ``dir`` key: its secret encrypts the content itself.
+        key: the recipient's secret or public key. Its ``alg`` is the key management algorithm.
         enc: the content encryption.
         header: further members of the header, readable by all and authenticated; a ``kid`` among them stands
             in place of the key's own.
 
     Raises:
         InvalidKey: the key does not encrypt, or does not fit ``enc``.
-        Unissuable: the header would override ``alg`` or ``enc``, or is not one that may be read again.
+        Unissuable: the header would override a member that is set here, asks for compression, or is not one
+            that may be read again; or there is no such content encryption.
     """
-    if enc != _ENC:
-        raise InvalidKey("there is no such content encryption here")
-    if not key.allows("encrypt"):
-        raise InvalidKey("this key does not encrypt")
-    header64 = headers.encode({"alg": key.alg, "enc": enc}, {"kid": key.kid, **(header or {})})
-    iv = os.urandom(_IV_SIZE)
-    sealed = _cipher(key).encrypt(iv, plaintext, header64)
-    segments = (base64url.encode_bytes(part) for part in (b"", iv, sealed[:-_TAG_SIZE], sealed[-_TAG_SIZE:]))
-    return b".".join((header64, *segments)).decode("ascii")
+    encryption = content_encryption(enc)
+    own, given = {"alg": key.alg, "enc": enc}, {"kid": key.kid, **(header or {})}
+    provided = provide(key, given | own, encryption.key_size)
+    header64 = _header(own | provided.members, given)
+    sealed = seal(encryption, provided.content_key, plaintext, header64)
+    parts = (provided.encrypted_key, sealed.iv, sealed.ciphertext, sealed.tag)
+    return b".".join((header64, *map(base64url.encode_bytes, parts))).decode("ascii")
 
 
-def decrypt(token: str, keys: Key | KeySource) -> Decrypted:
+def decrypt(
+    token: str,
+    keys: Key | KeySource,
+    *,
+    enc: str | Collection[str] | None = None,
+    max_p2c: int = _MAX_P2C,
+    max_decompressed: int | None = None,
+    critical: Collection[str] = (),
+) -> Decrypted:
     """What is in a compact JWE.
 
+    Args:
+        token: the JWE.
+        keys: the keys to try; the ``kid`` of a token is not looked at where a key comes alone.
+        enc: the content encryptions that are accepted; all, by default.
+        max_p2c: most iterations that a token may ask for where the key is a password; 1,000 to 1,000,000.
+        max_decompressed: most bytes that compressed content may turn out to be. By default compressed tokens
+            are refused: a small one can hold a thousand times its size.
+        critical: the header extensions that the caller understands and handles (``crit``).
+
     Raises:
-        MalformedToken: it is not a compact JWE of a kind that is known here.
+        MalformedToken: it is not a compact JWE of a kind that is known and accepted here.
         UnknownKey: no key fits its ``kid`` and ``alg``.
         DecryptionFailed: it cannot be opened; why is not told.
+        InvalidSettings: ``enc``, ``max_p2c``, ``max_decompressed`` or ``critical`` is not as said here.
     """
+    accepted = acceptance(enc, max_p2c, max_decompressed, critical)
     header64, *segments = headers.split(token, 5)
-    header = headers.decode(header64, ())
-    if header.get("enc") != _ENC or "zip" in header:
-        raise MalformedToken("the token is encrypted in a way that is not known here")
-    encrypted_key, iv, ciphertext, tag = (base64url.decode_bytes(segment) for segment in segments)
+    header = headers.decode(header64, accepted.critical)
+    encryption = accepted.check(header)
+    encrypted_key, *content = map(base64url.decode_bytes, segments)
     candidates = headers.candidates(key_source(keys), header, "decrypt")
-    # RFC 7518 §4.5: with dir there is no encrypted key. A short tag would be a weak one (§5.3).
-    if not encrypted_key and len(iv) == _IV_SIZE and len(tag) == _TAG_SIZE:
-        for key in candidates:
-            try:
-                return Decrypted(_cipher(key).decrypt(iv, ciphertext + tag, header64), header, key)
-            except (InvalidTag, InvalidKey):
-                continue
-    raise DecryptionFailed
+    shares = [Share(key, header, encrypted_key) for key in candidates]
+    plaintext, share = open_first(Envelope(header64, *content), encryption, shares)
+    return Decrypted(accepted.decompress(header, plaintext), header, share.key, {}, b"")
 
 
-def _cipher(key: Key) -> AESGCM:
-    if not isinstance(key.material, bytes) or len(key.material) != _KEY_SIZE:
-        raise InvalidKey(f"{_ENC} needs a secret of exactly {_KEY_SIZE} bytes")
-    return AESGCM(key.material)
+def encrypt_json(
+    plaintext: bytes,
+    recipients: Sequence[Key | Recipient],
+    enc: str = _ENC,
+    header: Mapping[str, object] | None = None,
+    *,
+    unprotected: Mapping[str, object] | None = None,
+    aad: bytes | None = None,
+) -> dict[str, Any]:
+    """The plaintext as a JWE in JSON serialization (RFC 7516 §7.2): flattened for one recipient, or general.
+
+    Args:
+        plaintext: any bytes.
+        recipients: who is to read it, 16 at most; a :class:`Recipient` adds to the header. ``dir`` and
+            ``ECDH-ES`` keys can only be alone, since the content key follows from each of them.
+        enc: the content encryption.
+        header: further members of the protected header.
+        unprotected: members of the header that hold for all recipients, and are not authenticated.
+        aad: what is to be authenticated besides, readable by all.
+
+    Raises:
+        InvalidKey: a key does not encrypt, does not fit ``enc``, or cannot be one of several.
+        Unissuable: the number of recipients or a header is not as said here; or there is no such content
+            encryption.
+    """
+    encryption = content_encryption(enc)
+    parties = [one if isinstance(one, Recipient) else Recipient(one) for one in recipients]
+    if not 0 < len(parties) <= MAX_PARTIES:
+        raise Unissuable(f"a token has between 1 and {MAX_PARTIES} recipients")
+    protected, shared = header or {}, _plain(unprotected)
+    if len(parties) == 1:
+        header64, content_key, entries = _to_one(parties[0], encryption, protected, shared)
+    else:
+        header64, content_key, entries = _to_several(parties, encryption, protected, shared)
+    aad64 = base64url.encode_bytes(aad or b"")
+    sealed = seal(encryption, content_key, plaintext, _authenticated(header64, aad64))
+    token = {
+        "protected": header64.decode(),
+        **({"unprotected": shared[0]} if shared else {}),
+        **({"aad": aad64.decode()} if aad64 else {}),
+        "iv": base64url.encode(sealed.iv),
+        "ciphertext": base64url.encode(sealed.ciphertext),
+        "tag": base64url.encode(sealed.tag),
+    }
+    return token | (entries[0] if len(entries) == 1 else {"recipients": entries})
+
+
+def decrypt_json(
+    token: JsonToken,
+    keys: Key | KeySource,
+    *,
+    enc: str | Collection[str] | None = None,
+    max_p2c: int = _MAX_P2C,
+    max_decompressed: int | None = None,
+    critical: Collection[str] = (),
+) -> Decrypted:
+    """What is in a JWE in JSON serialization, if one of its recipients is known here.
+
+    Args:
+        token: the JWE: its members or their text, flattened or general.
+        keys: the keys to try. Where a key comes alone and no recipient has its ``kid``, all are tried.
+        enc: as in :func:`decrypt`.
+        max_p2c: as there.
+        max_decompressed: as there.
+        critical: as there.
+
+    Raises:
+        MalformedToken: it is not a JWE in JSON serialization, of a kind that is known and accepted here.
+        UnknownKey: no key fits the ``kid`` and ``alg`` of any recipient, or too many do to try them all.
+        DecryptionFailed: it cannot be opened; why is not told.
+        InvalidSettings: ``enc``, ``max_p2c``, ``max_decompressed`` or ``critical`` is not as said there.
+    """
+    accepted = acceptance(enc, max_p2c, max_decompressed, critical)
+    members = json_serialization.members(token)
+    if "payload" in members:  # RFC 7516 §9: that is what tells a JWS
+        raise MalformedToken("the token is signed, not encrypted")
+    header64, aad64 = _optional(members, "protected"), _optional(members, "aad")
+    protected = headers.protected(header64, accepted.critical) if header64 else {}
+    content = [base64url.decode_bytes(segment(members, name)) for name in ("iv", "ciphertext", "tag")]
+    shares = _shares(members, protected, key_source(keys))
+    encryption, *_ = [accepted.check(share.header) for share in shares]
+    envelope = Envelope(_authenticated(header64, aad64), *content)
+    plaintext, share = open_first(envelope, encryption, shares)
+    unprotected = {name: value for name, value in share.header.items() if name not in protected}
+    plaintext = accepted.decompress(protected, plaintext)
+    return Decrypted(plaintext, protected, share.key, unprotected, base64url.decode_bytes(aad64))
+
+
+def _header(own: Mapping[str, object], given: Mapping[str, object], *unprotected: Mapping[str, Any]) -> bytes:
+    if "zip" in given:
+        raise Unissuable("nothing is compressed here")
+    return headers.encode(own, given, *unprotected)
+
+
+def _plain(unprotected: Mapping[str, object] | None) -> list[dict[str, Any]]:
+    return [] if unprotected is None else [headers.plain(unprotected)]
+
+
+def _to_one(
+    party: Recipient,
+    encryption: ContentEncryption,
+    protected: Mapping[str, object],
+    shared: list[dict[str, Any]],
+) -> tuple[bytes, bytes, list[dict[str, Any]]]:
+    """The protected header, the content key, and what stands in the token for its only recipient."""
+    theirs = _plain(party.unprotected)
+    own = {"alg": party.key.alg, "enc": encryption.name}
+    given = {"kid": party.key.kid, **protected}
+    provided = provide(party.key, _joined(*shared, *theirs, given, own), encryption.key_size)
+    header64 = _header(own | provided.members, given, *shared, *theirs)
+    return header64, provided.content_key, [_entry(provided, *theirs)]
+
+
+def _to_several(
+    parties: Sequence[Recipient],
+    encryption: ContentEncryption,
+    protected: Mapping[str, object],
+    shared: list[dict[str, Any]],
+) -> tuple[bytes, bytes, list[dict[str, Any]]]:
+    """The same for several, whose algorithms and ``kid`` stand in their own parts of the header."""
+    own, content_key = {"enc": encryption.name}, os.urandom(encryption.key_size)
+    entries = []
+    for party in parties:
+        given = {"kid": party.key.kid, **_joined(*_plain(party.unprotected))}
+        alg = {"alg": party.key.alg}
+        provided = wrap(party.key, _joined(*shared, protected, own, given, alg), content_key)
+        if given.keys() & (alg | provided.members).keys():
+            raise Unissuable("the header would override a member that is set already")
+        entries.append(_entry(provided, alg | given | provided.members))
+    header64, *_ = [_header(own, protected, *shared, entry["header"]) for entry in entries]
+    return header64, content_key, entries
+
+
+def _entry(provided: Provided, *unprotected: dict[str, Any]) -> dict[str, Any]:
+    encrypted_key = base64url.encode(provided.encrypted_key)
+    return {
+        **({"header": unprotected[0]} if unprotected else {}),
+        **({"encrypted_key": encrypted_key} if encrypted_key else {}),
+    }
+
+
+def _shares(members: Mapping[str, Any], protected: dict[str, Any], source: KeySource) -> list[Share]:
+    """What may open a token, of all that its recipients and our keys give."""
+    parts = json_serialization.parties(members, "recipients", ("header", "encrypted_key"))
+    shared = [members["unprotected"]] if "unprotected" in members else []
+    whole = [headers.join(protected, *shared, *_own_header(part)) for part in parts]
+    if len({header.get("enc") for header in whole}) > 1:  # RFC 7516 §7.2.1
+        raise MalformedToken("the recipients of the token do not agree on enc")
+    shares: list[Share] = []
+    for part, header in zip(parts, whole, strict=True):
+        encrypted_key = base64url.decode_bytes(_optional(part, "encrypted_key"))
+        with suppress(UnknownKey):  # somebody else's
+            candidates = headers.candidates(source, header, "decrypt")
+            shares += [Share(key, header, encrypted_key) for key in candidates]
+    shares = [share for share in shares if share.header.get("kid") == share.key.kid] or shares
+    if not shares:
+        raise UnknownKey
+    if len(shares) > _MAX_SHARES:
+        raise UnknownKey(
+            "the token does not say which recipient's key is ours, and there are too many to try"
+        )
+    return shares
+
+
+def _own_header(part: Mapping[str, Any]) -> list[Any]:
+    return [part["header"]] if "header" in part else []
+
+
+def _optional(part: Mapping[str, Any], name: str) -> bytes:
+    """A member that is base64url text, still encoded; nothing, where it is missing."""
+    if name not in part:
+        return b""
+    encoded = segment(part, name)
+    if not encoded:  # RFC 7516 §7.2.1: then it must be missing
+        raise MalformedToken("a member of the token is empty")
+    return encoded
+
+
+def _authenticated(header64: bytes, aad64: bytes) -> bytes:
+    """RFC 7516 §5.1, step 14."""
+    return header64 + b"." + aad64 if aad64 else header64
+
+
+def _joined(*parts: Mapping[str, object]) -> dict[str, object]:
+    """The members of several parts of a header; of two of the same name, the last."""
+    return {name: value for part in parts for name, value in part.items()}
