@@ -6,10 +6,12 @@ Ed448), RFC 9964 (ML-DSA), RFC 7518 §4 (key management). There is no ``none``, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
 
+from watchword.errors import InvalidKey
 from watchword.jose.key_agreement import ECDH, ecdh_wrapping
 from watchword.jose.key_management import (
     AES_GCM_WRAPPING,
@@ -22,9 +24,21 @@ from watchword.jose.key_management import (
 from watchword.jose.material import Kind
 from watchword.jose.signatures import Scheme, ecdsa, hashless, hmac, rsa_pkcs1, rsa_pss
 
-__all__ = ["ALGORITHMS", "DERIVING", "ENCRYPTING", "SIGNING", "WRAPPING", "Algorithm", "KeyOps", "Operation"]
+__all__ = [
+    "ALGORITHMS",
+    "DERIVING",
+    "ENCRYPTING",
+    "SIGNING",
+    "WRAPPING",
+    "Algorithm",
+    "KeyOps",
+    "Operation",
+    "fitting",
+]
 
 Operation: TypeAlias = Literal["sign", "verify", "encrypt", "decrypt"]
+
+_PUBLIC: frozenset[Operation] = frozenset({"verify", "encrypt"})
 
 
 class KeyOps(NamedTuple):
@@ -78,6 +92,24 @@ class Algorithm(NamedTuple):
         """What a holder of the private key does, and what a holder of the public key does."""
         return ("sign", "verify") if self.scheme else ("decrypt", "encrypt")
 
+    def allowed(
+        self, *, private: bool, use: str | None, key_ops: tuple[str, ...] | None
+    ) -> frozenset[Operation]:
+        """What may be done with a key (RFC 7517 §4.2, §4.3).
+
+        Args:
+            private: whether it holds what only its owner may know.
+            use: the JWK's ``use``, if it says.
+            key_ops: the JWK's ``key_ops``, if it says.
+        """
+        if use not in (None, "sig" if self.scheme else "enc"):
+            return frozenset()
+        return frozenset(
+            operation
+            for operation, names in zip(self.operations, self.key_ops, strict=True)
+            if (private or operation in _PUBLIC) and (key_ops is None or not set(names).isdisjoint(key_ops))
+        )
+
 
 _AGREEING: tuple[Kind, ...] = ("P-256", "P-384", "P-521", "X25519", "X448")
 
@@ -126,3 +158,25 @@ ALGORITHMS: tuple[Algorithm, ...] = (
     Algorithm("PBES2-HS512+A256KW", ("oct",), None, pbes2(SHA512(), 32, 220_000), 32, key_ops=WRAPPING),
 )
 """Every algorithm there is; where several rows fit a key, the first is meant."""
+
+
+def fitting(alg: str | None, kind: Kind, use: str | None = None) -> Algorithm:
+    """The row for a key: the one named, or else the only one that signs with a key of that kind.
+
+    Raises:
+        InvalidKey: the algorithm named does not exist or does not go with the key; or none is named and it is
+            not clear which is meant.
+    """
+    rows = [row for row in ALGORITHMS if kind in row.kinds]
+    if alg is None:
+        return _only([row for row in rows if row.scheme and use != "enc"])
+    for row in rows:
+        if row.name == alg:
+            return row
+    raise InvalidKey("there is no such algorithm for that type of key")
+
+
+def _only(rows: Sequence[Algorithm]) -> Algorithm:
+    if not rows or any(rows[0].name not in row.names for row in rows):
+        raise InvalidKey("several algorithms fit the key: alg is needed")
+    return rows[0]

@@ -1,4 +1,4 @@
-"""Keys (RFC 7517, RFC 7638).
+"""Keys (RFC 7517, RFC 7638, RFC 9278).
 
 A key has exactly one algorithm. A token names it, and never chooses.
 """
@@ -6,28 +6,32 @@ A key has exactly one algorithm. A token names it, and never chooses.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Never
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from watchword.errors import InvalidKey, MalformedToken
-from watchword.jose import base64url, strict_json
-from watchword.jose.algorithms import ALGORITHMS, Algorithm, Operation
+from watchword.errors import InvalidKey
+from watchword.jose import asn1, base64url
+from watchword.jose.algorithms import ALGORITHMS, Algorithm, Operation, fitting
+from watchword.jose.certificates import certificate_members
+from watchword.jose.jwk_description import decode_object, describe
 from watchword.jose.jwk_members import from_members, members, thumbprint
-from watchword.jose.material import Material, Private, generate, kind_of, public_half
-from watchword.jose.pem import from_pem as decode_pem
-from watchword.jose.pem import to_pem as encode_pem
+from watchword.jose.material import Material, Private, Public, generate, kind_of, public_half
 from watchword.jose.signatures import Sign, Verify
 from watchword.jose.strength import check_rsa, check_secret
 
-__all__ = ["Key", "decode_members"]
+__all__ = ["MAX_JWK", "Key"]
+
+MAX_JWK = 65_536
+"""Longest JSON of a key, in bytes, its certificates included."""
 
 
 class Key:
     """A key that is bound to one algorithm, never changes, and never shows itself.
 
-    Made by :meth:`generate`, :meth:`from_secret`, :meth:`from_pem` and :meth:`from_jwk`, not directly.
+    Made by :meth:`generate`, :meth:`from_secret`, :meth:`from_pem`, :meth:`from_der` and :meth:`from_jwk`,
+    not directly.
 
     Attributes:
         algorithm: the row of the table of algorithms that it is bound to.
@@ -36,18 +40,32 @@ class Key:
             publishing (RFC 7638 §7).
         use: the JWK's ``use``, if it says.
         key_ops: the JWK's ``key_ops``, if it says.
+        is_private: whether it holds what only its owner may know: a private key or a secret.
         verify: takes data and a signature, and returns if the signature is this key's over the data. Raises
             BadSignature if it is not, InvalidKey if this key is not meant for verifying.
     """
 
-    __slots__ = ("_allowed", "_sign", "algorithm", "key_ops", "kid", "material", "use", "verify")
+    __slots__ = (
+        "_allowed",
+        "_certificates",
+        "_sign",
+        "algorithm",
+        "is_private",
+        "key_ops",
+        "kid",
+        "material",
+        "use",
+        "verify",
+    )
 
     algorithm: Algorithm
     material: Material
     kid: str
     use: str | None
     key_ops: tuple[str, ...] | None
+    is_private: bool
     _allowed: frozenset[Operation]
+    _certificates: Mapping[str, object]
     _sign: Sign | None
     verify: Verify  # the algorithm's own function: a method around it would be 2 % of verifying a token
 
@@ -59,19 +77,24 @@ class Key:
         kid: str | None = None,
         use: str | None = None,
         key_ops: tuple[str, ...] | None = None,
+        certificates: Mapping[str, object] | None = None,
     ) -> None:
         _check_strength(algorithm, material)
+        private = isinstance(material, bytes | Private)
+        allowed = algorithm.allowed(private=private, use=use, key_ops=key_ops)
+        scheme = algorithm.scheme
+        verifying = material if isinstance(material, bytes) else public_half(material)
         put = object.__setattr__
         put(self, "algorithm", algorithm)
         put(self, "material", material)
-        put(self, "kid", _default_kid(material) if kid is None else kid)
+        put(self, "kid", _default_kid(material) if kid is None else _checked_kid(kid))
         put(self, "use", use)
         put(self, "key_ops", key_ops)
-        put(self, "_allowed", _allowed(algorithm, material, use, key_ops))
-        scheme = algorithm.scheme
-        put(self, "_sign", scheme.signer(material) if scheme and self.allows("sign") else None)
-        verifying = material if isinstance(material, bytes) else public_half(material)
-        put(self, "verify", scheme.verifier(verifying) if scheme and self.allows("verify") else _refuse)
+        put(self, "is_private", private)
+        put(self, "_allowed", allowed)
+        put(self, "_certificates", certificates or {})
+        put(self, "_sign", scheme.signer(material) if scheme and "sign" in allowed else None)
+        put(self, "verify", scheme.verifier(verifying) if scheme and "verify" in allowed else _refuse)
 
     @classmethod
     def generate(cls, alg: str, *, crv: str | None = None) -> Key:
@@ -82,7 +105,7 @@ class Key:
             crv: its curve, where the algorithm has several: ``Key.generate("ECDH-ES", crv="X25519")``.
 
         Raises:
-            InvalidKey: there is no such algorithm, or it has no such curve.
+            InvalidKey: there is no such algorithm, it has no such curve, or the curve is not supported here.
         """
         for row in ALGORITHMS:
             for kind in row.kinds:
@@ -96,10 +119,9 @@ class Key:
 
         Raises:
             WeakKey: it is shorter than the algorithm's hash (RFC 7518 §3.2).
-            InvalidKey: it is the text of a public key, or the algorithm takes no secret.
+            InvalidKey: it is the text of a public key, or the algorithm takes no such secret.
         """
-        material = _encoded(secret)
-        return cls(_fitting(alg, material), material, kid=kid)
+        return cls(fitting(alg, "oct"), _encoded(secret), kid=kid)
 
     @classmethod
     def from_pem(
@@ -110,11 +132,13 @@ class Key:
         password: str | bytes | None = None,
         kid: str | None = None,
     ) -> Key:
-        """The private or public key of a PEM text (PKCS#8, PKCS#1, SEC 1, SubjectPublicKeyInfo).
+        """The private or public key of a PEM text (PKCS#8, PKCS#1, SEC 1, SubjectPublicKeyInfo, X.509).
+
+        Of a certificate only the public key is taken; its validity, and who signed it, is not looked at.
 
         Args:
             pem: the text.
-            alg: its algorithm; needed for RSA only, where several fit.
+            alg: its algorithm; needed where several fit.
             password: what an encrypted private key is encrypted with.
             kid: its id, if not the thumbprint.
 
@@ -122,12 +146,30 @@ class Key:
             InvalidKey: it cannot be read, or the algorithm does not fit it.
             WeakKey: RSA under 2,048 bits or with a small exponent.
         """
-        material = decode_pem(_encoded(pem), None if password is None else _encoded(password))
-        return cls(_fitting(alg, material), material, kid=kid)
+        material = asn1.from_pem(_encoded(pem), _password(password))
+        return cls(fitting(alg, kind_of(material)), material, kid=kid)
+
+    @classmethod
+    def from_der(
+        cls,
+        der: bytes,
+        alg: str | None = None,
+        *,
+        password: str | bytes | None = None,
+        kid: str | None = None,
+    ) -> Key:
+        """As :meth:`from_pem`, of the bytes that PEM has as text.
+
+        Raises:
+            InvalidKey: it cannot be read, or the algorithm does not fit it.
+            WeakKey: RSA under 2,048 bits or with a small exponent.
+        """
+        material = asn1.from_der(_encoded(der), _password(password))
+        return cls(fitting(alg, kind_of(material)), material, kid=kid)
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, Any] | str | bytes, alg: str | None = None) -> Key:
-        """The key of a JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2).
+        """The key of a JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2, RFC 9964).
 
         Args:
             jwk: a mapping, or its JSON.
@@ -137,14 +179,14 @@ class Key:
             InvalidKey: a member is missing, malformed or contradicts another.
             WeakKey: the key is too small for the algorithm.
         """
-        jwk = decode_members(jwk)
-        kid, use, stated = (_optional_text(jwk, name) for name in ("kid", "use", "alg"))
-        key_ops = _operations(jwk)
+        jwk = decode_object(jwk, MAX_JWK)
+        kid, stated, use, key_ops = describe(jwk)
         material = from_members(jwk)
-        algorithm = _fitting(alg or stated, material, use)
+        algorithm = fitting(alg or stated, kind_of(material), use)
         if stated is not None and stated not in algorithm.names:
             raise InvalidKey("the JWK's alg is not the algorithm asked for")
-        return cls(algorithm, material, kid=kid, use=use, key_ops=key_ops)
+        certificates = certificate_members(jwk, material)
+        return cls(algorithm, material, kid=kid, use=use, key_ops=key_ops, certificates=certificates)
 
     @property
     def alg(self) -> str:
@@ -157,9 +199,9 @@ class Key:
         return thumbprint(self.material)
 
     @property
-    def is_private(self) -> bool:
-        """Whether it holds what only its owner may know: a private key or a secret."""
-        return isinstance(self.material, bytes | Private)
+    def thumbprint_uri(self) -> str:
+        """The thumbprint as a URI (RFC 9278)."""
+        return f"urn:ietf:params:oauth:jwk-thumbprint:sha-256:{self.thumbprint}"
 
     def answers_to(self, alg: str) -> bool:
         """Whether a token's ``alg`` names this key's algorithm, by either of its names (RFC 9864)."""
@@ -190,7 +232,12 @@ class Key:
         renamed = dict(zip(*self.algorithm.key_ops, strict=True))
         key_ops = self.key_ops and tuple(renamed.get(name, name) for name in self.key_ops)
         return Key(
-            self.algorithm, public_half(self.material), kid=self.kid, use=self.use, key_ops=key_ops or None
+            self.algorithm,
+            public_half(self.material),
+            kid=self.kid,
+            use=self.use,
+            key_ops=key_ops and tuple(dict.fromkeys(key_ops)),
+            certificates=self._certificates,
         )
 
     def to_jwk(self, *, private: bool = False) -> dict[str, Any]:
@@ -206,21 +253,39 @@ class Key:
             **members(key.material, private=private),
             **{
                 name: list(value) if isinstance(value, tuple) else value
-                for name, value in described.items()
+                for name, value in {**described, **self._certificates}.items()
                 if value is not None
             },
         }
 
-    def to_pem(self, *, private: bool = False) -> str:
-        """The key as PEM: SubjectPublicKeyInfo of the public half, or with ``private=True`` plain PKCS#8.
+    def to_pem(self, *, private: bool = False, password: str | bytes | None = None) -> str:
+        """The key as PEM: SubjectPublicKeyInfo of the public half, or with ``private=True`` PKCS#8.
+
+        Args:
+            private: write the private key.
+            password: what to encrypt the private key with.
 
         Raises:
-            InvalidKey: a secret has no PEM; the private half of a public key was asked for.
+            InvalidKey: a secret has no PEM; the private half of a public key was asked for; there is a
+                password and nothing to encrypt, or it is empty or longer than 1,023 bytes.
         """
+        if password is not None and not private:
+            raise InvalidKey("a public key is not encrypted")
+        return asn1.to_pem(self._half(private=private), _password(password))
+
+    def to_der(self, *, private: bool = False) -> bytes:
+        """The key as DER: SubjectPublicKeyInfo of the public half, or with ``private=True`` plain PKCS#8.
+
+        Raises:
+            InvalidKey: a secret has no DER; the private half of a public key was asked for.
+        """
+        return asn1.to_der(self._half(private=private))
+
+    def _half(self, *, private: bool) -> Private | Public:
         self._check_half(private=private)
         if isinstance(self.material, bytes):
-            raise InvalidKey("a secret has no PEM")
-        return encode_pem(self.material if private else public_half(self.material))
+            raise InvalidKey("a secret has no PEM and no DER")
+        return self.material if private else public_half(self.material)
 
     def _check_half(self, *, private: bool) -> None:
         if private and not self.is_private:
@@ -232,8 +297,16 @@ class Key:
     def __delattr__(self, name: str) -> Never:
         raise AttributeError("a Key never changes")
 
-    def __reduce_ex__(self, protocol: object) -> Never:
+    def __getstate__(self) -> Never:
         raise InvalidKey("a Key is not pickled or copied; to_jwk(private=True) writes it, on purpose")
+
+    def __reduce_ex__(self, protocol: object) -> Never:
+        self.__getstate__()
+
+    def __dir__(self) -> list[str]:
+        return [
+            name for name in super().__dir__() if name != "material"
+        ]  # what inspects a key shows all this
 
     def __repr__(self) -> str:
         half = "private" if self.is_private else "public"
@@ -251,44 +324,13 @@ def _check_strength(algorithm: Algorithm, material: Material) -> None:
         check_rsa(public.public_numbers())
 
 
-def _allowed(
-    algorithm: Algorithm, material: Material, use: str | None, key_ops: tuple[str, ...] | None
-) -> frozenset[Operation]:
-    if use not in (None, "sig" if algorithm.scheme else "enc"):
-        return frozenset()
-    halves = zip(algorithm.operations, algorithm.key_ops, strict=True)
-    (private, private_names), (public, public_names) = halves
-    allowed: set[Operation] = set()
-    if isinstance(material, bytes | Private) and _names_one(key_ops, private_names):
-        allowed.add(private)
-    if _names_one(key_ops, public_names):
-        allowed.add(public)
-    return frozenset(allowed)
-
-
-def _names_one(key_ops: tuple[str, ...] | None, names: tuple[str, ...]) -> bool:
-    return key_ops is None or not set(key_ops).isdisjoint(names)
-
-
-def _fitting(alg: str | None, material: Material, use: str | None = None) -> Algorithm:
-    """The row for a key: the one named, or the only one that signs with it."""
-    rows = [row for row in ALGORITHMS if kind_of(material) in row.kinds]
-    if alg is None:
-        return _only([row for row in rows if row.scheme and use != "enc"])
-    for row in rows:
-        if row.name == alg:
-            return row
-    raise InvalidKey("there is no such algorithm for that type of key")
-
-
-def _only(rows: Sequence[Algorithm]) -> Algorithm:
-    if not rows or any(rows[0].name not in row.names for row in rows):
-        raise InvalidKey("several algorithms fit the key: alg is needed")
-    return rows[0]
-
-
 def _default_kid(material: Material) -> str:
     return base64url.encode(os.urandom(16)) if isinstance(material, bytes) else thumbprint(material)
+
+
+def _checked_kid(kid: str) -> str:
+    _encoded(kid)  # it goes into headers, which are UTF-8
+    return kid
 
 
 def _encoded(text: str | bytes) -> bytes:
@@ -298,35 +340,5 @@ def _encoded(text: str | bytes) -> bytes:
         raise InvalidKey("the text is not Unicode") from None
 
 
-def decode_members(jwk: Mapping[str, Any] | str | bytes) -> Mapping[str, Any]:
-    """The members of a JWK or JWK set, read from its JSON if need be.
-
-    Raises:
-        InvalidKey: it is no JSON object in UTF-8, or names a member twice.
-    """
-    if isinstance(jwk, Mapping):
-        return jwk
-    if not isinstance(jwk, str | bytes):
-        raise InvalidKey("a JWK is a mapping or its JSON")
-    try:
-        return strict_json.decode_object(_encoded(jwk))
-    except MalformedToken:
-        raise InvalidKey("not the JSON of a key") from None
-
-
-def _optional_text(jwk: Mapping[str, Any], name: str) -> str | None:
-    value = jwk.get(name)
-    if name in jwk and not isinstance(value, str):
-        raise InvalidKey(f"the JWK's {name} is not a string")
-    return value
-
-
-def _operations(jwk: Mapping[str, Any]) -> tuple[str, ...] | None:
-    if "key_ops" not in jwk:
-        return None
-    names = jwk["key_ops"]
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise InvalidKey("the JWK's key_ops is not an array of strings")
-    if len(set(names)) != len(names):  # RFC 7517 §4.3
-        raise InvalidKey("the JWK's key_ops names an operation twice")
-    return tuple(names)
+def _password(password: str | bytes | None) -> bytes | None:
+    return None if password is None else _encoded(password)

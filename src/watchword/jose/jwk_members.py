@@ -82,12 +82,12 @@ def _read_rsa(jwk: Mapping[str, object]) -> Private | Public:
     check_rsa(public)  # before any work is done on numbers of any size
     if "d" not in jwk:
         return public.public_key()
-    d = _integer(jwk, "d")
+    d = _integer(jwk, "d", most=public.n)
     if not jwk.keys() & {"p", "q", "dp", "dq", "qi"}:
         p, q = rsa.rsa_recover_prime_factors(public.n, public.e, d)
         crt = (rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q))
         return rsa.RSAPrivateNumbers(p, q, d, *crt, public).private_key()
-    p, q, dp, dq, qi = (_integer(jwk, name) for name in ("p", "q", "dp", "dq", "qi"))
+    p, q, dp, dq, qi = (_integer(jwk, name, most=public.n) for name in ("p", "q", "dp", "dq", "qi"))
     return rsa.RSAPrivateNumbers(p, q, d, dp, dq, qi, public).private_key()
 
 
@@ -140,11 +140,14 @@ def _octets(jwk: Mapping[str, object], name: str, size: int | None = None) -> by
     return octets
 
 
-def _integer(jwk: Mapping[str, object], name: str) -> int:
+def _integer(jwk: Mapping[str, object], name: str, most: int | None = None) -> int:
     octets = _octets(jwk, name)
     if octets.startswith(b"\0"):  # RFC 7518 §2, Base64urlUInt: no leading zeros
         raise InvalidKey(f"the JWK's {name} has leading zeros")
-    return int.from_bytes(octets)
+    number = int.from_bytes(octets)
+    if most is not None and number > most:
+        raise InvalidKey(f"the JWK's {name} is larger than its modulus")
+    return number
 
 
 # -- writing -------------------------------------------------------------------------------------

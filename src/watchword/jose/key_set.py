@@ -9,10 +9,17 @@ from typing import Any, NamedTuple
 import msgspec
 
 from watchword.errors import InvalidKey
-from watchword.jose.jwk import Key, decode_members
+from watchword.jose.jwk import Key
+from watchword.jose.jwk_description import decode_object
 from watchword.jose.ports import KeySource
 
-__all__ = ["KeySet", "SkippedKey", "key_source"]
+__all__ = ["MAX_JWKS", "MAX_KEYS", "KeySet", "SkippedKey", "key_source"]
+
+MAX_JWKS = 1_048_576
+"""Longest JSON of a key set, in bytes."""
+
+MAX_KEYS = 1_000
+"""Most keys of a JWK set."""
 
 
 class SkippedKey(msgspec.Struct, frozen=True):
@@ -51,20 +58,27 @@ class KeySet:
     def from_jwks(cls, jwks: Mapping[str, Any] | str | bytes) -> KeySet:
         """The keys of a JWK set that are usable here (RFC 7517 §5); ``skipped`` tells of the others.
 
+        Skipped are also secrets among public keys, and different keys with the same ``kid`` and ``alg``:
+        somebody has made a mistake, and a guess at which would be another.
+
         Raises:
-            InvalidKey: it is no JWK set at all.
+            InvalidKey: it is no JWK set at all, or has more than 1,000 keys.
         """
-        entries = decode_members(jwks).get("keys")
+        entries = decode_object(jwks, MAX_JWKS).get("keys")
         if not isinstance(entries, list | tuple):
             raise InvalidKey("a JWK set is an object with an array named keys")
-        keys, skipped = [], []
+        if len(entries) > MAX_KEYS:
+            raise InvalidKey(f"a JWK set has at most {MAX_KEYS} keys")
+        keys: dict[int, Key] = {}
+        reasons: dict[int, str] = {}
         for index, entry in enumerate(entries):
             try:
-                keys.append(Key.from_jwk(entry))
+                keys[index] = _read(entry)
             except InvalidKey as error:
-                kid = entry.get("kid") if isinstance(entry, Mapping) else None
-                skipped.append(SkippedKey(index, kid if isinstance(kid, str) else None, str(error)))
-        return cls(keys, skipped=skipped)
+                reasons[index] = str(error)
+        reasons |= _misplaced(keys)
+        skipped = [SkippedKey(index, _kid(entries[index]), reasons[index]) for index in sorted(reasons)]
+        return cls([key for index, key in keys.items() if index not in reasons], skipped=skipped)
 
     def find(self, kid: str | None, alg: str) -> Sequence[Key]:
         """The keys of that id and algorithm; all of that algorithm, where ``kid`` is ``None``."""
@@ -86,6 +100,33 @@ class KeySet:
 
     def __repr__(self) -> str:
         return f"KeySet({list(self._keys)!r})"
+
+
+def _read(entry: object) -> Key:
+    if not isinstance(entry, Mapping):
+        raise InvalidKey("a JWK is an object")
+    return Key.from_jwk(entry)
+
+
+def _kid(entry: object) -> str | None:
+    kid = entry.get("kid") if isinstance(entry, Mapping) else None
+    return kid if isinstance(kid, str) else None
+
+
+def _misplaced(keys: Mapping[int, Key]) -> dict[int, str]:
+    """Why some keys, good by themselves, are not in the company of the others; by their place."""
+    mixed = len({isinstance(key.material, bytes) for key in keys.values()}) > 1
+    namesakes: dict[tuple[str, str], set[str]] = {}
+    for key in keys.values():
+        for name in key.algorithm.names:
+            namesakes.setdefault((key.kid, name), set()).add(key.thumbprint)
+    reasons = {}
+    for index, key in keys.items():
+        if mixed and isinstance(key.material, bytes):
+            reasons[index] = "a secret does not stand among public keys"
+        elif any(len(namesakes[key.kid, name]) > 1 for name in key.algorithm.names):
+            reasons[index] = "another key of the set has the same kid and alg"
+    return reasons
 
 
 def key_source(keys: Key | KeySource) -> KeySource:

@@ -19,12 +19,21 @@ _RSA_EXPONENT = (
     65_537  # NIST SP 800-56B: more than 2**16; small ones have been the way into bad padding checks
 )
 
+# Those chips made primes that are powers of 65537 modulo each small prime, so their products are, too. Of
+# other moduli less than one in a hundred million is.
+_ROCA = {
+    prime: frozenset(pow(65_537, power, prime) for power in range(prime))
+    for prime in range(3, 168)
+    if all(prime % divisor for divisor in range(2, prime))
+}
+
 
 def check_rsa(numbers: rsa.RSAPublicNumbers) -> None:
     """Refuse a weak RSA key.
 
     Raises:
-        WeakKey: it has less than 2,048 bits (RFC 7518 §3.3) or a small exponent.
+        WeakKey: it has less than 2,048 bits (RFC 7518 §3.3), a small exponent, or primes from the chips of
+            CVE-2017-15361 (ROCA).
         InvalidKey: its modulus or exponent is even, or enormous.
     """
     if numbers.n.bit_length() < _RSA_BITS.start:
@@ -33,6 +42,10 @@ def check_rsa(numbers: rsa.RSAPublicNumbers) -> None:
         raise InvalidKey("an RSA key has at most 16384 bits")
     if numbers.e < _RSA_EXPONENT:
         raise WeakKey("an RSA key needs a public exponent of at least 65537")
+    if not (numbers.n & numbers.e & 1 and numbers.e < numbers.n):
+        raise InvalidKey("an RSA key has an odd modulus, and an odd exponent below it")
+    if all(numbers.n % prime in residues for prime, residues in _ROCA.items()):
+        raise WeakKey("the RSA key is of a series whose private keys can be computed (CVE-2017-15361)")
 
 
 def check_secret(secret: bytes, alg: str, least: int, lengths: tuple[int, ...] | None) -> None:
@@ -57,23 +70,32 @@ def check_secret(secret: bytes, alg: str, least: int, lengths: tuple[int, ...] |
         raise InvalidKey("that is the text of a key or certificate, not a secret")
 
 
-_KEY_TEXT = re.compile(rb"-{4,5} ?BEGIN |\A\s*(ssh-|ecdsa-sha2-|sk-)|\"kty\"")
+_BLANK = b"\xef\xbb\xbf \t\r\n\v\f\0"  # a byte order mark included
+_KEY_TEXT = re.compile(
+    rb"-{4,5} ?BEGIN "  # PEM, and what ssh-keygen -e writes
+    rb"|(?:ssh|ecdsa-sha2|sk)-[!-~]{1,64}[ \t]{1,8}AAAA"  # OpenSSH
+    rb'|"(?:kty|keys)"\s*:'  # a JWK or a set of them
+)
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+_SSH = re.compile(rb"\0{3}.(?:ssh|ecdsa-sha2|sk)-", re.DOTALL)  # the Base64 inside OpenSSH's line
 
 
 def _is_key_text(secret: bytes) -> bool:
-    """Whether a "secret" is a key in PEM, OpenSSH, JWK or DER, or the Base64 inside a PEM."""
-    if _KEY_TEXT.search(secret):
-        return True
+    """Whether a "secret" is a key in PEM, OpenSSH, JWK or DER, or the Base64 inside one of them."""
+    bare = secret.strip(_BLANK)
+    return any(_KEY_TEXT.search(data) or _is_key(data) for data in (secret, bare, _inside(bare)))
+
+
+def _inside(text: bytes) -> bytes:
     try:
-        inside = binascii.a2b_base64(b"".join(secret.split()), strict_mode=True)
+        return binascii.a2b_base64(text.translate(_TO_STANDARD) + b"==")
     except binascii.Error:
-        inside = b""
-    return _is_der(secret) or _is_der(inside)
+        return b""
 
 
-def _is_der(data: bytes) -> bool:
-    if not data.startswith(b"0"):  # a SEQUENCE: every key and certificate is one
-        return False
+def _is_key(data: bytes) -> bool:
+    if not data.startswith(b"0"):  # in DER every key and certificate is a SEQUENCE
+        return bool(_SSH.match(data))
     for load in (serialization.load_der_public_key, x509.load_der_x509_certificate):
         try:
             load(data)
