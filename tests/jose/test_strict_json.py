@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -8,7 +10,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from watchword.errors import MalformedToken
-from watchword.jose import strict_json
 from watchword.jose.strict_json import MAX_DEPTH, decode_object
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -39,8 +40,13 @@ def test_a_member_that_is_there_twice_is_rejected_at_every_depth(
         decode_object(twice.encode())
 
 
-SCALARS = st.sampled_from(["1", "null", '"x"', '"a,b"', '",,"', '"\\u002c"', "[]", "[1,2]", '"\\",\\""'])
-NAMES = st.sampled_from(['"a"', '"b"', '"\\u0061"', '","', '""'])
+SCALARS = st.sampled_from(
+    [
+        *("1", "1.50", "1E5", "null", "[]", "{}", "[1, 2]"),
+        *('"x"', '"a,b"', '",,"', '":"', '"\\u002c"', '"\\u003a"', '"\\",\\":"', '"\\\\"'),
+    ]
+)
+NAMES = st.sampled_from(['"a"', '"b"', '"\\u0061"', '","', '":"', '"\\u003a"', '""'])
 MEMBERS = st.recursive(
     SCALARS,
     lambda inner: (
@@ -80,6 +86,11 @@ def test_duplicates_are_told_as_by_a_parser_that_shows_every_member(members: lis
         pytest.param(b'{"a":1,"a":1}', id="the-same-value"),
         pytest.param(b'{"":1,"":2}', id="empty-name"),
         pytest.param(b'{"a":"\\":","a":2}', id="colon-in-a-string"),
+        pytest.param(b'{"a":1,"a":"\\u003a"}', id="escaped-colon-in-place-of-the-lost-one"),
+        pytest.param(b'{"a":1, "a":"x:y"}', id="colon-in-the-value-kept"),
+        pytest.param(b'{"a":"x:y", "a":1}', id="colon-in-the-value-lost"),
+        pytest.param(b'{"a":[{"b":1,"b":{"b":1}}]}', id="an-object-for-a-number"),
+        pytest.param('{"é":1,"e\u0301":1,"\\u00e9":1}'.encode(), id="escaped-letter-with-accent"),
     ],
 )
 def test_duplicate_members_are_rejected(data: bytes) -> None:
@@ -100,10 +111,20 @@ def test_duplicate_members_are_rejected(data: bytes) -> None:
         pytest.param(b'{"a":Infinity}', id="infinity"),
         pytest.param(b'{"a":1e400}', id="too-large-a-number"),
         pytest.param(b'{"a":[1e400]}', id="too-large-a-number-inside"),
+        pytest.param(b'{"a":[-1e999999]}', id="far-too-large-a-number"),
+        pytest.param(b'{"a":%s}' % (b"9" * 16_384), id="endless-integer"),
         pytest.param(b'{"a":01}', id="leading-zero"),
+        pytest.param(b'{"a":+1}', id="plus-sign"),
+        pytest.param(b'{"a":1.}', id="no-digit-after-the-point"),
+        pytest.param(b'{"a":.5}', id="no-digit-before-the-point"),
+        pytest.param(b'{"a":0x1}', id="hexadecimal"),
         pytest.param(b'{"a":"\xff"}', id="no-utf-8"),
         pytest.param(b'{"\xff":1}', id="name-not-utf-8"),
         pytest.param(b'{"a":"\xed\xa0\x80"}', id="surrogate-in-utf-8"),
+        pytest.param(b'{"a":"\\ud800"}', id="surrogate-at-the-end"),
+        pytest.param(b'{"\\ud800":1}', id="surrogate-as-name"),
+        pytest.param(b'{"a":"\xc0\x80"}', id="overlong-utf-8"),
+        pytest.param(b'{"a":"\xf4\x90\x80\x80"}', id="past-the-last-character"),
         pytest.param(b'{"a":"\\ud800 and more text"}', id="lone-high-surrogate"),
         pytest.param(b'{"a":"\\udc00 and more text"}', id="lone-low-surrogate"),
         pytest.param(b'{"\\ud800\\u0041 more text":1}', id="high-surrogate-and-a-letter"),
@@ -112,6 +133,9 @@ def test_duplicate_members_are_rejected(data: bytes) -> None:
         pytest.param('{"a":1}'.encode("utf-16-le"), id="utf-16-without-mark"),
         pytest.param('{"a":1}'.encode("utf-32"), id="utf-32"),
         pytest.param(b'{"a":"\x00"}', id="control-character"),
+        pytest.param(b'{"a":1}\x00', id="nul-at-the-end"),
+        pytest.param(b'\x0c{"a":1}', id="form-feed"),
+        pytest.param(b'\xc2\xa0{"a":1}', id="no-break-space"),
         pytest.param(b"{'a':1}", id="single-quotes"),
         pytest.param(b'{"a":1,}', id="trailing-comma"),
         pytest.param(b'{"a":1}//', id="comment"),
@@ -168,13 +192,49 @@ def test_any_bytes_are_an_object_or_malformed(data: bytes) -> None:
     assert value == json.loads(data)
 
 
-def test_the_second_reading_agrees_with_the_first() -> None:
-    # what msgspec takes, the strict parser must be able to read: it raises nothing but MalformedToken
-    for data in (
-        b'{"a":-0}',
-        b'{"a":1E-400}',
-        b'{"a":"\\u0000"}',
-        b'\n{"a":1e5}\n',
-        b'{"a":%s}' % (b"9" * 305),
-    ):
-        assert strict_json.decode_object(data)
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a":[-0,-0.0,0]}',
+        b'{"a":[1E-400,1e-400,5e-324]}',
+        b'{"a":[1.7976931348623157e308,2.2250738585072011e-308]}',
+        b'{"a":["\\u0000","\x7f","\\uffff"]}',
+        b'\n{"a":[1e5,1.50]}\n',
+        b'{"a":[%s,-1]}' % (b"9" * 305),
+        b'{"a":[0.%s,1]}' % (b"3" * 5_000),
+    ],
+    ids=lambda data: data[:20],
+)
+def test_odd_values_are_what_they_are_in_python(data: bytes) -> None:
+    assert repr(decode_object(data)) == repr(json.loads(data))
+
+
+def seconds(data: bytes) -> float:
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        with suppress(MalformedToken):
+            decode_object(data)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def repeated(item: str, length: int) -> bytes:
+    return f'{{"a":[{(item + ",") * (length // (len(item) + 1))}1]}}'.encode()
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        *("[]", "{}", '{"a":1}', '{"a" :1}', '""', '"\\u0061"', "1.50", "1e-300", "2.2250738585072011e-308"),
+        pytest.param("[" * 31 + "]" * 31, id="as-deep-as-may-be"),
+        pytest.param("[" * 33, id="too-deep"),
+        pytest.param("]", id="closed-only"),
+        pytest.param('"' + "\\" * 50, id="backslashes"),
+        pytest.param("9" * 400, id="large-integers"),
+    ],
+)
+def test_time_grows_with_length_and_is_short_whatever_is_in_it(item: str) -> None:
+    usual = b"{" + b",".join(b'"name-%d":"value"' % number for number in range(10_000)) + b"}"
+    length = len(usual)
+    assert seconds(repeated(item, length)) < 60 * seconds(usual)  # a factor of 20 was measured
