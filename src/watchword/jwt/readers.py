@@ -51,7 +51,7 @@ def reader(type_: Any) -> Reader:
 
 
 def _strict(validate_json: Callable[..., Any]) -> Callable[[bytes], Any]:
-    """Text that reads like a number is no number, as everywhere here, unless a field says otherwise."""
+    """Pydantic's strict mode: text that reads like a number is no number, as everywhere here."""
     return lambda payload: validate_json(payload, strict=True)
 
 

@@ -293,7 +293,7 @@ class Verifier(Generic[T]):
         try:
             self._typed(payload)
         except MalformedClaim as misfit:
-            failed.append(misfit)
+            failed.append(misfit.with_traceback(None))  # it would hold on to what was read of the token
         failed[0].failures = tuple(failed)
         raise failed[0]
 
