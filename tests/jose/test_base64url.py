@@ -80,3 +80,25 @@ def test_bytes_outside_of_ascii_are_rejected(data: bytes) -> None:
 def test_nothing_encodes_to_nothing() -> None:
     assert base64url.encode(b"") == ""
     assert base64url.decode("") == b""
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_no_byte_outside_of_the_alphabet_is_accepted_anywhere(place: int) -> None:
+    alphabet = set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+    for byte in range(256):
+        text = bytearray(b"AAAA" * 5)
+        text[8 + place] = byte
+        if byte in alphabet:
+            assert base64url.encode_bytes(base64url.decode_bytes(bytes(text))) == text
+        else:
+            with pytest.raises(MalformedToken):
+                base64url.decode_bytes(bytes(text))
+
+
+@pytest.mark.parametrize("letter", ["é", "中", "😀"])
+def test_letters_outside_of_ascii_are_rejected(letter: str) -> None:
+    for text in (letter, f"AA{letter}", f"{letter}AAA", letter * 4):
+        with pytest.raises(MalformedToken):
+            base64url.decode(text)
+        with pytest.raises(MalformedToken):
+            base64url.decode_bytes(text.encode())

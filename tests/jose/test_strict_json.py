@@ -160,6 +160,7 @@ def test_depth_is_bounded(opening: bytes) -> None:
     closing = b"]" if opening == b"[" else b"}"
     deepest = MAX_DEPTH - 1
     assert decode_object(b'{"a":' + opening * deepest + b"1" + closing * deepest + b"}")
+    assert decode_object(b'{"b":[[],{}],"a":' + opening * deepest + b"1" + closing * deepest + b"}")
     with pytest.raises(MalformedToken):
         decode_object(b'{"a":' + opening * MAX_DEPTH + b"1" + closing * MAX_DEPTH + b"}")
 
@@ -226,7 +227,7 @@ def repeated(item: str, length: int) -> bytes:
 @pytest.mark.parametrize(
     "item",
     [
-        *("[]", "{}", '{"a":1}', '{"a" :1}', '""', '"\\u0061"', "1.50", "1e-300", "2.2250738585072011e-308"),
+        *("[]", "{}", '{"a":1}', '{"a" :1}', '""', '"\\u0061"', "1.50", "1e-300", "5e-324"),
         pytest.param("[" * 31 + "]" * 31, id="as-deep-as-may-be"),
         pytest.param("[" * 33, id="too-deep"),
         pytest.param("]", id="closed-only"),
