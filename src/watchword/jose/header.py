@@ -183,15 +183,15 @@ def candidates(keys: KeySource, header: Mapping[str, Any], operation: Operation)
         UnknownKey: there is none, or too many to try them all.
     """
     alg = header["alg"]
-    found = [
-        key
-        for key in keys.find(header.get("kid"), alg)
-        if key.answers_to(alg) and key.allows(operation)  # whatever the source takes for an answer
-    ]
+    found: list[Key] = []
+    for key in keys.find(header.get("kid"), alg):
+        if not (key.answers_to(alg) and key.allows(operation)):  # whatever the source takes for an answer
+            continue
+        if len(found) == _MAX_CANDIDATES:
+            raise UnknownKey("the token does not say which key it was made with; there are too many to try")
+        found.append(key)
     if not found:
         raise UnknownKey
-    if len(found) > _MAX_CANDIDATES:
-        raise UnknownKey("the token does not say which key it was made with, and there are too many to try")
     return found
 
 

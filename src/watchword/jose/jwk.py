@@ -48,6 +48,7 @@ class Key:
     __slots__ = (
         "_allowed",
         "_certificates",
+        "_names",
         "_sign",
         "algorithm",
         "is_private",
@@ -66,6 +67,7 @@ class Key:
     is_private: bool
     _allowed: frozenset[Operation]
     _certificates: Mapping[str, object]
+    _names: tuple[str, ...]
     _sign: Sign | None
     verify: Verify  # the algorithm's own function: a method around it would be 2 % of verifying a token
 
@@ -93,6 +95,7 @@ class Key:
         put(self, "is_private", private)
         put(self, "_allowed", allowed)
         put(self, "_certificates", certificates or {})
+        put(self, "_names", algorithm.names)
         put(self, "_sign", scheme.signer(material) if scheme and "sign" in allowed else None)
         put(self, "verify", scheme.verifier(verifying) if scheme and "verify" in allowed else _refuse)
 
@@ -205,7 +208,7 @@ class Key:
 
     def answers_to(self, alg: str) -> bool:
         """Whether a token's ``alg`` names this key's algorithm, by either of its names (RFC 9864)."""
-        return alg in self.algorithm.names
+        return alg in self._names
 
     def allows(self, operation: Operation) -> bool:
         """Whether algorithm, ``use``, ``key_ops`` and the half at hand allow it (RFC 7517 §4.2, §4.3)."""
