@@ -57,7 +57,7 @@ class Issuer:
         if isinstance(key, Key) and not key.allows("sign"):
             raise InvalidKey("this key does not sign")
         if encrypt_to is not None:
-            encrypted("", encrypt_to, enc)  # what does not work is known at once
+            _check_encryption(encrypt_to, enc)
         self._issuer = issuer
         self._signing_key = key.signing_key if isinstance(key, SigningSource) else lambda: key
         self._audience = _audience(audience)
@@ -152,6 +152,14 @@ def _json(content: Mapping[str, Any]) -> bytes:
         return msgspec.json.encode(content)
     except (TypeError, ValueError, RecursionError):
         raise Unissuable("the claims are not JSON") from None
+
+
+def _check_encryption(key: Key, enc: str) -> None:
+    """Encrypt something, so that what does not work is known at once."""
+    try:
+        encrypted("", key, enc)
+    except Unissuable:
+        raise InvalidSettings("enc: the name of a content encryption (RFC 7518 §5.1)") from None
 
 
 def _audience(audience: str | Sequence[str] | None) -> str | list[str] | None:
