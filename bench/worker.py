@@ -1,51 +1,46 @@
 """One library's process: times a case each time the harness names one.
 
 Started with the name of a module in ``contenders``; each line on standard input is the name of a function in
-it, each line on standard output the seconds that a call took, on average over one sample.
+it and its arguments, each line on standard output the seconds that a call took, on average over one sample.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
 
-__all__ = ["Case"]
+from cases import Batch, Case
 
 SAMPLE = 4_000_000  # nanoseconds: short enough for some samples to be left alone by the machine's other work
 CHUNK = 32  # arguments made at a time: few enough to be in the processor's cache, as a request's header is
 
 
-class Case(NamedTuple):
-    """What a contender's function makes.
-
-    Attributes:
-        call: what is timed.
-        argument: what it is called with, each time as a string never seen before, whose hash nobody has
-            computed: what a web server hands over.
-    """
-
-    call: Callable[[str], object]
-    argument: str
-
-
 def main(contender: str) -> None:
-    module = importlib.import_module(f"contenders.{contender}")
-    cases: dict[str, Case] = {}
-    for line in sys.stdin:
-        name = line.strip()
-        if name not in cases:
-            cases[name] = getattr(module, name)()
-            sample(
-                cases[name]
-            )  # imports, caches and the interpreter's specialization are not what is measured
-        print(sample(cases[name]), flush=True)
+    answers = sys.stdout
+    with Path(os.devnull).open("w") as sys.stdout:  # what a library prints is no figure
+        module = importlib.import_module(f"contenders.{contender}")
+        cases: dict[str, Case | Batch] = {}
+        for line in sys.stdin:
+            name, *arguments = line.split()
+            if line not in cases:
+                cases[line] = getattr(module, name)(*arguments)
+                warm_up(cases[line])
+            print(sample(cases[line]), file=answers, flush=True)
 
 
-def sample(case: Case) -> float:
-    """Seconds a call."""
+def warm_up(case: Case | Batch) -> None:
+    """Imports, caches and the interpreter's specialization are not measured; in a batch they are lost."""
+    if isinstance(case, Case):
+        sample(case)
+
+
+def sample(case: Case | Batch) -> float:
+    """Seconds a token."""
+    if isinstance(case, Batch):
+        return case.run()
     call, elapsed, calls = case.call, 0, 0
     for _ in range(CHUNK):  # untimed: another process had the processor's caches meanwhile
         call(fresh(case.argument))

@@ -7,7 +7,7 @@ import sys
 
 import flask
 
-from worker import Case
+from cases import Case
 
 __all__ = ["request"]
 

@@ -8,7 +8,7 @@ import flask
 from flask_jwt_extended import JWTManager, create_access_token, get_jwt_identity, jwt_required
 
 import specimen
-from worker import Case
+from cases import Case
 from wsgi import request
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import binascii
 import os
-import time
+from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 import specimen
-from worker import Case
+from cases import Case
 
 _keyed = hmac.HMAC(specimen.SECRET.encode(), hashes.SHA256())
 _decode_json = msgspec.json.Decoder(dict).decode
@@ -32,7 +35,7 @@ def mac() -> Case:
     return Case(call, "")
 
 
-def hs256_verify() -> Case:
+def verify() -> Case:
     """MAC, JSON and base64 of payload and signature; the header is taken as known."""
 
     def call(token: str) -> object:
@@ -45,16 +48,13 @@ def hs256_verify() -> Case:
     return Case(call, specimen.token("HS256"))
 
 
-def hs256_issue() -> Case:
+def issue() -> Case:
     """MAC, JSON and base64 of payload and signature, and a random id; the header is taken as known."""
     header = specimen.token("HS256").partition(".")[0].encode()
-    content = specimen.claims()
 
     def call(subject: str) -> str:
-        now = int(time.time())
-        jti = _encoded(os.urandom(16)).decode()
-        payload = _encode_json({**content, "sub": subject, "iat": now, "exp": now + 900, "jti": jti})
-        signed = header + b"." + _encoded(payload)
+        content = specimen.fresh_claims(subject, _encoded(os.urandom(16)).decode())
+        signed = header + b"." + _encoded(_encode_json(content))
         keyed = _keyed.copy()
         keyed.update(signed)
         return (signed + b"." + _encoded(keyed.finalize())).decode()
@@ -62,11 +62,19 @@ def hs256_issue() -> Case:
     return Case(call, specimen.SUBJECT)
 
 
-def eddsa_verify() -> Case:
-    """The bare signature check, without JSON and base64."""
-    signed, _, signature = specimen.token("EdDSA").rpartition(".")
+def check_signature(alg: str) -> Case:
+    """The bare call into cryptography, without JSON and base64."""
+    signed, _, signature = specimen.token(alg).rpartition(".")
     data, made = signed.encode(), _decoded(signature.encode())
-    key = specimen.EDDSA_KEY.public_key()
+    key: Any = specimen.private_key(alg).public_key()
+    match alg:
+        case "RS256":
+            padding, digest = PKCS1v15(), hashes.SHA256()
+            return Case(lambda _: key.verify(made, data, padding, digest), "")
+        case "ES256":
+            der = encode_dss_signature(int.from_bytes(made[:32]), int.from_bytes(made[32:]))
+            algorithm = ec.ECDSA(hashes.SHA256())
+            return Case(lambda _: key.verify(der, data, algorithm), "")
     return Case(lambda _: key.verify(made, data), "")
 
 

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
 import specimen
-from watchword import Claims, Issuer, Key, Verifier
-from worker import Case
-
-_KEYS = {
-    "HS256": Key.from_secret(specimen.SECRET, "HS256"),
-    "EdDSA": Key.from_pem(
-        specimen.EDDSA_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), "EdDSA"
-    ),
-}
+from cases import Case
+from watchword import Claims, Issuer, Key, KeySet, Verifier
+from watchword.jose import jws
 
 
 class ScopedClaims(Claims, frozen=True):
@@ -24,41 +16,46 @@ class ScopedClaims(Claims, frozen=True):
     scope: str = ""
 
 
-def hs256_verify_cold() -> Case:
-    return _verification("HS256", cache_size=0)
+def verify_cold(alg: str, claims: str) -> Case:
+    return _verification(alg, claims, specimen.token(alg), cache_size=0)
 
 
-def hs256_verify_cold_typed() -> Case:
-    return _verification("HS256", cache_size=0, claims=ScopedClaims)
+def verify_warm(alg: str, claims: str) -> Case:
+    return _verification(alg, claims, specimen.token(alg))
 
 
-def hs256_verify_warm() -> Case:
-    return _verification("HS256")
+def verify_sized(length: str) -> Case:
+    """A token of so many characters, never seen before."""
+    return _verification(
+        "HS256", "dict", specimen.token("HS256", specimen.sized_claims(int(length))), cache_size=0
+    )
 
 
-def hs256_verify_warm_typed() -> Case:
-    return _verification("HS256", claims=ScopedClaims)
+def look_up(keys: str) -> Case:
+    """A signature by one key of so many, found by its ``kid`` each time: no header is remembered here."""
+    owned = Key.from_secret(specimen.SECRET, "HS256", kid="key-of-the-token")
+    key_set = KeySet([*(Key.generate("HS256") for _ in range(int(keys) - 1)), owned])
+    return Case(lambda token: jws.verify(token, key_set), specimen.token("HS256", kid=owned.kid))
 
 
-def eddsa_verify_cold() -> Case:
-    return _verification("EdDSA", cache_size=0)
-
-
-def eddsa_verify_warm() -> Case:
-    return _verification("EdDSA")
-
-
-def eddsa_verify_warm_typed() -> Case:
-    return _verification("EdDSA", claims=ScopedClaims)
-
-
-def hs256_issue() -> Case:
-    issuer = Issuer(specimen.ISSUER, _KEYS["HS256"], audience=specimen.AUDIENCE)
+def issue() -> Case:
+    issuer = Issuer(specimen.ISSUER, _key("HS256"), audience=specimen.AUDIENCE)
     return Case(lambda subject: issuer.issue(subject, {"scope": "read write"}), specimen.SUBJECT)
 
 
-def _verification(alg: str, **options: Any) -> Case:
+def _verification(alg: str, claims: str, token: str, **options: Any) -> Case:
     verifier = Verifier(
-        _KEYS[alg], issuer=specimen.ISSUER, audience=specimen.AUDIENCE, typ=specimen.TYPE, **options
+        _key(alg),
+        issuer=specimen.ISSUER,
+        audience=specimen.AUDIENCE,
+        typ=specimen.TYPE,
+        claims=ScopedClaims if claims == "typed" else dict,
+        **options,
     )
-    return Case(verifier.verify, specimen.token(alg))
+    return Case(verifier.verify, token)
+
+
+def _key(alg: str) -> Key:
+    if alg == "HS256":
+        return Key.from_secret(specimen.SECRET, alg)
+    return Key.from_pem(specimen.private_pem(alg), alg)
