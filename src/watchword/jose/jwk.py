@@ -9,8 +9,6 @@ import os
 from collections.abc import Mapping
 from typing import Any, Never
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from watchword.errors import InvalidKey
 from watchword.jose import asn1, base64url
 from watchword.jose.algorithms import ALGORITHMS, Algorithm, Operation, fitting
@@ -19,7 +17,7 @@ from watchword.jose.jwk_description import decode_object, describe
 from watchword.jose.jwk_members import from_members, members, thumbprint
 from watchword.jose.material import Material, Private, Public, generate, kind_of, public_half
 from watchword.jose.signatures import Sign, Verify
-from watchword.jose.strength import check_rsa, check_secret
+from watchword.jose.strength import check_public, check_secret
 
 __all__ = ["MAX_JWK", "Key"]
 
@@ -323,8 +321,8 @@ def _refuse(_data: bytes, _signature: bytes) -> Never:
 def _check_strength(algorithm: Algorithm, material: Material) -> None:
     if isinstance(material, bytes):
         check_secret(material, algorithm.name, algorithm.secret, algorithm.lengths)
-    elif isinstance(public := public_half(material), rsa.RSAPublicKey):
-        check_rsa(public.public_numbers())
+    else:
+        check_public(public_half(material))
 
 
 def _default_kid(material: Material) -> str:

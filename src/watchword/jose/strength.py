@@ -8,11 +8,13 @@ import re
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ed448, ed25519, rsa
 
 from watchword.errors import InvalidKey, WeakKey
+from watchword.jose.edwards import ED448, ED25519, check_point
+from watchword.jose.material import Public
 
-__all__ = ["check_rsa", "check_secret"]
+__all__ = ["check_public", "check_rsa", "check_secret"]
 
 _RSA_BITS = range(2048, 16_384 + 1)  # RFC 7518 §3.3; above, OpenSSL refuses to verify
 _RSA_EXPONENT = (
@@ -26,6 +28,22 @@ _ROCA = {
     for prime in range(3, 168)
     if all(prime % divisor for divisor in range(2, prime))
 }
+
+
+def check_public(key: Public) -> None:
+    """Refuse a weak public key, or the public half of a weak private one.
+
+    Raises:
+        WeakKey: RSA as :func:`check_rsa` says; a point of low order.
+        InvalidKey: RSA as :func:`check_rsa` says; no point of its curve.
+    """
+    match key:
+        case rsa.RSAPublicKey():
+            check_rsa(key.public_numbers())
+        case ed25519.Ed25519PublicKey():
+            check_point(key.public_bytes_raw(), ED25519)
+        case ed448.Ed448PublicKey():
+            check_point(key.public_bytes_raw(), ED448)
 
 
 def check_rsa(numbers: rsa.RSAPublicNumbers) -> None:
