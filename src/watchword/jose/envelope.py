@@ -152,7 +152,8 @@ def acceptance(
         type(max_decompressed) is not int or not 0 < max_decompressed < sys.maxsize
     ):
         raise InvalidSettings("max_decompressed: a number of bytes, at least 1")
-    return Acceptance(_accepted(enc), max_p2c, max_decompressed, headers.check_critical(critical))
+    extensions = headers.check_critical(critical) if critical else frozenset()
+    return Acceptance(_accepted(enc), max_p2c, max_decompressed, extensions)
 
 
 def content_encryption(enc: str) -> ContentEncryption:
@@ -215,10 +216,11 @@ def open_first(
         MalformedToken: a header lacks what its algorithm needs.
         DecryptionFailed: none opens it; why is not told.
     """
+    data, iv, ciphertext, tag = envelope
     for share in shares:
         try:
             content_key = _content_key(share, encryption.key_size)
-            return encryption.decrypt(content_key, *envelope[1:], envelope.data), share
+            return encryption.decrypt(content_key, iv, ciphertext, tag, data), share
         except DecryptionFailed:
             continue
     raise DecryptionFailed  # here, where no other exception is its context
