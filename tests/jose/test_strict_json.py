@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -208,34 +206,3 @@ def test_any_bytes_are_an_object_or_malformed(data: bytes) -> None:
 )
 def test_odd_values_are_what_they_are_in_python(data: bytes) -> None:
     assert repr(decode_object(data)) == repr(json.loads(data))
-
-
-def seconds(data: bytes) -> float:
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        with suppress(MalformedToken):
-            decode_object(data)
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def repeated(item: str, length: int) -> bytes:
-    return f'{{"a":[{(item + ",") * (length // (len(item) + 1))}1]}}'.encode()
-
-
-@pytest.mark.parametrize(
-    "item",
-    [
-        *("[]", "{}", '{"a":1}', '{"a" :1}', '""', '"\\u0061"', "1.50", "1e-300", "5e-324"),
-        pytest.param("[" * 31 + "]" * 31, id="as-deep-as-may-be"),
-        pytest.param("[" * 33, id="too-deep"),
-        pytest.param("]", id="closed-only"),
-        pytest.param('"' + "\\" * 50, id="backslashes"),
-        pytest.param("9" * 400, id="large-integers"),
-    ],
-)
-def test_time_grows_with_length_and_is_short_whatever_is_in_it(item: str) -> None:
-    usual = b"{" + b",".join(b'"name-%d":"value"' % number for number in range(10_000)) + b"}"
-    length = len(usual)
-    assert seconds(repeated(item, length)) < 60 * seconds(usual)  # a factor of 20 was measured

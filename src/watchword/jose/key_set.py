@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import product
-from typing import Any, NamedTuple
+from itertools import count, product
+from typing import Any
 
 import msgspec
 
@@ -20,6 +20,9 @@ MAX_JWKS = 1_048_576
 
 MAX_KEYS = 1_000
 """Most keys of a JWK set."""
+
+
+_versions = count()  # numbers, since a Verifier compares them at each token
 
 
 class SkippedKey(msgspec.Struct, frozen=True):
@@ -46,7 +49,7 @@ class KeySet:
 
     def __init__(self, keys: Iterable[Key], *, skipped: Sequence[SkippedKey] = ()) -> None:
         self._keys = tuple(keys)
-        self.version = object()
+        self.version = next(_versions)
         self.skipped = tuple(skipped)
         found: dict[tuple[str | None, str], list[Key]] = {}
         for key in self._keys:
@@ -131,12 +134,15 @@ def _misplaced(keys: Mapping[int, Key]) -> dict[int, str]:
 
 def key_source(keys: Key | KeySource) -> KeySource:
     """``keys`` as a KeySource; a key that comes alone serves whatever ``kid`` a token gives."""
-    return _SoleKey(keys, version=keys) if isinstance(keys, Key) else keys
+    return _SoleKey(keys) if isinstance(keys, Key) else keys
 
 
-class _SoleKey(NamedTuple):
-    key: Key
-    version: object
+class _SoleKey:
+    __slots__ = ("key", "version")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.version = next(_versions)
 
     def find(self, kid: str | None, alg: str) -> Sequence[Key]:  # noqa: ARG002 - ignored, as key_source says
         return [self.key] if self.key.answers_to(alg) else []

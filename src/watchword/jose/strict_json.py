@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -20,7 +20,7 @@ __all__ = ["MAX_DEPTH", "decode_object"]
 MAX_DEPTH = 32
 """Containers inside each other; claims of real issuers stay under ten."""
 
-_OPENING_BRACKET, _BACKSLASH = 0x5B, 0x5C  # looked for as numbers: six times as fast as b"["
+_BACKSLASH = 0x5C
 # Never goes back, and takes a string without an end for one: linear in whatever it is given.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?')
 _ROUND = bytes.maketrans(b"{}", b"[]")
@@ -34,6 +34,10 @@ def _finite(fraction: str) -> float:
     return value
 
 
+# The usual object is flat and has no fractions. Any other is refused by this decoder and gets another look:
+# that costs the usual one less than to be looked at for brackets.
+_Scalar: TypeAlias = str | int | bool | None
+_decode_flat = msgspec.json.Decoder(dict[str, _Scalar | list[_Scalar]]).decode
 _decode = msgspec.json.Decoder(dict[str, Any], float_hook=_finite).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -44,13 +48,10 @@ def decode_object(data: bytes) -> dict[str, Any]:
     Raises:
         MalformedToken: it is not one, names a member twice, or is deeper than :data:`MAX_DEPTH`.
     """
-    # The usual object is flat, and seen to be flat faster than brackets are counted.
-    if (_OPENING_BRACKET in data or data.rfind(b"{") > 0) and _is_deep(data):
-        raise MalformedToken("the JSON is nested too deeply, or not closed")
     try:
-        decoded = _decode(data)
+        decoded: dict[str, Any] = _decode_flat(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise MalformedToken("not a JSON object in UTF-8") from None
+        decoded = _decode_nested(data)
     # So many members take one comma less: where there are no more than that, wherever they stand, none was
     # lost on the way, here or in an object inside. Where there are more (in strings, in arrays), what encodes
     # to itself again has lost none either. Only in the rest (white space, escapes, 1.50) are they counted.
@@ -59,6 +60,16 @@ def decode_object(data: bytes) -> dict[str, Any]:
         if again != data and _has_lost_members(data, again):
             raise MalformedToken("the JSON names a member twice")
     return decoded
+
+
+def _decode_nested(data: bytes) -> dict[str, Any]:
+    """As :func:`decode_object`, but for members that were lost on the way."""
+    if _is_deep(data):
+        raise MalformedToken("the JSON is nested too deeply, or not closed")
+    try:
+        return _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise MalformedToken("not a JSON object in UTF-8") from None
 
 
 def _is_deep(data: bytes) -> bool:
