@@ -161,6 +161,51 @@ def test_a_key_that_stays_elsewhere_signs() -> None:
     assert verified.header["kid"] == "in the hsm"
 
 
+class Answering:
+    """A Signer whose service answers with something else than a signature."""
+
+    def __init__(self, alg: Any, answer: Any) -> None:
+        self.alg, self.kid, self._answer = alg, "elsewhere", answer
+
+    def sign(self, data: bytes) -> Any:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+DER = bytes.fromhex("3006020101020101")
+
+
+@pytest.mark.parametrize(
+    ("alg", "answer"),
+    [
+        *(("ES256", answer) for answer in (b"", DER, bytes(63), bytes(65), "x" * 64, None, bytearray(64))),
+        ("ES384", bytes(64)),
+        ("HS256", b""),
+        ("RS256", None),
+        ("none", b"x"),
+        ("NONE", b""),
+    ],
+    ids=repr,
+)
+def test_what_a_signer_answers_must_look_like_a_signature(alg: str, answer: Any) -> None:
+    with pytest.raises(InvalidKey):
+        Issuer(ISSUER, Answering(alg, answer)).issue("user-1")
+
+
+@pytest.mark.parametrize("error", [ConnectionError("the HSM is away"), KeyError("x"), ValueError()], ids=repr)
+def test_what_a_signer_raises_is_its_own_and_goes_through(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught:
+        Issuer(ISSUER, Answering("ES256", error)).issue("user-1")
+    assert caught.value is error
+
+
+def test_a_signer_without_a_name_of_an_algorithm_signs_nothing() -> None:
+    for alg in (None, 5):
+        with pytest.raises(Unissuable):
+            Issuer(ISSUER, Answering(alg, bytes(64))).issue("user-1")
+
+
 class Rotating:
     def __init__(self) -> None:
         self.current = Key.generate("EdDSA")

@@ -28,7 +28,7 @@ class Issuer:
     Args:
         issuer: the ``iss`` of the tokens; usually a URL.
         key: signs; a :class:`~watchword.Key`, a key that stays elsewhere (Signer), or a keyring
-            (SigningSource).
+            (SigningSource). What a Signer raises goes through to the caller of :meth:`issue`.
         audience: the ``aud``: a name, or several.
         lifetime: from ``iat`` to ``exp``, in whole seconds or as a timedelta.
         typ: the header's ``typ`` (RFC 8725 §3.11).
@@ -92,6 +92,7 @@ class Issuer:
             Unissuable: the subject is not a string, a registered claim is among the claims, a header member
                 would override ours, or something is not JSON.
             InvalidSettings: audience or lifetime is of the wrong form.
+            InvalidKey: what a Signer answers is no signature of its algorithm.
         """
         if not isinstance(subject, str):
             raise Unissuable("the subject must be a string")  # RFC 7519 §4.1.2: a verifier would refuse it
