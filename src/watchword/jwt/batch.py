@@ -8,12 +8,14 @@ import os
 import pickle
 import queue
 import signal
+import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeAlias, TypeVar
 
 from watchword.errors import InvalidSettings, InvalidToken, Unavailable, WatchwordError
@@ -148,9 +150,12 @@ class _Worker:
 
     def __init__(self) -> None:
         self._connection, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
+        process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
         with theirs:  # each side has its own end only, and notices when the other is gone
-            self._process.start()
+            process.start()
+        # The registry of finalizers holds on to both: left to the garbage collector, the connection might be
+        # closed before the generator that closes it, a second time then, or under a number that is reused.
+        self.close = weakref.finalize(self, _end, self._connection, process)
 
     def prepare(self, recipe: bytes) -> None:
         """Have it make its verifier.
@@ -181,11 +186,12 @@ class _Worker:
         except (EOFError, OSError):
             raise gone from None
 
-    def close(self) -> None:
-        """Let it end, and wait until it has."""
-        self._connection.close()
-        self._process.join()
-        self._process.close()
+
+def _end(connection: Connection, process: BaseProcess) -> None:
+    """Let a process end, and wait until it has."""
+    connection.close()
+    process.join()
+    process.close()
 
 
 def _serve(connection: Connection) -> None:
