@@ -30,6 +30,14 @@ def segment(members: object) -> bytes:
         pytest.param({"alg": "HS256", "cty": []}, id="cty-list"),
         pytest.param({"alg": "HS256", "b64": False}, id="b64-without-crit"),
         pytest.param({"alg": "HS256", "b64": False, "crit": ["b64"]}, id="b64"),
+        pytest.param({"alg": "HS256", "jku": 5}, id="jku-number"),
+        pytest.param({"alg": "HS256", "jwk": "x"}, id="jwk-text"),
+        pytest.param({"alg": "HS256", "x5u": None}, id="x5u-null"),
+        pytest.param({"alg": "HS256", "x5c": "x"}, id="x5c-text"),
+        pytest.param({"alg": "HS256", "x5t": ["x"]}, id="x5t-list"),
+        pytest.param({"alg": "HS256", "x5t#S256": {}}, id="x5t#S256-object"),
+        pytest.param({"alg": "HS256", "enc": 5}, id="enc-number"),
+        pytest.param({"alg": "HS256", "zip": True}, id="zip-boolean"),
         pytest.param({"alg": "HS256", "crit": []}, id="crit-empty"),
         pytest.param({"alg": "HS256", "crit": None}, id="crit-null"),
         pytest.param({"alg": "HS256", "crit": "known", "known": 1}, id="crit-text"),
@@ -58,6 +66,69 @@ def test_an_understood_extension_is_accepted() -> None:
 def test_a_duplicate_member_is_rejected() -> None:
     with pytest.raises(MalformedToken):
         header.decode(base64url.encode_bytes(b'{"alg":"HS256","alg":"none"}'), ())
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\xef\xbb\xbf" + b'{"alg":"HS256"}', id="byte-order-mark"),
+        pytest.param('{"alg":"HS256"}'.encode("utf-16"), id="utf-16"),
+        pytest.param('{"alg":"HS256"}'.encode("utf-32-be"), id="utf-32"),
+        pytest.param(b'{"alg":"HS256","x":"\xff"}', id="no-utf-8"),
+        pytest.param(b'{"alg":"HS256","x":"\\ud800"}', id="lone-surrogate"),
+        pytest.param(b'{"alg":"HS256","x":NaN}', id="nan"),
+        pytest.param(b'{"alg":"HS256","x":1e400}', id="infinity"),
+        pytest.param(b'{"alg":"HS256","x":' + b"[" * 33 + b"]" * 33 + b"}", id="deep"),
+        pytest.param(b'{"alg":"HS256","x":' + b"[" * 6_000, id="bottomless"),
+        pytest.param(b'{"alg":"HS256"}{}', id="two"),
+    ],
+)
+def test_headers_that_are_no_strict_json_are_rejected(raw: bytes) -> None:
+    with pytest.raises(MalformedToken):
+        header.decode(base64url.encode_bytes(raw), ())
+
+
+def test_the_parts_of_a_header_are_one() -> None:
+    assert header.join({"typ": "x"}, {"alg": "HS256"}, {"kid": "k"}) == {
+        "typ": "x", "alg": "HS256", "kid": "k",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param([{"alg": "HS256"}], id="twice"),
+        pytest.param([{"x": 1}, {"x": 1}], id="twice-unprotected"),
+        pytest.param([{}], id="empty"),
+        pytest.param([{"x": 1}, {}], id="second-empty"),
+        pytest.param([None], id="null"),
+        pytest.param([["x"]], id="list"),
+        pytest.param(["x"], id="text"),
+        pytest.param([{"crit": ["x"]}], id="crit"),
+        pytest.param([{"b64": True}], id="b64"),
+        pytest.param([{"zip": "DEF"}], id="zip"),
+        pytest.param([{"kid": 5}], id="kid-number"),
+    ],
+)
+def test_parts_that_contradict_each_other_are_rejected(parts: list[Any]) -> None:
+    with pytest.raises(MalformedToken):
+        header.join({"alg": "HS256"}, *parts)
+
+
+def test_what_is_critical_stands_in_the_protected_part() -> None:
+    with pytest.raises(MalformedToken):
+        header.protected(segment({"crit": ["known"]}), ("known",))
+    with pytest.raises(MalformedToken):
+        header.protected(segment({}), ())
+
+
+def test_b64_is_accepted_only_where_it_is_understood_and_critical() -> None:
+    members = {"alg": "HS256", "b64": False, "crit": ["b64"]}
+    assert header.decode(segment(members), {"b64"}) == members
+    for other in ({**members, "b64": "x"}, {"alg": "HS256", "b64": False}, {"alg": "HS256", "b64": True}):
+        with pytest.raises(MalformedToken):
+            header.decode(segment(other), {"b64"})
 
 
 def test_a_header_is_bounded_before_it_is_read() -> None:
@@ -101,6 +172,7 @@ def test_registered_names_are_no_extensions_of_an_application(names: Any) -> Non
         {"kid": "another"},
         {"typ": 5},
         {"b64": False},
+        {"b64": False, "crit": ["b64"]},
         {"crit": ["x"]},
         {"crit": 5},
         {"crit": [[]]},
