@@ -49,6 +49,8 @@ def _take(taken: Samples, entries: list[Entry], rounds: int) -> None:
         workers = {
             name: stack.enter_context(Worker(name)) for name in dict.fromkeys(e.contender for e in entries)
         }
+        for worker in workers.values():  # no sample is taken while another library is being imported
+            worker.wait_until_ready()
         for number in range(rounds):
             for entry in entries:
                 if number % entry.every == 0:
@@ -67,6 +69,9 @@ class Worker:
             bufsize=1,
         )
 
+    def wait_until_ready(self) -> None:
+        self._answer("start")
+
     def sample(self, case: str) -> float:
         """Seconds a token.
 
@@ -74,12 +79,15 @@ class Worker:
             SystemExit: the process has died; it has said why on standard error.
         """
         assert self._process.stdin
-        assert self._process.stdout
         self._process.stdin.write(f"{case}\n")
+        return float(self._answer(case))
+
+    def _answer(self, wanted: str) -> str:
+        assert self._process.stdout
         answer = self._process.stdout.readline()
         if not answer:
-            raise SystemExit(f"no sample of {case}")
-        return float(answer)
+            raise SystemExit(f"a process ended before its time: {wanted}")
+        return answer
 
     def __enter__(self) -> Self:
         return self

@@ -1,7 +1,8 @@
 """One library's process: times a case each time the harness names one.
 
-Started with the name of a module in ``contenders``; each line on standard input is the name of a function in
-it and its arguments, each line on standard output the seconds that a call took, on average over one sample.
+Started with the name of a module in ``contenders``, it says when that is imported. Then each line on standard
+input is the name of a function in it and its arguments, each line on standard output the seconds that a call
+took, on average over one sample.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ def main(contender: str) -> None:
     answers = sys.stdout
     with Path(os.devnull).open("w") as sys.stdout:  # what a library prints is no figure
         module = importlib.import_module(f"contenders.{contender}")
+        print("ready", file=answers, flush=True)
         cases: dict[str, Case | Batch] = {}
         for line in sys.stdin:
             name, *arguments = line.split()
