@@ -223,7 +223,8 @@ def window(claims: Mapping[str, Any], policy: Policy) -> Window:
     """How long claims without failures stay without: only time can change that."""
     exp, nbf, iat = claims.get("exp", math.inf), claims.get("nbf", -math.inf), claims.get("iat", -math.inf)
     oldest = math.inf if policy.max_age is None else iat + policy.max_age
-    return Window(max(nbf, iat) - policy.leeway, min(exp, oldest) + policy.leeway)
+    # floats, as most clocks give: Python compares two of them faster than one with an int
+    return Window(float(max(nbf, iat) - policy.leeway), float(min(exp, oldest) + policy.leeway))
 
 
 def _usual_names(policy: Policy) -> tuple[str, str] | None:
