@@ -649,6 +649,17 @@ def test_a_proof_without_a_usable_public_key_is_malformed(jwk: Any, forge: Forge
         profiles.dpop_proof(token, **REQUEST)
 
 
+def test_a_proof_without_a_key_is_malformed_whatever_keys_there_are_elsewhere(forge: Forge) -> None:
+    for named in (
+        {},
+        {"kid": PROOF_KEY.kid},
+        {"jku": "https://keys.example"},
+        {"x5u": "https://keys.example"},
+    ):
+        with pytest.raises(MalformedToken):
+            profiles.dpop_proof(forge(PROOF, header("dpop+jwt", "ES256") | named, by=PROOF_KEY), **REQUEST)
+
+
 def test_a_key_that_is_not_for_signatures_verifies_no_proof(forge: Forge) -> None:
     for said in ({"use": "enc"}, {"key_ops": ["sign"]}):
         with pytest.raises(UnknownKey):
