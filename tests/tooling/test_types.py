@@ -1,0 +1,65 @@
+"""What mypy makes of an application's code that uses ours."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+APPLICATION = """
+from dataclasses import dataclass
+
+from watchword import Claims, Issuer, Key, Verifier
+from watchword.jwt import profiles
+
+
+class MyClaims(Claims):
+    scope: str = ""
+
+
+class Tenant(profiles.AccessTokenClaims):
+    tenant: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    sub: str
+
+
+key = Key.generate("EdDSA")
+token = Issuer("i", key, encrypt_to=Key.generate("dir")).issue("user-1", MyClaims(scope="read"))
+claims = Verifier(key, claims=MyClaims).verify(token)
+reveal_type(claims)  # app.MyClaims
+reveal_type(claims.scope)  # str
+claims.scope = "admin"  # [misc]
+MyClaims("read")  # [call-arg]
+MyClaims(scope=5)  # [arg-type]
+Tenant(tenant="t")  # [call-arg]
+reveal_type(Verifier(key).verify(token))  # dict[str, Any]
+reveal_type(Verifier(key, claims=Subject).verify(token))  # app.Subject
+reveal_type(profiles.access_token(key, issuer="i", audience="a").verify(token).client_id)  # str
+reveal_type(profiles.access_token(key, issuer="i", audience="a", claims=Tenant).verify(token))  # app.Tenant
+reveal_type(profiles.id_token(key, issuer="i", client_id="c", nonce="n").verify(token).sub)  # str
+profiles.id_token(key, issuer="i", client_id="c")  # [call-overload]
+reveal_type(profiles.dpop_proof(token, method="GET", url="https://a.example/").jkt)  # str
+"""
+FINDING = re.compile(r':(\d+): (?:note: Revealed type is "(.*)"|error: .*(\[.*\]))$', re.MULTILINE)
+
+
+def test_claims_are_frozen_and_typed_in_the_eyes_of_mypy(tmp_path):
+    application = tmp_path / "app.py"
+    application.write_text(APPLICATION)
+    shown = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", application],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    found = {(int(line), type_ or code) for line, type_, code in FINDING.findall(shown.stdout)}
+    assert found == {
+        (number, line.partition("  # ")[2])
+        for number, line in enumerate(APPLICATION.splitlines(), 1)
+        if "  # " in line
+    }, shown.stdout
