@@ -211,14 +211,14 @@ def decrypt_json(
         raise MalformedToken("the token is signed, not encrypted")
     header64, aad64 = _optional(members, "protected"), _optional(members, "aad")
     protected = headers.protected(header64, accepted.critical) if header64 else {}
+    aad = base64url.decode_bytes(aad64)
     content = [base64url.decode_bytes(segment(members, name)) for name in ("iv", "ciphertext", "tag")]
     shares = _shares(members, protected, key_source(keys))
     encryption, *_ = [accepted.check(share.header) for share in shares]
     envelope = Envelope(_authenticated(header64, aad64), *content)
     plaintext, share = open_first(envelope, encryption, shares)
     unprotected = {name: value for name, value in share.header.items() if name not in protected}
-    plaintext = accepted.decompress(protected, plaintext)
-    return Decrypted(plaintext, protected, share.key, unprotected, base64url.decode_bytes(aad64))
+    return Decrypted(accepted.decompress(protected, plaintext), protected, share.key, unprotected, aad)
 
 
 def _header(own: Mapping[str, object], given: Mapping[str, object], *unprotected: Mapping[str, Any]) -> bytes:
