@@ -546,6 +546,25 @@ def test_large_tokens_and_headers_are_not_remembered(
     assert len(verifier._caches.headers) == 1
 
 
+@pytest.mark.parametrize("claims", [dict, Scoped])
+def test_large_tokens_make_the_cache_hold_fewer(
+    claims: type, key: Key, clock: Any, forge: Callable[..., str]
+) -> None:
+    verifier = Verifier(key, **POLICY, claims=claims, cache_size=16, clock=clock)
+    tokens = [forge(CLAIMS | {"n": n, "scopes": ["a"] * 120}) for n in range(32)]
+    for token in tokens:
+        verifier.verify(token)
+    held = list(verifier._caches.tokens)
+    assert held == tokens[-len(held) :]
+    assert 0 < len(held) < 16
+    assert 0 < verifier._caches.weight <= 16 * 1_800
+    clock.now += 10_000
+    for token in held:
+        with pytest.raises(ExpiredToken):
+            verifier.verify(token)
+    assert verifier._caches.weight == 0
+
+
 def test_without_a_cache_nothing_is_remembered(key: Key, clock: Any, forge: Callable[..., str]) -> None:
     verifier = Verifier(key, **POLICY, cache_size=0, clock=clock)
     assert verifier.verify(forge(CLAIMS)) == verifier.verify(forge(CLAIMS)) == CLAIMS

@@ -17,7 +17,7 @@ from watchword.jose.key_set import key_source
 from watchword.jose.ports import KeySource
 from watchword.jose.strict_json import decode_object
 from watchword.jwt import batch, nesting
-from watchword.jwt.claims import Policy, failures, never, shortcut, window
+from watchword.jwt.claims import Policy, Window, failures, never, shortcut, window
 from watchword.jwt.media_types import JWT, media_type
 from watchword.jwt.readers import decode_dict, reader
 
@@ -29,7 +29,10 @@ Rule: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], float], Iterab
 """Takes claims, header and the time in seconds: everything about them that is not acceptable. Either may hold
 any JSON at all."""
 
-_LARGEST_CACHED = 1_024  # characters; so that a full cache stays in the megabytes
+_LARGEST_CACHED = 1_024  # characters: what is longer costs more to keep than to verify again
+# A full cache stays within so many bytes for each token that it may hold, on average: with what the allocator
+# adds, 16 MB by default. An entry weighs what its parts do, and an object for each claim where those are shared.
+_ROOM, _ENTRY, _OBJECT = 1_800, 450, 60
 _DOT = 0x2E  # looked for as a number: several times as fast as b"."
 _HEADERS = 64  # one for each key and typ in use is enough
 
@@ -196,12 +199,12 @@ class Verifier(Generic[T]):
             caches = self._caches = _Caches(self._keys.version)
         known = caches.tokens.get(token) if self._cache_size else None
         if known is not None:
-            content, opens, closes = known
+            content, opens, closes, _ = known
             if opens <= now < closes:
                 claims: T = content if self._shared else self._decode(content)
                 return claims
             with self._filling:
-                caches.tokens.pop(token, None)
+                caches.forget(token)
         return self._verify(token, caches, now)
 
     def verify_many(
@@ -255,7 +258,7 @@ class Verifier(Generic[T]):
         if known is None:
             self._remember(caches, header64, header)
         if self._cache_size and len(token) <= _LARGEST_CACHED:
-            self._keep(caches, token, (result if self._shared else payload, *window(claims, self._policy)))
+            self._keep(caches, token, payload, result, window(claims, self._policy))
         return result
 
     def _header(self, header64: bytes) -> _Header:
@@ -316,12 +319,18 @@ class Verifier(Generic[T]):
                 caches.headers.clear()
             caches.headers[header64] = header
 
-    def _keep(self, caches: _Caches, token: str, entry: tuple[Any, float, float]) -> None:
-        """Keep a verified token; the one that has been there longest makes room."""
+    def _keep(self, caches: _Caches, token: str, payload: bytes, result: T, window: Window) -> None:
+        """Keep a verified token; those that have been there longest make room."""
+        weight = _ENTRY + len(token) + len(payload)
+        if self._shared:
+            weight += _OBJECT * payload.count(b",")
+        entry = (result if self._shared else payload, *window, weight)
         with self._filling:
-            if len(caches.tokens) >= self._cache_size:
-                del caches.tokens[next(iter(caches.tokens))]
+            caches.forget(token)  # another thread may have verified it at the same time
             caches.tokens[token] = entry
+            caches.weight += weight
+            while len(caches.tokens) > self._cache_size or caches.weight > _ROOM * self._cache_size:
+                caches.forget(next(iter(caches.tokens)))
 
 
 class _Header(NamedTuple):
@@ -338,12 +347,20 @@ class _Caches:
     Attributes:
         version: of the keys.
         headers: by first segment, still encoded.
-        tokens: content (to hand out, or to decode), and from when until when it is good.
+        tokens: content (to hand out, or to decode), from when until when it is good, and what it weighs.
+        weight: of all of them, in bytes.
     """
 
-    __slots__ = ("headers", "tokens", "version")
+    __slots__ = ("headers", "tokens", "version", "weight")
 
     def __init__(self, version: object) -> None:
         self.version = version
         self.headers: dict[bytes, _Header] = {}
-        self.tokens: dict[str, tuple[Any, float, float]] = {}
+        self.tokens: dict[str, tuple[Any, float, float, int]] = {}
+        self.weight = 0
+
+    def forget(self, token: str) -> None:
+        """Let a token go, if it is there."""
+        entry = self.tokens.pop(token, None)
+        if entry is not None:
+            self.weight -= entry[3]
