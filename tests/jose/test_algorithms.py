@@ -1,18 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from hypothesis import given
-from hypothesis import strategies as st
 
-from watchword.errors import BadSignature, InvalidKey
+from watchword.errors import InvalidKey
 from watchword.jose import Key
-from watchword.jose.algorithms import ALGORITHMS
-from watchword.jose.material import generate
+from watchword.jose.algorithms import ALGORITHMS, Algorithm, fitting
+from watchword.jose.material import Kind
 
-DATA = b"what is signed"
-FIELD_SIZES = {"ES256": 32, "ES384": 48, "ES512": 66}
-SIGNING = [row for row in ALGORITHMS if row.scheme]
+ROWS = pytest.mark.parametrize("row", ALGORITHMS, ids=lambda row: f"{row.name}-{row.kinds[0]}")
 
 
 def test_there_is_no_algorithm_that_nobody_should_use() -> None:
@@ -28,63 +23,97 @@ def test_there_is_no_algorithm_that_nobody_should_use() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("row", SIGNING, ids=lambda row: f"{row.name}-{row.kinds[0]}")
-def test_a_signature_verifies_and_a_changed_one_or_changed_data_does_not(row, rsa: Key) -> None:
-    key = Key(row, rsa.material if row.kinds == ("RSA",) else generate(row.kinds[0], row.secret))
-    signature = key.sign(DATA)
-    key.verify(DATA, signature)
-    changed = bytes([signature[0] ^ 1]) + signature[1:]
-    for data, bad in [(DATA, changed), (DATA + b".", signature), (DATA, signature[:-1]), (DATA, b"")]:
-        with pytest.raises(BadSignature):
-            key.verify(data, bad)
+@ROWS
+def test_a_row_either_signs_or_brings_content_keys(row: Algorithm) -> None:
+    assert (row.scheme is None) != (row.management is None)
+    assert row.operations == (("sign", "verify") if row.scheme else ("decrypt", "encrypt"))
 
 
-@pytest.mark.parametrize("alg", FIELD_SIZES)
-def test_an_ecdsa_signature_is_two_field_elements(alg: str) -> None:
-    key, size = Key.generate(alg), FIELD_SIZES[alg]
-    signature = key.sign(DATA)
-    assert len(signature) == 2 * size
-    r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
-    others = (
-        encode_dss_signature(r, s),
-        b"\0" + signature[:size] + b"\0" + signature[size:],
-        signature[:size] + b"\0" + signature[size:],
-        signature + b"\0",
-        bytes(2 * size),
-        bytes(size) + signature[size:],
-        signature[:size] + bytes(size),
-        b"\xff" * (2 * size),
-    )
-    for other in others:
-        with pytest.raises(BadSignature):
-            key.verify(DATA, other)
+@ROWS
+def test_a_row_takes_secrets_only_where_its_keys_are_secrets(row: Algorithm) -> None:
+    assert (row.secret > 0) == (row.kinds == ("oct",))
+    assert row.lengths is None or row.secret in row.lengths
 
 
-@pytest.mark.parametrize("hashes", ["HS256 HS384", "RS256 PS256", "RS256 RS512", "PS256 PS384"])
-def test_algorithms_of_one_key_type_do_not_verify_each_other(hashes: str, rsa: Key) -> None:
-    rows = {row.name: row for row in ALGORITHMS}
-    first, second = (rows[name] for name in hashes.split())
-    material = b"s" * 64 if first.kinds == ("oct",) else rsa.material
-    with pytest.raises(BadSignature):
-        Key(second, material).verify(DATA, Key(first, material).sign(DATA))
+@ROWS
+def test_a_row_is_found_by_its_name_and_each_of_its_kinds(row: Algorithm) -> None:
+    assert [fitting(row.name, kind) for kind in row.kinds] == [row] * len(row.kinds)
 
 
-@given(st.binary(max_size=140))
-def test_no_signature_makes_anything_but_bad_signature(signature: bytes) -> None:
-    for key in (EC, EDWARDS, HMAC):
-        with pytest.raises(BadSignature):
-            key.verify(DATA, signature)
+@pytest.mark.parametrize(
+    ("kind", "alg"),
+    [
+        ("P-256", "ES256"),
+        ("P-384", "ES384"),
+        ("P-521", "ES512"),
+        ("secp256k1", "ES256K"),
+        ("Ed25519", "EdDSA"),
+        ("Ed448", "EdDSA"),
+        ("ML-DSA-44", "ML-DSA-44"),
+        ("ML-DSA-65", "ML-DSA-65"),
+        ("ML-DSA-87", "ML-DSA-87"),
+    ],
+)
+def test_the_only_algorithm_that_signs_with_a_key_need_not_be_named(kind: Kind, alg: str) -> None:
+    assert fitting(None, kind).name == alg
 
 
-EC, EDWARDS, HMAC = Key.generate("ES512"), Key.generate("Ed448"), Key.generate("HS256")
+@pytest.mark.parametrize("kind", ["oct", "RSA", "X25519", "X448"])
+def test_where_several_algorithms_fit_one_must_be_named(kind: Kind) -> None:
+    with pytest.raises(InvalidKey, match="alg is needed"):
+        fitting(None, kind)
 
 
-def test_a_public_key_does_not_sign(any_key: Key) -> None:
-    if isinstance(any_key.material, bytes):
-        with pytest.raises(InvalidKey):
-            any_key.public()
-        return
-    public = any_key.public()
-    public.verify(DATA, any_key.sign(DATA))
+def test_an_algorithm_that_signs_is_not_guessed_for_a_key_that_encrypts() -> None:
+    with pytest.raises(InvalidKey, match="alg is needed"):
+        fitting(None, "P-256", "enc")
+
+
+@pytest.mark.parametrize(
+    ("alg", "kind"), [("ES256", "P-384"), ("HS256", "RSA"), ("ES256K", "P-256"), ("Ed448", "Ed25519")]
+)
+def test_an_algorithm_does_not_go_with_another_kind_of_key(alg: str, kind: Kind) -> None:
     with pytest.raises(InvalidKey):
-        public.sign(DATA)
+        fitting(alg, kind)
+
+
+@pytest.mark.parametrize("alg", ["none", "None", "", "hs256", "RS1", "RSA1_5", "A256GCM", "HS1", "ES521"])
+def test_unknown_algorithms_have_no_keys(alg: str) -> None:
+    with pytest.raises(InvalidKey):
+        Key.generate(alg)
+    with pytest.raises(InvalidKey):
+        Key.from_secret(b"s" * 64, alg)
+
+
+@pytest.mark.parametrize(
+    ("alg", "use", "key_ops", "allowed"),
+    [
+        ("ES256", None, None, "sign verify"),
+        ("ES256", "sig", None, "sign verify"),
+        ("ES256", "enc", None, ""),
+        ("ES256", "another", None, ""),
+        ("ES256", None, ["sign"], "sign"),
+        ("ES256", None, ["verify", "deriveKey"], "verify"),
+        ("ES256", None, [], ""),
+        ("ES256", None, ["encrypt", "decrypt"], ""),
+        ("ES256", "sig", ["sign"], "sign"),
+        ("dir", "enc", None, "decrypt encrypt"),
+        ("dir", "sig", None, ""),
+        ("dir", None, ["encrypt"], "encrypt"),
+        ("dir", None, ["wrapKey"], ""),
+        ("A128KW", None, ["wrapKey"], "encrypt"),
+        ("A128KW", None, ["unwrapKey"], "decrypt"),
+        ("A128KW", None, ["encrypt", "decrypt"], ""),
+        ("ECDH-ES", None, ["deriveKey"], "decrypt encrypt"),
+        ("ECDH-ES", None, ["deriveBits"], "decrypt encrypt"),
+        ("ECDH-ES", None, ["sign", "verify"], ""),
+    ],
+)
+def test_use_and_key_ops_say_what_is_allowed(
+    alg: str, use: str | None, key_ops: list[str] | None, allowed: str
+) -> None:
+    row = next(row for row in ALGORITHMS if row.name == alg)
+    named = None if key_ops is None else tuple(key_ops)
+    assert row.allowed(private=True, use=use, key_ops=named) == set(allowed.split())
+    public = set(allowed.split()) & {"verify", "encrypt"}
+    assert row.allowed(private=False, use=use, key_ops=named) == public

@@ -61,8 +61,8 @@ class KeySet:
     def from_jwks(cls, jwks: Mapping[str, Any] | str | bytes) -> KeySet:
         """The keys of a JWK set that are usable here (RFC 7517 §5); ``skipped`` tells of the others.
 
-        Skipped are also secrets among public keys, and different keys with the same ``kid`` and ``alg``:
-        somebody has made a mistake, and a guess at which would be another.
+        Skipped are also secrets among public keys, and keys that share ``kid`` and ``alg`` with another, even
+        with one that cannot be read: somebody has made a mistake, and to guess which would be another.
 
         Raises:
             InvalidKey: it is no JWK set at all, or has more than 1,000 keys.
@@ -79,7 +79,7 @@ class KeySet:
                 keys[index] = _read(entry)
             except InvalidKey as error:
                 reasons[index] = str(error)
-        reasons |= _misplaced(keys)
+        reasons |= _misplaced(keys, entries)
         skipped = [SkippedKey(index, _kid(entries[index]), reasons[index]) for index in sorted(reasons)]
         return cls([key for index, key in keys.items() if index not in reasons], skipped=skipped)
 
@@ -116,13 +116,13 @@ def _kid(entry: object) -> str | None:
     return kid if isinstance(kid, str) else None
 
 
-def _misplaced(keys: Mapping[int, Key]) -> dict[int, str]:
+def _misplaced(keys: Mapping[int, Key], entries: Sequence[object]) -> dict[int, str]:
     """Why some keys, good by themselves, are not in the company of the others; by their place."""
     mixed = len({isinstance(key.material, bytes) for key in keys.values()}) > 1
-    namesakes: dict[tuple[str, str], set[str]] = {}
-    for key in keys.values():
-        for name in key.algorithm.names:
-            namesakes.setdefault((key.kid, name), set()).add(key.thumbprint)
+    namesakes: dict[tuple[str | None, str], set[str]] = {}
+    for index, entry in enumerate(entries):
+        for named, identity in _names(index, entry, keys.get(index)):
+            namesakes.setdefault(named, set()).add(identity)
     reasons = {}
     for index, key in keys.items():
         if mixed and isinstance(key.material, bytes):
@@ -130,6 +130,15 @@ def _misplaced(keys: Mapping[int, Key]) -> dict[int, str]:
         elif any(len(namesakes[key.kid, name]) > 1 for name in key.algorithm.names):
             reasons[index] = "another key of the set has the same kid and alg"
     return reasons
+
+
+def _names(index: int, entry: object, key: Key | None) -> Iterator[tuple[tuple[str | None, str], str]]:
+    """What an entry of a set is found by, and which key it is: one that cannot be read is like no other."""
+    if key is not None:
+        for name in key.algorithm.names:
+            yield (key.kid, name), key.thumbprint
+    elif isinstance(entry, Mapping) and isinstance(alg := entry.get("alg"), str):
+        yield (_kid(entry), alg), str(index)
 
 
 def key_source(keys: Key | KeySource) -> KeySource:
