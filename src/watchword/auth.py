@@ -22,7 +22,7 @@ from watchword.identity import AccessClaims, Identity
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet
 from watchword.jwt.issuer import Issuer
-from watchword.jwt.verifier import Verifier
+from watchword.jwt.profiles import access_token
 from watchword.keyring import Keyring
 from watchword.keyring.sealed import derive_key, secret_file
 from watchword.sessions import Client, Revocations, Sessions, Tokens, refresh_verifier
@@ -104,11 +104,10 @@ class Auth:
             when_stale=settings.when_stale,
             on_keys_changed=self._keyring.reload,
         )
-        self._verifier = Verifier(
+        self._verifier = access_token(
             self._access_keys,
             issuer=settings.issuer,
             audience=settings.audience,
-            typ="at+jwt",
             claims=AccessClaims,
             leeway=settings.leeway,
             clock=self._revocations.now,
