@@ -199,3 +199,47 @@ def test_a_token_is_no_argument(watchword, tokens, command) -> None:
     refused = watchword("token", command, tokens.access_token)
 
     assert (refused.exit_code, refused.stdout) == (2, "")
+
+
+# -- verify --batch --------------------------------------------------------------------------------
+
+
+def test_a_batch_of_this_databases_tokens_is_asked_about_its_sessions_too(
+    watchword, tokens, directory
+) -> None:
+    auth = Auth()
+    other = auth.login("alice", "correct horse battery")
+    auth.end(other.session_id)
+    auth.close()
+    batch = [tokens.access_token, other.access_token, tokens.refresh_token, tokens.access_token]
+    (directory / "tokens").write_text("\n".join(batch))
+
+    verified = watchword("token", "verify", "--batch", "tokens")
+
+    assert verified.exit_code == 1
+    assert verified.stdout.split()[2:] == [
+        *("good", "2", "session_ended", "1", "unknown_key", "1", "total", "4")
+    ]
+    assert verified.stderr.startswith("line 2: session_ended\nline 3: unknown_key\n4 tokens in ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--batch", "jwks.json", "jwks.json"], "with --batch there is no other FILE"),
+        (["--batch", "jwks.json", "-"], "with --batch there is no other FILE"),
+        (["--batch", "nowhere"], "No such file"),
+        (["--batch", "."], "Is a directory"),
+        (["--batch"], "requires an argument"),
+    ],
+)
+def test_a_batch_is_one_file(watchword, jwks, arguments, sentence) -> None:
+    refused = watchword("token", "verify", *arguments)
+
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert sentence in refused.stderr
+
+
+@pytest.mark.parametrize("option", ["--issuer", "--audience", "--typ"])
+def test_what_a_batch_of_ours_has_to_say_is_no_option(watchword, jwks, option) -> None:
+    assert watchword("token", "verify", "--batch", jwks, option, "x").exit_code == 2

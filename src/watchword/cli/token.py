@@ -1,4 +1,4 @@
-"""``watchword token``: look at a token, or verify it.
+"""``watchword token``: look at a token, verify it, or verify a file of them.
 
 A token is never an argument: it is a secret, and arguments are seen by everybody in the process list.
 """
@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from functools import partial
+from typing import Any, BinaryIO, TextIO
 
 import click
+from click.core import ParameterSource
 
+from watchword.cli.batch import processes_for, verify_lines
 from watchword.cli.desk import front_desk
 from watchword.errors import InvalidToken
 from watchword.jose.key_set import KeySet
+from watchword.jwt.batch import in_threads
 from watchword.jwt.inspection import inspect
 from watchword.jwt.verifier import Verifier
 
@@ -45,6 +49,11 @@ def inspect_token(file: TextIO) -> None:
 @token.command()
 @_token_file
 @click.option(
+    "--batch",
+    type=click.File("rb"),
+    help="Verify each line of this file (- for standard input) and count what they come to.",
+)
+@click.option(
     "--jwks",
     type=click.File("rb"),
     help="Verify against this JWK Set; by default against the database's keys and sessions.",
@@ -52,15 +61,39 @@ def inspect_token(file: TextIO) -> None:
 @click.option("--issuer", help="The expected iss (with --jwks).")
 @click.option("--audience", help="The expected aud (with --jwks).")
 @click.option("--typ", help="The expected typ, such as at+jwt (with --jwks).")
-def verify(file: TextIO, jwks: Any, issuer: str | None, audience: str | None, typ: str | None) -> None:
-    """Verify a token and show its claims; the exit status is 1 if it is not good."""
+@click.pass_context
+def verify(
+    context: click.Context,
+    *,
+    file: TextIO,
+    batch: Any,
+    jwks: Any,
+    issuer: str | None,
+    audience: str | None,
+    typ: str | None,
+) -> None:
+    """Verify a token and show its claims; the exit status is 1 if it is not good.
+
+    With --batch, verify any number of tokens; the exit status is 1 if one of them is not good.
+    """
     if jwks is None and (issuer or audience or typ):
         raise click.UsageError("--issuer, --audience and --typ go with --jwks")
-    text = _read(file)
+    verifier = None
+    if jwks is not None:
+        keys = KeySet.from_jwks(jwks.read(_READ_AT_MOST))
+        verifier = Verifier(keys, issuer=issuer, audience=audience, typ=typ, cache_size=0)
+    if batch is None:
+        _verify_one(_read(file), verifier)
+    elif context.get_parameter_source("file") is not ParameterSource.DEFAULT:
+        raise click.UsageError("with --batch there is no other FILE")
+    elif not _all_good(batch, verifier):
+        context.exit(1)
+
+
+def _verify_one(text: str, verifier: Verifier[dict[str, Any]] | None) -> None:
     try:
-        if jwks is not None:
-            keys = KeySet.from_jwks(jwks.read(_READ_AT_MOST))
-            claims = Verifier(keys, issuer=issuer, audience=audience, typ=typ, cache_size=0).verify(text)
+        if verifier is not None:
+            claims = verifier.verify(text)
         else:
             with front_desk() as auth:
                 claims = auth.authenticate(text).claims
@@ -69,6 +102,13 @@ def verify(file: TextIO, jwks: Any, issuer: str | None, audience: str | None, ty
     click.echo("The token is good", err=True)
     click.echo(_pretty(claims))
     _say_times(claims)
+
+
+def _all_good(file: BinaryIO, verifier: Verifier[dict[str, Any]] | None) -> bool:
+    if verifier is not None:
+        return verify_lines(file, partial(verifier.verify_many, processes=processes_for(file)))
+    with front_desk() as auth:
+        return verify_lines(file, partial(in_threads, auth.authenticate))
 
 
 def _read(file: TextIO) -> str:
