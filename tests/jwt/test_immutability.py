@@ -6,7 +6,9 @@ import enum
 import uuid
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
+import attrs
 import msgspec
+import pydantic
 import pytest
 
 from watchword.jwt import Claims
@@ -30,7 +32,7 @@ class Holder(msgspec.Struct, frozen=True):
     inside: Open
 
 
-class Scoped(Claims, frozen=True):
+class Scoped(Claims):
     scope: str = ""
     roles: frozenset[str] = frozenset()
 
@@ -42,6 +44,23 @@ class Listed(Claims, frozen=True):
 @dataclasses.dataclass(frozen=True)
 class FrozenData:
     name: str
+
+
+class DerivedData(FrozenData):
+    pass
+
+
+@attrs.frozen
+class FrozenAttrs:
+    name: str
+
+
+class FrozenPydantic(pydantic.BaseModel, frozen=True):
+    name: str
+
+
+class Thawed(Claims, frozen=False):  # type: ignore[misc]  # mypy would not have it
+    scope: str = ""
 
 
 @dataclasses.dataclass
@@ -58,6 +77,15 @@ class Pair(NamedTuple):
     right: list[int]
 
 
+class NamePair(NamedTuple):
+    left: str
+    right: str
+
+
+class DerivedPair(NamePair):
+    pass
+
+
 class Colour(enum.Enum):
     RED = "red"
 
@@ -67,7 +95,7 @@ class Unknown:
 
 
 IMMUTABLE = (
-    *(Claims, Scoped, Tree, FrozenData),
+    *(Claims, Scoped, Tree, FrozenData, NamePair),
     *(str, int, bytes, bool, float, None, uuid.UUID, dt.datetime, dt.timedelta, Colour, Literal["a"]),
     *(
         str | None,
@@ -79,6 +107,7 @@ IMMUTABLE = (
 )
 MUTABLE = (
     *(Listed, MutableTree, Open, Holder, Data, Dictionary, Pair),
+    *(Thawed, DerivedData, DerivedPair, FrozenAttrs, FrozenPydantic),
     *(dict, list, set[str], Any, object, bytearray, Unknown, msgspec.Raw, tuple[list[int], ...]),
     *(
         tuple[int, list[int]],

@@ -58,6 +58,8 @@ def _is_frozen(info: inspect.StructType | inspect.DataclassType | inspect.NamedT
         case inspect.StructType():
             return info.cls.__struct_config__.frozen
         case inspect.DataclassType():
-            parameters = getattr(info.cls, "__dataclass_params__", None)  # attrs classes have none
+            # its own, not inherited: what is derived without the decorator takes further attributes. attrs
+            # classes have none
+            parameters = vars(info.cls).get("__dataclass_params__")
             return parameters is not None and parameters.frozen
-    return True
+    return info.cls.__dictoffset__ == 0  # as above: a NamedTuple has no room for more, what is derived has

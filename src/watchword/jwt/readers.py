@@ -34,7 +34,7 @@ def reader(type_: Any) -> Reader:
     """The reader for a type: dict, a Struct, dataclass, TypedDict or attrs class, or one of pydantic's.
 
     Raises:
-        InvalidSettings: it is another type, or holds one that JSON cannot become.
+        InvalidSettings: it is another type, or one that msgspec cannot decode.
     """
     if type_ is dict:
         return Reader(decode_dict, shared=False)
