@@ -69,9 +69,9 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --
 constraints: $(VENV)/.dev
 	$(INSTALL) uv
 	$(COMPILE) --group build -o constraints/run.txt
-	$(COMPILE) --group dev -o constraints/dev.txt
-	$(COMPILE) --group bench --constraints constraints/dev.txt -o constraints/bench.txt
-	$(COMPILE) --group proof --constraints constraints/dev.txt -o constraints/proof.txt
+	$(COMPILE) --extra remote --group dev -o constraints/dev.txt
+	$(COMPILE) --extra remote --group bench --constraints constraints/dev.txt -o constraints/bench.txt
+	$(COMPILE) --extra remote --group proof --constraints constraints/dev.txt -o constraints/proof.txt
 
 clean:
 	rm -rf $(VENV) .venv-3.* .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
