@@ -264,6 +264,41 @@ def test_a_kid_that_could_not_stand_in_a_header_is_rejected() -> None:
             make()
 
 
+@pytest.mark.parametrize("value", [32, None, ["s" * 32], 1.5, object()], ids=repr)
+def test_what_is_neither_text_nor_bytes_is_no_secret_no_key_and_no_kid(value: Any) -> None:
+    with pytest.raises(InvalidKey):
+        Key.from_secret(value, "HS256")
+    with pytest.raises(InvalidKey):
+        Key.from_pem(value)
+    with pytest.raises(InvalidKey):
+        Key.from_der(value)
+    if value is not None:
+        with pytest.raises(InvalidKey):
+            Key.from_secret(SECRET, "HS256", kid=value)
+
+
+def test_an_algorithm_takes_no_material_of_another_kind() -> None:
+    for alg in ("RS256", "ES384", "HS256", "ECDH-ES+A128KW"):
+        with pytest.raises(InvalidKey):
+            Key(Key.generate(alg).algorithm, Key.generate("EdDSA").material)
+    assert Key.from_secret(bytearray(SECRET), "HS256").material == SECRET
+
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
+
+
+@given(
+    st.sampled_from(
+        [Key.generate(alg).to_jwk(private=True) for alg in ("ES256", "EdDSA", "ECDH-ES", "HS256")]
+    ),
+    st.fixed_dictionaries(
+        {}, optional={"kid": TEXT, "use": TEXT, "key_ops": st.lists(TEXT, unique=True, max_size=4)}
+    ),
+)
+def test_what_a_jwk_says_of_its_key_is_said_again(jwk: dict[str, Any], said: dict[str, Any]) -> None:
+    assert Key.from_jwk(json.dumps(jwk | said)).to_jwk(private=True) == jwk | said
+
+
 def test_the_json_of_a_key_is_bounded() -> None:
     text = json.dumps({**OCT, "alg": "HS256"})
     assert Key.from_jwk(text.ljust(MAX_JWK)).alg == "HS256"

@@ -79,7 +79,7 @@ class Key:
         key_ops: tuple[str, ...] | None = None,
         certificates: Mapping[str, object] | None = None,
     ) -> None:
-        _check_strength(algorithm, material)
+        _check_material(algorithm, material)
         private = isinstance(material, bytes | Private)
         allowed = algorithm.allowed(private=private, use=use, key_ops=key_ops)
         scheme = algorithm.scheme
@@ -318,7 +318,9 @@ def _refuse(_data: bytes, _signature: bytes) -> Never:
     raise InvalidKey("this key does not verify signatures")
 
 
-def _check_strength(algorithm: Algorithm, material: Material) -> None:
+def _check_material(algorithm: Algorithm, material: Material) -> None:
+    if kind_of(material) not in algorithm.kinds:
+        raise InvalidKey("there is no such algorithm for that type of key")
     if isinstance(material, bytes):
         check_secret(material, algorithm.name, algorithm.secret, algorithm.lengths)
     else:
@@ -329,14 +331,20 @@ def _default_kid(material: Material) -> str:
     return base64url.encode(os.urandom(16)) if isinstance(material, bytes) else thumbprint(material)
 
 
-def _checked_kid(kid: str) -> str:
+def _checked_kid(kid: object) -> str:
+    if not isinstance(kid, str):
+        raise InvalidKey("a kid is a string")
     _encoded(kid)  # it goes into headers, which are UTF-8
     return kid
 
 
-def _encoded(text: str | bytes) -> bytes:
+def _encoded(text: object) -> bytes:
+    if isinstance(text, bytes | bytearray):
+        return bytes(text)
+    if not isinstance(text, str):  # bytes(32) would be a secret of zeros
+        raise InvalidKey("text or bytes are needed")
     try:
-        return text.encode() if isinstance(text, str) else bytes(text)
+        return text.encode()
     except UnicodeEncodeError:
         raise InvalidKey("the text is not Unicode") from None
 
