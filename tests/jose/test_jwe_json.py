@@ -106,9 +106,9 @@ def test_a_key_that_makes_the_content_key_itself_has_no_encrypted_key(alg: str) 
     token = jwe.encrypt_json(b"", [key])
     assert "encrypted_key" not in token
     assert jwe.decrypt_json(token, key).plaintext == b""
-    for encrypted_key in ("AAAA", ""):
-        with pytest.raises((DecryptionFailed, MalformedToken)):
-            jwe.decrypt_json({**token, "encrypted_key": encrypted_key}, key)
+    assert jwe.decrypt_json({**token, "encrypted_key": ""}, key).plaintext == b""  # as some write it
+    with pytest.raises(DecryptionFailed):
+        jwe.decrypt_json({**token, "encrypted_key": "AAAA"}, key)
 
 
 @given(st.binary(max_size=50), st.binary(max_size=50))
@@ -261,7 +261,6 @@ def test_both_forms_in_one_are_malformed(name: str) -> None:
         {"header": {"alg": "A128KW", "kid": 5}},
         {"header": {"alg": "A128KW", "enc": "A256GCM"}},
         {"header": {"alg": "A128KW", "zip": "DEF"}},
-        {"header": {"alg": "A128KW"}, "encrypted_key": ""},
         {"header": {"alg": "A128KW"}, "encrypted_key": "A"},
         {"header": {"alg": "A128KW"}, "encrypted_key": 5},
     ],

@@ -209,6 +209,8 @@ def decrypt_json(
     members = json_serialization.members(token)
     if "payload" in members:  # RFC 7516 §9: that is what tells a JWS
         raise MalformedToken("the token is signed, not encrypted")
+    if "" in (members.get("protected"), members.get("aad")):  # RFC 7516 §7.2.1: then they must be missing
+        raise MalformedToken("a member of the token is empty")
     header64, aad64 = _optional(members, "protected"), _optional(members, "aad")
     protected = headers.protected(header64, accepted.critical) if header64 else {}
     aad = base64url.decode_bytes(aad64)
@@ -283,7 +285,7 @@ def _shares(members: Mapping[str, Any], protected: dict[str, Any], source: KeySo
         raise MalformedToken("the recipients of the token do not agree on enc")
     shares: list[Share] = []
     for part, header in zip(parts, whole, strict=True):
-        encrypted_key = base64url.decode_bytes(_optional(part, "encrypted_key"))
+        encrypted_key = base64url.decode_bytes(_optional(part, "encrypted_key"))  # empty from some: no harm
         with suppress(UnknownKey):  # somebody else's
             candidates = headers.candidates(source, header, "decrypt")
             shares += [Share(key, header, encrypted_key) for key in candidates]
@@ -303,12 +305,7 @@ def _own_header(part: Mapping[str, Any]) -> list[Any]:
 
 def _optional(part: Mapping[str, Any], name: str) -> bytes:
     """A member that is base64url text, still encoded; nothing, where it is missing."""
-    if name not in part:
-        return b""
-    encoded = segment(part, name)
-    if not encoded:  # RFC 7516 §7.2.1: then it must be missing
-        raise MalformedToken("a member of the token is empty")
-    return encoded
+    return segment(part, name) if name in part else b""
 
 
 def _authenticated(header64: bytes, aad64: bytes) -> bytes:
