@@ -31,7 +31,8 @@ any JSON at all."""
 
 _LARGEST_CACHED = 1_024  # characters: what is longer costs more to keep than to verify again
 # A full cache stays within so many bytes for each token that it may hold, on average: with what the allocator
-# adds, 16 MB by default. An entry weighs what its parts do, and an object for each claim where they are shared.
+# adds, 16 MB by default. An entry weighs what its parts do, and an object for each claim where claims are
+# shared.
 _ROOM, _ENTRY, _OBJECT = 1_800, 450, 60
 _DOT = 0x2E  # looked for as a number: several times as fast as b"."
 _HEADERS = 64  # one for each key and typ in use is enough
