@@ -256,12 +256,26 @@ def test_what_reads_like_a_number_is_none_unless_the_model_itself_makes_one_of_i
         verifier_for(Checked).verify(token)
 
 
+@attrs.define
+class Converted:
+    amount: int = attrs.field(converter=int, alias="sum", default=0)
+
+
+def test_of_an_attrs_class_neither_converters_nor_aliases_count(
+    verifier_for: Callable[..., Verifier[Any]], forge: Callable[..., str]
+) -> None:
+    verifier = verifier_for(Converted)
+    assert verifier.verify(forge(CLAIMS | {"amount": 2, "sum": 3})).amount == 2
+    with pytest.raises(MalformedClaim):
+        verifier.verify(forge(CLAIMS | {"amount": "2"}))
+
+
 class Holder(msgspec.Struct):
     value: Callable[[], None]
 
 
 @pytest.mark.parametrize(
-    "model", [list, int, object, 5, None, "dict", Holder | int, dict[int, Any] | list[int]]
+    "model", [list, int, object, 5, [], {}, None, "dict", Holder | int, dict[int, Any] | list[int]]
 )
 def test_what_is_no_model_of_claims_is_rejected_when_the_verifier_is_made(
     model: Any, verifier_for: Callable[..., Verifier[Any]]

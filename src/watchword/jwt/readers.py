@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -33,21 +34,30 @@ decode_dict: Callable[[bytes], Any] = msgspec.json.Decoder(dict[str, Any]).decod
 def reader(type_: Any) -> Reader:
     """The reader for a type: dict, a Struct, dataclass, TypedDict or attrs class, or one of pydantic's.
 
+    Of an attrs class the validators run, as ``__post_init__`` of others does; its converters do not, and a
+    claim has the attribute's name, not its alias.
+
     Raises:
         InvalidSettings: it is another type, or one that msgspec cannot decode.
     """
+    try:
+        return _reader(type_)
+    except TypeError:
+        pass  # a type that msgspec does not know, or cannot decode; or a value that is no type
+    raise InvalidSettings("claims: dict, a Struct, dataclass, TypedDict, attrs class or pydantic model")
+
+
+@lru_cache(maxsize=64)  # looking into a type takes longer than verifying a token, and some verify just one
+def _reader(type_: Any) -> Reader:
     if type_ is dict:
         return Reader(decode_dict, shared=False)
     # Asked first: msgspec would take pydantic's dataclasses for plain ones, and leave their constraints out.
     validator = getattr(type_, "__pydantic_validator__", None)
     if validator is not None:
         return Reader(_strict(validator.validate_json), shared=False)
-    try:
-        if isinstance(inspect.type_info(type_), _OBJECTS):
-            return Reader(msgspec.json.Decoder(type_).decode, is_immutable(type_))
-    except TypeError:
-        pass  # a type that msgspec does not know, or cannot decode
-    raise InvalidSettings("claims: dict, a Struct, dataclass, TypedDict, attrs class or pydantic model")
+    if not isinstance(inspect.type_info(type_), _OBJECTS):
+        raise TypeError
+    return Reader(msgspec.json.Decoder(type_).decode, is_immutable(type_))
 
 
 def _strict(validate_json: Callable[..., Any]) -> Callable[[bytes], Any]:
