@@ -147,7 +147,7 @@ class NotYetValid(InvalidClaims):
 
 
 class TokenTooOld(InvalidClaims):
-    """``iat`` lies further back than the verifier's ``max_age``."""
+    """``iat``, or the login's ``auth_time``, lies further back than ``max_age`` allows."""
 
     code = "token_too_old"
     description = "the token was issued too long ago"
