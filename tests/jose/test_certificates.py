@@ -51,6 +51,11 @@ def test_the_private_half_keeps_them_too() -> None:
     assert private.to_jwk(private=True)["x5c"] == CERTIFIED["x5c"]
 
 
+def test_a_chain_may_have_sixteen_certificates() -> None:
+    chain = [base64_of(FIRST)] * 16
+    assert Key.from_jwk({**JWK, "x5c": chain}).to_jwk()["x5c"] == chain
+
+
 def test_what_was_kept_cannot_be_changed_from_outside() -> None:
     chain = [base64_of(FIRST)]
     key = Key.from_jwk({**JWK, "x5c": chain})

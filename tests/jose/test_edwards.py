@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 
 from watchword.errors import InvalidKey, WeakKey
 from watchword.jose import Key, base64url
-from watchword.jose.edwards import ED448, ED25519, EdwardsCurve, check_point
+from watchword.jose.edwards import ED448, ED25519, EdwardsCurve, _double, check_point
 
 
 def encoded(y: int, sign: int, curve: EdwardsCurve) -> bytes:
@@ -17,6 +17,16 @@ def test_the_points_of_real_keys_are_taken() -> None:
     for _ in range(20):
         check_point(ed25519.Ed25519PrivateKey.generate().public_key().public_bytes_raw(), ED25519)
         check_point(ed448.Ed448PrivateKey.generate().public_key().public_bytes_raw(), ED448)
+
+
+@pytest.mark.parametrize("curve", [ED25519, ED448], ids=["Ed25519", "Ed448"])
+def test_twice_a_point_is_on_the_curve(curve: EdwardsCurve) -> None:
+    p, a, d = curve
+    y = 4 * pow(5, -1, p)  # of the base point of Ed25519; of the other curve, all that counts is the equation
+    xx = (y * y - 1) * pow(d * y * y - a, -1, p) % p
+    for _ in range(5):
+        xx, y = _double(xx, y, curve)
+        assert (a * xx + y * y - 1 - d * xx * y * y) % p == 0
 
 
 # the second coordinate of two points of order 8

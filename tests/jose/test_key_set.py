@@ -144,9 +144,10 @@ def test_a_set_shows_no_secrets() -> None:
     assert "nobody" not in repr(KeySet([Key.from_secret("a secret nobody may ever see, nobody", "HS256")]))
 
 
+TEXT = st.text("aA0-_=+/\n\0é\ud800", max_size=5)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
 )
 
 
