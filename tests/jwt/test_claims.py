@@ -380,6 +380,19 @@ def test_the_subject_is_matched_as_a_whole() -> None:
     assert found({"exp": 2000, "sub": 7}) == [(MalformedClaim, "sub")]
 
 
+@pytest.mark.parametrize("claim", ["sub", "jti"])
+@pytest.mark.parametrize("value", [None, 7, True, ["user-1"], {}], ids=repr)
+def test_subject_and_token_id_are_text(claim: str, value: object) -> None:
+    assert found({"exp": 2000, claim: "", "iss": ""}) == []
+    assert found({"exp": 2000, claim: value}) == [(MalformedClaim, claim)]
+
+
+@pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
+def test_a_time_that_is_null_is_neither_absent_nor_good(claim: str) -> None:
+    assert (MalformedClaim, claim) in found({"exp": 2000, claim: None})
+    assert (MalformedClaim, claim) in found({"exp": 2000, claim: None}, allow_no_exp=True)
+
+
 def test_required_claims_are_there_and_not_null() -> None:
     assert found({"exp": 2000, "a": None, "c": False}, require=["a", "b", "c"]) == [
         (MissingClaim, "a"),
