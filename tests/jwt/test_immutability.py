@@ -4,7 +4,7 @@ import dataclasses
 import datetime as dt
 import enum
 import uuid
-from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypedDict, TypeVar
 
 import attrs
 import msgspec
@@ -86,6 +86,22 @@ class DerivedPair(NamePair):
     pass
 
 
+T = TypeVar("T")
+
+
+class Box(Claims, Generic[T]):
+    content: T
+
+
+@dataclasses.dataclass(frozen=True)
+class DataBox(Generic[T]):
+    content: T
+
+
+class PairBox(NamedTuple, Generic[T]):
+    content: T
+
+
 class Colour(enum.Enum):
     RED = "red"
 
@@ -96,6 +112,7 @@ class Unknown:
 
 IMMUTABLE = (
     *(Claims, Scoped, Tree, FrozenData, NamePair),
+    *(Box[int], Box[tuple[str, ...]], DataBox[str], PairBox[str], DataBox[Box[int]]),
     *(str, int, bytes, bool, float, None, uuid.UUID, dt.datetime, dt.timedelta, Colour, Literal["a"]),
     *(
         str | None,
@@ -107,6 +124,7 @@ IMMUTABLE = (
 )
 MUTABLE = (
     *(Listed, MutableTree, Open, Holder, Data, Dictionary, Pair),
+    *(Box, Box[Any], Box[list[int]], DataBox[Open], PairBox[Data]),
     *(Thawed, DerivedData, DerivedPair, FrozenAttrs, FrozenPydantic),
     *(dict, list, set[str], Any, object, bytearray, Unknown, msgspec.Raw, tuple[list[int], ...]),
     *(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_origin
 
 from msgspec import inspect
 
@@ -54,12 +54,13 @@ def _is_immutable(info: inspect.Type, above: frozenset[type]) -> bool:
 
 
 def _is_frozen(info: inspect.StructType | inspect.DataclassType | inspect.NamedTupleType) -> bool:
+    cls: Any = get_origin(info.cls) or info.cls  # of a generic type that is bound, Box[int], the class is Box
     match info:
         case inspect.StructType():
-            return info.cls.__struct_config__.frozen
+            return bool(cls.__struct_config__.frozen)
         case inspect.DataclassType():
             # its own, not inherited: what is derived without the decorator takes further attributes. attrs
             # classes have none
-            parameters = vars(info.cls).get("__dataclass_params__")
+            parameters = vars(cls).get("__dataclass_params__")
             return parameters is not None and parameters.frozen
-    return info.cls.__dictoffset__ == 0  # as above: a NamedTuple has no room for more, what is derived has
+    return bool(cls.__dictoffset__ == 0)  # as above: a NamedTuple has no room for more, what is derived has
