@@ -158,8 +158,20 @@ def test_an_even_rsa_modulus_is_rejected(rsa: Key) -> None:
 
 
 def test_an_rsa_exponent_past_the_modulus_is_rejected(rsa: Key) -> None:
+    n = rsa.to_jwk()["n"]
+    for exponent in (uint(2**2050 + 1), n):
+        with pytest.raises(InvalidKey):
+            Key.from_jwk({"kty": "RSA", "n": n, "e": exponent}, "RS256")
+
+
+@pytest.mark.parametrize(("bits", "good"), [(2047, False), (2048, True), (16_384, True), (16_385, False)])
+def test_the_bounds_of_an_rsa_modulus_are_exact(bits: int, good: bool) -> None:
+    jwk = {"kty": "RSA", "n": uint(2 ** (bits - 1) + 1), "e": "AQAB"}
+    if good:
+        assert not Key.from_jwk(jwk, "RS256").is_private
+        return
     with pytest.raises(InvalidKey):
-        Key.from_jwk({"kty": "RSA", "n": rsa.to_jwk()["n"], "e": uint(2**2050 + 1)}, "RS256")
+        Key.from_jwk(jwk, "RS256")
 
 
 def test_an_rsa_key_with_the_primes_of_roca_is_too_weak() -> None:

@@ -26,6 +26,7 @@ from watchword.jose.material import (
     public_half,
     unavailable,
 )
+from watchword.jose.rsa_primes import recovered_primes
 from watchword.jose.strength import check_rsa
 
 __all__ = ["from_members", "members", "thumbprint"]
@@ -84,7 +85,7 @@ def _read_rsa(jwk: Mapping[str, object]) -> Private | Public:
         return public.public_key()
     d = _integer(jwk, "d", most=public.n)
     if not jwk.keys() & {"p", "q", "dp", "dq", "qi"}:
-        p, q = rsa.rsa_recover_prime_factors(public.n, public.e, d)
+        p, q = recovered_primes(public.n, public.e, d)
         crt = (rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q))
         return rsa.RSAPrivateNumbers(p, q, d, *crt, public).private_key()
     p, q, dp, dq, qi = (_integer(jwk, name, most=public.n) for name in ("p", "q", "dp", "dq", "qi"))
