@@ -1,11 +1,5 @@
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import msgspec
 import pytest
 
@@ -14,8 +8,6 @@ from watchword.jose.algorithms import fitting
 from watchword.jose.content_encryption import CONTENT_ENCRYPTIONS
 from watchword.jose.key_management import Agreement
 from watchword.jose.material import generate
-
-VECTORS = Path(os.environ.get("WATCHWORD_VECTORS", Path(__file__).parents[3] / "shared" / "vectors"))
 
 ONE_KEY_EACH = (
     "HS256", "HS384", "HS512", "RS256", "ES256", "ES384", "ES512", "ES256K", "EdDSA", "Ed25519", "Ed448",
@@ -26,13 +18,6 @@ KINDS = (
     "ML-DSA-44", "ML-DSA-65", "ML-DSA-87",
 )  # fmt: skip
 ALGORITHM_OF = {"oct": "HS256", "RSA": "RS256", "X25519": "ECDH-ES", "X448": "ECDH-ES+A128KW"}
-
-
-@pytest.fixture
-def vectors() -> Callable[[str], Any]:
-    if not VECTORS.is_dir():
-        pytest.skip("the RFCs' vectors are not part of a clone; WATCHWORD_VECTORS names their folder")
-    return lambda name: json.loads((VECTORS / name).read_text())
 
 
 @pytest.fixture(scope="session")

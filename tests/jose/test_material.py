@@ -25,6 +25,11 @@ def test_what_is_generated_is_of_the_kind_that_was_asked_for(kind: Kind) -> None
     assert public_half(public) is public
 
 
+def test_an_rsa_key_has_2048_bits_and_the_usual_exponent() -> None:
+    numbers = public_half(generate("RSA", 0)).public_numbers()  # type: ignore[union-attr, arg-type]  # it is RSA
+    assert (numbers.n.bit_length(), numbers.e) == (2048, 65_537)
+
+
 def test_two_secrets_are_never_the_same() -> None:
     assert generate("oct", 32) != generate("oct", 32)
 
