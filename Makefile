@@ -6,6 +6,7 @@
 #   make lint      ruff, mypy --strict, the rooms' import rules
 #   make format    let ruff put the code in order
 #   make bench     measure against the peers; prints ratios, writes bench/results/
+#   make fuzz      two minutes of coverage-guided fuzzing (FUZZ_SECONDS) of all that takes a stranger's bytes
 
 ifndef PYTHON
 PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
@@ -26,7 +27,7 @@ CREATE := "$(PYTHON)" -m venv $(VENV)
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 endif
 
-.PHONY: run test test-all lint format bench constraints clean
+.PHONY: run test test-all lint format bench fuzz constraints clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/watchword serve
@@ -62,6 +63,10 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.bench
 	$(BIN)/python bench/run.py
+
+FUZZ_SECONDS ?= 120
+fuzz: $(VENV)/.proof
+	$(BIN)/python fuzz/run.py --seconds $(FUZZ_SECONDS)
 
 # The pinned versions with their hashes; names no index, so everybody's own is used.
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra server \

@@ -1,0 +1,183 @@
+"""Where a stranger's bytes come in: a row for each entry point."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import seeds
+from arguments import encrypted, encrypted_json, mapping, nested, proof, public, signed, signed_json, text
+from specimen import AUDIENCE, ISSUER, KEYS, NOW, claims, compact, key
+from watchword import Claims, Verifier, inspect
+from watchword.errors import InvalidKey, InvalidToken, WatchwordError
+from watchword.jose import Key, KeySet, base64url, jwe, jws, strict_json
+from watchword.jwt.profiles import dpop_proof
+
+__all__ = ["TARGETS", "Target"]
+
+
+class Target(NamedTuple):
+    """One entry point.
+
+    Attributes:
+        call: takes what ``build`` has made.
+        good: an input of about so many bytes that is accepted.
+        build: makes an argument of ``call`` of any bytes at all.
+        seeds: further inputs to start from.
+        refusal: the error that says that an input is not good.
+    """
+
+    call: Callable[[Any], object]
+    good: Callable[[int], bytes]
+    build: Callable[[bytes], Any] = bytes
+    seeds: tuple[bytes, ...] = ()
+    refusal: type[WatchwordError] = InvalidToken
+
+
+class Fields(Claims):
+    """Claims of many forms."""
+
+    scope: str = ""
+    roles: tuple[str, ...] = ()
+    level: int | float | None = None
+    act: dict[str, str | None] | None = None
+
+
+# -- entry points that are asked for more than not to fail -----------------------------------------
+
+
+def _decode_base64url(data: bytes) -> None:
+    assert base64url.encode(base64url.decode(data)).encode() == data, "one text for each sequence of bytes"
+
+
+def _decode_object(data: bytes) -> None:
+    assert strict_json.decode_object(data) == json.loads(data, object_pairs_hook=_distinct)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    assert len(dict(pairs)) == len(pairs), "a member is there twice"
+    return dict(pairs)
+
+
+def _read_key(read: Callable[..., Key], data: bytes) -> None:
+    try:
+        read(data)
+    except InvalidKey:
+        read(data, "RS256")  # keys of RSA, of which several algorithms make use
+
+
+# -- good inputs -----------------------------------------------------------------------------------
+
+_HEADER = compact({"alg": "HS256", "typ": "JWT"})
+_DIRECT = compact({"alg": "dir", "enc": "A256GCM", "cty": "JWT"})
+_PROOF = compact({"alg": "Ed25519", "typ": "dpop+jwt", "jwk": key("Ed25519 Ed25519").public().to_jwk()})
+_URL = "https://api.example/things"
+# A good token takes as long as its key does, and so does the key itself: where any may come, the slowest.
+_SIGNER, _RECIPIENT, _OWNER = key("ES512 P-521"), key("ECDH-ES+A256KW P-521"), key("RS256 RSA")
+_CURVED = key("EdDSA Ed448")
+_OWNED = 1_800  # bytes of the JWK
+
+
+def _after(*headers: bytes) -> Callable[[int], bytes]:
+    """Some lines, and then claims."""
+    return lambda size: b"\n".join((*headers, claims(size - sum(map(len, headers)))))
+
+
+def _jws(size: int) -> bytes:
+    return jws.sign(claims(size * 3 // 4 - 250), _SIGNER).encode()
+
+
+def _jws_json(size: int) -> bytes:
+    """With as many signatures as there is room for."""
+    return compact(jws.sign_json(claims(0), [_SIGNER] * min(16, 1 + size // 300)))
+
+
+def _jwe(size: int) -> bytes:
+    return jwe.encrypt(claims(size * 3 // 4 - 350), _RECIPIENT).encode()
+
+
+def _jwe_json(size: int) -> bytes:
+    return compact(jwe.encrypt_json(claims(size * 3 // 4 - 450), [_RECIPIENT]))
+
+
+def _proof(size: int) -> bytes:
+    said = json.loads(claims(size - len(_PROOF))) | {"jti": "1", "htm": "GET", "htu": _URL, "iat": NOW}
+    del said["aud"]
+    return _PROOF + b"\n" + compact(said)
+
+
+def _jwk(size: int) -> bytes:
+    return compact({**_OWNER.to_jwk(private=True), "more": "x" * (size - _OWNED)})
+
+
+def _jwk_public(size: int) -> bytes:
+    return compact({**_CURVED.to_jwk(), "more": "x" * (size - 250)})
+
+
+def _jwks(size: int) -> bytes:
+    return compact({"keys": [_CURVED.to_jwk()] * (1 + size // 250)})
+
+
+def _pem(size: int) -> bytes:
+    """RFC 7468 §2: there may be text before a key."""
+    return b"x" * (size - 250) + b"\n" + _CURVED.to_pem(private=True).encode()
+
+
+def _der(_size: int) -> bytes:
+    return _CURVED.to_der(private=True)
+
+
+# -- the rows --------------------------------------------------------------------------------------
+
+_trusting = partial(Verifier, KEYS, issuer=ISSUER, audience=AUDIENCE, cache_size=0, clock=lambda: NOW)
+# Passwords are to cost little, so that there is time for much else.
+_decrypt = partial(jwe.decrypt, keys=KEYS, max_p2c=1_000, max_decompressed=65_536)
+_decrypt_json = partial(jwe.decrypt_json, keys=KEYS, max_p2c=1_000, max_decompressed=65_536)
+_verify_json = partial(jws.verify_json, keys=KEYS)
+
+_HEADED = tuple(header + b"\n{}" for header in seeds.HEADERS)
+_HEADED_JSON = tuple(header + b"\n\n{}" for header in seeds.HEADERS)
+_CLAIMED = tuple(_HEADER + b"\n" + payload for payload in (*seeds.CLAIMS, *seeds.OBJECTS))
+_NESTED = tuple(_DIRECT + b"\n" + lines for lines in _CLAIMED)
+
+TARGETS: dict[str, Target] = {
+    "base64url": Target(_decode_base64url, lambda size: b"QUJD" * (size // 4)),
+    "strict_json": Target(_decode_object, claims, seeds=seeds.OBJECTS),
+    "inspect": Target(inspect, _after(_HEADER), signed, _HEADED + _CLAIMED),
+    "jws": Target(partial(jws.verify, keys=KEYS), _jws, text, seeds.JWSS),
+    "jws_signed": Target(partial(jws.verify, keys=KEYS), _after(_HEADER), signed, _HEADED),
+    "jws_json": Target(_verify_json, _jws_json, seeds=seeds.JWSS_JSON),
+    "jws_json_signed": Target(
+        _verify_json, _after(_HEADER, b'{"kid":"HS256 oct"}'), signed_json, _HEADED_JSON
+    ),
+    "jws_json_mapping": Target(_verify_json, _jws_json, mapping, seeds.JWSS_JSON),
+    "jwe": Target(_decrypt, _jwe, text, seeds.JWES),
+    "jwe_encrypted": Target(
+        partial(_decrypt, keys=key("dir oct")), _after(_DIRECT, b""), encrypted, seeds.ZIPPED
+    ),
+    "jwe_encrypted_key": Target(
+        _decrypt, _after(seeds.with_encrypted_key(_RECIPIENT)), encrypted, seeds.ENCRYPTED
+    ),
+    "jwe_json": Target(_decrypt_json, _jwe_json, seeds=seeds.JWES_JSON),
+    "jwe_json_encrypted": Target(
+        partial(_decrypt_json, keys=key("dir oct")), _after(_DIRECT, b'{"a":1}'), encrypted_json
+    ),
+    "jwe_json_mapping": Target(_decrypt_json, _jwe_json, mapping, seeds.JWES_JSON),
+    "verifier": Target(_trusting().verify, _after(_HEADER), signed, _HEADED + _CLAIMED),
+    "verifier_typed": Target(_trusting(claims=Fields).verify, _after(_HEADER), signed, _CLAIMED),
+    "verifier_nested": Target(
+        _trusting(decrypt_with=key("dir oct")).verify, _after(_DIRECT, _HEADER), nested, _NESTED
+    ),
+    "dpop_proof": Target(
+        partial(dpop_proof, method="GET", url=_URL, algorithms=("ES256", "Ed25519"), clock=lambda: NOW),
+        _proof,
+        proof,
+    ),
+    "jwk": Target(Key.from_jwk, _jwk, seeds=seeds.JWKS, refusal=InvalidKey),
+    "jwk_public": Target(Key.from_jwk, _jwk_public, public, seeds.JWKS_PUBLIC, InvalidKey),
+    "jwks": Target(KeySet.from_jwks, _jwks, public, seeds.SETS, InvalidKey),
+    "pem": Target(partial(_read_key, Key.from_pem), _pem, seeds=seeds.PEM, refusal=InvalidKey),
+    "der": Target(partial(_read_key, Key.from_der), _der, seeds=seeds.DER, refusal=InvalidKey),
+}
