@@ -63,6 +63,16 @@ def test_an_errors_data_survives_pickling(error, attribute):
     assert getattr(pickle.loads(pickle.dumps(error)), attribute) == getattr(error, attribute)
 
 
+@pytest.mark.parametrize("error", [error for error in TREE if issubclass(error, errors.InvalidClaims)])
+def test_all_failed_claims_survive_pickling(error):
+    first = error("a sentence", claim="iss")
+    first.failures = (first, errors.ExpiredToken(claim="exp"))
+    copy, other = pickle.loads(pickle.dumps(first)).failures
+    assert (type(copy), str(copy), copy.code, copy.claim) == (error, "a sentence", error.code, "iss")
+    assert (type(other), other.claim, other.failures) == (errors.ExpiredToken, "exp", (other,))
+    assert copy.failures == (copy, other)
+
+
 @pytest.mark.parametrize(
     ("root", "status", "members"),
     [

@@ -19,6 +19,7 @@ import pytest
 
 from watchword.errors import (
     ExpiredToken,
+    InvalidClaims,
     InvalidKey,
     InvalidSettings,
     InvalidToken,
@@ -26,13 +27,14 @@ from watchword.errors import (
     MalformedToken,
     Unavailable,
 )
+from watchword.identity import AccessClaims
 from watchword.jose import Key, KeySet
 from watchword.jwt import Claims, Issuer, Verifier
 
 NOW = 1_700_000_000
 ISSUER = "https://issuer.example"
 POLICY: dict[str, Any] = {"issuer": ISSUER, "audience": "api"}
-AHEAD = 4_096  # what "a few thousand tokens" means, for as few workers as there are here
+AHEAD = 8_192  # what "a few thousand tokens" means, for as few workers as there are here
 
 by_threads_and_processes = pytest.mark.parametrize("processes", [None, 1, 2], ids="processes={}".format)
 
@@ -128,10 +130,14 @@ def test_what_is_no_text_is_no_token_in_a_batch_either(verifier, good, processes
 
 
 @by_threads_and_processes
-def test_an_error_in_a_batch_holds_on_to_nothing_that_was_read(verifier, good, mixed, processes) -> None:
-    for error in verifier.verify_many(mixed, processes=processes):
-        if isinstance(error, InvalidToken):
-            assert (error.__traceback__, error.__context__, error.__cause__) == (None, None, None)
+def test_an_error_in_a_batch_holds_on_to_nothing_that_was_read(key, clock, mixed, processes) -> None:
+    verifier = Verifier(key, issuer=ISSUER, claims=AccessClaims, clock=clock)
+    errors = list(verifier.verify_many(mixed, processes=processes))
+
+    assert {len(error.failures) for error in errors if isinstance(error, InvalidClaims)} == {2, 3}
+    for error in errors:
+        for each in (error, *getattr(error, "failures", ())):
+            assert (each.__traceback__, each.__context__, each.__cause__) == (None, None, None)
 
 
 # -- lazily ------------------------------------------------------------------------------------------
@@ -158,7 +164,7 @@ def test_an_endless_batch_is_read_a_few_thousand_tokens_ahead(verifier, good, pr
 
     results = verifier.verify_many(tokens(), processes=processes)
 
-    for number, _ in enumerate(itertools.islice(results, 6_000)):
+    for number, _ in enumerate(itertools.islice(results, 10_000)):
         assert read - number <= AHEAD
     results.close()
 

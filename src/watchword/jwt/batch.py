@@ -11,14 +11,14 @@ import signal
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeAlias, TypeVar
 
-from watchword.errors import InvalidSettings, InvalidToken, Unavailable, WatchwordError
+from watchword.errors import InvalidClaims, InvalidSettings, InvalidToken, Unavailable, WatchwordError
 from watchword.jose.jwk import Key
 
 __all__ = ["in_processes", "in_threads"]
@@ -29,10 +29,11 @@ Verdicts: TypeAlias = list[T | InvalidToken]
 
 # Two chunks for each worker are on their way: one in work, one waiting. They begin small, so that the first
 # results come soon and a short batch is shared too, and double until handing one over costs next to nothing.
-_FIRST_CHUNK, _LARGEST_CHUNK = 16, 512
 _AHEAD = 2
-# One more than there are cores: it runs where another waits for the interpreter's lock. A fifth of the time that
-# an RS256 token takes is spent holding that, so more than five would only wait.
+_FIRST_CHUNK = 16
+_CHUNK_FOR_THREAD, _CHUNK_FOR_PROCESS = 512, 1024
+# One more than there are cores: it runs where another waits for the interpreter's lock. An RS256 token holds
+# that for a fifth of its time, so a sixth thread would only wait.
 _THREADS = min((os.cpu_count() or 1) + 1, 5)
 # Not fork: a thread of the program that holds a lock would be copied holding it, and never let go.
 _CONTEXT = multiprocessing.get_context("spawn")
@@ -46,7 +47,7 @@ def in_threads(verify: Callable[[str], T], tokens: Iterable[str]) -> Generator[T
         tokens: is read ahead of the results, by no more than a few thousand tokens. An error of its own is
             raised after the results of the tokens before it.
     """
-    return _in_order(partial(_verdicts, verify), tokens, _THREADS)
+    return _in_order(partial(_verdicts, verify), tokens, _THREADS, _CHUNK_FOR_THREAD)
 
 
 def in_processes(
@@ -91,17 +92,17 @@ def _in_processes(
             finally:
                 idle.put(worker)
 
-        yield from _in_order(verdicts, tokens, processes)
+        yield from _in_order(verdicts, tokens, processes, _CHUNK_FOR_PROCESS)
 
 
 def _in_order(
-    work: Callable[[list[str]], Verdicts[T]], tokens: Iterable[str], workers: int
+    work: Callable[[list[str]], Verdicts[T]], tokens: Iterable[str], workers: int, largest: int
 ) -> Generator[T | InvalidToken, None, None]:
     """What comes of each chunk of tokens, worked on by that many threads at a time."""
     pool = ThreadPoolExecutor(workers, thread_name_prefix="watchword-batch")
     pending: deque[Future[Verdicts[T]]] = deque()
     try:
-        for submitted in _submitted(pool, work, tokens):
+        for submitted in _submitted(lambda chunk: pool.submit(work, chunk), tokens, largest):
             pending.append(submitted)
             while pending and (len(pending) > _AHEAD * workers or pending[0].done()):
                 yield from pending.popleft().result()
@@ -112,7 +113,7 @@ def _in_order(
 
 
 def _submitted(
-    pool: Executor, work: Callable[[list[str]], Verdicts[T]], tokens: Iterable[str]
+    submit: Callable[[list[str]], Future[Verdicts[T]]], tokens: Iterable[str], largest: int
 ) -> Iterator[Future[Verdicts[T]]]:
     """The tokens in chunks, each on its way to a worker; last, if there is one, the iterable's own error."""
     chunk: list[str] = []
@@ -122,12 +123,12 @@ def _submitted(
         for token in tokens:
             chunk.append(token)
             if len(chunk) == size:
-                yield pool.submit(work, chunk)
-                chunk, size = [], min(2 * size, _LARGEST_CHUNK)
+                yield submit(chunk)
+                chunk, size = [], min(2 * size, largest)
     except Exception as error:  # noqa: BLE001 - raised when it is its turn
         failed = Future()
         failed.set_exception(error)
-    yield pool.submit(work, chunk)
+    yield submit(chunk)
     if failed:
         yield failed
 
@@ -138,9 +139,15 @@ def _verdicts(verify: Callable[[str], T], tokens: list[str]) -> Verdicts[T]:
         try:
             verdicts.append(verify(token))
         except InvalidToken as error:
-            error.__context__ = None  # with its traceback it would hold on to all that was read of the token
-            verdicts.append(error.with_traceback(None))
+            verdicts.append(_alone(error))
     return verdicts
+
+
+def _alone(error: InvalidToken) -> InvalidToken:
+    """The error without the frames that it was raised in, which hold on to all that was read of the token."""
+    for each in error.failures if isinstance(error, InvalidClaims) else (error,):
+        each.__traceback__ = each.__context__ = None
+    return error
 
 
 # -- processes -----------------------------------------------------------------------------------
