@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -736,9 +737,32 @@ def test_whatever_the_claims_are_only_invalid_claims_come_out(
         profiles.dpop_proof(proof(forge, claims), **REQUEST, access_token="t", nonce="n")
 
 
-def test_arguments_of_the_wrong_form_are_told_at_once(key: Key) -> None:
-    for make in (access, identity, logout, assertion):
-        with pytest.raises(InvalidSettings):
-            make(key, leeway=-1)
+@pytest.mark.parametrize(
+    ("make", "argument"),
+    [
+        *((make, {"leeway": -1}) for make in (access, identity, logout, assertion)),
+        *((make, {"issuer": issuer}) for make in (access, identity, logout) for issuer in (None, "", 5)),
+        *((make, {"client_id": id_}) for make in (identity, logout, assertion) for id_ in (None, "", 5)),
+        *((make, {"audience": aud}) for make in (access, assertion) for aud in (None, "", [], [None])),
+        *((identity, {"max_age": seconds}) for seconds in (-1, math.nan, math.inf, True, "5")),
+        *((assertion, {"max_lifetime": seconds}) for seconds in (-1, math.nan, math.inf, True, None)),
+        (identity, {"trusted_audiences": "friend"}),
+        (access, {"claims": list}),
+    ],
+    ids=lambda value: getattr(value, "__name__", None) or str(value),
+)
+def test_an_argument_that_would_turn_a_rule_off_is_rejected(
+    make: Callable[..., Any], argument: dict[str, Any], key: Key
+) -> None:
     with pytest.raises(InvalidSettings):
-        access(key, claims=list)
+        make(key, **argument)
+
+
+@pytest.mark.parametrize(
+    "argument", [{"algorithms": "ES256"}, {"max_age": math.nan}, {"max_age": -1}, {"leeway": -1}], ids=str
+)
+def test_an_argument_that_would_turn_a_rule_for_proofs_off_is_rejected(
+    argument: dict[str, Any], forge: Forge
+) -> None:
+    with pytest.raises(InvalidSettings):
+        profiles.dpop_proof(proof(forge), **REQUEST, **argument)

@@ -28,6 +28,7 @@ __all__ = [
     "Shortcut",
     "Window",
     "failures",
+    "is_duration",
     "is_time",
     "never",
     "shortcut",
@@ -93,9 +94,9 @@ class Policy:
         leeway: float = 0,
         max_age: float | None = None,
     ) -> None:
-        if not _is_duration(leeway):
+        if not is_duration(leeway):
             raise InvalidSettings("leeway: seconds, zero or more")
-        if max_age is not None and not _is_duration(max_age):
+        if max_age is not None and not is_duration(max_age):
             raise InvalidSettings("max_age: seconds, zero or more, or None")
         if isinstance(require, str):
             raise InvalidSettings("require: a collection of names")
@@ -255,7 +256,8 @@ _USUAL = frozenset({"iss", "aud", "exp", "iat", "sub", "jti"})  # what the short
 _ABSENT = object()  # null is not absent, and no claim of ours may be null
 
 
-def _is_duration(value: object) -> bool:
+def is_duration(value: object) -> TypeGuard[float]:
+    """Whether a value is a length of time in seconds, of sane size and not negative."""
     return is_time(value) and value >= 0
 
 

@@ -108,8 +108,8 @@ def access_token(
     """
     return Verifier(
         keys,
-        issuer=issuer,
-        audience=audience,
+        issuer=(issuer,),  # None is not one: it would accept any
+        audience=audience or (),
         typ="at+jwt",
         claims=claims,
         require=("sub", "client_id", "iat", "jti"),

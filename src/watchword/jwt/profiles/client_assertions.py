@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from watchword.errors import InvalidClaims
+from watchword.errors import InvalidClaims, InvalidSettings
 from watchword.jose import Key, KeySource
-from watchword.jwt.claims import Claims, is_time
+from watchword.jwt.claims import Claims, is_duration, is_time
 from watchword.jwt.verifier import Verifier
 
 __all__ = ["ClientAssertionClaims", "client_assertion"]
@@ -49,6 +49,8 @@ def client_assertion(
     Raises:
         InvalidSettings: an argument is of the wrong form.
     """
+    if not is_duration(max_lifetime):
+        raise InvalidSettings("max_lifetime: seconds, zero or more")
 
     def rule(claims: Mapping[str, Any], _header: Mapping[str, Any], now: float) -> Iterator[InvalidClaims]:
         exp = claims.get("exp")
@@ -57,8 +59,8 @@ def client_assertion(
 
     return Verifier(
         keys,
-        issuer=client_id,
-        audience=audience,
+        issuer=(client_id,),  # None is not one: it would accept any
+        audience=audience or (),
         subject=client_id,
         claims=ClientAssertionClaims,
         require=("jti",),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from watchword.errors import InvalidClaims, InvalidKey, MalformedToken
+from watchword.errors import InvalidClaims, InvalidKey, InvalidSettings, MalformedToken
 from watchword.jose import Key, base64url
 from watchword.jose import header as headers
 from watchword.jwt.claims import Claims
@@ -90,7 +90,10 @@ def dpop_proof(
         BadSignature: it was not made with that key.
         InvalidClaims: a claim or the ``typ`` is not acceptable; its subclass says which, ``failures`` has all
             of them.
+        InvalidSettings: an argument is of the wrong form.
     """
+    if isinstance(algorithms, str):
+        raise InvalidSettings("algorithms: a collection of names")
     key = _key(headers.decode(headers.split(proof, 3)[0], ()), algorithms)
     nonces = (nonce,) if isinstance(nonce, str) else nonce
     target = _target(url)

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, SHAKE2
 
 from watchword.errors import (
     InvalidClaims,
+    InvalidSettings,
     MalformedClaim,
     MissingClaim,
     NotYetValid,
@@ -17,7 +18,7 @@ from watchword.errors import (
     WrongAudience,
 )
 from watchword.jose import Key, KeySource, base64url
-from watchword.jwt.claims import Claims, is_time
+from watchword.jwt.claims import Claims, is_duration, is_time
 from watchword.jwt.profiles.comparisons import differs, octets
 from watchword.jwt.verifier import Verifier
 
@@ -125,6 +126,10 @@ def id_token(
     Raises:
         InvalidSettings: an argument is of the wrong form.
     """
+    if max_age is not None and not is_duration(max_age):
+        raise InvalidSettings("max_age: seconds, zero or more, or None")
+    if isinstance(trusted_audiences, str):
+        raise InvalidSettings("trusted_audiences: a collection of names")
     ours = frozenset({client_id, *trusted_audiences})
 
     def rule(said: Mapping[str, Any], header: Mapping[str, Any], now: float) -> Iterator[InvalidClaims]:
@@ -143,8 +148,8 @@ def id_token(
 
     return Verifier(
         keys,
-        issuer=issuer,
-        audience=client_id,
+        issuer=(issuer,),  # None is not one: it would accept any
+        audience=(client_id,),
         claims=claims,
         require=("sub", "iat"),
         leeway=leeway,

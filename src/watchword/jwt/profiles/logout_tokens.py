@@ -63,8 +63,8 @@ def logout_token(
     """
     return Verifier(
         keys,
-        issuer=issuer,
-        audience=client_id,
+        issuer=(issuer,),  # None is not one: it would accept any
+        audience=(client_id,),
         typ=typ,
         claims=LogoutTokenClaims,
         require=("iat", "jti"),
