@@ -737,6 +737,29 @@ def test_whatever_the_claims_are_only_invalid_claims_come_out(
         profiles.dpop_proof(proof(forge, claims), **REQUEST, access_token="t", nonce="n")
 
 
+MEMBERS = st.sampled_from(
+    ["kty", "crv", "x", "y", "n", "e", "d", "alg", "use", "key_ops", "kid", "x5c", "x5t", ""]
+)
+VALUES = JSON | st.sampled_from(
+    ["EC", "OKP", "RSA", "oct", "P-256", "Ed25519", "ES256", "sig", EC["x"], EC["y"]]
+)
+
+
+@given(
+    st.dictionaries(MEMBERS, VALUES)
+    | st.builds(lambda changes: EC | changes, st.dictionaries(MEMBERS, VALUES))
+)
+def test_whatever_the_key_in_a_proof_is_only_an_invalid_token_comes_out(
+    forge: Forge, jwk: dict[str, Any]
+) -> None:
+    token = forge(PROOF, PROOF_HEADER | {"jwk": jwk}, by=PROOF_KEY)
+    try:
+        shown = profiles.dpop_proof(token, **REQUEST)
+    except InvalidToken:
+        return
+    assert shown.jkt == PROOF_KEY.thumbprint
+
+
 @pytest.mark.parametrize(
     ("make", "argument"),
     [
