@@ -77,7 +77,8 @@ def test_what_is_encrypted_decrypts(row: ContentEncryption, plaintext: bytes, da
     ],
 )
 def test_any_change_of_anything_fails(row: ContentEncryption, part: int, change: str) -> None:
-    key, iv, data = os.urandom(row.key_size), os.urandom(row.iv_size), b"data"
+    # Not random: under another key for CBC alone, one text in 256 has good padding.
+    key, iv, data = bytes(range(row.key_size)), bytes(range(row.iv_size)), b"data"
     ciphertext, tag = row.encrypt(key, iv, b"text of more than one block of AES", data)
     parts = [key, iv, ciphertext, tag, data]
     parts[part] = {
@@ -95,7 +96,7 @@ def test_any_change_of_anything_fails(row: ContentEncryption, part: int, change:
 
 @pytest.mark.parametrize("row", ROWS[:3])
 def test_the_two_halves_of_a_cbc_key_do_not_change_places(row: ContentEncryption) -> None:
-    key, half = os.urandom(row.key_size), row.key_size // 2
+    key, half = bytes(range(row.key_size)), row.key_size // 2
     ciphertext, tag = row.encrypt(key, IV, b"text", b"")
     with pytest.raises(DecryptionFailed):
         row.decrypt(key[half:] + key[:half], IV, ciphertext, tag, b"")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -191,23 +190,6 @@ def test_a_point_of_low_order_fails_like_anything_else() -> None:
     epk = {"kty": "OKP", "crv": "X25519", "x": base64url.encode(bytes(32))}
     header64 = base64url.encode_bytes(msgspec.json.encode({"alg": "ECDH-ES", "enc": "A256GCM", "epk": epk}))
     assert_it_fails(header64.decode() + ".." + jwe.encrypt(b"secret", KEY).split(".", 2)[2], key)
-
-
-def test_a_failed_unwrapping_takes_its_time_all_the_same(rsa: Key) -> None:
-    """The content is decrypted with a random key, so a long content takes long whichever step fails."""
-    token = jwe.encrypt(bytes(700_000), rsa, "A256CBC-HS512")
-    broken_key = changed(token, ENCRYPTED_KEY, lambda part: part[:-1] + bytes([part[-1] ^ 1]))
-    broken_tag = changed(token, TAG, lambda part: part[:-1] + bytes([part[-1] ^ 1]))
-
-    def best(token: str) -> float:
-        times = []
-        for _ in range(7):
-            start = time.perf_counter()
-            assert_it_fails(token, rsa)
-            times.append(time.perf_counter() - start)
-        return min(times)
-
-    assert best(broken_key) > 0.8 * best(broken_tag)
 
 
 def assert_it_fails(token: str, key: Key) -> None:
