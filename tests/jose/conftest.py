@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 import pytest
 
