@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from watchword.errors import InvalidKey
 from watchword.jose.rsa_primes import recovered_primes
 
-PRIME = 2**2203 - 1  # a Mersenne prime
+PRIME = 2**1279 - 1  # a Mersenne prime
 E = 65_537
 
 
