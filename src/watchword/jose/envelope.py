@@ -31,9 +31,9 @@ __all__ = [
     "wrap",
 ]
 
-_COUNTS = range(
-    1_000, 1_000_000 + 1
-)  # RFC 7518 §4.8.1.2; the most is half a second that a stranger may ask for
+# RFC 7518 §4.8.1.2; the most is half a second of work that a stranger may ask for
+_COUNTS = range(1_000, 1_000_000 + 1)
+
 _MAX_ENCRYPTED_KEY = 2_048  # what RSA of 16,384 bits makes; all others make far less
 
 _BY_NAME: Mapping[str, ContentEncryption] = {row.name: row for row in CONTENT_ENCRYPTIONS}

@@ -164,9 +164,9 @@ def encrypt_json(
         raise Unissuable(f"a token has between 1 and {MAX_PARTIES} recipients")
     protected, shared = header or {}, _plain(unprotected)
     if len(parties) == 1:
-        header64, content_key, entries = _to_one(parties[0], encryption, protected, shared)
+        header64, content_key, entries = _for_one(parties[0], encryption, protected, shared)
     else:
-        header64, content_key, entries = _to_several(parties, encryption, protected, shared)
+        header64, content_key, entries = _for_several(parties, encryption, protected, shared)
     aad64 = base64url.encode_bytes(aad or b"")
     sealed = seal(encryption, content_key, plaintext, _authenticated(header64, aad64))
     token = {
@@ -233,7 +233,7 @@ def _plain(unprotected: Mapping[str, object] | None) -> list[dict[str, Any]]:
     return [] if unprotected is None else [headers.plain(unprotected)]
 
 
-def _to_one(
+def _for_one(
     party: Recipient,
     encryption: ContentEncryption,
     protected: Mapping[str, object],
@@ -248,7 +248,7 @@ def _to_one(
     return header64, provided.content_key, [_entry(provided, *theirs)]
 
 
-def _to_several(
+def _for_several(
     parties: Sequence[Recipient],
     encryption: ContentEncryption,
     protected: Mapping[str, object],
