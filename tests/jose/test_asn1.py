@@ -36,6 +36,9 @@ EC, RSA = ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(6553
 PLAIN, ENCRYPTED = NoEncryption(), BestAvailableEncryption(PASSWORD)
 TRADITIONAL, PKCS8 = PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8
 
+UNKNOWN_VERSION = (
+    certificate(EC).public_bytes(Encoding.DER).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x7a")
+)
 
 ENCODINGS = pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER], ids=["PEM", "DER"])
 KEYS = pytest.mark.parametrize(("key", "alg"), [(EC, "ES384"), (RSA, "RS256")], ids=["EC", "RSA"])
@@ -124,6 +127,7 @@ def test_the_first_key_of_a_text_is_read_whatever_stands_around_it() -> None:
         pytest.param(b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", id="garbage"),
         pytest.param(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", id="private-garbage"),
         pytest.param(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", id="no-certificate"),
+        pytest.param(UNKNOWN_VERSION, id="certificate-of-an-unknown-version"),
         pytest.param(EC.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, PLAIN), id="openssh-private"),
         pytest.param(
             EC.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH), id="openssh-public"
@@ -137,6 +141,18 @@ def test_what_holds_no_key_is_rejected(data: bytes) -> None:
     for form in (Key.from_pem, Key.from_der):
         with pytest.raises(InvalidKey):
             form(data)
+
+
+def test_a_text_without_any_key_says_so() -> None:
+    with pytest.raises(InvalidKey, match="no key or certificate in PEM"):
+        Key.from_pem("-----BEGIN OPENSSH PRIVATE KEY-----")
+
+
+def test_the_length_of_a_text_is_bounded() -> None:
+    pem = EC.private_bytes(Encoding.PEM, PKCS8, PLAIN)
+    assert Key.from_pem(pem.rjust(65_536)).is_private
+    with pytest.raises(InvalidKey, match="65536"):
+        Key.from_pem(pem.rjust(65_537))
 
 
 @pytest.mark.parametrize(
@@ -154,6 +170,15 @@ def test_a_type_of_key_that_no_algorithm_uses_is_rejected(key) -> None:
     ):
         with pytest.raises(InvalidKey, match="no algorithm here"):
             Key.from_pem(data)
+
+
+@pytest.mark.parametrize("oid", range(0x6E, 0x72), ids=["X25519", "X448", "Ed25519", "Ed448"])  # RFC 8410 §3
+@pytest.mark.parametrize("size", [0, 31, 33, 58])
+def test_a_private_key_of_a_wrong_length_is_rejected(oid: int, size: int) -> None:
+    octets = bytes([0x04, size + 2, 0x04, size]) + bytes(size)
+    content = b"\x02\x01\x00\x30\x05\x06\x03\x2b\x65" + bytes([oid]) + octets
+    with pytest.raises(InvalidKey):
+        from_der(b"\x30" + bytes([len(content)]) + content, None)
 
 
 def test_text_that_is_no_unicode_is_rejected() -> None:

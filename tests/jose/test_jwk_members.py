@@ -60,6 +60,7 @@ def test_the_public_members_hold_nothing_private(key_of_each_kind: Key) -> None:
     if isinstance(material, bytes):
         return
     public = members(material, private=False)
+    assert thumbprint(public_half(material)) == thumbprint(material)
     assert public == members(public_half(material), private=True)
     assert not public.keys() & {"d", "p", "q", "dp", "dq", "qi", "k", "priv"}
     assert not isinstance(from_members(public), Private)
@@ -122,6 +123,17 @@ def test_every_private_member_of_rsa_must_fit_the_others(name: str, rsa_jwk: dic
     for bad in (changed(rsa_jwk[name]), lengthened(rsa_jwk[name]), rsa_jwk["n"] + "AAAA", "", "AQ"):
         with pytest.raises(InvalidKey):
             Key.from_jwk(rsa_jwk | {name: bad}, "RS256")
+
+
+@pytest.mark.parametrize("name", ["p", "q", "dp", "dq", "qi"])
+def test_of_the_primes_and_what_follows_from_them_all_is_there_or_nothing(
+    name: str, rsa_jwk: dict[str, str]
+) -> None:
+    without = {other: value for other, value in rsa_jwk.items() if other != name}
+    alone = {other: rsa_jwk[other] for other in ("kty", "n", "e", "d", name)}
+    for jwk in (without, alone):
+        with pytest.raises(InvalidKey, match="missing"):
+            Key.from_jwk(jwk, "RS256")
 
 
 def test_rsa_members_of_any_size_are_rejected_before_they_cost_anything(rsa_jwk: dict[str, str]) -> None:
