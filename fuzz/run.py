@@ -10,6 +10,7 @@ import argparse
 import ast
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -87,7 +88,7 @@ def report(outcome: Outcome, seconds: int) -> str:
     line = f"{name:20}{runs:>12,} inputs{runs // seconds:>10,} a second{coverage:>8,} branches"
     if not said:
         return line
-    again = [f"python fuzz/run.py {name} --input {str(data)!r}" for data in found]
+    again = [f"python fuzz/run.py {name} --input {shlex.quote(str(data))}" for data in found]
     return "\n".join((said, line, "FAILED; to see it again:", *again))
 
 

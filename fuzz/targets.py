@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from functools import partial
@@ -142,6 +143,8 @@ _HEADED_JSON = tuple(header + b"\n\n{}" for header in seeds.HEADERS)
 _CLAIMED = tuple(_HEADER + b"\n" + payload for payload in (*seeds.CLAIMS, *seeds.OBJECTS))
 _NESTED = tuple(_DIRECT + b"\n" + lines for lines in _CLAIMED)
 
+_SECRETS = (*seeds.DER, *seeds.PEM, *map(base64.b64encode, seeds.DER))
+
 TARGETS: dict[str, Target] = {
     "base64url": Target(_decode_base64url, lambda size: b"QUJD" * (size // 4)),
     "strict_json": Target(_decode_object, claims, seeds=seeds.OBJECTS),
@@ -179,5 +182,11 @@ TARGETS: dict[str, Target] = {
     "jwk_public": Target(Key.from_jwk, _jwk_public, public, seeds.JWKS_PUBLIC, InvalidKey),
     "jwks": Target(KeySet.from_jwks, _jwks, public, seeds.SETS, InvalidKey),
     "pem": Target(partial(_read_key, Key.from_pem), _pem, seeds=seeds.PEM, refusal=InvalidKey),
+    "secret": Target(
+        partial(Key.from_secret, alg="HS256"),
+        lambda size: b"0" * max(32, size),
+        seeds=_SECRETS,
+        refusal=InvalidKey,
+    ),
     "der": Target(partial(_read_key, Key.from_der), _der, seeds=seeds.DER, refusal=InvalidKey),
 }

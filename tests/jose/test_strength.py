@@ -90,6 +90,12 @@ def test_a_secret_that_merely_looks_like_a_key_is_one(secret: bytes) -> None:
     assert Key.from_secret(secret, "HS256").material == secret
 
 
+def test_a_secret_that_is_almost_a_certificate_is_one() -> None:
+    third, unknown = b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x7a"  # RFC 5280 §4.1.2.1: the version
+    secret = certificate().public_bytes(Encoding.DER).replace(third, unknown)
+    assert Key.from_secret(secret, "HS256").material == secret
+
+
 def test_random_secrets_are_secrets() -> None:
     for encode in (bytes, base64.b64encode, base64.urlsafe_b64encode, bytes.hex):
         for _ in range(200):

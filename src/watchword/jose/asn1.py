@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -29,7 +29,11 @@ from cryptography.hazmat.primitives.serialization import (
 from watchword.errors import InvalidKey
 from watchword.jose.material import Private, Public
 
-__all__ = ["from_der", "from_pem", "to_der", "to_pem"]
+__all__ = ["UNREADABLE", "from_der", "from_pem", "to_der", "to_pem"]
+
+UNREADABLE = (ValueError, UnsupportedAlgorithm, InternalError, x509.InvalidVersion)
+"""What cryptography raises where bytes are no key and no certificate. The last two are no ValueErrors, though
+they stand for a private Ed25519 key of a wrong length, and for a certificate of an unknown version."""
 
 _MAX = 65_536  # bytes; the largest key that is usable here needs a quarter, in PEM
 
@@ -81,7 +85,7 @@ def _read(data: bytes, password: bytes | None, reader: _Reader) -> Private | Pub
         key = reader(data, password)
     except TypeError:
         raise InvalidKey("the key is encrypted and needs a password, or is not and needs none") from None
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         raise InvalidKey("the key cannot be read, or the password does not fit") from None
     if not isinstance(key, Private | Public):
         raise InvalidKey("no algorithm here uses that type of key")

@@ -10,10 +10,10 @@ import hashlib
 from collections.abc import Mapping
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from watchword.errors import InvalidKey, MalformedToken
 from watchword.jose import base64url
+from watchword.jose.asn1 import UNREADABLE
 from watchword.jose.material import Material, public_half
 
 __all__ = ["certificate_members"]
@@ -47,7 +47,7 @@ def _chain(x5c: object, material: Material) -> tuple[tuple[str, ...], bytes]:
     try:
         chain = [binascii.a2b_base64(text, strict_mode=True) for text in x5c]
         key, *_ = [x509.load_der_x509_certificate(certificate).public_key() for certificate in chain]
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         raise InvalidKey("the JWK's x5c is not a chain of certificates") from None
     if isinstance(material, bytes) or public_half(material) != key:  # RFC 7517 §4.7
         raise InvalidKey("the JWK's x5c is for another key")

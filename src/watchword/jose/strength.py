@@ -6,11 +6,11 @@ import binascii
 import re
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519, rsa
 
 from watchword.errors import InvalidKey, WeakKey
+from watchword.jose.asn1 import UNREADABLE
 from watchword.jose.edwards import ED448, ED25519, check_point
 from watchword.jose.material import Public
 
@@ -117,7 +117,7 @@ def _is_key(data: bytes) -> bool:
     for load in (serialization.load_der_public_key, x509.load_der_x509_certificate):
         try:
             load(data)
-        except (ValueError, UnsupportedAlgorithm):
+        except UNREADABLE:
             continue
         return True
     return False
