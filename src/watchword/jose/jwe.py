@@ -126,10 +126,10 @@ def decrypt(
     header64, *segments = headers.split(token, 5)
     header = headers.decode(header64, accepted.critical)
     encryption = accepted.check(header)
-    encrypted_key, *content = map(base64url.decode_bytes, segments)
+    encrypted_key, iv, ciphertext, tag = map(base64url.decode_bytes, segments)
     candidates = headers.candidates(key_source(keys), header, "decrypt")
     shares = [Share(key, header, encrypted_key) for key in candidates]
-    plaintext, share = open_first(Envelope(header64, *content), encryption, shares)
+    plaintext, share = open_first(Envelope(header64, iv, ciphertext, tag), encryption, shares)
     return Decrypted(accepted.decompress(header, plaintext), header, share.key, {}, b"")
 
 
