@@ -31,6 +31,7 @@ def base64_of(data: bytes) -> str:
 
 FIRST, SECOND = certificate(KEY), certificate(OTHER)
 UNKNOWN_VERSION = FIRST.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x7a")
+NEGATIVE_SERIAL = FIRST.replace(b"\x02\x01\x02\x02\x01\x01", b"\x02\x01\x02\x02\x01\x81")
 JWK = Key.from_der(FIRST).to_jwk()
 SHA1, SHA256 = (base64url.encode(hashlib.new(name, FIRST).digest()) for name in ("sha1", "sha256"))
 OTHERS = {"x5t": hashlib.sha1(SECOND).digest(), "x5t#S256": hashlib.sha256(SECOND).digest()}
@@ -79,6 +80,7 @@ def test_what_was_kept_cannot_be_changed_from_outside() -> None:
         pytest.param({"x5c": [base64_of(FIRST), "AAAA"]}, id="garbage-behind"),
         pytest.param({"x5c": ["AAAA"]}, id="garbage"),
         pytest.param({"x5c": [base64_of(UNKNOWN_VERSION)]}, id="unknown-version"),
+        pytest.param({"x5c": [base64_of(NEGATIVE_SERIAL)]}, id="negative-serial-where-warnings-are-errors"),
         pytest.param({"x5c": ["é"]}, id="no-ascii"),
         pytest.param({"x5c": ["\ud800"]}, id="no-unicode"),
         pytest.param({"x5c": [base64_of(FIRST) + "\n"]}, id="white-space"),

@@ -96,6 +96,12 @@ def test_a_secret_that_is_almost_a_certificate_is_one() -> None:
     assert Key.from_secret(secret, "HS256").material == secret
 
 
+def test_a_certificate_that_one_is_warned_of_is_no_secret() -> None:
+    first, negative = b"\x02\x01\x02\x02\x01\x01", b"\x02\x01\x02\x02\x01\x81"  # the serial number
+    with pytest.raises(InvalidKey):
+        Key.from_secret(certificate().public_bytes(Encoding.DER).replace(first, negative), "HS256")
+
+
 def test_random_secrets_are_secrets() -> None:
     for encode in (bytes, base64.b64encode, base64.urlsafe_b64encode, bytes.hex):
         for _ in range(200):

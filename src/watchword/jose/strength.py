@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from contextlib import suppress
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -116,7 +117,8 @@ def _is_key(data: bytes) -> bool:
         return bool(_SSH.match(data))
     for load in (serialization.load_der_public_key, x509.load_der_x509_certificate):
         try:
-            load(data)
+            with suppress(Warning):  # where warnings are errors; it is a certificate all the same
+                load(data)
         except UNREADABLE:
             continue
         return True
