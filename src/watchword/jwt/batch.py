@@ -14,9 +14,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from functools import partial
-from multiprocessing.connection import Connection
+from itertools import product
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from watchword.errors import InvalidClaims, InvalidSettings, InvalidToken, Unavailable, WatchwordError
 from watchword.jose.jwk import Key
@@ -26,17 +27,19 @@ __all__ = ["in_processes", "in_threads"]
 T = TypeVar("T")
 
 Verdicts: TypeAlias = list[T | InvalidToken]
+_Ask: TypeAlias = Callable[[float, list[str]], Verdicts[Any]]
 
 # Two chunks for each worker are on their way: one in work, one waiting. They begin small, so that the first
 # results come soon and a short batch is shared too, and double until handing one over costs next to nothing.
 _AHEAD = 2
-_FIRST_CHUNK = 16
-_CHUNK_FOR_THREAD, _CHUNK_FOR_PROCESS = 512, 1024
+_FIRST_CHUNK, _LARGEST_CHUNK = 16, 512
 # One more than there are cores: it runs where another waits for the interpreter's lock. An RS256 token holds
 # that for a fifth of its time, so a sixth thread would only wait.
 _THREADS = min((os.cpu_count() or 1) + 1, 5)
 # Not fork: a thread of the program that holds a lock would be copied holding it, and never let go.
 _CONTEXT = multiprocessing.get_context("spawn")
+# A process finds the next chunk in one while the answer to the last is being read from the other.
+_PIPES = 2
 
 
 def in_threads(verify: Callable[[str], T], tokens: Iterable[str]) -> Generator[T | InvalidToken, None, None]:
@@ -47,7 +50,7 @@ def in_threads(verify: Callable[[str], T], tokens: Iterable[str]) -> Generator[T
         tokens: is read ahead of the results, by no more than a few thousand tokens. An error of its own is
             raised after the results of the tokens before it.
     """
-    return _in_order(partial(_verdicts, verify), tokens, _THREADS, _CHUNK_FOR_THREAD)
+    return _in_order(partial(_verdicts, verify), tokens, _THREADS)
 
 
 def in_processes(
@@ -80,29 +83,30 @@ def _in_processes(
 ) -> Generator[Any, None, None]:
     with ExitStack() as stack:
         workers = [stack.enter_context(closing(_Worker())) for _ in range(processes)]
-        idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         for worker in workers:  # all have been started, so they get ready side by side
             worker.prepare(recipe)
-            idle.put(worker)
+        idle: queue.SimpleQueue[_Ask] = queue.SimpleQueue()
+        for number, worker in product(range(_PIPES), workers):
+            idle.put(partial(worker.verdicts, number))
 
         def verdicts(chunk: list[str]) -> Verdicts[Any]:
-            worker = idle.get()  # never waits: there are as many processes as threads
+            ask = idle.get()  # never waits: there are as many pipes as threads
             try:
-                return worker.verdicts(clock(), chunk)
+                return ask(clock(), chunk)
             finally:
-                idle.put(worker)
+                idle.put(ask)
 
-        yield from _in_order(verdicts, tokens, processes, _CHUNK_FOR_PROCESS)
+        yield from _in_order(verdicts, tokens, _PIPES * processes)
 
 
 def _in_order(
-    work: Callable[[list[str]], Verdicts[T]], tokens: Iterable[str], workers: int, largest: int
+    work: Callable[[list[str]], Verdicts[T]], tokens: Iterable[str], workers: int
 ) -> Generator[T | InvalidToken, None, None]:
     """What comes of each chunk of tokens, worked on by that many threads at a time."""
     pool = ThreadPoolExecutor(workers, thread_name_prefix="watchword-batch")
     pending: deque[Future[Verdicts[T]]] = deque()
     try:
-        for submitted in _submitted(lambda chunk: pool.submit(work, chunk), tokens, largest):
+        for submitted in _submitted(lambda chunk: pool.submit(work, chunk), tokens):
             pending.append(submitted)
             while pending and (len(pending) > _AHEAD * workers or pending[0].done()):
                 yield from pending.popleft().result()
@@ -113,7 +117,7 @@ def _in_order(
 
 
 def _submitted(
-    submit: Callable[[list[str]], Future[Verdicts[T]]], tokens: Iterable[str], largest: int
+    submit: Callable[[list[str]], Future[Verdicts[T]]], tokens: Iterable[str]
 ) -> Iterator[Future[Verdicts[T]]]:
     """The tokens in chunks, each on its way to a worker; last, if there is one, the iterable's own error."""
     chunk: list[str] = []
@@ -124,7 +128,7 @@ def _submitted(
             chunk.append(token)
             if len(chunk) == size:
                 yield submit(chunk)
-                chunk, size = [], min(2 * size, largest)
+                chunk, size = [], min(2 * size, _LARGEST_CHUNK)
     except Exception as error:  # noqa: BLE001 - raised when it is its turn
         failed = Future()
         failed.set_exception(error)
@@ -157,13 +161,16 @@ class _Worker:
     """A process that verifies what it is sent, one chunk at a time."""
 
     def __init__(self) -> None:
-        self._connection, theirs = _CONTEXT.Pipe()
+        pipes = [_CONTEXT.Pipe() for _ in range(_PIPES)]
+        self._ours = [ours for ours, _ in pipes]
+        theirs = [end for _, end in pipes]
         process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
-        with theirs:  # each side has its own end only, and notices when the other is gone
-            process.start()
-        # The registry of finalizers holds on to both: left to the garbage collector, the connection might be
-        # closed before the generator that closes it, a second time then, or under a number that is reused.
-        self.close = weakref.finalize(self, _end, self._connection, process)
+        process.start()
+        for end in theirs:  # each side has its own ends only, and notices when the other is gone
+            end.close()
+        # The registry of finalizers holds on to them: left to the garbage collector, a pipe might be closed
+        # before the generator that closes it, a second time then, or under a number that is reused.
+        self.close = weakref.finalize(self, _end, self._ours, process)
 
     def prepare(self, recipe: bytes) -> None:
         """Have it make its verifier.
@@ -171,53 +178,56 @@ class _Worker:
         Raises:
             InvalidSettings: it cannot, or did not even start.
         """
-        failure = self._ask(recipe, InvalidSettings(_NOT_STARTED))
+        failure = self._ask(0, recipe, InvalidSettings(_NOT_STARTED))
         if failure is not None:
             raise InvalidSettings(_NOT_HANDED_OVER) from failure
 
-    def verdicts(self, now: float, tokens: list[str]) -> Verdicts[Any]:
-        """What its verifier says of some tokens at that time.
+    def verdicts(self, number: int, now: float, tokens: list[str]) -> Verdicts[Any]:
+        """What its verifier says of some tokens at that time, asked through the pipe of that number.
 
         Raises:
             Unavailable: the process has ended.
         """
-        answer = self._ask((now, tokens), Unavailable("a process that verifies tokens ended before its time"))
+        gone = Unavailable("a process that verifies tokens ended before its time")
+        answer = self._ask(number, (now, tokens), gone)
         if isinstance(answer, Exception):
             raise answer
         verdicts: Verdicts[Any] = answer
         return verdicts
 
-    def _ask(self, question: object, gone: WatchwordError) -> Any:
+    def _ask(self, number: int, question: object, gone: WatchwordError) -> Any:
         try:
-            self._connection.send(question)
-            return self._connection.recv()
+            self._ours[number].send(question)
+            return self._ours[number].recv()
         except (EOFError, OSError):
             raise gone from None
 
 
-def _end(connection: Connection, process: BaseProcess) -> None:
+def _end(pipes: list[Connection], process: BaseProcess) -> None:
     """Let a process end, and wait until it has."""
-    connection.close()
+    for pipe in pipes:
+        pipe.close()
     process.join()
     process.close()
 
 
-def _serve(connection: Connection) -> None:
+def _serve(pipes: list[Connection]) -> None:
     """What the process does: make a verifier, then answer for one chunk after the other."""
     # A terminal sends it to all its processes; ours ends when the one that started it does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     now = 0.0
-    with connection, suppress(EOFError, OSError):  # the other end is closed: nobody waits for an answer
-        recipe = connection.recv()
+    with suppress(EOFError, OSError):  # the other end is closed: nobody waits for an answer
+        recipe = pipes[0].recv()
         try:
             verifier = pickle.loads(recipe)(clock=lambda: now)  # noqa: S301 - comes from our own parent
         except Exception as error:  # noqa: BLE001 - raised on the other end
-            connection.send(error)
+            pipes[0].send(error)
             return
-        connection.send(None)
+        pipes[0].send(None)
         while True:
-            now, tokens = connection.recv()
-            connection.send(_verdicts_or_error(verifier.verify, tokens))
+            for pipe in cast("list[Connection]", wait(pipes)):
+                now, tokens = pipe.recv()
+                pipe.send(_verdicts_or_error(verifier.verify, tokens))
 
 
 def _verdicts_or_error(verify: Callable[[str], T], tokens: list[str]) -> Verdicts[T] | Exception:
