@@ -53,6 +53,7 @@ def test_every_kind_of_key_survives_the_way_through_its_members(key_of_each_kind
     assert kind_of(again) == kind_of(material)
     assert members(again, private=True) == written
     assert thumbprint(again) == thumbprint(material)
+    assert len(base64url.decode(thumbprint(material))) == 32
 
 
 def test_the_public_members_hold_nothing_private(key_of_each_kind: Key) -> None:
@@ -63,7 +64,9 @@ def test_the_public_members_hold_nothing_private(key_of_each_kind: Key) -> None:
     assert thumbprint(public_half(material)) == thumbprint(material)
     assert public == members(public_half(material), private=True)
     assert not public.keys() & {"d", "p", "q", "dp", "dq", "qi", "k", "priv"}
-    assert not isinstance(from_members(public), Private)
+    read = from_members(public)
+    assert not isinstance(read, Private)
+    assert members(read, private=False) == public
 
 
 @pytest.mark.parametrize("kind", OCTETS)

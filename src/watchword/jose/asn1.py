@@ -32,8 +32,8 @@ from watchword.jose.material import Private, Public
 __all__ = ["UNREADABLE", "from_der", "from_pem", "to_der", "to_pem"]
 
 UNREADABLE = (ValueError, UnsupportedAlgorithm, InternalError, x509.InvalidVersion, Warning)
-"""What cryptography raises where bytes are no key and no certificate. The last three are no ValueErrors, though
-they stand for a private Ed25519 key of a wrong length, for a certificate of an unknown version, and, where
+"""What cryptography raises where bytes are no key and no certificate. The last three are no ValueErrors, but
+stand for a private Ed25519 key of a wrong length, for a certificate of an unknown version, and, where
 warnings are errors, for one that its next release will not read."""
 
 _MAX = 65_536  # bytes; the largest key that is usable here needs a quarter, in PEM
