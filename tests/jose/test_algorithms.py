@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from watchword.errors import InvalidKey
@@ -33,6 +35,10 @@ def test_a_row_either_signs_or_brings_content_keys(row: Algorithm) -> None:
 def test_a_row_takes_secrets_only_where_its_keys_are_secrets(row: Algorithm) -> None:
     assert (row.secret > 0) == (row.kinds == ("oct",))
     assert row.lengths is None or row.secret in row.lengths
+
+
+def test_the_rows_are_for_the_kinds_of_key_that_there_are() -> None:
+    assert {kind for row in ALGORITHMS for kind in row.kinds} == set(get_args(Kind))
 
 
 @ROWS
