@@ -1,7 +1,7 @@
 """Watchword: JWT login for Python. Issue a token, verify it, refresh it, take it back at once.
 
 The codec is imported with the package and needs ``cryptography`` and ``msgspec`` only. What needs an extra
-(:class:`Auth` and what belongs to it) is imported when it is first asked for.
+(:class:`Auth` and what belongs to it, the keys of others) is imported when it is first asked for.
 """
 
 from __future__ import annotations
@@ -11,23 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 from watchword.errors import WatchwordError
 from watchword.jose import Key, KeySet
-from watchword.jwt import Claims, Inspection, Issuer, Verifier, inspect
+from watchword.jwt import Claims, Inspection, Issuer, MultiIssuer, Verifier, inspect
 from watchword.settings import Settings
 
 if TYPE_CHECKING:
     from watchword.auth import Auth, Subject
     from watchword.identity import Identity
+    from watchword.keyring.fetching import FetchPolicy
+    from watchword.keyring.remote import IssuerKeySet, RemoteKeySet
     from watchword.sessions import Client, Tokens
 
 __all__ = [
     "Auth",
     "Claims",
     "Client",
+    "FetchPolicy",
     "Identity",
     "Inspection",
     "Issuer",
+    "IssuerKeySet",
     "Key",
     "KeySet",
+    "MultiIssuer",
+    "RemoteKeySet",
     "Settings",
     "Subject",
     "Tokens",
@@ -36,19 +42,22 @@ __all__ = [
     "inspect",
 ]
 
-_FRONT_DESK = {
+_LATE = {
     "Auth": "watchword.auth",
     "Client": "watchword.sessions",
+    "FetchPolicy": "watchword.keyring.fetching",
     "Identity": "watchword.identity",
+    "IssuerKeySet": "watchword.keyring.remote",
+    "RemoteKeySet": "watchword.keyring.remote",
     "Subject": "watchword.auth",
     "Tokens": "watchword.sessions",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _FRONT_DESK:
+    if name not in _LATE:
         raise AttributeError(f"module 'watchword' has no attribute {name!r}")
-    return getattr(import_module(_FRONT_DESK[name]), name)
+    return getattr(import_module(_LATE[name]), name)
 
 
 def __dir__() -> list[str]:

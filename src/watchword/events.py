@@ -15,7 +15,10 @@ import msgspec
 __all__ = [
     "AccountCreated",
     "Event",
+    "KeyCompromised",
     "KeyCreated",
+    "KeyFetchFailed",
+    "KeysFetched",
     "Listener",
     "LoginFailed",
     "LoginSucceeded",
@@ -132,6 +135,52 @@ class KeyCreated(Event, frozen=True, kw_only=True):
     """
 
     name = "key_created"
+
+    kid: str
+    kind: str
+
+
+class KeysFetched(Event, frozen=True, kw_only=True):
+    """Keys of somebody else's came: the first ones, others than before, or any after a failure.
+
+    Attributes:
+        source: the URL that the application gave: of the key set, or of the issuer.
+        keys: how many of them can be used.
+        skipped: how many are not trusted.
+    """
+
+    name = "keys_fetched"
+
+    source: str
+    keys: int
+    skipped: int = 0
+
+
+class KeyFetchFailed(Event, frozen=True, kw_only=True):
+    """Keys of somebody else's could not be had; those that were fetched before stay in use for a day.
+
+    Attributes:
+        source: as in :class:`KeysFetched`.
+        reason: why, for people.
+    """
+
+    name = "key_fetch_failed"
+    level = logging.WARNING
+
+    source: str
+    reason: str
+
+
+class KeyCompromised(Event, frozen=True, kw_only=True):
+    """A signing key was declared compromised, and this process uses it no more.
+
+    Attributes:
+        kid: its id.
+        kind: ``public`` or ``internal``.
+    """
+
+    name = "key_compromised"
+    level = logging.WARNING
 
     kid: str
     kind: str

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from functools import partial
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, Unpack, overload
 
 from watchword.errors import InvalidClaims, InvalidToken, MalformedClaim, MalformedToken, WrongType
 from watchword.jose import header as headers
@@ -20,6 +20,11 @@ from watchword.jwt import batch, nesting
 from watchword.jwt.claims import Policy, Window, failures, never, shortcut, window
 from watchword.jwt.media_types import JWT, media_type
 from watchword.jwt.readers import decode_dict, reader
+from watchword.jwt.readiness import is_ready
+
+if TYPE_CHECKING:
+    from watchword.jwt.providers import Expectations
+    from watchword.keyring.fetching import FetchPolicy
 
 __all__ = ["Rule", "Verifier"]
 
@@ -66,6 +71,8 @@ class Verifier(Generic[T]):
 
     Attributes:
         clock: as given.
+        issuers: the acceptable ``iss``; ``None`` for any and none.
+        max_token_size: as given, within its bound.
 
     Raises:
         InvalidSettings: an argument is of the wrong form.
@@ -175,6 +182,69 @@ class Verifier(Generic[T]):
             "cache_size": cache_size,
         }
 
+    @overload
+    @classmethod
+    def from_issuer(
+        cls,
+        issuer: str,
+        *,
+        audience: str | Collection[str],
+        fetch: FetchPolicy | None = None,
+        **expected: Unpack[Expectations],
+    ) -> Verifier[dict[str, Any]]: ...
+
+    @overload
+    @classmethod
+    def from_issuer(
+        cls,
+        issuer: str,
+        *,
+        audience: str | Collection[str],
+        claims: type[T],
+        fetch: FetchPolicy | None = None,
+        **expected: Unpack[Expectations],
+    ) -> Verifier[T]: ...
+
+    @classmethod
+    def from_issuer(
+        cls,
+        issuer: str,
+        *,
+        audience: str | Collection[str],
+        claims: type[Any] = dict,
+        fetch: FetchPolicy | None = None,
+        **expected: Unpack[Expectations],
+    ) -> Verifier[Any]:
+        """A Verifier of an identity provider's tokens, with the keys that its metadata name.
+
+        Nothing is fetched before the first verification, see :class:`~watchword.IssuerKeySet`.
+
+        Args:
+            issuer: the ``iss`` of the tokens, to the letter; below it are the metadata.
+            audience: the ``aud`` that we are, or several.
+            claims: the type to return, as in a Verifier.
+            fetch: how to fetch.
+            expected: what else is expected, as in a Verifier.
+
+        Raises:
+            InvalidSettings: an argument is of the wrong form.
+            MissingExtra: ``remote`` is not installed.
+        """
+        from watchword.keyring.remote import IssuerKeySet  # noqa: PLC0415 - needs the extra
+
+        keys = IssuerKeySet(issuer, fetch=fetch)
+        return cls(keys, issuer=issuer, audience=audience, claims=claims, **expected)
+
+    @property
+    def issuers(self) -> frozenset[str] | None:
+        """The acceptable ``iss``; ``None`` for any and none."""
+        return self._policy.issuers
+
+    @property
+    def max_token_size(self) -> int:
+        """The longest token that is looked at, in characters."""
+        return self._max_token_size
+
     def verify(self, token: str) -> T:
         """The claims of a token that is good here and now.
 
@@ -207,6 +277,16 @@ class Verifier(Generic[T]):
             with self._filling:
                 caches.forget(token)
         return self._verify(token, caches, now)
+
+    async def verify_async(self, token: str) -> T:
+        """As :meth:`verify`; suspends only where keys have to be fetched, which a thread does meanwhile."""
+        caches = self._caches
+        known = caches.version == self._keys.version and isinstance(token, str) and token in caches.tokens
+        if known or is_ready(token, self._keys, self._decrypting, self._critical):
+            return self.verify(token)
+        from asyncio import to_thread  # noqa: PLC0415 - it is there already where this runs, and large
+
+        return await to_thread(self.verify, token)
 
     def verify_many(
         self, tokens: Iterable[str], *, processes: int | None = None

@@ -1,0 +1,73 @@
+"""URLs of other people's documents: only such as mean one thing to everybody who reads them."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from watchword.errors import InvalidSettings
+from watchword.keyring.addresses import reach
+
+__all__ = ["Location", "parse"]
+
+_LONGEST = 2_048
+_PORTS = {"https": 443, "http": 80}
+# RFC 3986 §2, without what separates user information and fragments: two parsers do not agree where a host
+# ends that has one of those, or a backslash, before it.
+_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]!$&'()*+,;=%]+")
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|[0-9a-f:.]+")
+
+
+class Location(NamedTuple):
+    """Where a document is.
+
+    Attributes:
+        scheme: ``https`` or ``http``.
+        host: a name or an address, in lower case and without brackets.
+        port: the one given, or that of the scheme.
+        authority: host and port as they stand in the URL: what the ``Host`` header says.
+        target: path and query.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    authority: str
+    target: str
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this machine by its very name (RFC 6761 §6.3), or by its address."""
+        if self.host == "localhost" or self.host.endswith(".localhost"):
+            return True
+        return self.is_address and reach(self.host) == "loopback"
+
+    @property
+    def is_address(self) -> bool:
+        """Whether the host is an address."""
+        try:
+            ip_address(self.host)
+        except ValueError:
+            return False
+        return True
+
+
+def parse(url: object) -> Location:
+    """The parts of a URL.
+
+    Raises:
+        InvalidSettings: it is no absolute http or https URL in ASCII, is longer than 2,048 characters, or has
+            user information or a fragment.
+    """
+    if isinstance(url, str) and len(url) <= _LONGEST and _CHARACTERS.fullmatch(url):
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            host, port, parts = "", None, urlsplit("")
+        if parts.scheme in _PORTS and _HOST.fullmatch(host):
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            return Location(parts.scheme, host, port or _PORTS[parts.scheme], parts.netloc, target)
+    raise InvalidSettings("a URL of keys or of an issuer is an https one, in ASCII, without user or fragment")

@@ -1,0 +1,282 @@
+"""Other people's keys: fetched when first needed, refreshed ahead, kept while their provider is away."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+import weakref
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+
+from watchword.errors import InvalidSettings, KeysUnavailable
+from watchword.events import Event, KeyFetchFailed, KeysFetched, log_event
+from watchword.jose.jwk import Key
+from watchword.jose.key_set import KeySet, SkippedKey
+from watchword.keyring.discovery import Place, check_issuer, discovered
+from watchword.keyring.fetching import Fetcher, FetchPolicy
+from watchword.keyring.freshness import NEVER, Decision, decide, failed, lifetime, succeeded
+from watchword.keyring.published import VERIFYING, published
+
+__all__ = ["IssuerKeySet", "RemoteKeySet"]
+
+logger = logging.getLogger("watchword.keys")
+
+PATIENCE = 15.0  # seconds that a caller waits for another one's fetch
+LONGEST_SLEEP = 30.0  # seconds: after the machine slept, the keys' age is noticed within
+
+# CLOCK_BOOTTIME goes on while the machine sleeps: keys that were fetched before are old after
+_elapsed: Callable[[], float] = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+)
+
+
+class RemoteKeySet:
+    """The keys behind a JWKS URL (RFC 7517 §5): a KeySource.
+
+    Making one does no request; the first search for a key does. From then on a daemon thread asks again
+    before the keys are stale, and nobody waits. A key that is not known is asked for, once in 30 seconds.
+    While the provider cannot be asked, the keys stay as they are, for a day. Safe to use from many threads
+    and after a fork.
+
+    Args:
+        url: where the set is; https, unless on this machine.
+        algorithms: which signature algorithms are acceptable; ``None`` for all. Secrets are never accepted.
+        fetch: how to fetch.
+        notify: told of each change and each failure.
+        monotonic: clock by which ages are counted, in seconds.
+
+    Attributes:
+        version: another value whenever the keys are others.
+        skipped: the keys of the set that are not trusted, and why.
+        last_success: when the keys were last fetched, in seconds since the epoch; ``None`` before that.
+        last_error: why the last fetch failed; ``None`` if it did not.
+
+    Raises:
+        InvalidSettings: an argument is of the wrong form, or the URL may not be fetched.
+    """
+
+    version: object
+    last_success: float | None
+    last_error: str | None
+    _thread: threading.Thread | None
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        algorithms: Collection[str] | None = None,
+        fetch: FetchPolicy | None = None,
+        notify: Callable[[Event], None] = log_event,
+        monotonic: Callable[[], float] = _elapsed,
+    ) -> None:
+        self._url = url
+        self._algorithms = _checked(algorithms)
+        self._fetcher = Fetcher(url, fetch or FetchPolicy())
+        self._notify = notify
+        self._monotonic = monotonic
+        self._past = NEVER
+        self._replace(KeySet(()))
+        self.last_success = None
+        self.last_error = None
+        self.start_anew()
+        _instances.add(self)
+
+    @property
+    def skipped(self) -> tuple[SkippedKey, ...]:
+        """The keys of the set that are not trusted, and why."""
+        return self._keys.skipped
+
+    def find(self, kid: str | None, alg: str) -> Sequence[Key]:
+        """The keys of that id and algorithm, fetched if need be.
+
+        Raises:
+            KeysUnavailable: they cannot be had now. Says nothing of the token.
+        """
+        if alg not in VERIFYING:  # no set of public keys could have one
+            return ()
+        decision = self._decide(kid, alg)
+        if decision is Decision.FETCH:
+            decision = self._caught_up(kid, alg)
+        if decision is Decision.UNAVAILABLE:
+            wait = max(self._past.retry_at - self._monotonic(), 1.0)
+            raise KeysUnavailable(self.last_error, retry_after=wait)
+        self._start_thread()
+        return self._keys.find(kid, alg)
+
+    def ready(self, kid: str | None, alg: str) -> bool:
+        """Whether :meth:`find` would return at once, without I/O."""
+        return alg not in VERIFYING or self._decide(kid, alg) is not Decision.FETCH
+
+    def close(self) -> None:
+        """Stop the thread. It starts again when it is needed."""
+        self._stopping.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join()
+
+    def start_anew(self) -> None:
+        """Take new locks, no thread, and another version: a forked child calls this, by itself.
+
+        The keys stay. With another version a Verifier asks for them again, which starts the child's thread.
+        """
+        self._fetching = threading.Lock()
+        self._starting = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = None
+        self._replace(KeySet(self._keys, skipped=self._keys.skipped))
+
+    def _decide(self, kid: str | None, alg: str) -> Decision:
+        return decide(self._past, self._monotonic(), found=bool(self._keys.find(kid, alg)))
+
+    def _caught_up(self, kid: str | None, alg: str) -> Decision:
+        """One caller fetches, the others wait for it and find out whether it was theirs, too."""
+        if not self._fetching.acquire(timeout=PATIENCE):
+            return Decision.UNAVAILABLE
+        try:
+            if self._decide(kid, alg) is Decision.FETCH:
+                self._attempt(asked=True)
+            decision = self._decide(kid, alg)
+        finally:
+            self._fetching.release()
+        # A fetch that took longer than the pause after it: whatever it brought has to do.
+        usable = self._past.is_usable(self._monotonic())
+        return Decision.ANSWER if usable and decision is Decision.FETCH else decision
+
+    def _refresh(self) -> None:
+        """What the thread does each time it wakes up."""
+        with self._fetching:
+            if self._monotonic() >= self._past.due_at:
+                self._attempt(asked=False)
+            if not self._past.is_usable(self._monotonic()):
+                self._replace(KeySet(()))
+
+    def _pause(self) -> float:
+        """Seconds until the thread has something to do."""
+        return min(max(self._past.due_at - self._monotonic(), 0.05), LONGEST_SLEEP)
+
+    def _attempt(self, *, asked: bool) -> None:
+        """Fetch; whatever goes wrong is told, and remembered."""
+        sent_at = self._monotonic()
+        try:
+            keys, seconds = self._fetched()
+        except Exception as error:  # the thread must live on, and a caller looks at what is here
+            if not isinstance(error, KeysUnavailable):
+                logger.exception("keys of others: an unexpected failure")
+            self._past = failed(self._past, self._monotonic(), random.random(), asked=asked)  # noqa: S311
+            self.last_error = str(error) if isinstance(error, KeysUnavailable) else "an unexpected failure"
+            self._notify(KeyFetchFailed(source=self._url, reason=self.last_error))
+            return
+        is_news = self._take(keys) or self.last_error is not None
+        self._past = succeeded(self._past, sent_at, seconds, random.random(), asked=asked)  # noqa: S311
+        self.last_success, self.last_error = time.time(), None
+        if is_news:
+            self._notify(KeysFetched(source=self._url, keys=len(keys), skipped=len(keys.skipped)))
+
+    def _fetched(self) -> tuple[KeySet, float]:
+        """The keys, and for how many seconds they are fresh."""
+        place = self._located()
+        document = self._fetcher.fetch(place.url)
+        if document is None:
+            raise KeysUnavailable("the provider has no keys where they should be")
+        return published(document.body, place.algorithms), lifetime(document.cache_control, document.age)
+
+    def _located(self) -> Place:
+        return Place(self._url, self._algorithms)
+
+    def _take(self, keys: KeySet) -> bool:
+        """Use these keys; the same ones leave the version, and what has been verified under it, alone."""
+        if keys.to_jwks() == self._keys.to_jwks() and keys.skipped == self._keys.skipped:
+            return False
+        self._replace(keys)
+        return True
+
+    def _replace(self, keys: KeySet) -> None:
+        # In this order: what was found among old keys must never count as found in the new version.
+        self._keys = keys
+        self.version = keys.version
+
+    def _start_thread(self) -> None:
+        if self._thread is not None and self._thread.is_alive():
+            return
+        with self._starting:
+            if self._thread is not None and self._thread.is_alive():
+                return
+            self._stopping = threading.Event()
+            self._thread = threading.Thread(
+                target=_keep_fresh,
+                args=(weakref.ref(self), self._stopping),
+                name="watchword-keys",
+                daemon=True,
+            )
+            self._thread.start()
+            weakref.finalize(self, self._stopping.set)
+
+
+class IssuerKeySet(RemoteKeySet):
+    """The keys of an issuer, found by its metadata (OpenID Connect Discovery 1.0, RFC 8414): a KeySource.
+
+    As :class:`RemoteKeySet`. The metadata are read anew with the keys. They must name the very issuer asked
+    for, and their ``id_token_signing_alg_values_supported``, where they have it, narrows the algorithms.
+
+    Args:
+        issuer: the ``iss`` of its tokens, to the letter.
+        algorithms: which signature algorithms are acceptable; ``None`` for all.
+        fetch: how to fetch.
+        notify: told of each change and each failure.
+        monotonic: clock by which ages are counted, in seconds.
+
+    Raises:
+        InvalidSettings: an argument is of the wrong form, or the issuer can be none.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        algorithms: Collection[str] | None = None,
+        fetch: FetchPolicy | None = None,
+        notify: Callable[[Event], None] = log_event,
+        monotonic: Callable[[], float] = _elapsed,
+    ) -> None:
+        check_issuer(issuer)
+        super().__init__(issuer, algorithms=algorithms, fetch=fetch, notify=notify, monotonic=monotonic)
+
+    def _located(self) -> Place:
+        url, named = discovered(self._url, self._fetcher)
+        if self._algorithms is None or named is None:
+            return Place(url, self._algorithms or named)
+        return Place(url, self._algorithms & named)
+
+
+def _checked(algorithms: Collection[str] | None) -> frozenset[str] | None:
+    if algorithms is None:
+        return None
+    names = frozenset(algorithms)
+    if isinstance(algorithms, str) or not names or not names <= VERIFYING:
+        raise InvalidSettings("algorithms: names of signature algorithms with public keys")
+    return names
+
+
+def _keep_fresh(reference: weakref.ref[RemoteKeySet], stopping: threading.Event) -> None:
+    """The thread: it does not hold on to the keys that it keeps fresh."""
+    while (keys := reference()) is not None:
+        keys._refresh()  # noqa: SLF001 - its own
+        pause = keys._pause()  # noqa: SLF001
+        del keys
+        if stopping.wait(pause):
+            return
+
+
+_instances: weakref.WeakSet[RemoteKeySet] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for keys in _instances:
+        keys.start_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
