@@ -40,6 +40,15 @@ OPENSSH = PUBLIC.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
     [
         pytest.param(PUBLIC.public_bytes(Encoding.PEM, SPKI), id="pem"),
         pytest.param(b"\n\n " + PUBLIC.public_bytes(Encoding.PEM, SPKI), id="pem-after-white-space"),
+        # CVE-2026-102268: OpenSSL reads these as well
+        pytest.param(
+            PUBLIC.public_bytes(Encoding.PEM, SPKI).replace(b"\n", b"\r"), id="pem-without-line-feeds"
+        ),
+        pytest.param(PUBLIC.public_bytes(Encoding.PEM, SPKI).replace(b"\n", b" "), id="pem-on-one-line"),
+        pytest.param(
+            PUBLIC.public_bytes(Encoding.PEM, SPKI).replace(b"-----END", b"\t-----END"),
+            id="pem-with-its-end-indented",
+        ),
         pytest.param(RSA_PUBLIC.public_bytes(Encoding.PEM, PublicFormat.PKCS1), id="pkcs1"),
         pytest.param(RSA_PUBLIC.public_bytes(Encoding.DER, SPKI), id="der"),
         pytest.param(PUBLIC.public_bytes(Encoding.DER, SPKI), id="der-of-ed25519"),
@@ -58,6 +67,7 @@ OPENSSH = PUBLIC.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
         pytest.param(certificate().public_bytes(Encoding.DER), id="certificate-der"),
         pytest.param(json.dumps(Key.generate("EdDSA").to_jwk()), id="jwk"),
         pytest.param(json.dumps(Key.generate("EdDSA").to_jwk(), indent=1), id="jwk-with-white-space"),
+        pytest.param("\ufeff" + json.dumps(Key.generate("EdDSA").to_jwk()), id="jwk-after-a-byte-order-mark"),
         pytest.param(json.dumps(KeySet([Key.generate("EdDSA")]).to_jwks()), id="jwks"),
         pytest.param(b"\xef\xbb\xbf" + OPENSSH, id="openssh-after-a-byte-order-mark"),
         pytest.param(b'command="true" ' + OPENSSH, id="openssh-of-authorized_keys"),
