@@ -47,8 +47,8 @@ def in_threads(verify: Callable[[str], T], tokens: Iterable[str]) -> Generator[T
 
     Args:
         verify: is called from several threads.
-        tokens: is read ahead of the results, by no more than a few thousand tokens. An error of its own is
-            raised after the results of the tokens before it.
+        tokens: is read ahead of the results, by a few thousand at most. An error of its own is raised after
+            the results of the tokens before it.
     """
     return _in_order(partial(_verdicts, verify), tokens, _THREADS)
 
@@ -66,7 +66,7 @@ def in_processes(
         make: makes a verifier.
         given: what it is made with, keys included, besides a clock; handed over to each process.
         clock: what time it is, in seconds since the epoch; each chunk of tokens carries its time.
-        tokens: as above.
+        tokens: is read ahead by some two thousand for each process; its own error is raised as above.
         processes: how many.
 
     Raises:

@@ -293,8 +293,8 @@ class Verifier(Generic[T]):
     ) -> Generator[T | InvalidToken, None, None]:
         """Of each token the claims, or the error that :meth:`verify` would raise; lazily, in their order.
 
-        Memory does not grow with their number: they are read ahead by a few thousand at most. Closing the
-        generator early ends the threads and processes that it started.
+        Memory does not grow with their number: they are read ahead by a few thousand at most, or some two
+        thousand for each process. Closing the generator early ends the threads and processes that it started.
 
         Args:
             tokens: any number of them. An error of the iterable's own comes after the results before it.
