@@ -273,9 +273,9 @@ def test_what_is_neither_text_nor_bytes_is_no_secret_no_key_and_no_kid(value: An
         Key.from_pem(value)
     with pytest.raises(InvalidKey):
         Key.from_der(value)
-    if value is not None:
+    for kid in (b"bytes", value or 7):
         with pytest.raises(InvalidKey):
-            Key.from_secret(SECRET, "HS256", kid=value)
+            Key.from_secret(SECRET, "HS256", kid=kid)
 
 
 def test_an_algorithm_takes_no_material_of_another_kind() -> None:
