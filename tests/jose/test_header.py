@@ -177,11 +177,11 @@ def test_registered_names_are_no_extensions_of_an_application(names: Any) -> Non
         {"crit": 5},
         {"crit": [[]]},
         {"crit": ["cty"], "cty": "x"},
-        {"x": object()},
+        {"x": ...},
         {"x": "\ud800"},
         {"x": "x" * 9000},
     ],
-    ids=str,
+    ids=lambda given: str(given)[:40],
 )
 def test_a_header_that_nobody_may_read_is_not_written(given: dict[str, Any]) -> None:
     with pytest.raises(Unissuable):

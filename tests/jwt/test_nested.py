@@ -185,7 +185,11 @@ def test_what_cannot_be_opened_fails_in_one_way_and_gives_no_reason(
     assert len(failures) == 1
 
 
-@pytest.mark.parametrize("keys", [Key.generate("dir"), KeySet([]), KeySet([Key.generate("dir")])], ids=repr)
+@pytest.mark.parametrize(
+    "keys",
+    [Key.generate("dir"), KeySet([]), KeySet([Key.generate("dir")])],
+    ids=["another", "none", "another-in-a-set"],
+)
 def test_only_the_keys_given_decrypt(keys: Any, key: Key, clock: Any, forge: Callable[..., str]) -> None:
     with pytest.raises((DecryptionFailed, UnknownKey)):
         Verifier(key, **POLICY, decrypt_with=keys, clock=clock).verify(sealed(forge(CLAIMS)))

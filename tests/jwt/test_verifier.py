@@ -268,7 +268,7 @@ def test_large_integers_keep_their_value(
 
 @pytest.mark.parametrize(
     "token",
-    [None, 5, b"a.b.c", [], "", "a", "..", "a.b", "é.e30.e30", "\ud800", "a.b.c.d", object()],
+    [None, 5, b"a.b.c", [], "", "a", "..", "a.b", "é.e30.e30", "\ud800", "a.b.c.d", ...],
     ids=repr,
 )
 def test_what_is_no_token_at_all_is_malformed(token: Any, verifier: Verifier[dict[str, Any]]) -> None:
