@@ -40,7 +40,7 @@ OPENSSH = PUBLIC.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
     [
         pytest.param(PUBLIC.public_bytes(Encoding.PEM, SPKI), id="pem"),
         pytest.param(b"\n\n " + PUBLIC.public_bytes(Encoding.PEM, SPKI), id="pem-after-white-space"),
-        # CVE-2026-102268: OpenSSL reads these as well
+        # CVE-2026-102268: cryptography reads these as well
         pytest.param(
             PUBLIC.public_bytes(Encoding.PEM, SPKI).replace(b"\n", b"\r"), id="pem-without-line-feeds"
         ),
