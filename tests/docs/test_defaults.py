@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from watchword import Settings
+from watchword import Issuer, Settings, Verifier
+from watchword.jose import (
+    certificates,
+    envelope,
+    header,
+    json_serialization,
+    jwe,
+    jwk,
+    key_set,
+    strength,
+    strict_json,
+)
+from watchword.jwt import claims, profiles
 
-SETTINGS, _ = Path("docs/defaults.md").read_text("utf-8").split("## Not settings")
+SETTINGS, REST = Path("docs/defaults.md").read_text("utf-8").split("## Not settings")
+_, CODEC = REST.split("## The codec")
 ROWS = {
     cells[1].strip("` "): (cells[2].strip(), cells[3].strip())
     for line in SETTINGS.splitlines()
@@ -29,3 +45,67 @@ def test_a_setting_is_documented_with_its_default_and_a_reason(name: str) -> Non
 
     assert re.split(r"[ ;]", shown.replace("`", ""))[0] == IN_WORDS.get(name, str(getattr(Settings(), name)))
     assert len(reason) > 20
+
+
+DEFAULTS = {
+    f"{function}({argument})": default
+    for function, arguments, default in re.findall(
+        r"^\| `([\w.]+)\((.+?)\)` \| `(.+?)` \| ", CODEC, re.MULTILINE
+    )
+    for argument in arguments.split(", ")
+}
+DOCUMENTED_WHOLE: dict[str, Callable[..., Any]] = {
+    "Verifier": Verifier.__init__,
+    "Issuer": Issuer.__init__,
+    "jwe.encrypt": jwe.encrypt,
+    "jwe.decrypt": jwe.decrypt,
+}
+NOT_DECISIONS = {"clock", "header"}
+BOUNDS = {
+    "characters of a token": header.MAX_TOKEN,
+    "characters of a header": header.MAX_HEADER,
+    "depth of JSON": strict_json.MAX_DEPTH,
+    "keys tried for a token without `kid`": header._MAX_CANDIDATES,
+    "signatures or recipients of a token": json_serialization.MAX_PARTIES,
+    "attempts to decrypt a token": jwe._MAX_SHARES,
+    "bytes of a key's JSON": jwk.MAX_JWK,
+    "bytes of a key set's JSON": key_set.MAX_JWKS,
+    "keys of a key set": key_set.MAX_KEYS,
+    "certificates of a key": certificates._MAX_CHAIN,
+    "largest time": claims._LARGEST_TIME,
+}
+
+
+def shown(default: object) -> str:
+    return default.__name__ if isinstance(default, type) else repr(default).replace("'", '"')
+
+
+def test_an_argument_is_documented_with_its_default() -> None:
+    functions = DOCUMENTED_WHOLE | {name: getattr(profiles, name) for name in profiles.__all__}
+    actual = {}
+    for name in DEFAULTS:
+        function, argument = re.findall(r"[\w.]+", name)
+        actual[name] = shown(inspect.signature(functions[function]).parameters[argument].default)
+
+    assert actual == DEFAULTS
+
+
+@pytest.mark.parametrize("function", DOCUMENTED_WHOLE)
+def test_every_argument_that_may_be_left_out_is_documented(function: str) -> None:
+    parameters = inspect.signature(DOCUMENTED_WHOLE[function]).parameters.values()
+    optional = {parameter.name for parameter in parameters if parameter.default is not parameter.empty}
+
+    assert {name for name in optional - NOT_DECISIONS if f"{function}({name})" not in DEFAULTS} == set()
+
+
+@pytest.mark.parametrize("what", BOUNDS)
+def test_a_bound_is_documented(what: str) -> None:
+    assert f"| {what} | {BOUNDS[what]:,} | " in CODEC
+
+
+def test_the_bounds_of_keys_are_documented() -> None:
+    bits, exponent = strength._RSA_BITS, strength._RSA_EXPONENT
+    counts = envelope._COUNTS
+
+    assert f"{bits.start:,} to {bits[-1]:,} bits, exponent {exponent:,} or more" in CODEC
+    assert re.search(rf"{counts.start:,} \(.*?\) to {counts[-1]:,} can be set", CODEC)
