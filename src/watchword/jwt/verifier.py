@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, Unpack, overload
 
 from watchword.errors import InvalidClaims, InvalidToken, MalformedClaim, MalformedToken, WrongType
 from watchword.jose import header as headers
@@ -17,7 +16,8 @@ from watchword.jose.key_set import key_source
 from watchword.jose.ports import KeySource
 from watchword.jose.strict_json import decode_object
 from watchword.jwt import batch, nesting
-from watchword.jwt.claims import Policy, Window, failures, never, shortcut, window
+from watchword.jwt.caches import Caches, Header
+from watchword.jwt.claims import Policy, failures, never, shortcut, window
 from watchword.jwt.media_types import JWT, media_type
 from watchword.jwt.readers import decode_dict, reader
 from watchword.jwt.readiness import is_ready
@@ -34,13 +34,7 @@ Rule: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], float], Iterab
 """Takes claims, header and the time in seconds: everything about them that is not acceptable. Either may hold
 any JSON at all."""
 
-_LARGEST_CACHED = 1_024  # characters: what is longer costs more to keep than to verify again
-# A full cache stays within so many bytes for each token that it may hold, on average: with what the allocator
-# adds, 16 MB by default. An entry weighs what its parts do, and an object for each claim where claims are
-# shared.
-_ROOM, _ENTRY, _OBJECT = 1_800, 450, 60
 _DOT = 0x2E  # looked for as a number: several times as fast as b"."
-_HEADERS = 64  # one for each key and typ in use is enough
 
 
 class Verifier(Generic[T]):
@@ -162,8 +156,7 @@ class Verifier(Generic[T]):
         self._max_token_size = min(max_token_size, headers.MAX_TOKEN)
         self._cache_size = cache_size
         self.clock = clock
-        self._caches = _Caches(self._keys.version)
-        self._filling = threading.Lock()
+        self._caches = Caches(self._keys.version, cache_size)
         self._given: dict[str, Any] = {  # all but the clock
             "keys": keys,
             "issuer": issuer,
@@ -267,15 +260,14 @@ class Verifier(Generic[T]):
         # is not used any more.
         caches = self._caches
         if caches.version != self._keys.version:
-            caches = self._caches = _Caches(self._keys.version)
+            caches = self._caches = Caches(self._keys.version, self._cache_size)
         known = caches.tokens.get(token) if self._cache_size else None
         if known is not None:
             content, opens, closes, _ = known
             if opens <= now < closes:
                 claims: T = content if self._shared else self._decode(content)
                 return claims
-            with self._filling:
-                caches.forget(token)
+            caches.forget(token)
         return self._verify(token, caches, now)
 
     async def verify_async(self, token: str) -> T:
@@ -310,7 +302,7 @@ class Verifier(Generic[T]):
             return batch.in_threads(self.verify, tokens)
         return batch.in_processes(type(self), self._given, self.clock, tokens, processes)
 
-    def _verify(self, token: str, caches: _Caches, now: float) -> T:
+    def _verify(self, token: str, caches: Caches, now: float) -> T:
         """As :meth:`verify`, for a token that has not been seen before."""
         outside = None
         if self._decrypting is None:
@@ -337,18 +329,19 @@ class Verifier(Generic[T]):
             self._judge(claims, misfits, now, header.members, payload)
         result: T = claims if self._decode is decode_dict else self._typed(payload)  # type: ignore[assignment]  # T is dict
         if known is None:
-            self._remember(caches, header64, header)
-        if self._cache_size and len(token) <= _LARGEST_CACHED:
-            self._keep(caches, token, payload, result, window(claims, self._policy))
+            caches.keep_header(header64, header)
+        if self._cache_size:
+            shared = result if self._shared else None
+            caches.keep(token, payload, window(claims, self._policy), shared=shared)
         return result
 
-    def _header(self, header64: bytes) -> _Header:
+    def _header(self, header64: bytes) -> Header:
         """What a header that has not been seen on a good token comes to."""
         header = headers.decode(header64, self._critical)
         candidates = headers.candidates(self._keys, header, "verify")
         authenticate = candidates[0].verify if len(candidates) == 1 else partial(jws.authenticate, candidates)
         misfits: list[InvalidClaims] = [] if self._expects(header.get("typ")) else [WrongType(claim="typ")]
-        return _Header(authenticate, misfits, header)
+        return Header(authenticate, misfits, header)
 
     def _expects(self, typ: str | None) -> bool:
         """Whether a header with that ``typ`` is of the kind expected (RFC 8725 §3.11)."""
@@ -390,58 +383,3 @@ class Verifier(Generic[T]):
         else:
             return typed
         raise MalformedClaim("the claims do not have the form that is expected of them")
-
-    def _remember(self, caches: _Caches, header64: bytes, header: _Header) -> None:
-        """Keep the header of a verified token: a stranger has no way to fill the cache."""
-        if len(header64) > _LARGEST_CACHED:
-            return
-        with self._filling:
-            if len(caches.headers) >= _HEADERS:
-                caches.headers.clear()
-            caches.headers[header64] = header
-
-    def _keep(self, caches: _Caches, token: str, payload: bytes, result: T, window: Window) -> None:
-        """Keep a verified token; those that have been there longest make room."""
-        weight = _ENTRY + len(token) + len(payload)
-        if self._shared:
-            weight += _OBJECT * payload.count(b",")
-        entry = (result if self._shared else payload, *window, weight)
-        with self._filling:
-            caches.forget(token)  # another thread may have verified it at the same time
-            caches.tokens[token] = entry
-            caches.weight += weight
-            while len(caches.tokens) > self._cache_size or caches.weight > _ROOM * self._cache_size:
-                caches.forget(next(iter(caches.tokens)))
-
-
-class _Header(NamedTuple):
-    """What a token's first segment comes to: the check of the signature, and what is wrong with ``typ``."""
-
-    authenticate: Callable[[bytes, bytes], object]
-    misfits: list[InvalidClaims]
-    members: dict[str, Any]
-
-
-class _Caches:
-    """What has been verified under one version of the keys.
-
-    Attributes:
-        version: of the keys.
-        headers: by first segment, still encoded.
-        tokens: content (to hand out, or to decode), from when until when it is good, and what it weighs.
-        weight: of all of them, in bytes.
-    """
-
-    __slots__ = ("headers", "tokens", "version", "weight")
-
-    def __init__(self, version: object) -> None:
-        self.version = version
-        self.headers: dict[bytes, _Header] = {}
-        self.tokens: dict[str, tuple[Any, float, float, int]] = {}
-        self.weight = 0
-
-    def forget(self, token: str) -> None:
-        """Let a token go, if it is there."""
-        entry = self.tokens.pop(token, None)
-        if entry is not None:
-            self.weight -= entry[3]
