@@ -14,8 +14,8 @@ __all__ = ["Caches", "Header"]
 _LARGEST = 1_024  # characters: what is longer costs more to keep than to verify again
 _HEADERS = 64  # one for each key and typ in use is enough
 
-# All tokens together stay within so many bytes for each that there may be: with what the allocator adds, 16 MB
-# by default. A token weighs what its parts do, and an object for each claim where claims are shared.
+# All tokens together stay within so many bytes for each that there may be: 16 MB by default, with what the
+# allocator adds. A token weighs what its parts do, and an object for each claim where claims are shared.
 _ROOM, _ENTRY, _OBJECT = 1_800, 450, 60
 
 
