@@ -138,9 +138,11 @@ class Fetcher:
                 preload_content=False,
                 decode_content=False,
             )
-            document = _document(connection.getresponse())
-            _left(ends)  # a connection that was cut looks like the end of a body
-            return document
+            with closing(connection.getresponse()) as response:
+                _left(ends)  # a connection that was cut looks like the end of the headers,
+                document = _document(response)
+                _left(ends)  # or of the body
+                return document
 
     def _check(self, location: Location) -> None:
         """Refuse a URL for what stands in it.
@@ -208,7 +210,7 @@ class Fetcher:
         place = parse_url(proxy)
         connection = self._connection(location, place.host or "", place.port or 80, ends)
         credentials = make_headers(proxy_basic_auth=place.auth) if place.auth else {}
-        connection.set_tunnel(location.host, location.port, headers=credentials, scheme=location.scheme)
+        connection.set_tunnel(location.host, location.port, headers=credentials)
         with _closed_on_failure(connection):
             connection.connect()
         return connection

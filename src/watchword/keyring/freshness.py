@@ -32,7 +32,7 @@ COOL_DOWN = 30.0
 """Seconds between two fetches because of a key that is not known."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
-_MAX_AGE = re.compile(r'\bmax-age="?(\d{1,9})', re.ASCII)
+_MAX_AGE = re.compile(r'(?<![\w-])max-age="?(\d{1,9})', re.ASCII)
 _NOT_KEPT = re.compile(r"\bno-(store|cache)\b")
 
 

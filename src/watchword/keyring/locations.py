@@ -17,7 +17,7 @@ _PORTS = {"https": 443, "http": 80}
 # RFC 3986 §2, without what separates user information and fragments: two parsers do not agree where a host
 # ends that has one of those, or a backslash, before it.
 _CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]!$&'()*+,;=%]+")
-_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|[0-9a-f:.]+")
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|[0-9a-f.]*:[0-9a-f:.]+")
 
 
 class Location(NamedTuple):

@@ -1,0 +1,494 @@
+"""Fetching from a real HTTP server on loopback that behaves in every bad way."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from watchword import FetchPolicy
+from watchword.errors import InvalidSettings, KeysUnavailable
+from watchword.keyring import fetching
+from watchword.keyring.fetching import MAX_BODY, Fetcher
+
+QUICK = FetchPolicy(timeout=0.4)
+METADATA_SERVICE = "169.254.169.254"
+
+
+@pytest.fixture
+def fetch(provider) -> Callable[..., Any]:
+    """Fetches what the provider answers with at ``/x``."""
+
+    def fetching(answer: Any, policy: FetchPolicy = QUICK) -> Any:
+        provider.answers["/x"] = answer
+        return Fetcher(provider.url, policy).fetch(f"{provider.url}/x")
+
+    return fetching
+
+
+@pytest.fixture
+def resolve(monkeypatch) -> Callable[..., list[str]]:
+    """Lets a name have addresses; returns the names asked for, in their order."""
+    real, table, asked = socket.getaddrinfo, {}, []
+
+    def getaddrinfo(host, port, *arguments, **keywords):
+        if host not in table:
+            return real(host, port, *arguments, **keywords)
+        asked.append(host)
+        addresses = table[host].pop(0) if len(table[host]) > 1 else table[host][0]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    def resolving(name: str, *answers: list[str]) -> list[str]:
+        table[name] = list(answers)
+        return asked
+
+    return resolving
+
+
+def failure(call: Callable[[], object]) -> str:
+    with pytest.raises(KeysUnavailable) as caught:
+        call()
+    return str(caught.value)
+
+
+# -- answers -------------------------------------------------------------------------------------
+
+
+def test_the_document_is_fetched_with_what_its_headers_say(fetch, answering, provider) -> None:
+    document = fetch(answering["body"](b"{}", Cache_Control="max-age=60", Age="7"))
+    assert document == (b"{}", "max-age=60", "7")
+    assert provider.heard["Accept-Encoding"] == "identity"
+    assert provider.heard["Host"] == provider.url.removeprefix("http://")
+    assert "Authorization" not in provider.heard
+
+
+@pytest.mark.parametrize("content_type", ["application/jwk-set+json", "Application/JSON; charset=utf-8"])
+def test_json_by_any_name_is_taken(fetch, answering, content_type) -> None:
+    assert fetch(answering["body"](b"{}", content_type)).body == b"{}"
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "text/plain", "", "application/jsonp", "json"])
+def test_another_content_type_is_refused(fetch, answering, content_type) -> None:
+    assert "not declared as JSON" in failure(lambda: fetch(answering["body"](b"{}", content_type)))
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 410])
+def test_a_document_that_is_not_there_is_none(fetch, answering, code) -> None:
+    assert fetch(answering["status"](code)) is None
+
+
+@pytest.mark.parametrize("code", [204, 206, 418, 429, 500, 502, 503])
+def test_another_status_is_a_failure(fetch, answering, code) -> None:
+    assert str(code) in failure(lambda: fetch(answering["status"](code)))
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(fetch, answering, provider, code) -> None:
+    target = f"http://{METADATA_SERVICE}/latest"
+    assert "redirects" in failure(lambda: fetch(answering["status"](code, Location=target)))
+    assert "redirects" in failure(lambda: fetch(answering["status"](code, Location="/y")))
+    assert provider.requests == ["/x", "/x"]
+
+
+def test_ten_megabytes_are_not_read_to_their_end(fetch, answering) -> None:
+    assert "longer" in failure(lambda: fetch(answering["body"](b" " * 10_000_000), FetchPolicy()))
+
+
+def test_a_mebibyte_is_read_and_a_byte_more_is_not(fetch, answering) -> None:
+    assert len(fetch(answering["body"](b" " * MAX_BODY), FetchPolicy()).body) == MAX_BODY
+    assert "longer" in failure(lambda: fetch(answering["body"](b" " * (MAX_BODY + 1)), FetchPolicy()))
+
+
+def test_a_compressed_body_is_refused(fetch, answering) -> None:
+    bomb = gzip.compress(b" " * 10_000_000)
+    assert "compressed" in failure(lambda: fetch(answering["body"](bomb, Content_Encoding="gzip")))
+
+
+def test_a_body_that_ends_early_is_a_failure(fetch) -> None:
+    def truncated(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", "100")
+        handler.end_headers()
+        handler.wfile.write(b'{"keys": [')
+
+    assert "connection" in failure(lambda: fetch(truncated))
+
+
+def test_no_http_at_all_is_a_failure(fetch) -> None:
+    assert "connection" in failure(lambda: fetch(lambda handler: handler.wfile.write(b"SSH-2.0-x\r\n")))
+
+
+def test_a_flood_of_headers_is_a_failure(fetch, answering) -> None:
+    headers = {f"X_{number}": "x" for number in range(200)}
+    assert "connection" in failure(lambda: fetch(answering["body"](b"{}", **headers)))
+
+
+# -- time ----------------------------------------------------------------------------------------
+
+
+def drip(handler: Any, piece: bytes) -> None:
+    """Send a piece now and then, until the client hangs up."""
+    while True:
+        handler.wfile.write(piece)
+        handler.wfile.flush()
+        threading.Event().wait(0.02)
+
+
+def dripping_body(handler: Any) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Type", "application/json")
+    handler.end_headers()
+    drip(handler, b" ")
+
+
+def dripping_headers(handler: Any) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+    drip(handler, b"x")
+
+
+def chunked_without_end(handler: Any) -> None:
+    handler.wfile.write(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    drip(handler, b"1\r\n \r\n")
+
+
+def silence(handler: Any) -> None:
+    handler.rfile.read(1)
+
+
+@pytest.mark.parametrize("answer", [dripping_body, dripping_headers, chunked_without_end, silence])
+def test_whatever_does_not_end_is_ended(fetch, answer) -> None:
+    started = time.monotonic()
+    assert "in time" in failure(lambda: fetch(answer))
+    assert time.monotonic() - started < 5
+
+
+def test_an_endless_body_ends_at_its_bound(fetch) -> None:
+    def endless(handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+        while True:
+            handler.wfile.write(b" " * 65_536)
+
+    assert "longer" in failure(lambda: fetch(endless, FetchPolicy()))
+
+
+def test_time_that_is_over_before_it_began_connects_to_nobody(provider, answering) -> None:
+    fetcher = Fetcher(provider.url, FetchPolicy(timeout=1e-9))
+    assert "in time" in failure(lambda: fetcher.fetch(provider.url))
+    assert provider.requests == []
+
+
+def test_nobody_listening_is_a_failure() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert "connection" in failure(lambda: Fetcher(url, QUICK).fetch(url))
+
+
+def test_a_name_that_nobody_knows_is_a_failure(monkeypatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    fetcher = Fetcher("https://idp.example", QUICK)
+    assert "name" in failure(lambda: fetcher.fetch("https://idp.example/x"))
+
+
+# -- where a connection may go -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://idp.example", "http://93.184.216.34/", "ftp://idp.example", "https://u@idp.example", "x"),
+        *("https://10.0.0.1/", f"https://{METADATA_SERVICE}/", "https://[fe80::1]/", "https://0.0.0.0/"),
+        *("https://[::ffff:10.0.0.1]/", "https://[::ffff:169.254.169.254]/", "https://224.0.0.1/"),
+    ],
+)
+def test_what_the_application_gives_is_checked_at_once(url) -> None:
+    with pytest.raises(InvalidSettings):
+        Fetcher(url, FetchPolicy())
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:1", "http://[::1]:1", "https://127.0.0.1", "https://idp.example"]
+)
+def test_this_machine_may_be_given_and_then_with_http(url) -> None:
+    Fetcher(url, FetchPolicy())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://127.0.0.1:80/", "https://127.0.0.1/", "https://localhost/", "http://localhost/"),
+        *("https://[::1]/", "http://idp.example/", "https://10.0.0.1/", f"https://{METADATA_SERVICE}/"),
+        *("https://[::ffff:7f00:1]/", "https://2130706433/", "https://0x7f.1/", "https://127.1/"),
+        *("file:///etc/passwd", "https://idp.example@localhost/"),
+    ],
+)
+def test_a_provider_elsewhere_cannot_send_us_to_this_machine_or_network(url) -> None:
+    said = failure(lambda: Fetcher("https://idp.example", FetchPolicy()).fetch(url))
+    assert "not safe" in said or "public address" in said
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.0.0.1", METADATA_SERVICE, "0.0.0.0", "::1", "::ffff:127.0.0.1", "fe80::1%lo"]
+)
+def test_a_name_that_resolves_to_an_inner_address_is_not_connected_to(resolve, address) -> None:
+    resolve("idp.example", [address])
+    fetcher = Fetcher("https://idp.example", FetchPolicy())
+    assert "public address" in failure(lambda: fetcher.fetch("https://idp.example/x"))
+
+
+def test_localhost_over_http_is_only_this_machine(resolve, provider) -> None:
+    resolve("localhost", ["93.184.216.34"])
+    home = f"http://localhost:{provider.port}"
+    assert "public address" in failure(lambda: Fetcher(home, QUICK).fetch(home))
+
+
+def test_localhost_by_name_is_fetched(provider, answering) -> None:
+    provider.answers["/x"] = answering["body"](b"{}")
+    home = f"http://localhost:{provider.port}"
+    assert Fetcher(home, QUICK).fetch(f"{home}/x").body == b"{}"
+    assert provider.heard["Host"] == f"localhost:{provider.port}"
+
+
+def test_link_local_addresses_are_refused_even_where_private_ones_are_allowed(resolve) -> None:
+    resolve("idp.example", [METADATA_SERVICE, "224.0.0.1", "0.0.0.0"])
+    fetcher = Fetcher("https://idp.example", FetchPolicy(allow_private=True))
+    assert "public address" in failure(lambda: fetcher.fetch("https://idp.example/x"))
+
+
+def test_a_name_is_resolved_once_and_just_that_address_is_connected_to(
+    resolve, provider, answering, monkeypatch
+) -> None:
+    """DNS rebinding: a good address when it is checked, this machine a moment later."""
+    provider.answers["/x"] = answering["body"](b"{}")
+    connected: list[str] = []
+    monkeypatch.setattr(
+        fetching.HTTPConnection, "connect", lambda connection: connected.append(connection.host) or refuse()
+    )
+    asked = resolve("idp.example", ["93.184.216.34"], ["127.0.0.1"])
+    fetcher = Fetcher("http://idp.example", FetchPolicy(allow_http=True))
+    failure(lambda: fetcher.fetch(f"http://idp.example:{provider.port}/x"))
+    assert asked == ["idp.example"]
+    assert connected == ["93.184.216.34"]
+    assert provider.requests == []
+
+
+def refuse() -> None:
+    raise ConnectionRefusedError
+
+
+def test_of_several_addresses_those_that_are_allowed_are_tried_in_turn(resolve, provider, answering) -> None:
+    provider.answers["/x"] = answering["body"](b"{}")
+    resolve("idp.example", [METADATA_SERVICE, "127.0.0.2", "127.0.0.1"])
+    policy = FetchPolicy(allow_http=True, allow_private=True)
+    url = f"http://idp.example:{provider.port}/x"
+    assert Fetcher(url, policy).fetch(url).body == b"{}"
+
+
+# -- TLS -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> Path:
+    """A certificate for ``idp.example``, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "idp.example")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(
+            x509.SubjectAlternativeName(
+                [x509.DNSName("idp.example"), x509.IPAddress(ip_address("127.0.0.1"))]
+            ),
+            critical=False,
+        )
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "idp.pem"
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
+
+
+@pytest.fixture
+def secure(start_provider, certificate, answering) -> Any:
+    """A provider that speaks TLS, and what it heard as server name (SNI)."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    tls.sni_callback = lambda _socket, name, _context: names.append(name)
+    names: list[str | None] = []
+    serving = start_provider(tls)
+    serving.names = names
+    serving.answers["/x"] = answering["body"](b"{}")
+    return serving
+
+
+def test_the_certificate_is_that_of_the_name_and_not_of_the_address(resolve, secure, certificate) -> None:
+    resolve("idp.example", ["127.0.0.1"])
+    policy = FetchPolicy(allow_private=True, ca_file=str(certificate))
+    url = f"https://idp.example:{secure.port}/x"
+    assert Fetcher(url, policy).fetch(url).body == b"{}"
+    assert secure.names == ["idp.example"]
+    assert secure.heard["Host"] == f"idp.example:{secure.port}"
+
+
+def test_a_certificate_for_an_address_is_enough_for_that_address(secure, certificate) -> None:
+    url = f"{secure.url}/x"
+    assert Fetcher(url, FetchPolicy(ca_file=str(certificate))).fetch(url).body == b"{}"
+
+
+def test_a_certificate_of_another_name_is_refused(resolve, secure, certificate) -> None:
+    resolve("other.example", ["127.0.0.1"])
+    policy = FetchPolicy(allow_private=True, ca_file=str(certificate))
+    url = f"https://other.example:{secure.port}/x"
+    assert "certificate" in failure(lambda: Fetcher(url, policy).fetch(url))
+    assert secure.requests == []
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(secure) -> None:
+    url = f"{secure.url}/x"
+    assert "certificate" in failure(lambda: Fetcher(url, FetchPolicy()).fetch(url))
+    assert secure.requests == []
+
+
+# -- proxy ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def proxy(provider) -> Iterator[Any]:
+    """A proxy that connects to one place, whatever it is asked for, and remembers what it heard."""
+    with Proxy() as running:
+        yield running
+
+
+class Proxy:
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.target = ("127.0.0.1", 0)
+        self.answer = b"HTTP/1.1 200 Connected\r\n\r\n"
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://u:p@127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with socket.create_connection(self._listener.getsockname()) as last:
+            last.sendall(b"\r\n\r\n")
+            last.recv(1)
+        self._thread.join()
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            client, _ = self._listener.accept()
+            with client:
+                request = b""
+                while b"\r\n\r\n" not in request and (data := client.recv(4_096)):
+                    request += data
+                if request == b"\r\n\r\n":
+                    return
+                self.heard.append(request.decode())
+                client.sendall(self.answer)
+                if b" 200 " in self.answer:
+                    with socket.create_connection(self.target) as server:
+                        forward = threading.Thread(target=pump, args=(client, server))
+                        forward.start()
+                        pump(server, client)
+                        forward.join()
+
+
+def pump(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(65_536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+def test_a_proxy_resolves_the_name_and_hears_nothing_else(secure, certificate, proxy, monkeypatch) -> None:
+    proxy.target = ("127.0.0.1", secure.port)
+    policy = FetchPolicy(proxy=proxy.url, ca_file=str(certificate))
+    assert Fetcher("https://idp.example", policy).fetch("https://idp.example/x").body == b"{}"
+    (connect,) = proxy.heard
+    assert connect.startswith("CONNECT idp.example:443 ")
+    assert "authorization: Basic dTpw" in connect.replace("Authorization", "authorization")
+    assert secure.names == ["idp.example"]
+    assert "Proxy-Authorization" not in secure.heard
+
+
+def test_a_proxy_that_refuses_is_a_failure(proxy) -> None:
+    proxy.answer = b"HTTP/1.1 403 Forbidden\r\n\r\n"
+    fetcher = Fetcher("https://idp.example", FetchPolicy(proxy=proxy.url))
+    assert "connection" in failure(lambda: fetcher.fetch("https://idp.example/x"))
+
+
+def test_an_address_in_the_url_is_checked_before_a_proxy_sees_it(proxy) -> None:
+    fetcher = Fetcher("https://idp.example", FetchPolicy(proxy=proxy.url))
+    assert "not safe" in failure(lambda: fetcher.fetch(f"https://{METADATA_SERVICE}/"))
+    assert proxy.heard == []
+
+
+def test_proxies_of_the_environment_are_not_used(fetch, answering, proxy, monkeypatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy.url)
+    assert fetch(answering["body"](b"{}")).body == b"{}"
+    assert proxy.heard == []
+
+
+# -- settings ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"timeout": 0}, {"timeout": -1}, {"timeout": 61}, {"timeout": "1"}, {"timeout": float("nan")}),
+        *({"connect_timeout": 0}, {"connect_timeout": None}),
+        *({"proxy": ""}, {"proxy": "proxy:3128"}, {"proxy": "https://proxy"}, {"proxy": "socks5://proxy"}),
+        *({"proxy": "http://"}, {"proxy": "http://["}, {"proxy": 5}),
+    ],
+    ids=str,
+)
+def test_a_policy_that_cannot_work_is_refused(wrong) -> None:
+    with pytest.raises(InvalidSettings):
+        FetchPolicy(**wrong)
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_a_file_without_certificates_is_refused_at_once(tmp_path, content) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(InvalidSettings, match="ca_file"):
+        Fetcher("https://idp.example", FetchPolicy(ca_file=str(path)))
