@@ -252,6 +252,26 @@ def test_a_signed_token_is_not_decrypted() -> None:
         jwe.decrypt(jws.sign(b"payload", Key.generate("HS256")), KEY)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda token: token + ".", id="one-segment-more"),
+        pytest.param(lambda token: token.rpartition(".")[0], id="no-tag"),
+        pytest.param(lambda token: token.replace("..", ".", 1), id="no-encrypted-key"),
+        pytest.param(lambda token: token.partition(".")[2], id="no-header"),
+        pytest.param(lambda token: token + "==", id="padding"),
+        pytest.param(lambda token: token + "\n", id="newline"),
+        pytest.param(lambda token: token[:-1] + chr(ord(token[-1]) + 1), id="bits-left-over"),
+        pytest.param(lambda token: token.encode(), id="bytes"),
+        pytest.param(lambda _: None, id="nothing"),
+    ],
+)
+def test_only_five_segments_in_their_one_spelling_are_decrypted(change: Callable[[str], Any]) -> None:
+    token = jwe.encrypt(b"secret", KEY)
+    with pytest.raises(MalformedToken):
+        jwe.decrypt(change(token), KEY)
+
+
 @given(
     st.text() | st.lists(st.binary(max_size=20).map(base64url.encode), min_size=5, max_size=5).map(".".join)
 )
