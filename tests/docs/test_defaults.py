@@ -22,7 +22,7 @@ from watchword.jose import (
     strength,
     strict_json,
 )
-from watchword.jwt import claims, profiles, verifier
+from watchword.jwt import caches, claims, profiles
 
 SETTINGS, REST = Path("docs/defaults.md").read_text("utf-8").split("## Not settings")
 _, CODEC = REST.split("## The codec")
@@ -106,7 +106,7 @@ def test_a_bound_is_documented(what: str) -> None:
 def test_bounds_in_the_midst_of_a_row_are_documented() -> None:
     bits, exponent = strength._RSA_BITS, strength._RSA_EXPONENT
     counts = envelope._COUNTS
-    room, largest = verifier._ROOM, verifier._LARGEST_CACHED
+    room, largest = caches._ROOM, caches._LARGEST
 
     assert f"{bits.start:,} to {bits[-1]:,} bits, exponent {exponent:,} or more" in CODEC
     assert re.search(rf"{counts.start:,} \(.*?\) to {counts[-1]:,} can be set", CODEC)
