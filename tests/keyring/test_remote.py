@@ -402,7 +402,7 @@ def test_a_fetch_slower_than_the_cool_down_is_not_repeated_by_the_same_caller(ke
 
 def test_the_thread_refreshes_by_itself_and_stops(provider, make) -> None:
     provider.publish(OLD)
-    elapsed, fetched = itertools.count(0, 100), threading.Semaphore(0)
+    elapsed, fetched = itertools.count(0, 1_000), threading.Semaphore(0)
     keys = make(monotonic=lambda: next(elapsed))  # time flies
     keys.find(OLD.kid, "EdDSA")
     thread, answer = keys._thread, provider.answers["/jwks"]
