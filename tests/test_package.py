@@ -7,7 +7,7 @@ import pytest
 
 import watchword
 
-EXTRAS = ["flask", "werkzeug", "sqlalchemy", "argon2", "limits", "click", "rich", "granian"]
+EXTRAS = ["flask", "werkzeug", "sqlalchemy", "argon2", "limits", "click", "rich", "granian", "urllib3"]
 ROOMS_OF_THE_FRONT_DESK = ["watchword.auth", "watchword.sessions", "watchword.stores", "watchword.web"]
 
 WITHOUT = """
@@ -77,6 +77,9 @@ def test_an_unknown_name_is_an_attribute_error():
         ("argon2", "passwords", "watchword.Auth"),
         ("limits", "passwords", "from watchword import Auth"),
         ("flask", "flask", "import watchword.web.flask"),
+        ("urllib3", "remote", "watchword.RemoteKeySet"),
+        ("urllib3", "remote", "from watchword import FetchPolicy"),
+        ("urllib3", "remote", "watchword.Verifier.from_issuer('https://idp.example', audience='api')"),
     ],
 )
 def test_a_missing_extra_says_which_line_installs_it(module, extra, statement):
