@@ -100,6 +100,13 @@ AMONG = {
     keys: _watchword(f", {keys:,} key{'s' if keys > 1 else ''} in the set", f"look_up {keys}")
     for keys in KEYS
 }
+LOCAL, REMOTE = (
+    {
+        cache: Entry(f"Watchword, {keys}, {cache}", "watchword_remote", f"{case} {cache}")
+        for cache in ("cold", "warm")
+    }
+    for keys, case in (("a KeySet", "local"), ("a RemoteKeySet", "remote"))
+)
 BARE_ONE, BARE_THREADS, BARE_PROCESSES = (
     Entry(f"bare calls, {where}", "floor_batch", case, every=20)
     for where, case in (
@@ -145,6 +152,8 @@ MEASURES = (
     Measure("HS256 issue", (FLOOR_ISSUE, ISSUE, *_peers("issue"))),
     Measure("HS256 verification by size of the token, cold", tuple(SIZED.values())),
     Measure("HS256 signature by number of keys", tuple(AMONG.values())),
+    Measure("RS256 verification with a provider's keys, cold", (LOCAL["cold"], REMOTE["cold"])),
+    Measure("RS256 verification with a provider's keys, warm", (LOCAL["warm"], REMOTE["warm"])),
     Measure(
         "Batch of RS256 tokens",
         (BARE_ONE, BARE_THREADS, BARE_PROCESSES, ONE_BY_ONE, MANY_THREADS, MANY_PROCESSES),
@@ -179,6 +188,10 @@ BARS = (
         for less, more in pairwise(SIZES)
     ),
     Bar("1,000 keys, against one", (AMONG[1_000],), (AMONG[1],), at_most=1.1),
+    *(
+        Bar(f"RemoteKeySet, {cache}, against a KeySet", (REMOTE[cache],), (LOCAL[cache],), at_most=1.1)
+        for cache in LOCAL
+    ),
     Bar(
         "gain of verify_many, against bare calls in threads",
         (ONE_BY_ONE, BARE_THREADS),
