@@ -7,6 +7,8 @@
 #   make format    let ruff put the code in order
 #   make bench     measure against the peers; prints ratios, writes bench/results/
 #   make fuzz      two minutes of coverage-guided fuzzing (FUZZ_SECONDS) of all that takes a stranger's bytes
+#   make mutants   break jose/ and the Verifier in thousands of ways, list what no test notices; takes hours
+#                  (MUTANTS='watchword.jose.header*' for a part; `mutmut show NAME` tells what was changed)
 
 ifndef PYTHON
 PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
@@ -27,7 +29,7 @@ CREATE := "$(PYTHON)" -m venv $(VENV)
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 endif
 
-.PHONY: run test test-all lint format bench fuzz constraints clean
+.PHONY: run test test-all lint format bench fuzz mutants constraints clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/watchword serve
@@ -68,6 +70,10 @@ FUZZ_SECONDS ?= 120
 fuzz: $(VENV)/.proof
 	$(BIN)/python fuzz/run.py --seconds $(FUZZ_SECONDS)
 
+mutants: $(VENV)/.proof
+	$(BIN)/mutmut run $(MUTANTS)
+	$(BIN)/mutmut results
+
 # The pinned versions with their hashes; names no index, so everybody's own is used.
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra server \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
@@ -79,7 +85,7 @@ constraints: $(VENV)/.dev
 	$(COMPILE) --extra remote --group proof --constraints constraints/dev.txt -o constraints/proof.txt
 
 clean:
-	rm -rf $(VENV) .venv-3.* .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-3.* mutants .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(CREATE)
