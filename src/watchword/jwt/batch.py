@@ -197,8 +197,8 @@ class _Worker:
 
     def _ask(self, number: int, question: object, gone: WatchwordError) -> Any:
         try:
-            self._ours[number].send(question)
-            return self._ours[number].recv()
+            _send(self._ours[number], question)
+            return _receive(self._ours[number])
         except (EOFError, OSError):
             raise gone from None
 
@@ -217,17 +217,26 @@ def _serve(pipes: list[Connection]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     now = 0.0
     with suppress(EOFError, OSError):  # the other end is closed: nobody waits for an answer
-        recipe = pipes[0].recv()
+        recipe = _receive(pipes[0])
         try:
             verifier = pickle.loads(recipe)(clock=lambda: now)  # noqa: S301 - comes from our own parent
         except Exception as error:  # noqa: BLE001 - raised on the other end
-            pipes[0].send(error)
+            _send(pipes[0], error)
             return
-        pipes[0].send(None)
+        _send(pipes[0], None)
         while True:
             for pipe in cast("list[Connection]", wait(pipes)):
-                now, tokens = pipe.recv()
-                pipe.send(_verdicts_or_error(verifier.verify, tokens))
+                now, tokens = _receive(pipe)
+                _send(pipe, _verdicts_or_error(verifier.verify, tokens))
+
+
+def _send(pipe: Connection, value: object) -> None:
+    # not pipe.send(): if the other end is gone, the garbage collector is left a buffer that it cannot free
+    pipe.send_bytes(pickle.dumps(value))
+
+
+def _receive(pipe: Connection) -> Any:
+    return pickle.loads(pipe.recv_bytes())  # noqa: S301 - comes from a process of our own
 
 
 def _verdicts_or_error(verify: Callable[[str], T], tokens: list[str]) -> Verdicts[T] | Exception:
