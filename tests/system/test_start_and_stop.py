@@ -142,7 +142,7 @@ REFUSED = [
     ({"WATCHWORD_PASSWORD_CHECKS": "100"}, "WATCHWORD_PASSWORD_CHECKS"),
     ({"DATABASE_URL": "mysql://user:swordfish@localhost/db"}, "sqlite:///"),
     ({"DATABASE_URL": "sqlite://"}, "in memory"),
-    ({"DATABASE_URL": "sqlite:////no/such/directory/watchword.db"}, "the store does not answer"),
+    ({"DATABASE_URL": "sqlite:////no/such/directory/watchword.db"}, "there is no directory /no/such/directory to make the database in"),
     ({"ADMIN_PASSWORD": "short"}, "at least 8 characters"),
     ({"HOST": "192.0.2.1"}, "192.0.2.1"),
 ]
