@@ -70,7 +70,12 @@ def forged(
 ) -> str:
     """A token like the tutorial's own, but for what is given."""
     key = Key.from_secret(secret, alg="HS256")
-    claims = {"sid": "session-1", "auth_time": 1_700_000_000, "preferred_username": "alice"}
+    claims = {
+        "client_id": "watchword",
+        "sid": "session-1",
+        "auth_time": 1_700_000_000,
+        "preferred_username": "alice",
+    }
     return Issuer(issuer, key, audience=audience, typ="at+jwt").issue("alice", claims, **times)
 
 
