@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -21,9 +22,11 @@ from watchword.errors import (
     UnknownKey,
 )
 from watchword.jose import Key, KeySet, base64url, jwe, jws
+from watchword.jose.envelope import content_encryption
 from watchword.jose.jwe import Recipient
 
 KEY = Key.from_secret(b"\x07" * 16, "A128KW", kid="k1")
+DIRECT = Key.from_secret(b"\x07" * 32, "dir")
 ALGS = ("A128KW", "A256GCMKW", "ECDH-ES+A256KW", "RSA-OAEP", "PBES2-HS256+A128KW")
 
 
@@ -48,6 +51,19 @@ def several() -> dict[str, Any]:
 
 BOTH = [pytest.param(one, id="flattened"), pytest.param(several, id="general")]
 Make = Callable[[], dict[str, Any]]
+
+
+def direct(plaintext: bytes, protected: str) -> dict[str, Any]:
+    """The members of a token that are encrypted content, under the key that both sides know."""
+    iv = bytes(12)
+    ciphertext, tag = content_encryption("A256GCM").encrypt(
+        DIRECT.material, iv, plaintext, protected.encode()
+    )
+    return {
+        "iv": base64url.encode(iv),
+        "ciphertext": base64url.encode(ciphertext),
+        "tag": base64url.encode(tag),
+    }
 
 
 def encoded(members: dict[str, Any]) -> str:
@@ -119,11 +135,22 @@ def test_plaintext_and_aad_come_back_whatever_they_are(plaintext: bytes, aad: by
     assert ("aad" in token) == bool(aad)
 
 
-def test_the_parties_of_an_agreement_may_stand_in_any_part_of_the_header() -> None:
-    keys = [Key.generate("ECDH-ES+A128KW") for _ in range(2)]
-    recipients = [Recipient(key, {"apv": "Qm9i"}) for key in keys]
-    token = jwe.encrypt_json(b"secret", recipients, unprotected={"apu": "QWxpY2U"})
-    assert all(jwe.decrypt_json(token, key).unprotected["apu"] == "QWxpY2U" for key in keys)
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("part", ["header", "unprotected", "recipient"])
+def test_the_parties_of_an_agreement_may_stand_in_any_part_of_the_header(part: str, count: int) -> None:
+    keys, apu = [Key.generate("ECDH-ES+A128KW") for _ in range(count)], {"apu": "QWxpY2U"}
+    recipients = [Recipient(key, apu if part == "recipient" else None) for key in keys]
+    token = jwe.encrypt_json(b"secret", recipients, **({} if part == "recipient" else {part: apu}))
+    assert all(jwe.decrypt_json(token, key).plaintext == b"secret" for key in keys)
+
+
+def test_nothing_of_the_header_need_be_protected() -> None:
+    token = direct(b"secret", "") | {"unprotected": {"alg": "dir", "enc": "A256GCM"}}
+    opened = jwe.decrypt_json(token, DIRECT)
+    assert (opened.plaintext, opened.header, opened.unprotected) == (b"secret", {}, token["unprotected"])
+    for empty in ("protected", "aad"):
+        with pytest.raises(MalformedToken):  # RFC 7516 §7.2.1: what is empty is left out
+            jwe.decrypt_json({**token, empty: ""}, DIRECT)
 
 
 def test_members_that_nobody_knows_are_passed_over() -> None:
@@ -429,5 +456,11 @@ def test_settings_are_those_of_the_compact_form() -> None:
     with pytest.raises(MalformedToken):
         jwe.decrypt_json(token, password, max_p2c=1_000)
     assert jwe.decrypt_json(token, KEY, max_p2c=1_000).plaintext == b"secret"
+    protected = encoded({"alg": "dir", "enc": "A256GCM", "zip": "DEF"})
+    token = direct(zlib.compress(b"secret", wbits=-zlib.MAX_WBITS), protected) | {"protected": protected}
+    for most in (None, 5):
+        with pytest.raises(MalformedToken):
+            jwe.decrypt_json(token, DIRECT, max_decompressed=most)
+    assert jwe.decrypt_json(token, DIRECT, max_decompressed=6).plaintext == b"secret"
     token = jwe.encrypt_json(b"secret", [KEY], header={"crit": ["x"], "x": 1})
     assert jwe.decrypt_json(token, KEY, critical=["x"]).header["x"] == 1

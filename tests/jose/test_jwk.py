@@ -75,6 +75,7 @@ def test_a_secret_has_a_random_kid_and_a_public_key_its_thumbprint() -> None:
     assert key.kid == key.thumbprint == key.public().kid
     assert Key.from_secret(SECRET, "HS256", kid="mine").kid == "mine"
     assert Key.from_pem(key.to_pem(), kid="theirs").kid == "theirs"
+    assert Key.from_der(key.to_der(), kid="theirs").kid == "theirs"
 
 
 SHOWING = {

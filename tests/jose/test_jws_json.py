@@ -178,6 +178,7 @@ def test_what_is_no_jws_in_json_serialization_is_malformed(token: Any) -> None:
 def test_sixteen_signatures_and_members_of_others_are_accepted() -> None:
     token = {"payload": PAYLOAD, "signatures": [PARTS] * 16, "issued": "today"}
     assert [verified.key for verified in jws.verify_json(token, KEY)] == [KEY]
+    assert len(jws.sign_json(b"payload", [KEY] * 16)["signatures"]) == 16
 
 
 def test_the_keys_for_a_token_are_few() -> None:
