@@ -31,7 +31,7 @@ STALE_LIMIT = 86_400.0
 COOL_DOWN = 30.0
 """Seconds between two fetches because of a key that is not known."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _MAX_AGE = re.compile(r'(?<![\w-])max-age="?(\d{1,9})', re.ASCII)
 _NOT_KEPT = re.compile(r"\bno-(store|cache)\b")
 
@@ -85,18 +85,18 @@ class Decision(Enum):
 
 def decide(past: Past, now: float, *, found: bool) -> Decision:
     """The decision for a key that is, or is not, among those that were fetched last."""
-    backing_off = now < past.retry_at
     if not past.is_usable(now):
-        return Decision.UNAVAILABLE if backing_off else Decision.FETCH
+        return Decision.UNAVAILABLE if now < past.retry_at else Decision.FETCH
     if found:
         # Whoever refreshes ahead has not come to it: this process was asleep, or a fork. If it was tried and
         # has failed, what is stale will do, and nobody waits.
         slept = now >= past.fresh_until and not past.failures
         return Decision.FETCH if slept else Decision.ANSWER
-    if not backing_off and now >= past.asked_at + COOL_DOWN:
-        return Decision.FETCH
-    # While the provider cannot be asked, a key that it has begun to use looks like one that it never had.
-    return Decision.UNAVAILABLE if past.failures else Decision.ANSWER
+    if past.failures:
+        # A key that the provider has begun to use meanwhile looks like one that it never had. Nobody waits
+        # here either: with made-up ids, a provider that hangs would soon have all of a server's threads.
+        return Decision.UNAVAILABLE
+    return Decision.FETCH if now >= past.asked_at + COOL_DOWN else Decision.ANSWER
 
 
 def succeeded(past: Past, sent_at: float, lifetime: float, chance: float, *, asked: bool) -> Past:

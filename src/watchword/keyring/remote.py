@@ -24,7 +24,8 @@ __all__ = ["IssuerKeySet", "RemoteKeySet"]
 
 logger = logging.getLogger("watchword.keys")
 
-PATIENCE = 15.0  # seconds that a caller waits for another one's fetch
+PATIENCE = 15.0  # seconds that a caller waits for the very first keys that another one fetches
+SHORT_PATIENCE = 1.0  # seconds, where there are keys, and one that is not known may be among the next
 LONGEST_SLEEP = 30.0  # seconds: after the machine slept, the keys' age is noticed within
 
 # CLOCK_BOOTTIME goes on while the machine sleeps: keys that were fetched before are old after
@@ -100,10 +101,11 @@ class RemoteKeySet:
         decision = self._decide(kid, alg)
         if decision is Decision.FETCH:
             decision = self._caught_up(kid, alg)
+        if self.last_success is not None:
+            self._start_thread()
         if decision is Decision.UNAVAILABLE:
             wait = max(self._past.retry_at - self._monotonic(), 1.0)
             raise KeysUnavailable(self.last_error, retry_after=wait)
-        self._start_thread()
         return self._keys.find(kid, alg)
 
     def ready(self, kid: str | None, alg: str) -> bool:
@@ -133,7 +135,7 @@ class RemoteKeySet:
 
     def _caught_up(self, kid: str | None, alg: str) -> Decision:
         """One caller fetches, the others wait for it and find out whether it was theirs, too."""
-        if not self._fetching.acquire(timeout=PATIENCE):
+        if not self._fetching.acquire(timeout=self._patience()):
             return Decision.UNAVAILABLE
         try:
             if self._decide(kid, alg) is Decision.FETCH:
@@ -144,6 +146,12 @@ class RemoteKeySet:
         # A fetch that took longer than the pause after it: whatever it brought has to do.
         usable = self._past.is_usable(self._monotonic())
         return Decision.ANSWER if usable and decision is Decision.FETCH else decision
+
+    def _patience(self) -> float:
+        """Seconds to wait for another one's fetch; none while they fail, since that takes its time."""
+        if self._past.failures:
+            return 0.0
+        return PATIENCE if self.last_success is None else SHORT_PATIENCE
 
     def _refresh(self) -> None:
         """What the thread does each time it wakes up."""
