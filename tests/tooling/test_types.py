@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 APPLICATION = """
 from dataclasses import dataclass
 
-from watchword import Claims, Issuer, Key, Verifier
+from watchword import Claims, Issuer, Key, MultiIssuer, RemoteKeySet, Verifier
 from watchword.jwt import profiles
 
 
@@ -41,6 +41,12 @@ reveal_type(profiles.access_token(key, issuer="i", audience="a").verify(token).c
 reveal_type(profiles.access_token(key, issuer="i", audience="a", claims=Tenant).verify(token))  # app.Tenant
 reveal_type(profiles.id_token(key, issuer="i", client_id="c", nonce="n").verify(token).sub)  # str
 profiles.id_token(key, issuer="i", client_id="c")  # [call-overload]
+provider = Verifier.from_issuer("i", audience="a", claims=MyClaims, leeway=5)
+reveal_type(provider.verify(token))  # app.MyClaims
+reveal_type(MultiIssuer([provider]).verify(token).scope)  # str
+reveal_type(Verifier.from_issuer("i", audience="a").verify(token))  # dict[str, Any]
+reveal_type(Verifier(RemoteKeySet("u")).verify(token))  # dict[str, Any]
+Verifier.from_issuer("i")  # [call-overload]
 reveal_type(profiles.dpop_proof(token, method="GET", url="https://a.example/").jkt)  # str
 """
 FINDING = re.compile(r':(\d+): (?:note: Revealed type is "(.*)"|error: .*(\[.*\]))$', re.MULTILINE)
