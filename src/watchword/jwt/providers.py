@@ -52,6 +52,9 @@ class MultiIssuer(Generic[T]):
     Args:
         verifiers: one for each issuer, or for several of the same keys and policy.
 
+    Attributes:
+        clock: that of the first of them.
+
     Raises:
         InvalidSettings: there is none, one accepts any issuer, or two the same.
     """
@@ -66,6 +69,7 @@ class MultiIssuer(Generic[T]):
             self._verifiers.update(dict.fromkeys(verifier.issuers, verifier))
         if not self._verifiers:
             raise InvalidSettings("verifiers: one at least")
+        self.clock = next(iter(self._verifiers.values())).clock
         self._max_token_size = max(verifier.max_token_size for verifier in self._verifiers.values())
 
     def verify(self, token: str) -> T:

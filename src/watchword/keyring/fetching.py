@@ -131,7 +131,6 @@ class Fetcher:
                 headers={
                     "Host": location.authority,
                     "Accept": "application/json",
-                    "Accept-Encoding": "identity",
                     "Connection": "close",
                     "User-Agent": "watchword",
                 },
