@@ -26,7 +26,7 @@ from watchword.jose.envelope import content_encryption
 from watchword.jose.jwe import Recipient
 
 KEY = Key.from_secret(b"\x07" * 16, "A128KW", kid="k1")
-DIRECT = Key.from_secret(b"\x07" * 32, "dir")
+IV, DIRECT = bytes(12), Key.from_secret(b"\x07" * 32, "dir")
 ALGS = ("A128KW", "A256GCMKW", "ECDH-ES+A256KW", "RSA-OAEP", "PBES2-HS256+A128KW")
 
 
@@ -53,16 +53,13 @@ BOTH = [pytest.param(one, id="flattened"), pytest.param(several, id="general")]
 Make = Callable[[], dict[str, Any]]
 
 
-def direct(plaintext: bytes, protected: str) -> dict[str, Any]:
+def direct(plaintext: bytes, authenticated: str) -> dict[str, Any]:
     """The members of a token that are encrypted content, under the key that both sides know."""
-    iv = bytes(12)
     ciphertext, tag = content_encryption("A256GCM").encrypt(
-        DIRECT.material, iv, plaintext, protected.encode()
+        DIRECT.material, IV, plaintext, authenticated.encode()
     )
     return {
-        "iv": base64url.encode(iv),
-        "ciphertext": base64url.encode(ciphertext),
-        "tag": base64url.encode(tag),
+        name: base64url.encode(part) for name, part in (("iv", IV), ("ciphertext", ciphertext), ("tag", tag))
     }
 
 
@@ -151,6 +148,13 @@ def test_nothing_of_the_header_need_be_protected() -> None:
     for empty in ("protected", "aad"):
         with pytest.raises(MalformedToken):  # RFC 7516 §7.2.1: what is empty is left out
             jwe.decrypt_json({**token, empty: ""}, DIRECT)
+
+
+def test_what_is_authenticated_besides_stands_behind_a_full_stop() -> None:
+    """RFC 7516 §5.1, step 14."""
+    protected, aad = encoded({"alg": "dir", "enc": "A256GCM"}), base64url.encode(b"seen")
+    token = direct(b"secret", f"{protected}.{aad}") | {"protected": protected, "aad": aad}
+    assert jwe.decrypt_json(token, DIRECT).aad == b"seen"
 
 
 def test_members_that_nobody_knows_are_passed_over() -> None:

@@ -154,6 +154,10 @@ PARTS = {name: GOOD[name] for name in ("protected", "signature")}
         pytest.param(flattened({"alg": "HS256", "crit": ["b64"]}, {"b64": False}), id="b64-half-protected"),
         pytest.param(flattened({"alg": "HS256", "crit": ["y"], "y": 1}), id="unknown-extension"),
         pytest.param({**GOOD, "signatures": [PARTS]}, id="flattened-and-general"),
+        *(
+            pytest.param({"payload": PAYLOAD, "signatures": [PARTS], name: value}, id=f"general-and-{name}")
+            for name, value in [*PARTS.items(), ("header", {"a": 1})]
+        ),
         pytest.param({"payload": PAYLOAD, "signatures": []}, id="no-signatures"),
         pytest.param({"payload": PAYLOAD, "signatures": [PARTS] * 17}, id="too-many-signatures"),
         pytest.param({"payload": PAYLOAD, "signatures": PARTS}, id="signatures-an-object"),

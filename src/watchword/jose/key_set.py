@@ -121,7 +121,7 @@ def _misplaced(keys: Mapping[int, Key], entries: Sequence[object]) -> dict[int, 
     mixed = len({isinstance(key.material, bytes) for key in keys.values()}) > 1
     namesakes: dict[tuple[str | None, str], set[str]] = {}
     for index, entry in enumerate(entries):
-        for named, identity in _names(index, entry, keys.get(index)):
+        for named, identity in _names(entry, keys.get(index)):
             namesakes.setdefault(named, set()).add(identity)
     reasons = {}
     for index, key in keys.items():
@@ -132,13 +132,13 @@ def _misplaced(keys: Mapping[int, Key], entries: Sequence[object]) -> dict[int, 
     return reasons
 
 
-def _names(index: int, entry: object, key: Key | None) -> Iterator[tuple[tuple[str | None, str], str]]:
-    """What an entry of a set is found by, and which key it is: one that cannot be read is like no other."""
+def _names(entry: object, key: Key | None) -> Iterator[tuple[tuple[str | None, str], str]]:
+    """What an entry is found by, and which key it is: one that cannot be read is like none that can."""
     if key is not None:
         for name in key.algorithm.names:
             yield (key.kid, name), key.thumbprint
     elif isinstance(entry, Mapping) and isinstance(alg := entry.get("alg"), str):
-        yield (_kid(entry), alg), str(index)
+        yield (_kid(entry), alg), ""
 
 
 def key_source(keys: Key | KeySource) -> KeySource:
