@@ -318,6 +318,8 @@ def certificate(tmp_path_factory) -> Path:
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
         .add_extension(
             x509.SubjectAlternativeName(
                 [x509.DNSName("idp.example"), x509.IPAddress(ip_address("127.0.0.1"))]
