@@ -1,4 +1,7 @@
-"""PyJWT: ``decode_complete``, which gives the header too, so that its ``typ`` costs no second parse."""
+"""PyJWT, as its documentation has it, and in its quickest way.
+
+The latter is ``decode_complete``, which gives the header too, so that its ``typ`` costs no second parse.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,24 @@ def verify(alg: str) -> Case:
         return decoded["payload"]
 
     return Case(call, specimen.token(alg))
+
+
+def decode() -> Case:
+    options: Any = {"require": ["exp", "iss", "aud"]}
+
+    def call(token: str) -> dict[str, Any]:
+        if jwt.get_unverified_header(token).get("typ") != specimen.TYPE:
+            raise jwt.InvalidTokenError
+        return jwt.decode(
+            token,
+            specimen.SECRET,
+            algorithms=["HS256"],
+            issuer=specimen.ISSUER,
+            audience=specimen.AUDIENCE,
+            options=options,
+        )
+
+    return Case(call, specimen.token("HS256"))
 
 
 def issue() -> Case:

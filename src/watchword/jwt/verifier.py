@@ -253,15 +253,16 @@ class Verifier(Generic[T]):
                 all of them.
             KeysUnavailable: the key source has no answer now; says nothing of the token.
         """
-        if not isinstance(token, str) or len(token) > self._max_token_size:
-            raise MalformedToken
         now = self.clock()
         # Taken before any key is looked up: if the keys change meanwhile, the result lands in a cache that
         # is not used any more.
         caches = self._caches
         if caches.version != self._keys.version:
             caches = self._caches = Caches(self._keys.version, self._cache_size)
-        known = caches.tokens.get(token) if self._cache_size else None
+        try:
+            known = caches.tokens.get(token) if self._cache_size else None
+        except TypeError:  # it is not even something that could be looked up
+            raise MalformedToken from None
         if known is not None:
             content, opens, closes, _ = known
             if opens <= now < closes:
@@ -304,6 +305,8 @@ class Verifier(Generic[T]):
 
     def _verify(self, token: str, caches: Caches, now: float) -> T:
         """As :meth:`verify`, for a token that has not been seen before."""
+        if not isinstance(token, str) or len(token) > self._max_token_size:
+            raise MalformedToken
         outside = None
         if self._decrypting is None:
             try:
