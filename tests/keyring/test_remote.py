@@ -352,6 +352,22 @@ def test_a_failure_that_nobody_thought_of_is_one_like_another_and_is_logged(
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_a_listener_that_raises_stops_neither_the_caller_nor_the_thread(
+    make, provider, clock, caplog
+) -> None:
+    def raising(event: Event) -> None:
+        raise ZeroDivisionError
+
+    provider.publish(OLD)
+    keys = make(notify=raising)
+    assert kids(keys) == [OLD.kid]
+    provider.fail()
+    clock.now += HOUR
+    keys._refresh()
+    assert keys._thread.is_alive()
+    assert [record.exc_info[0] for record in caplog.records] == [ZeroDivisionError, ZeroDivisionError]
+
+
 # -- threads, forks, ends ------------------------------------------------------------------------
 
 

@@ -158,7 +158,7 @@ class RemoteKeySet:
         with self._fetching:
             if self._monotonic() >= self._past.due_at:
                 self._attempt(asked=False)
-            if not self._past.is_usable(self._monotonic()):
+            if self._keys and not self._past.is_usable(self._monotonic()):
                 self._replace(KeySet(()))
 
     def _pause(self) -> float:
@@ -175,13 +175,19 @@ class RemoteKeySet:
                 logger.exception("keys of others: an unexpected failure")
             self._past = failed(self._past, self._monotonic(), random.random(), asked=asked)  # noqa: S311
             self.last_error = str(error) if isinstance(error, KeysUnavailable) else "an unexpected failure"
-            self._notify(KeyFetchFailed(source=self._url, reason=self.last_error))
+            self._tell(KeyFetchFailed(source=self._url, reason=self.last_error))
             return
         is_news = self._take(keys) or self.last_error is not None
         self._past = succeeded(self._past, sent_at, seconds, random.random(), asked=asked)  # noqa: S311
         self.last_success, self.last_error = time.time(), None
         if is_news:
-            self._notify(KeysFetched(source=self._url, keys=len(keys), skipped=len(keys.skipped)))
+            self._tell(KeysFetched(source=self._url, keys=len(keys), skipped=len(keys.skipped)))
+
+    def _tell(self, event: Event) -> None:
+        try:
+            self._notify(event)
+        except Exception:  # it would end the thread, or come out of a verification
+            logger.exception("keys of others: who was told of them has failed")
 
     def _fetched(self) -> tuple[KeySet, float]:
         """The keys, and for how many seconds they are fresh."""
