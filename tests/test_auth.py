@@ -173,10 +173,10 @@ def test_access_and_refresh_tokens_never_stand_in_for_each_other(make):
 
 def test_their_types_alone_keep_them_apart_too(auth):
     """Each is forged here with the other one's key: what the type's check is for."""
-    ring = auth._keyring.internal
+    ring = auth.keyring.internal
     settings = auth.settings
     claims = {"sid": auth.start("7").session_id, "gen": 1}
-    as_access = Issuer(settings.issuer, auth._keyring.public, audience=settings.audience, typ="rt+jwt")
+    as_access = Issuer(settings.issuer, auth.keyring.public, audience=settings.audience, typ="rt+jwt")
     with pytest.raises(WrongType):
         auth.authenticate(as_access.issue("7", claims, lifetime=60))
     as_refresh = Issuer(settings.issuer, ring, audience=settings.issuer, typ="at+jwt")
@@ -497,9 +497,9 @@ def test_a_fixed_key_signs_access_tokens_and_is_published_only_if_it_has_a_publi
 
 
 def test_the_jwks_holds_public_parts_of_public_keys_only(auth):
-    (published,) = auth.jwks()["keys"]
-    assert published["kid"] == auth._keyring.public.signing_key().kid
-    assert not {"d", "k"} & published.keys()
+    signing, standby = auth.jwks()["keys"]
+    assert signing["kid"] == auth.keyring.public.signing_key().kid != standby["kid"]
+    assert not {"d", "k"} & (signing.keys() | standby.keys())
 
 
 def test_a_token_signed_with_a_key_of_another_house_is_refused(make):
@@ -575,10 +575,10 @@ def test_an_old_refresh_token_after_the_window_ends_the_session(auth):
 
 
 def test_authenticate_does_no_io_while_ready(auth):
-    tokens = auth.start("7")
     assert not auth.ready()
-    auth.authenticate(tokens.access_token)
+    tokens = auth.start("7")
     assert auth.ready()
+    auth.authenticate(tokens.access_token)
     assert 0 <= auth.revocation_staleness() < 30
     auth.store.close()  # the database in memory is gone now: whoever asks it is told so
     assert auth.authenticate(tokens.access_token).subject == "7"
@@ -623,13 +623,12 @@ def test_news_that_is_too_old_is_accepted_where_the_settings_say_so(make):
 
 def test_a_store_that_is_away_is_unavailable_and_then_service_goes_on(make, url, tmp_path):
     auth = make(url, check_password=own_users)
-    tokens = auth.start("7")
+    elapsed, tokens = Elapsed(auth), auth.start("7")
     (tmp_path / "app.db").rename(tmp_path / "away.db")
     calls = [
         lambda: auth.login("alice", PASSWORD),
         lambda: auth.start("7"),
         lambda: auth.refresh(tokens.refresh_token),
-        lambda: auth.authenticate(tokens.access_token),
         lambda: auth.logout(tokens.access_token),
         lambda: auth.logout(refresh_token=tokens.refresh_token),
         lambda: auth.end_all("7"),
@@ -638,6 +637,9 @@ def test_a_store_that_is_away_is_unavailable_and_then_service_goes_on(make, url,
     for call in calls:
         with pytest.raises(StoreUnavailable):
             call()
+    elapsed.ahead += 31
+    with pytest.raises(StoreUnavailable):
+        auth.authenticate(tokens.access_token)
     (tmp_path / "away.db").rename(tmp_path / "app.db")
     poll(auth)
     assert auth.authenticate(tokens.access_token).subject == "7"
@@ -696,11 +698,15 @@ def test_throttles_outlive_the_addition_of_a_secret(make, url):
 
 
 def test_a_key_made_elsewhere_arrives_with_the_poll(auth):
-    key, secret = Key.generate("EdDSA"), auth._keyring._secrets[0]
+    key, secret = Key.generate("EdDSA"), auth.keyring._secrets[0]
     poll(auth)
-    auth.store.insert_key("public", 2, key.kid, seal(key, secret, kind="public", epoch=2))
+    sealed = seal(key, secret, kind="public", epoch=3)
+    auth.store.insert_key("public", 3, key.kid, "EdDSA", sealed, not_before=0, lead=60)
     poll(auth)
     assert [entry["kid"] for entry in auth.jwks()["keys"]][-1] == key.kid
+    assert auth.keyring.public.signing_key().kid != key.kid
+    wait(auth, 60)
+    assert auth.keyring.public.signing_key().kid == key.kid
     assert auth.authenticate(auth.start("7").access_token).subject == "7"
 
 
@@ -739,7 +745,7 @@ def test_a_whole_story_leaves_no_secret_in_events_log_reprs_or_database(make, ur
     secret = (tmp_path / "app.db.secret").read_text().strip()
     private = [
         value
-        for ring in (auth._keyring.public, auth._keyring.internal)
+        for ring in (auth.keyring.public, auth.keyring.internal)
         for name, value in ring.signing_key().to_jwk(private=True).items()
         if name in {"d", "k"}
     ]
@@ -783,7 +789,10 @@ def test_keys_are_made_with_an_event_at_the_first_start_only(make, url):
     events: list[Event] = []
     for _ in range(2):
         make(url, listeners=[events.append])
-    assert [event.kind for event in events if isinstance(event, KeyCreated)] == ["public", "internal"]
+    assert [event.kind for event in events if isinstance(event, KeyCreated)] == [
+        "public",
+        "internal",
+    ] * 2  # the one that signs, and the next
 
 
 # -- identities of other people's tokens -----------------------------------------------------------
@@ -833,7 +842,7 @@ def test_an_identity_needs_no_more_than_a_subject():
 
 
 def test_an_access_token_without_a_session_is_refused(auth):
-    issuer = Issuer(auth.settings.issuer, auth._keyring.public, audience="api", typ="at+jwt")
+    issuer = Issuer(auth.settings.issuer, auth.keyring.public, audience="api", typ="at+jwt")
     with pytest.raises(InvalidToken):
         auth.authenticate(issuer.issue("7", {}, lifetime=60))
     with pytest.raises(InvalidToken):

@@ -23,6 +23,7 @@ EXAMPLES = [
     (events.SessionTerminated(session="s1", reason="logout"), "session_ended", "INFO"),
     (events.AccountCreated(subject="u1"), "account_created", "INFO"),
     (events.KeyCreated(kid="k1", kind="public"), "key_created", "INFO"),
+    (events.KeyCompromised(kid="k1", kind="public"), "key_compromised", "WARNING"),
     (events.KeysFetched(source="https://idp.example/jwks", keys=2, skipped=1), "keys_fetched", "INFO"),
     (events.KeyFetchFailed(source="https://idp.example/jwks", reason="no"), "key_fetch_failed", "WARNING"),
 ]

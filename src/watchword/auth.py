@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from watchword.errors import (
     InvalidToken,
     MissingToken,
     SessionEnded,
+    StoreUnavailable,
     Throttled,
 )
 from watchword.events import Event, Listener, LoginFailed, LoginThrottled, log_event
@@ -23,12 +25,12 @@ from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.profiles import access_token
-from watchword.keyring import Keyring
+from watchword.keyring import Keyring, Schedule
 from watchword.keyring.sealed import derive_key, secret_file
 from watchword.sessions import Client, Revocations, Sessions, Tokens, refresh_verifier
 from watchword.settings import Settings
 from watchword.stores import open_store
-from watchword.stores.contract import Account, EndReason, Session, Store
+from watchword.stores.contract import Account, EndReason, KeyKind, Session, Store
 
 __all__ = ["Auth", "Subject"]
 
@@ -91,19 +93,22 @@ class Auth:
         self.store = store = open_store(settings.database_url)
         try:
             sealing = _secrets(settings, store)
-            self._keyring = Keyring(store, sealing, notify=self._notify)
+            self._revocations = Revocations(
+                store,
+                interval=settings.revocation_interval,
+                max_age=settings.revocation_max_age,
+                grace=settings.leeway,
+                when_stale=settings.when_stale,
+                on_keys_changed=self._follow_keys,
+                in_background=self._tend_keys,
+            )
+            self.keyring = Keyring(
+                store, sealing, _schedules(settings), clock=self._revocations.now, notify=self._notify
+            )
         except BaseException:
             store.close()
             raise
-        self._access_keys = keys or self._keyring.public
-        self._revocations = Revocations(
-            store,
-            interval=settings.revocation_interval,
-            max_age=settings.revocation_max_age,
-            grace=settings.leeway,
-            when_stale=settings.when_stale,
-            on_keys_changed=self._keyring.reload,
-        )
+        self._access_keys = keys or self.keyring.public
         self._verifier = access_token(
             self._access_keys,
             issuer=settings.issuer,
@@ -115,8 +120,8 @@ class Auth:
         self._sessions = Sessions(
             store,
             access=Issuer(settings.issuer, self._access_keys, audience=settings.audience, typ="at+jwt"),
-            refresh=Issuer(settings.issuer, self._keyring.internal, audience=settings.issuer, typ="rt+jwt"),
-            refresh_verifier=refresh_verifier(self._keyring.internal, issuer=settings.issuer),
+            refresh=Issuer(settings.issuer, self.keyring.internal, audience=settings.issuer, typ="rt+jwt"),
+            refresh_verifier=refresh_verifier(self.keyring.internal, issuer=settings.issuer),
             revocations=self._revocations,
             settings=settings,
             subject_claims=subject_claims,
@@ -279,9 +284,28 @@ class Auth:
     # -- running it --------------------------------------------------------------------------------
 
     def jwks(self) -> dict[str, Any]:
-        """The public keys as a JWK Set (RFC 7517 §5); secret keys are never in it."""
+        """The public keys as a JWK Set (RFC 7517 §5); secret keys are never in it.
+
+        Where the store does not answer it is the one that was known last.
+        """
         keys = self._access_keys
-        return (KeySet([keys]) if isinstance(keys, Key) else keys.keys).to_jwks()
+        if isinstance(keys, Key):
+            return KeySet([keys]).to_jwks()
+        with suppress(StoreUnavailable):
+            self._revocations.ensure_fresh()
+        return keys.keys.to_jwks()
+
+    def jwks_max_age(self) -> int:
+        """Whole seconds for which others may keep :meth:`jwks`: until it changes, if that comes first.
+
+        Zero while this process may have missed a change.
+        """
+        longest = self.settings.jwks_max_age
+        if isinstance(self._access_keys, Key):
+            return longest
+        if not self.ready():
+            return 0
+        return max(1, int(min(longest, self.keyring.next_change() - self.now())))
 
     def ready(self) -> bool:
         """Whether :meth:`authenticate` would do no I/O right now."""
@@ -299,6 +323,12 @@ class Auth:
         """Stop the polling thread and give back the store's connections."""
         self._revocations.close()
         self.store.close()
+
+    def _follow_keys(self, version: int) -> None:
+        self.keyring.follow(version)
+
+    def _tend_keys(self) -> None:
+        self.keyring.tend()
 
     def _admit(self, username: str, address: str | None) -> None:
         try:
@@ -333,11 +363,30 @@ class Auth:
             listener(event)
 
 
+def _schedules(settings: Settings) -> dict[KeyKind, Schedule]:
+    """How our keys take turns."""
+    # a process without news goes on signing with the key before for that long
+    late = settings.leeway + settings.revocation_max_age
+
+    def schedule(algorithm: str, lifetime: int) -> Schedule:
+        return Schedule(
+            algorithm=algorithm,
+            rotation_period=settings.rotation_period,
+            publish_lead=settings.publish_lead,
+            verify_for=lifetime + late,
+        )
+
+    return {
+        "public": schedule(settings.signing_algorithm, settings.access_lifetime),
+        "internal": schedule("HS256", settings.session_lifetime),
+    }
+
+
 def _secrets(settings: Settings, store: Store) -> tuple[str, ...]:
     """What seals the keys: as set, or kept beside the database file, or as short-lived as the memory."""
     if settings.secret:
         return settings.secret
     if store.file is None:
         return (secrets.token_urlsafe(32),)
-    _, keys = store.keys()
-    return (secret_file(store.file.with_name(store.file.name + ".secret"), create=not keys),)
+    path = store.file.with_name(store.file.name + ".secret")
+    return (secret_file(path, create=not store.keys().keys),)

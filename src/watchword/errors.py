@@ -32,6 +32,7 @@ __all__ = [
     "NotYetValid",
     "Overloaded",
     "PasswordRejected",
+    "RotationRefused",
     "SessionEnded",
     "StaleAuthentication",
     "StoreUnavailable",
@@ -389,6 +390,13 @@ class InvalidSettings(WatchwordError):
 
     code = "invalid_settings"
     description = "the settings are not usable"
+
+
+class RotationRefused(WatchwordError):
+    """A change of the signing keys that cannot be made, or not now."""
+
+    code = "rotation_refused"
+    description = "the signing keys cannot be changed like that"
 
 
 class Unissuable(WatchwordError):

@@ -18,6 +18,7 @@ Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
 DAY = 86_400
+MOST_PERIODS = 100
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,6 +30,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         audience: the ``aud`` of our access tokens: the API that they are for.
         client_id: the ``client_id`` claim of access tokens (RFC 9068 §2.2).
         secret: what seals private keys at rest, newest first; each of at least 32 characters.
+        signing_algorithm: of the keys that sign access tokens; another one holds from the next key on.
+        rotation_period: how long a key signs before the next one takes its place.
+        publish_lead: how long a key stands in the JWKS before it signs.
+        jwks_max_age: how long others may keep the JWKS, at most.
         access_lifetime: how long an access token is good.
         idle_lifetime: how long a session lives without a refresh.
         session_lifetime: how long a session lives at most.
@@ -60,6 +65,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     audience: Annotated[str, msgspec.Meta(min_length=1)] = "watchword"
     client_id: Annotated[str, msgspec.Meta(min_length=1)] = "watchword"
     secret: tuple[str, ...] = ()
+
+    signing_algorithm: Literal["EdDSA", "ES256", "RS256", "PS256", "HS256", "ML-DSA-65"] = "EdDSA"
+    rotation_period: Seconds = 30 * DAY
+    publish_lead: Seconds = 3600
+    jwks_max_age: Annotated[int, msgspec.Meta(ge=1, le=600)] = 600
 
     access_lifetime: Seconds = 600
     idle_lifetime: Seconds = 14 * DAY
@@ -95,13 +105,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise InvalidSettings(
                 "secret: each secret needs at least 32 characters; make one with `openssl rand -base64 32`"
             )
-        if self.revocation_max_age <= self.revocation_interval:
-            raise InvalidSettings("revocation_max_age must be longer than revocation_interval")
-        if not self.access_lifetime <= self.idle_lifetime <= self.session_lifetime:
-            raise InvalidSettings("access_lifetime <= idle_lifetime <= session_lifetime must hold")
-        if self.refresh_window >= self.access_lifetime:
-            # a replayed access token ends with the one of the swap, and has to have some life left
-            raise InvalidSettings("refresh_window must be shorter than access_lifetime")
+        self._check_times()
+        self._check_key_times()
         if self.password_min > self.password_max:
             raise InvalidSettings("password_min must not be above password_max")
         for network in self.trusted_proxies:
@@ -109,6 +114,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 ipaddress.ip_network(network)
             except ValueError:
                 raise InvalidSettings(f"trusted_proxies: {network!r} is no network address") from None
+
+    def _check_times(self) -> None:
+        if self.revocation_max_age <= self.revocation_interval:
+            raise InvalidSettings("revocation_max_age must be longer than revocation_interval")
+        if not self.access_lifetime <= self.idle_lifetime <= self.session_lifetime:
+            raise InvalidSettings("access_lifetime <= idle_lifetime <= session_lifetime must hold")
+        if self.refresh_window >= self.access_lifetime:
+            # a replayed access token ends with the one of the swap, and has to have some life left
+            raise InvalidSettings("refresh_window must be shorter than access_lifetime")
+
+    def _check_key_times(self) -> None:
+        if self.publish_lead < self.jwks_max_age + self.revocation_max_age:
+            # a node that old in its news hands out a JWKS that is kept that long
+            raise InvalidSettings(
+                "publish_lead must be at least jwks_max_age and revocation_max_age together: "
+                "a key must not sign while a JWKS without it may be in use"
+            )
+        if self.rotation_period <= self.publish_lead:
+            raise InvalidSettings("rotation_period must be longer than publish_lead")
+        if self.rotation_period * MOST_PERIODS < self.session_lifetime:
+            raise InvalidSettings(
+                f"rotation_period must be at least a {MOST_PERIODS}th of session_lifetime: "
+                "keys are kept until the longest session is over"
+            )
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"

@@ -18,14 +18,17 @@ KEY = Key.generate("EdDSA")
 
 
 def stored(sealed, **changes):
-    row = {"kind": "public", "epoch": 1, "kid": KEY.kid, "sealed": sealed, "created_at": 0.0}
+    row = {
+        "kind": "public", "epoch": 1, "kid": KEY.kid, "alg": "EdDSA", "sealed": sealed, "created_at": 0.0,
+        "signs_from": 0.0,
+    }  # fmt: skip
     return SealedKey(**row | changes)
 
 
 @pytest.mark.parametrize("alg", ["EdDSA", "HS256", "ES256"])
 def test_what_was_sealed_opens_as_the_same_key(alg):
     key = Key.generate(alg)
-    opened = unseal(stored(seal(key, NEW, kind="public", epoch=1), kid=key.kid), [NEW])
+    opened = unseal(stored(seal(key, NEW, kind="public", epoch=1), kid=key.kid, alg=alg), [NEW])
     assert opened.kid == key.kid
     assert jws.verify(jws.sign(b"content", opened), key).payload == b"content"
 
@@ -42,7 +45,7 @@ def test_a_wrong_secret_is_a_setting_to_mend_and_is_not_repeated(secrets):
     assert not any(secret in str(caught.value) for secret in (OLD, *secrets))
 
 
-@pytest.mark.parametrize("change", [{"kind": "internal"}, {"epoch": 2}, {"kid": "another"}])
+@pytest.mark.parametrize("change", [{"kind": "internal"}, {"epoch": 2}, {"kid": "another"}, {"alg": "ES256"}])
 def test_a_seal_moved_to_another_row_is_refused(change):
     with pytest.raises(InvalidSettings, match="not the one that was sealed there"):
         unseal(stored(seal(KEY, NEW, kind="public", epoch=1), **change), [NEW])

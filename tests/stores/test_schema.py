@@ -55,25 +55,66 @@ def test_an_older_database_is_upgraded_step_by_step_and_once(
     store.remember("key", lifetime=100)
     store.close()
 
-    steps: list[int] = []
+    steps: list[str] = []
 
-    def note(number: int) -> None:
-        steps.append(number)
-
-    def second(connection: Connection) -> None:
-        note(2)
+    def one(connection: Connection) -> None:
+        steps.append("one")
         connection.exec_driver_sql("ALTER TABLE watchword_remembered ADD COLUMN note TEXT")
 
-    def third(connection: Connection) -> None:
-        note(3)
+    def another(connection: Connection) -> None:
+        steps.append("another")
         connection.exec_driver_sql("UPDATE watchword_remembered SET note = 'upgraded'")
 
-    monkeypatch.setattr(schema, "UPGRADES", (*schema.UPGRADES, second, third))
+    monkeypatch.setattr(schema, "UPGRADES", (*schema.UPGRADES, one, another))
     for _ in range(2):
         store = reopened(path)
         assert store.remembers("key")
         store.close()
-    assert steps == [2, 3]
+    assert steps == ["one", "another"]
+    assert version_in(path) == len(schema.UPGRADES)
+
+
+def test_a_new_database_has_the_newest_tables_and_no_step_to_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(connection: Connection) -> None:
+        raise InvalidSettings("broken")
+
+    monkeypatch.setattr(schema, "UPGRADES", (*schema.UPGRADES, broken))
+    reopened(tmp_path / "app.db").close()
+    assert version_in(tmp_path / "app.db") == len(schema.UPGRADES)
+
+
+KEYS_OF_VERSION_1 = """
+    DROP TABLE watchword_keys;
+    CREATE TABLE watchword_keys (
+        kind TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        kid TEXT NOT NULL UNIQUE,
+        sealed TEXT NOT NULL,
+        created_at DOUBLE PRECISION NOT NULL,
+        PRIMARY KEY (kind, epoch)
+    );
+    INSERT INTO watchword_keys VALUES ('public', 1, 'p', 'sealed', 100.5);
+    INSERT INTO watchword_keys VALUES ('internal', 1, 'i', 'sealed', 101);
+    UPDATE watchword_store SET schema_version = 1;
+"""
+
+
+def test_keys_from_before_rotation_sign_from_when_they_were_made(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    reopened(path).close()
+    database = sqlite3.connect(path)
+    database.executescript(KEYS_OF_VERSION_1)
+    database.close()
+    store = reopened(path)
+    assert [(key.kid, key.alg, key.signs_from, key.compromised_at) for key in store.keys().keys] == [
+        ("p", "EdDSA", 100.5, None),
+        ("i", "HS256", 101.0, None),
+    ]
+    assert store.insert_key("public", 2, "next", "ES256", "sealed", not_before=0, lead=5)
+    assert store.compromise_key("p", successor="next")
+    store.close()
     assert version_in(path) == len(schema.UPGRADES)
 
 

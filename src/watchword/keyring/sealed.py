@@ -39,10 +39,11 @@ def unseal(stored: SealedKey, secrets: Sequence[str]) -> Key:
             opened = jwe.decrypt(stored.sealed, _sealing_key(secret))
         except WatchwordError:
             continue
+        key = Key.from_jwk(opened.plaintext.decode())
         expected = _header(stored.kind, stored.epoch, stored.kid)
-        if any(opened.header.get(name) != value for name, value in expected.items()):
+        if key.alg != stored.alg or any(opened.header.get(name) != value for name, value in expected.items()):
             raise InvalidSettings("a signing key in the database is not the one that was sealed there")
-        return Key.from_jwk(opened.plaintext.decode())
+        return key
     raise InvalidSettings(
         "WATCHWORD_SECRET does not open the signing keys in the database; "
         "give the secret that they were made with (add a new one before the old, never in its place)"

@@ -44,7 +44,9 @@ class Revocations:
         grace: seconds for which an end is kept after the session's last access token expired: the
             verifier's leeway, at least.
         when_stale: ``reject`` raises when the set is too old and the store is away; ``accept`` goes on.
-        on_keys_changed: called with the key version of the first poll, and of each that brings another.
+        on_keys_changed: called with the key version of the first poll, and of each that brings another. If it
+            raises, the poll has failed.
+        in_background: called by the thread after each poll that was answered; requests never wait for it.
         monotonic: clock by which ages are counted.
 
     Attributes:
@@ -65,6 +67,7 @@ class Revocations:
         grace: float,
         when_stale: Literal["reject", "accept"] = "reject",
         on_keys_changed: Callable[[int], None] | None = None,
+        in_background: Callable[[], None] | None = None,
         monotonic: Callable[[], float] = _elapsed,
     ) -> None:
         self._store = store
@@ -73,6 +76,7 @@ class Revocations:
         self._grace = grace
         self._when_stale = when_stale
         self._on_keys_changed = on_keys_changed
+        self._in_background = in_background
         self._monotonic = monotonic
         self._access_until: dict[str, float] = {}
         self.ended = self._access_until.__contains__
@@ -160,6 +164,14 @@ class Revocations:
         while not stopping.wait(self._pause()):
             with self._polling:
                 self._try_poll()
+            if self._in_background is not None and not self._failures:
+                self._run_in_background(self._in_background)
+
+    def _run_in_background(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception:  # the thread must live on, and comes back to it
+            logger.exception("what is done beside the polls has failed")
 
     def _pause(self) -> float:
         """Seconds until the next poll: the interval, doubled with each failure up to a bound."""
@@ -182,10 +194,10 @@ class Revocations:
         self._merge(feed)
         self._identity, self._position = feed.identity, feed.position
         self._offset = feed.now - sent_at
-        self._sent_at = sent_at
         if feed.key_version != self.key_version and self._on_keys_changed is not None:
             self._on_keys_changed(feed.key_version)
         self.key_version = feed.key_version
+        self._sent_at = sent_at  # only now: who has not heard of a compromised key is not up to date
         if self._failures:
             logger.info("news of ended sessions again")
         self._failures = 0

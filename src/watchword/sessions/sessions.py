@@ -163,6 +163,7 @@ class Sessions:
             StoreUnavailable: the store does not answer.
         """
         client = _presentable(client)
+        self._revocations.ensure_fresh()  # a key that was compromised must not sign
         new = NewSession(
             id=secrets.token_urlsafe(16),
             subject=subject,
@@ -252,6 +253,7 @@ class Sessions:
         return self._store.live_sessions(subject)
 
     def _verified(self, refresh_token: str) -> RefreshClaims:
+        self._revocations.ensure_fresh()  # nor vouch for a token
         try:
             return self._refresh_verifier.verify(refresh_token)
         except InvalidToken:

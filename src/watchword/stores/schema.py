@@ -85,8 +85,11 @@ keys = Table(
     Column("kind", Text, primary_key=True),
     Column("epoch", Integer, primary_key=True, autoincrement=False),
     Column("kid", Text, nullable=False, unique=True),
+    Column("alg", Text, nullable=False),
     Column("sealed", Text, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("signs_from", Double, nullable=False),
+    Column("compromised_at", Double),
 )
 
 accounts = Table(
@@ -131,7 +134,7 @@ def upgrade(connection: Connection) -> None:
             f"the database has schema version {version}, and this Watchword knows {len(UPGRADES)} at most: "
             "a newer Watchword upgraded it; run that one"
         )
-    for step in UPGRADES[version:]:
+    for step in UPGRADES[version:] if version else UPGRADES[:1]:
         step(connection)
     if version < len(UPGRADES):
         connection.execute(update(store).values(schema_version=len(UPGRADES)))
@@ -145,6 +148,7 @@ def _version(connection: Connection) -> int:
 
 
 def _create_tables(connection: Connection) -> None:
+    """All of them in their newest form: the steps after this one are for databases that have older ones."""
     metadata.create_all(connection)
     connection.execute(
         insert(store).values(
@@ -153,4 +157,16 @@ def _create_tables(connection: Connection) -> None:
     )
 
 
-UPGRADES: tuple[Callable[[Connection], None], ...] = (_create_tables,)
+def _add_rotation(connection: Connection) -> None:
+    """Keys have an algorithm and a time from which they sign, and may be compromised."""
+    for column in (
+        "alg TEXT NOT NULL DEFAULT 'EdDSA'",
+        "signs_from DOUBLE PRECISION NOT NULL DEFAULT 0",
+        "compromised_at DOUBLE PRECISION",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE {keys.name} ADD COLUMN {column}")
+    connection.execute(update(keys).values(signs_from=keys.c.created_at))
+    connection.execute(update(keys).where(keys.c.kind == "internal").values(alg="HS256"))
+
+
+UPGRADES: tuple[Callable[[Connection], None], ...] = (_create_tables, _add_rotation)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeAlias, TypeVar
@@ -31,6 +31,7 @@ from watchword.stores.contract import (
     Session,
     SessionTimes,
     Store,
+    StoredKeys,
     TimedSession,
 )
 from watchword.stores.sqlite import SqliteDatabase
@@ -127,11 +128,27 @@ class SqlStore(Store):
 
     # -- keys ------------------------------------------------------------------------------------
 
-    def keys(self) -> tuple[int, Sequence[SealedKey]]:
+    def keys(self) -> StoredKeys:
         return self._read(sql_keys.list_keys)
 
-    def insert_key(self, kind: KeyKind, epoch: int, kid: str, sealed: str) -> bool:
-        return self._write(sql_keys.insert_key, kind, epoch, kid, sealed)
+    def insert_key(
+        self, kind: KeyKind, epoch: int, kid: str, alg: str, sealed: str, *, not_before: float, lead: float
+    ) -> bool:
+        return self._write(
+            sql_keys.insert_key, kind, epoch, kid, alg, sealed, not_before=not_before, lead=lead
+        )
+
+    def advance_key(self, kid: str, *, lead: float) -> SealedKey | None:
+        return self._write(sql_keys.advance_key, kid, lead=lead)
+
+    def compromise_key(self, kid: str, *, successor: str | None) -> bool:
+        return self._write(sql_keys.compromise_key, kid, successor=successor)
+
+    def delete_keys(self, kids: Sequence[str]) -> None:
+        self._write(sql_keys.delete_keys, kids)
+
+    def reseal_keys(self, sealed: Mapping[str, str]) -> bool:
+        return self._write(sql_keys.reseal_keys, sealed)
 
     # -- accounts --------------------------------------------------------------------------------
 

@@ -6,7 +6,9 @@ A framework's file turns its own request into a :class:`Request`, hands it to th
 
 from __future__ import annotations
 
+import hashlib
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
 
@@ -23,6 +25,7 @@ from watchword.errors import (
     WatchwordError,
 )
 from watchword.identity import Identity
+from watchword.jose import base64url
 from watchword.sessions import Client, Tokens
 from watchword.stores.contract import Session
 from watchword.web.credentials import bearer_token, challenge, public_code
@@ -32,8 +35,8 @@ __all__ = ["Endpoints", "Request", "Response", "Route", "error_response"]
 
 T = TypeVar("T")
 
-# The keys may be kept for as long as no change can come sooner
-_JWKS_MAX_AGE = 600
+# RFC 9110 §8.8.3
+_ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +49,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         user_agent: the header's value.
         peer: the address at the other end of the connection.
         forwarded_for: the ``X-Forwarded-For`` header's value.
+        if_none_match: the header's value.
         session_id: what stands in the path for ``<session_id>``.
     """
 
@@ -55,6 +59,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str | None = None
     peer: str | None = None
     forwarded_for: str | None = None
+    if_none_match: str | None = None
     session_id: str = ""
 
 
@@ -174,9 +179,16 @@ class Endpoints:
         self._auth.end(request.session_id, self._client(request))
         return Response(204)
 
-    def jwks(self, request: Request) -> Response:  # noqa: ARG002 - a handler like the others
-        """The public keys."""
-        return _json(200, self._auth.jwks(), cache_control=f"public, max-age={_JWKS_MAX_AGE}")
+    def jwks(self, request: Request) -> Response:
+        """The public keys, or 304 where the caller has them already (RFC 9110 §13.1.2)."""
+        jwks, max_age = self._auth.jwks(), self._auth.jwks_max_age()
+        found = _json(200, jwks, cache_control=f"public, max-age={max_age}")
+        tag = f'"{base64url.encode(hashlib.sha256(found.body).digest())}"'
+        headers = {**found.headers, "ETag": tag}
+        if _has(request.if_none_match, tag):
+            del headers["Content-Type"]
+            return Response(304, b"", headers)
+        return Response(200, found.body, headers)
 
     def _caller(self, request: Request) -> Identity:
         return self._auth.authenticate(bearer_token(request.authorization))
@@ -213,6 +225,13 @@ def _decoded(request: Request, kind: type[T]) -> T:
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         names = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))  # type: ignore[arg-type]
         raise InvalidRequest(f"the body must be a JSON object with the text members {names}") from None
+
+
+def _has(if_none_match: str | None, tag: str) -> bool:
+    """Whether an ``If-None-Match`` names what is there; the comparison is the weak one."""
+    if if_none_match is None:
+        return False
+    return if_none_match.strip() == "*" or tag in _ENTITY_TAG.findall(if_none_match)
 
 
 def _is_json(content_type: str | None) -> bool:
