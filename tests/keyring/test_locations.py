@@ -1,4 +1,9 @@
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from urllib3.util import parse_url
 
 from watchword.errors import InvalidSettings
 from watchword.keyring.locations import Location, parse
@@ -49,3 +54,15 @@ def test_what_could_mean_two_things_is_refused(url):
 )
 def test_this_machine_is_known_by_name_and_by_address(host, loopback):
     assert parse(f"http://{host}/").is_loopback is loopback
+
+
+AUTHORITY = st.text("ax10.-_:@[]%\\\\#?/ \n\u00e9", max_size=15)
+
+
+@given(st.sampled_from(["http", "https"]), AUTHORITY, st.text("/?#@:\\\\a", max_size=5))
+def test_another_parser_finds_the_same_host_in_what_is_taken(scheme, authority, rest):
+    url = f"{scheme}://a{authority}{rest}"
+    with suppress(InvalidSettings):
+        location, other = parse(url), parse_url(url)
+        assert (other.host, other.port or location.port) == (location.host, location.port)
+        assert (other.auth, other.fragment) == (None, None)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from watchword import Key
 from watchword.errors import KeysUnavailable
@@ -152,3 +154,30 @@ def test_a_hundred_keys_are_read_and_one_more_is_refused():
 def test_the_algorithms_are_those_of_public_keys():
     assert {"RS256", "PS512", "ES256", "EdDSA", "Ed25519", "ML-DSA-65"} <= VERIFYING
     assert VERIFYING.isdisjoint({"HS256", "none", "RSA-OAEP", "dir", "A256KW"})
+
+
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from(["RSA", "EC", "oct", "AQAB"]),
+    lambda inside: (
+        st.lists(inside, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["kty", "kid", "alg", "use", "key_ops", "n", "e", "x", "crv", "d"]), inside
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(ODD, max_size=5))
+def test_whatever_stands_beside_it_a_good_key_is_found(entries):
+    assert ED.kid in [key.kid for key in read(ED.to_jwk(), *entries)]
+
+
+@given(ODD | st.dictionaries(st.just("keys"), ODD))
+def test_whatever_is_published_there_are_keys_or_they_are_unavailable(value):
+    with pytest.raises(KeysUnavailable):
+        published(json.dumps(value).encode(), None)

@@ -340,6 +340,30 @@ def test_whatever_the_provider_answers_first_the_keys_are_unavailable(
         keys.find(OLD.kid, "EdDSA")
 
 
+def slow(answer: Any, seconds: float) -> Any:
+    def late(handler: Any) -> None:
+        threading.Event().wait(seconds)
+        answer(handler)
+
+    return late
+
+
+def test_a_slow_answer_is_waited_for(keys, provider) -> None:
+    provider.answers["/jwks"] = slow(provider.answers["/jwks"], 0.2)
+    assert kids(keys) == [OLD.kid]
+
+
+def test_a_provider_that_hangs_is_given_up_and_the_keys_stay(make, provider, clock) -> None:
+    provider.publish(OLD)
+    keys = make(fetch=FetchPolicy(timeout=0.2))
+    assert kids(keys) == [OLD.kid]
+    provider.answers["/jwks"] = slow(provider.answers["/jwks"], 1)
+    clock.now += HOUR
+    keys._refresh()
+    assert keys.last_error == "the provider's server does not answer in time"
+    assert kids(keys) == [OLD.kid]
+
+
 def test_a_failure_that_nobody_thought_of_is_one_like_another_and_is_logged(
     keys, clock, monkeypatch, caplog
 ) -> None:
@@ -413,6 +437,7 @@ def test_nobody_waits_for_one_who_tries_again_what_has_failed(keys, provider, cl
     with pytest.raises(KeysUnavailable):
         keys.find(OLD.kid, "EdDSA")
     clock.now += 1
+    assert keys._patience() == 0
     with keys._fetching, pytest.raises(KeysUnavailable):
         keys.find(OLD.kid, "EdDSA")
     assert provider.requests == ["/jwks"]
