@@ -11,7 +11,7 @@ from datetime import timedelta
 import flask
 import pytest
 
-from watchword import Auth, Issuer, Key, Subject, Verifier
+from watchword import Auth, Issuer, Key, MultiIssuer, Subject, Verifier
 from watchword.errors import InvalidSettings, InvalidToken, MissingToken
 from watchword.events import LoginSucceeded
 from watchword.web.flask import Watchword
@@ -245,11 +245,11 @@ def test_a_body_is_bounded_exactly_whether_its_length_is_announced_or_not(
 # -- somebody else's tokens --------------------------------------------------------------------------
 
 
-def guarding(scope_claim="scope", **config):
+def guarding(scope_claim="scope", kind=lambda verifier: verifier, **config):
     """An API that verifies somebody else's tokens."""
     app = flask.Flask("verifying")
     app.config.update({"WATCHWORD_SCOPE_CLAIM": scope_claim} | config)
-    auth = Watchword(app, Verifier(KEY, issuer=ISSUER, audience="api"))
+    auth = Watchword(app, kind(Verifier(KEY, issuer=ISSUER, audience="api")))
 
     @app.get("/read")
     @auth.protect(scopes=["read"])
@@ -280,6 +280,13 @@ def test_a_bare_verifier_reads_scopes_from_the_claim_that_is_set(scope_claim, va
     assert app.test_client().get("/read", headers=issued(other=value)).status_code == 403
 
 
+def test_several_issuers_guard_as_one_does():
+    client = guarding(kind=lambda verifier: MultiIssuer([verifier]))[0].test_client()
+    assert client.get("/read", headers=issued(scope="read")).get_json() == {"subject": "7", "session": None}
+    foreign = Issuer("https://evil.example", KEY, audience="api").issue("7", {"scope": "read"})
+    assert client.get("/read", headers={"Authorization": f"Bearer {foreign}"}).status_code == 401
+
+
 def test_a_bare_verifier_brings_no_endpoints_and_no_front_desk():
     app, auth = guarding()
     assert app.test_client().post("/auth/login").status_code == 404
@@ -287,8 +294,9 @@ def test_a_bare_verifier_brings_no_endpoints_and_no_front_desk():
         _ = auth.desk
 
 
-def test_a_bare_verifier_needs_auth_time_where_a_view_must_be_fresh():
-    app, _ = guarding()
+@pytest.mark.parametrize("kind", [lambda verifier: verifier, lambda verifier: MultiIssuer([verifier])])
+def test_a_bare_verifier_needs_auth_time_where_a_view_must_be_fresh(kind):
+    app, _ = guarding(kind=kind)
     client, now = app.test_client(), int(time.time())
     assert client.get("/fresh", headers=issued(auth_time=now)).get_json() == {"at": now}
     for claims in ({}, {"auth_time": now - 301}):

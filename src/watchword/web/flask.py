@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,6 +20,7 @@ from watchword.errors import (
     WatchwordError,
 )
 from watchword.identity import Identity
+from watchword.jwt.providers import MultiIssuer
 from watchword.jwt.verifier import Verifier
 from watchword.settings import Settings
 from watchword.web.credentials import bearer_token
@@ -36,6 +37,8 @@ __all__ = ["Watchword"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_Desk: TypeAlias = Auth | Verifier[dict[str, Any]] | MultiIssuer[dict[str, Any]]
+
 _EXTENSION = "watchword"
 _IDENTITY = "_watchword_identity"
 
@@ -48,9 +51,9 @@ class Watchword:
 
     Args:
         app: the application.
-        auth: an :class:`~watchword.Auth` made elsewhere; or a bare :class:`~watchword.Verifier` for an API
-            that verifies somebody else's tokens, which then has guard and identity but no endpoints.
-            By default an Auth made from the app's settings.
+        auth: an :class:`~watchword.Auth` made elsewhere; or a bare :class:`~watchword.Verifier` or
+            :class:`~watchword.MultiIssuer` for an API that verifies somebody else's tokens, which then has
+            guard and identity but no endpoints. By default an Auth made from the app's settings.
         auth_options: for that Auth, besides its settings: ``keys``, ``check_password``, ``subject_claims``,
             ``listeners``.
     """
@@ -58,7 +61,7 @@ class Watchword:
     def __init__(
         self,
         app: flask.Flask | None = None,
-        auth: Auth | Verifier[dict[str, Any]] | None = None,
+        auth: _Desk | None = None,
         **auth_options: Any,
     ) -> None:
         if auth is not None and auth_options:
@@ -159,12 +162,12 @@ class Watchword:
 class _Guard(msgspec.Struct, frozen=True):
     """What the views of one application need."""
 
-    desk: Auth | Verifier[dict[str, Any]]
+    desk: _Desk
     authenticate: Callable[[str], Identity]
     now: Callable[[], float]
 
 
-def _guard(desk: Auth | Verifier[dict[str, Any]], settings: Settings) -> _Guard:
+def _guard(desk: _Desk, settings: Settings) -> _Guard:
     if isinstance(desk, Auth):
         return _Guard(desk, desk.authenticate, desk.now)
 
@@ -234,6 +237,7 @@ def _incoming(max_body: int, session_id: str) -> Request:
         user_agent=request.environ.get("HTTP_USER_AGENT"),
         peer=request.remote_addr,
         forwarded_for=request.environ.get("HTTP_X_FORWARDED_FOR"),
+        if_none_match=request.environ.get("HTTP_IF_NONE_MATCH"),
         session_id=session_id,
     )
 
