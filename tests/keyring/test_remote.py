@@ -644,6 +644,17 @@ def test_the_algorithms_of_the_metadata_only_narrow(make, provider, stated, give
         assert kids(keys) == expected
 
 
+def test_neither_the_metadata_nor_the_application_widens_what_the_other_accepts(make, provider) -> None:
+    rsa, ec = Key.generate("RS256"), Key.generate("ES256")
+    provider.publish(OLD, rsa, ec)
+    metadata = {"issuer": provider.url, "jwks_uri": provider.jwks_url}
+    named = {"id_token_signing_alg_values_supported": ["RS256", "EdDSA"]}
+    provider.serve("/.well-known/openid-configuration", metadata | named)
+    keys = make(provider.url, IssuerKeySet, algorithms=["EdDSA", "ES256"])
+    assert kids(keys) == [OLD.kid]
+    assert keys.find(rsa.kid, "RS256") == keys.find(ec.kid, "ES256") == ()
+
+
 @pytest.mark.parametrize(
     "uri", ["http://10.0.0.1/jwks", "https://169.254.169.254/", "file:///etc/passwd", "/jwks"]
 )
