@@ -224,6 +224,11 @@ def test_an_unencoded_payload_is_the_text_itself() -> None:
         jws.sign_json(b"\xff", [Signing(KEY, UNENCODED)])
 
 
+def test_an_unencoded_payload_is_as_long_as_a_token_may_be() -> None:
+    token = jws.sign_json(b"x" * 1_048_576, [Signing(KEY, UNENCODED)])
+    assert len(jws.verify_json(token, KEY)[0].payload) == 1_048_576
+
+
 @pytest.mark.parametrize("payload", ["\ud800", 5, None, ["x"], "x" * 1_048_577])
 def test_an_unencoded_payload_is_text(payload: Any) -> None:
     token = jws.sign_json(b"x", [Signing(KEY, UNENCODED)])
