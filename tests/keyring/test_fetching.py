@@ -487,6 +487,12 @@ def test_a_policy_that_cannot_work_is_refused(wrong) -> None:
         FetchPolicy(**wrong)
 
 
+def test_the_password_of_a_proxy_is_not_shown() -> None:
+    policy = FetchPolicy(proxy="http://user:hidden@proxy.example:3128", timeout=5)
+    assert "hidden" not in f"{policy!r} {policy} {list(policy.__rich_repr__())}"
+    assert "timeout=5" in repr(policy)
+
+
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
 def test_a_file_without_certificates_is_refused_at_once(tmp_path, content) -> None:
     path = tmp_path / "ca.pem"

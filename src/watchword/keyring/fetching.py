@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -74,6 +74,13 @@ class FetchPolicy(msgspec.Struct, frozen=True, kw_only=True):
                 raise InvalidSettings("connect_timeout and timeout: seconds, up to 60")
         if self.proxy is not None and not _is_proxy(self.proxy):
             raise InvalidSettings("proxy: an http URL")
+
+    def __repr__(self) -> str:
+        return f"FetchPolicy({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # the proxy's URL may hold a password
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name != "proxy"]
 
 
 class Document(NamedTuple):
