@@ -340,6 +340,14 @@ def test_whatever_the_provider_answers_first_the_keys_are_unavailable(
         keys.find(OLD.kid, "EdDSA")
 
 
+def test_what_exactly_went_wrong_is_in_the_log_for_who_asks(keys, provider, caplog) -> None:
+    provider.answers["/jwks"] = MISHAPS["not HTTP"](None)
+    caplog.set_level("DEBUG", "watchword.keys")
+    with pytest.raises(KeysUnavailable):
+        keys.find(OLD.kid, "EdDSA")
+    assert "BadStatusLine" in caplog.text
+
+
 def slow(answer: Any, seconds: float) -> Any:
     def late(handler: Any) -> None:
         threading.Event().wait(seconds)

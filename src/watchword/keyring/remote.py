@@ -171,10 +171,12 @@ class RemoteKeySet:
         try:
             keys, seconds = self._fetched()
         except Exception as error:  # the thread must live on, and a caller looks at what is here
-            if not isinstance(error, KeysUnavailable):
-                logger.exception("keys of others: an unexpected failure")
+            expected = isinstance(error, KeysUnavailable)
+            logger.log(
+                logging.DEBUG if expected else logging.ERROR, "keys of others: no fetch", exc_info=True
+            )
             self._past = failed(self._past, self._monotonic(), random.random(), asked=asked)  # noqa: S311
-            self.last_error = str(error) if isinstance(error, KeysUnavailable) else "an unexpected failure"
+            self.last_error = str(error) if expected else "an unexpected failure"
             self._tell(KeyFetchFailed(source=self._url, reason=self.last_error))
             return
         is_news = self._take(keys) or self.last_error is not None
