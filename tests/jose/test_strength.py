@@ -67,6 +67,12 @@ OPENSSH = PUBLIC.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
         pytest.param(certificate().public_bytes(Encoding.DER), id="certificate-der"),
         pytest.param(json.dumps(Key.generate("EdDSA").to_jwk()), id="jwk"),
         pytest.param(json.dumps(Key.generate("EdDSA").to_jwk(), indent=1), id="jwk-with-white-space"),
+        pytest.param(json.dumps(json.dumps(Key.generate("EdDSA").to_jwk())), id="jwk-in-a-json-string"),
+        pytest.param(str(Key.generate("EdDSA").to_jwk()), id="jwk-as-python-shows-it"),
+        pytest.param(
+            json.dumps(Key.generate("EdDSA").to_jwk()).replace("kty", r"\u006b\u0074\u0079"),
+            id="jwk-with-letters-escaped",
+        ),
         pytest.param("\ufeff" + json.dumps(Key.generate("EdDSA").to_jwk()), id="jwk-after-a-byte-order-mark"),
         pytest.param(json.dumps(KeySet([Key.generate("EdDSA")]).to_jwks()), id="jwks"),
         pytest.param(b"\xef\xbb\xbf" + OPENSSH, id="openssh-after-a-byte-order-mark"),

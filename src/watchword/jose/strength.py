@@ -93,16 +93,21 @@ _BLANK = b"\xef\xbb\xbf \t\r\n\v\f\0"  # a byte order mark included
 _KEY_TEXT = re.compile(
     rb"-{4,5} ?BEGIN "  # PEM, and what ssh-keygen -e writes
     rb"|(?:ssh|ecdsa-sha2|sk)-[!-~]{1,64}[ \t]{1,8}AAAA"  # OpenSSH
-    rb'|"(?:kty|keys)"\s*:'  # a JWK or a set of them
+    rb"|[\"'](?:kty|keys)\\*[\"']\s*:"  # a JWK or a set of them; also in a JSON string, or as Python shows it
 )
+_ESCAPED = re.compile(rb"\\u00([0-7][0-9a-fA-F])")  # how JSON may write any letter
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _SSH = re.compile(rb"\0{3}.(?:ssh|ecdsa-sha2|sk)-", re.DOTALL)  # the Base64 inside OpenSSH's line
 
 
 def _is_key_text(secret: bytes) -> bool:
     """Whether a "secret" is a key in PEM, OpenSSH, JWK or DER, or the Base64 inside one of them."""
-    bare = secret.strip(_BLANK)
+    bare = _ESCAPED.sub(_letter, secret).strip(_BLANK)
     return any(_KEY_TEXT.search(data) or _is_key(data) for data in (secret, bare, _inside(bare)))
+
+
+def _letter(escaped: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(escaped[1].decode())
 
 
 def _inside(text: bytes) -> bytes:
