@@ -55,19 +55,19 @@ class Caches:
         self.tokens: dict[str, tuple[Any, float, float, int]] = {}
         self.weight = 0
         self._size = size
+        # Never waited for: after a fork nobody may be left to let go of it, and a cache may miss.
         self._filling = threading.Lock()
 
     def keep_header(self, header64: bytes, header: Header) -> None:
         """Keep the header of a verified token, so that none is read twice."""
         if len(header64) > _LARGEST:
             return
-        with self._filling:
-            if len(self.headers) >= _HEADERS:
-                self.headers.clear()
-            self.headers[header64] = header
+        if len(self.headers) >= _HEADERS:
+            self.headers.clear()
+        self.headers[header64] = header
 
     def keep(self, token: str, payload: bytes, window: Window, *, shared: object = None) -> None:
-        """Keep a verified token; those that have been there longest make room.
+        """Keep a verified token, unless another thread is at it; those that were there longest make room.
 
         Args:
             token: its text.
@@ -75,22 +75,28 @@ class Caches:
             window: when they are good.
             shared: the claims to hand out to every caller instead, if they cannot change.
         """
-        if len(token) > _LARGEST:
+        if len(token) > _LARGEST or not self._filling.acquire(blocking=False):
             return
-        weight = _ENTRY + len(token) + len(payload)
-        if shared is not None:
-            weight += _OBJECT * payload.count(b",")
-        with self._filling:
+        try:
+            weight = _ENTRY + len(token) + len(payload)
+            if shared is not None:
+                weight += _OBJECT * payload.count(b",")
             self._forget(token)  # another thread may have verified it at the same time
             self.tokens[token] = (payload if shared is None else shared, *window, weight)
             self.weight += weight
             while len(self.tokens) > self._size or self.weight > _ROOM * self._size:
                 self._forget(next(iter(self.tokens)))
+        finally:
+            self._filling.release()
 
     def forget(self, token: str) -> None:
-        """Let a token go, if it is there."""
-        with self._filling:
+        """Let a token go, if it is there and no other thread is at it."""
+        if not self._filling.acquire(blocking=False):
+            return
+        try:
             self._forget(token)
+        finally:
+            self._filling.release()
 
     def _forget(self, token: str) -> None:
         entry = self.tokens.pop(token, None)
