@@ -222,8 +222,23 @@ def test_only_understood_extensions_are_accepted(key: Key, clock: Any, forge: Ca
         {"claims": 5},
         {"claims": dict[int, list[set[Any]]] | list[int]},
         {"critical": ["alg"]},
+        {"critical": "own"},
+        {"critical": 5},
+        {"critical": [["own"]]},
         {"leeway": -1},
         {"audience": []},
+        {"audience": 5},
+        {"audience": [5]},
+        {"issuer": [["a"]]},
+        {"subject": 5},
+        {"typ": 5},
+        {"require": "scope"},
+        {"require": 5},
+        {"require": [5]},
+        {"max_token_size": "16384"},
+        {"max_token_size": -1},
+        {"cache_size": -1},
+        {"cache_size": True},
     ],
     ids=str,
 )
@@ -563,6 +578,20 @@ def test_large_tokens_make_the_cache_hold_fewer(
         with pytest.raises(ExpiredToken):
             verifier.verify(token)
     assert verifier._caches.weight == 0
+
+
+def test_no_cache_that_somebody_else_is_filling_is_waited_for(
+    key: Key, clock: Any, forge: Callable[..., str]
+) -> None:
+    verifier = Verifier(key, **POLICY, clock=clock)
+    token, other = forge(CLAIMS), forge(CLAIMS | {"sub": "user-2"})
+    verifier.verify(token)
+    with verifier._caches._filling:  # as a thread did that is not there any more, after a fork
+        assert verifier.verify(other)["sub"] == "user-2"
+        clock.now += 10_000
+        with pytest.raises(ExpiredToken):
+            verifier.verify(token)
+    assert list(verifier._caches.tokens) == [token]
 
 
 def test_without_a_cache_nothing_is_remembered(key: Key, clock: Any, forge: Callable[..., str]) -> None:

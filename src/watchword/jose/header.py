@@ -201,10 +201,13 @@ def check_critical(critical: Collection[str]) -> frozenset[str]:
     Raises:
         InvalidSettings: one of them is no extension, or is not the application's to handle.
     """
-    names = frozenset(critical)
-    if isinstance(critical, str) or names & (_REGISTERED | _HANDLED_HERE):
+    if (
+        isinstance(critical, str)
+        or not isinstance(critical, Collection)
+        or not all(isinstance(name, str) and name not in _REGISTERED | _HANDLED_HERE for name in critical)
+    ):
         raise InvalidSettings("critical: names of header extensions that the application handles itself")
-    return names
+    return frozenset(critical)
 
 
 def _extensions(header: Mapping[str, Any]) -> set[str]:

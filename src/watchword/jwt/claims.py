@@ -98,7 +98,9 @@ class Policy:
             raise InvalidSettings("leeway: seconds, zero or more")
         if max_age is not None and not is_duration(max_age):
             raise InvalidSettings("max_age: seconds, zero or more, or None")
-        if isinstance(require, str):
+        if subject is not None and not isinstance(subject, str):
+            raise InvalidSettings("subject: a name or None")
+        if isinstance(require, str) or not _are_names(require):
             raise InvalidSettings("require: a collection of names")
         self.issuers = _names("issuer", issuer)
         self.audiences = _names("audience", audience) or frozenset()  # nobody: any aud is for somebody else
@@ -264,7 +266,11 @@ def is_duration(value: object) -> TypeGuard[float]:
 def _names(argument: str, names: str | Collection[str] | None) -> frozenset[str] | None:
     if names is None:
         return None
-    distinct = frozenset([names] if isinstance(names, str) else names)
-    if not distinct or not all(isinstance(name, str) and name for name in distinct):
+    several = [names] if isinstance(names, str) else names
+    if not several or not _are_names(several):
         raise InvalidSettings(f"{argument}: a name, a collection of names, or None")
-    return distinct
+    return frozenset(several)
+
+
+def _are_names(names: object) -> bool:
+    return isinstance(names, Collection) and all(isinstance(name, str) and name for name in names)

@@ -7,7 +7,14 @@ from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, Unpack, overload
 
-from watchword.errors import InvalidClaims, InvalidToken, MalformedClaim, MalformedToken, WrongType
+from watchword.errors import (
+    InvalidClaims,
+    InvalidSettings,
+    InvalidToken,
+    MalformedClaim,
+    MalformedToken,
+    WrongType,
+)
 from watchword.jose import header as headers
 from watchword.jose import jws
 from watchword.jose.base64url import decode_bytes
@@ -135,6 +142,10 @@ class Verifier(Generic[T]):
         cache_size: int = 8_192,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        # All but the clock: what it takes to make another one in another process.
+        self._given = {name: value for name, value in locals().items() if name not in {"self", "clock"}}
+        _check_size("max_token_size", max_token_size)
+        _check_size("cache_size", cache_size)
         self._keys = key_source(keys)
         self._decrypting = None if decrypt_with is None else key_source(decrypt_with)
         if self._decrypting is not None:
@@ -150,30 +161,13 @@ class Verifier(Generic[T]):
         )
         self._rule = rule
         self._is_plainly_good = shortcut(self._policy) if rule is None else never
-        self._typ = None if typ is None else media_type(typ)
+        self._typ = None if typ is None else _media_type(typ)
         self._critical = headers.check_critical(critical)
         self._decode, self._shared = reader(claims)
         self._max_token_size = min(max_token_size, headers.MAX_TOKEN)
         self._cache_size = cache_size
         self.clock = clock
         self._caches = Caches(self._keys.version, cache_size)
-        self._given: dict[str, Any] = {  # all but the clock
-            "keys": keys,
-            "issuer": issuer,
-            "audience": audience,
-            "subject": subject,
-            "typ": typ,
-            "claims": claims,
-            "require": require,
-            "allow_no_exp": allow_no_exp,
-            "leeway": leeway,
-            "max_age": max_age,
-            "critical": critical,
-            "rule": rule,
-            "decrypt_with": decrypt_with,
-            "max_token_size": max_token_size,
-            "cache_size": cache_size,
-        }
 
     @overload
     @classmethod
@@ -386,3 +380,14 @@ class Verifier(Generic[T]):
         else:
             return typed
         raise MalformedClaim("the claims do not have the form that is expected of them")
+
+
+def _check_size(argument: str, size: object) -> None:
+    if type(size) is not int or size < 0:
+        raise InvalidSettings(f"{argument}: a whole number, zero or more")
+
+
+def _media_type(typ: object) -> str:
+    if not isinstance(typ, str):
+        raise InvalidSettings("typ: the name of a type of tokens, or None")
+    return media_type(typ)
