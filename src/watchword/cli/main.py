@@ -10,6 +10,7 @@ try:
     import click
 
     from watchword.cli.account import account
+    from watchword.cli.key import key
     from watchword.cli.serve import serve
     from watchword.cli.token import token
 except ModuleNotFoundError as error:
@@ -37,7 +38,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="watchword")
 def main() -> None:
-    """JWT login: serve it, look after its accounts, look at its tokens.
+    """JWT login: serve it, look after its accounts and keys, look at its tokens.
 
     Settings come from the environment: DATABASE_URL (sqlite:///watchword.db by default) and WATCHWORD_...
     """
@@ -45,4 +46,5 @@ def main() -> None:
 
 main.add_command(serve)
 main.add_command(account)
+main.add_command(key)
 main.add_command(token)

@@ -1,6 +1,6 @@
 """Which key, when."""
 
 from watchword.keyring.ring import Keyring, Ring
-from watchword.keyring.schedule import Schedule
+from watchword.keyring.schedule import Phase, Schedule
 
-__all__ = ["Keyring", "Ring", "Schedule"]
+__all__ = ["Keyring", "Phase", "Ring", "Schedule"]

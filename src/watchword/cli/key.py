@@ -1,0 +1,157 @@
+"""``watchword key``: see what the signing keys do, and intervene.
+
+A private key is never an argument, and never shown.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from watchword.auth import Auth
+from watchword.cli.desk import front_desk
+from watchword.errors import InvalidKey
+from watchword.jose.jwk import MAX_JWK, Key
+from watchword.keyring import Phase
+from watchword.settings import Settings
+from watchword.stores.contract import SealedKey
+
+__all__ = ["key"]
+
+_UNLIMITED = 1_000_000
+_NEXT = {
+    "published": "signs from",
+    "replaced": "never signs, deleted",
+    "signing": "signs until",
+    "verifying": "verifies until",
+    "compromised": "deleted",
+    "gone": "deleted by a server's next poll",
+}
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+
+
+@click.group()
+def key() -> None:
+    """See what the signing keys do; rotate, export, import and reseal them.
+
+    Keys rotate by themselves. These commands need the settings that the servers have.
+    """
+
+
+@key.command("list")
+def list_keys() -> None:
+    """List all keys: what each does, for how long, and what comes next."""
+    table = Table("kind", "kid", "alg", "state", "made", "next", box=None, pad_edge=False)
+    with front_desk() as auth:
+        now = auth.store.now()
+        for found, phase in auth.keyring.phases():
+            made = f"{_span(now - found.created_at)} ago"
+            table.add_row(found.kind, found.kid, found.alg, phase.state, made, _what_comes(phase, now))
+    # as wide as it gets: a kid that was cut to the terminal's width could not be copied
+    Console(markup=False, highlight=False, width=_UNLIMITED).print(table)
+
+
+@key.command()
+@click.option(
+    "--compromised", "kid", metavar="KID", help="Stop using this key at once, and log out whom it logged in."
+)
+def rotate(kid: str | None) -> None:
+    """Let the next keys sign, as soon as no cache of the JWKS can be without them."""
+    with front_desk() as auth:
+        if kid is not None:
+            _give_up(auth, kid)
+            return
+        for kind in ("public", "internal"):
+            _say_start(auth.keyring.rotate(kind), auth.store.now())
+
+
+@key.command()
+@click.option("--public", is_flag=True, required=True, help="The public keys: private ones are not exported.")
+def export(public: bool) -> None:  # noqa: ARG001 -- said, so that nobody takes it for a backup
+    """Show the public keys as a JWK set."""
+    with front_desk() as auth:
+        click.echo(json.dumps(auth.jwks(), indent=2))
+
+
+@key.command("import")
+@click.argument("file", type=click.File("rb"), default="-")
+def import_key(file: BinaryIO) -> None:
+    """Take a private key, in PEM or as a JWK, from FILE or standard input as the next public one."""
+    content = file.read(MAX_JWK + 1)
+    if len(content) > MAX_JWK:
+        raise InvalidKey("that is more than a key")
+    with front_desk() as auth:
+        algorithm = auth.settings.signing_algorithm
+        is_jwk = content.lstrip().startswith(b"{")
+        given = Key.from_jwk(content, algorithm) if is_jwk else Key.from_pem(content, algorithm)
+        _say_start(auth.keyring.add(given), auth.store.now())
+
+
+@key.command()
+def reseal() -> None:
+    """Seal all keys with the newest secret of WATCHWORD_SECRET, so that the older ones can go."""
+    with front_desk() as auth:
+        count = auth.keyring.reseal()
+    click.echo(f"Sealed {count} keys with the newest secret")
+
+
+def _give_up(auth: Auth, kid: str) -> None:
+    before = {found.kid: phase for found, phase in auth.keyring.phases()}
+    found = auth.keyring.compromise(kid)
+    state = before[kid].state
+    within = f"{auth.settings.revocation_interval:g} s"
+    click.echo(f"{found.kind} {kid}: every server stops using it within {within} and the poll itself")
+    click.echo(_whom_it_logs_out(found, state, auth.settings))
+    for other, phase in auth.keyring.phases():
+        if state == "signing" and phase.state == "signing" and other.kind == found.kind:
+            _say_start(other, other.signs_from)
+            _warn_of_caches(other, auth)
+
+
+def _whom_it_logs_out(found: SealedKey, state: str, settings: Settings) -> str:
+    if state in {"published", "replaced"}:
+        return "It has signed nothing: nobody is logged out"
+    if found.kind == "internal":
+        return (
+            f"Whoever logged in or refreshed last while it signed, from {_time(found.signs_from)} on, "
+            "has to log in again"
+        )
+    return (
+        "Access tokens that it signed are refused: clients refresh, and nobody has to log in again.\n"
+        "Services elsewhere that verify our tokens accept what it signs until they fetch the JWKS again, "
+        f"for {settings.jwks_max_age} s at most"
+    )
+
+
+def _warn_of_caches(signer: SealedKey, auth: Auth) -> None:
+    known = signer.created_at + auth.settings.jwks_max_age
+    if signer.kind == "public" and known > signer.signs_from:
+        click.echo(f"It is new: services elsewhere may not know it before {_time(known)}", err=True)
+
+
+def _say_start(found: SealedKey, now: float) -> None:
+    start = "now" if found.signs_from <= now else f"from {_time(found.signs_from)}"
+    click.echo(f"{found.kind} {found.kid}: signs {start}")
+
+
+def _what_comes(phase: Phase, now: float) -> str:
+    what = _NEXT[phase.state]
+    if phase.until == math.inf:
+        return "" if phase.state == "signing" else what
+    return f"{what} {_time(phase.until)} (in {_span(phase.until - now)})"
+
+
+def _time(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _span(seconds: float) -> str:
+    """In the largest unit of which there are two: what is cut off is less than half."""
+    unit, length = next((row for row in _UNITS if seconds >= 2 * row[1]), _UNITS[-1])
+    return f"{max(0, int(seconds // length))} {unit}s"

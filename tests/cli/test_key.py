@@ -1,0 +1,238 @@
+"""``watchword key``, as an operator meets it at the terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from watchword import Auth, Key, KeySet
+from watchword.errors import InvalidGrant, UnknownKey
+from watchword.stores.sql import SqlStore
+
+NEW, OLD = "n" * 32, "o" * 32
+
+
+@pytest.fixture
+def keys(watchword, alice) -> Callable[..., dict[str, str]]:
+    """The ids of one kind's keys, by state; of several the last."""
+
+    def listed(kind: str = "public") -> dict[str, str]:
+        rows = [line.split() for line in watchword("key", "list").stdout.splitlines()[1:]]
+        return {row[3]: row[1] for row in rows if row[0] == kind}
+
+    return listed
+
+
+@pytest.fixture
+def pass_by(monkeypatch) -> Callable[[float], None]:
+    """Let the store's time go on, for every process that opens it."""
+    passed = 0.0
+
+    def pass_by(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+        monkeypatch.setitem(SqlStore.__init__.__kwdefaults__, "time_shift", passed)
+
+    return pass_by
+
+
+def test_the_list_says_what_each_key_does_since_when_and_what_comes_next(watchword, alice, keys) -> None:
+    listed = watchword("key", "list").stdout.splitlines()
+    assert listed[0].split() == ["kind", "kid", "alg", "state", "made", "next"]
+    assert len(listed) == 5
+    shown = "".join(listed)
+    assert re.search(
+        r"public +[\w-]{43} +EdDSA +signing +\d seconds ago +"
+        r"signs until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(in 29 days\)",
+        shown,
+    )
+    assert re.search(
+        r"internal +[\w-]{22} +HS256 +published +\d seconds ago +signs from .* \(in 29 days\)", shown
+    )
+    assert keys().keys() == keys("internal").keys() == {"signing", "published"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "made"), [(119, "119 seconds"), (121, "2 minutes"), (7_300, "2 hours"), (172_900, "2 days")]
+)
+def test_ages_are_in_the_unit_of_which_there_are_two(watchword, alice, pass_by, seconds, made) -> None:
+    pass_by(seconds)
+    assert f"{made} ago" in watchword("key", "list").stdout
+
+
+def test_the_newest_key_signs_without_an_end_until_a_server_makes_the_next(watchword, alice, pass_by) -> None:
+    pass_by(31 * 86_400)
+    listed = watchword("key", "list").stdout
+    assert re.search(r"public .* gone .*deleted by a server's next poll", listed), "commands delete nothing"
+    assert len(re.findall("signing .*signs until", listed)) == 2, "but they make what is missing"
+
+
+def test_a_rotation_waits_for_the_caches(watchword, keys, pass_by) -> None:
+    standby = keys()["published"]
+    said = watchword("key", "rotate").stdout
+    assert re.search(rf"^public {standby}: signs from \d{{4}}-.* UTC$", said, re.MULTILINE)
+    assert re.search(rf"^internal {keys('internal')['published']}: signs from", said, re.MULTILINE)
+    assert watchword("key", "rotate").stdout == said, "asking again changes nothing"
+    assert "(in 59 minutes)" in watchword("key", "list").stdout
+    pass_by(3_601)
+    assert keys()["signing"] == standby
+
+
+def test_a_rotation_of_keys_that_are_known_everywhere_is_one_at_once(watchword, keys, pass_by) -> None:
+    pass_by(3_700)
+    standby = keys()["published"]
+    assert f"public {standby}: signs now\n" in watchword("key", "rotate").stdout
+    assert keys()["signing"] == standby
+
+
+def test_a_compromised_public_key_logs_nobody_out(watchword, keys, tokens, pass_by) -> None:
+    pass_by(3_700)
+    bad, standby = keys()["signing"], keys()["published"]
+    done = watchword("key", "rotate", "--compromised", bad)
+    assert f"public {bad}: every server stops using it within 1 s" in done.stdout
+    assert "nobody has to log in again" in done.stdout
+    assert "accept what it signs until they fetch the JWKS again, for 600 s at most" in done.stdout
+    assert f"public {standby}: signs now" in done.stdout
+    assert done.stderr == ""
+    assert keys()["compromised"] == bad
+    assert keys()["signing"] == standby
+    auth = Auth()
+    with pytest.raises(UnknownKey):
+        auth.authenticate(tokens.access_token)
+    assert auth.authenticate(auth.refresh(tokens.refresh_token).access_token).subject == tokens.subject
+    auth.close()
+
+
+def test_a_standby_that_takes_over_before_caches_can_know_it_is_told_of(watchword, keys) -> None:
+    done = watchword("key", "rotate", "--compromised", keys()["signing"])
+    assert re.search(r"It is new: services elsewhere may not know it before \d{4}-.* UTC", done.stderr)
+
+
+def test_a_compromised_internal_key_logs_out_whom_it_logged_in(watchword, keys, tokens) -> None:
+    bad = keys("internal")["signing"]
+    done = watchword("key", "rotate", "--compromised", bad)
+    assert re.search(r"refreshed last while it signed, from .* UTC on, has to log in again", done.stdout)
+    assert done.stderr == ""
+    auth = Auth()
+    with pytest.raises(InvalidGrant):
+        auth.refresh(tokens.refresh_token)
+    assert auth.authenticate(tokens.access_token).subject == tokens.subject
+    auth.close()
+
+
+def test_a_compromised_standby_logs_nobody_out_and_another_takes_its_place(watchword, keys) -> None:
+    signing, bad = keys()["signing"], keys()["published"]
+    done = watchword("key", "rotate", "--compromised", bad)
+    assert "It has signed nothing: nobody is logged out" in done.stdout
+    assert "signs now" not in done.stdout
+    assert keys()["signing"] == signing
+    assert keys()["published"] != bad
+
+
+def test_a_key_that_is_not_there_cannot_be_compromised(watchword, alice) -> None:
+    done = watchword("key", "rotate", "--compromised", "unknown")
+    assert (done.exit_code, done.stderr) == (1, "Error: there is no such key\n")
+
+
+def test_the_export_is_the_jwks_without_anything_private(watchword, alice, keys) -> None:
+    exported = json.loads(watchword("key", "export", "--public").stdout)
+    assert [key["kid"] for key in exported["keys"]] == [keys()["signing"], keys()["published"]]
+    assert not any({"d", "k"} & key.keys() for key in exported["keys"])
+    assert len(KeySet.from_jwks(exported)) == 2
+
+
+def test_private_keys_are_not_exported(watchword, alice) -> None:
+    assert watchword("key", "export").exit_code == 2
+
+
+FORMS = {
+    "PEM": lambda key: key.to_pem(private=True),
+    "JWK": lambda key: "\n " + json.dumps(key.to_jwk(private=True)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_key_of_ones_own_takes_the_next_turn(watchword, keys, directory, form) -> None:
+    mine, before = Key.generate("EdDSA"), keys()
+    done = watchword("key", "import", stdin=form(mine))
+    assert re.search(rf"^public {mine.kid}: signs from ", done.stdout)
+    (directory / "other").write_text(form(Key.generate("EdDSA")))
+    assert watchword("key", "import", "other").exit_code == 0
+    assert keys()["signing"] == before["signing"]
+
+
+def test_an_imported_key_is_of_the_algorithm_that_the_settings_want(watchword, alice, monkeypatch) -> None:
+    pem = Key.generate("RS256").to_pem(private=True)
+    assert watchword("key", "import", stdin=pem).exit_code == 1
+    monkeypatch.setenv("WATCHWORD_SIGNING_ALGORITHM", "PS256")
+    assert watchword("key", "import", stdin=pem).exit_code == 0
+    assert " PS256 " in watchword("key", "list").stdout
+
+
+WEAK = rsa.generate_private_key(65_537, 1_024)
+NO_KEYS = {
+    "nothing": b"",
+    "text": b"a key",
+    "bytes": b"\xff\xfe" * 40,
+    "half a JWK": b'{"kty": "OKP"',
+    "public": Key.generate("EdDSA").to_pem().encode(),
+    "of another algorithm": Key.generate("ES256").to_pem(private=True).encode(),
+    "too long": b"{" + b" " * 65_536,
+}
+
+
+@pytest.mark.parametrize("content", NO_KEYS.values(), ids=NO_KEYS)
+def test_what_is_no_private_key_of_the_algorithm_is_refused_in_a_sentence(watchword, keys, content) -> None:
+    before = keys()
+    done = watchword("key", "import", stdin=content)
+    assert done.exit_code == 1
+    assert re.fullmatch(r"Error: .*\n", done.stderr)
+    assert keys() == before
+
+
+def test_a_weak_key_is_refused(watchword, alice, monkeypatch) -> None:
+    monkeypatch.setenv("WATCHWORD_SIGNING_ALGORITHM", "RS256")
+    pem = WEAK.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    done = watchword("key", "import", stdin=pem)
+    assert (done.exit_code, done.stderr) == (1, "Error: an RSA key needs at least 2048 bits\n")
+
+
+def test_a_secret_is_changed_without_anybody_noticing(watchword, directory, monkeypatch) -> None:
+    monkeypatch.setenv("WATCHWORD_SECRET", OLD)
+    watchword("account", "add", "alice", "--password-stdin", stdin="correct horse battery")
+    monkeypatch.setenv("WATCHWORD_SECRET", f"{NEW},{OLD}")
+    assert watchword("key", "reseal").stdout == "Sealed 4 keys with the newest secret\n"
+    monkeypatch.setenv("WATCHWORD_SECRET", NEW)
+    assert watchword("key", "list").exit_code == 0
+    monkeypatch.setenv("WATCHWORD_SECRET", OLD)
+    refused = watchword("key", "list")
+    assert refused.exit_code == 1
+    assert "WATCHWORD_SECRET does not open the signing keys" in refused.stderr
+    assert OLD not in refused.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["list"], ["rotate"], ["export", "--public"], ["import"], ["reseal"]],
+    ids=lambda words: words[0],
+)
+def test_no_command_makes_a_database(watchword, directory, command) -> None:
+    done = watchword("key", *command, stdin=Key.generate("EdDSA").to_pem(private=True))
+    assert done.exit_code == 1
+    assert "there is no database" in done.stderr
+    assert list(directory.iterdir()) == []
+
+
+def test_no_output_holds_a_private_key(watchword, alice, tokens) -> None:
+    mine = Key.generate("EdDSA")
+    stdin = json.dumps(mine.to_jwk(private=True))
+    outputs = [
+        watchword("key", *command, stdin=stdin).output
+        for command in (["import"], ["list"], ["rotate"], ["export", "--public"], ["reseal"])
+    ]
+    assert mine.to_jwk(private=True)["d"] not in "".join(outputs)
