@@ -127,6 +127,26 @@ class Holder(msgspec.Struct):
     value: Any
 
 
+class Row(msgspec.Struct, array_like=True):
+    scope: str = ""
+
+
+@pytest.mark.parametrize("claims", [Row(), [("iss", "somebody else")], "scope", 5], ids=repr)
+def test_claims_that_are_no_object_are_rejected(issuer: Issuer, claims: Any) -> None:
+    with pytest.raises(Unissuable):
+        issuer.issue("user-1", claims)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [{"issuer": None}, {"issuer": 5}, {"audience": 5}, {"audience": [["a"]]}, {"audience": iter("a")}],
+    ids=repr,
+)
+def test_settings_that_make_no_sense_are_rejected(argument: dict[str, Any], key: Key) -> None:
+    with pytest.raises(InvalidSettings):
+        Issuer(**{"issuer": ISSUER, "key": key, **argument})
+
+
 @pytest.mark.parametrize(
     "claims",
     [{"x": object()}, {"x": "\ud800"}, {"x": {1, object()}}, circle(), Holder(object()), Holder(circle())],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -54,6 +54,8 @@ class Issuer:
         enc: str = "A256GCM",
         clock: Callable[[], float] = time.time,
     ) -> None:
+        if not isinstance(issuer, str):
+            raise InvalidSettings("issuer: a name")
         if isinstance(key, Key) and not key.allows("sign"):
             raise InvalidKey("this key does not sign")
         if encrypt_to is not None:
@@ -134,6 +136,9 @@ def _unregistered(claims: Mapping[str, Any] | msgspec.Struct) -> Mapping[str, An
         claims = {
             name: value for name, value in fields.items() if value is not None or name not in REGISTERED
         }
+    # dict first, which is found at once. Pairs, say, have names that nobody would look at.
+    if not isinstance(claims, (dict, Mapping)):
+        raise Unissuable("the claims are not an object")
     if not REGISTERED.isdisjoint(claims):
         raise Unissuable("iss, sub, aud, exp, nbf, iat and jti are the issuer's to set, not among the claims")
     return claims
@@ -142,9 +147,11 @@ def _unregistered(claims: Mapping[str, Any] | msgspec.Struct) -> Mapping[str, An
 def _fields(claims: msgspec.Struct) -> dict[str, Any]:
     """The members of a Struct, by the names that they have in JSON."""
     try:
-        fields: dict[str, Any] = msgspec.to_builtins(claims)
+        fields = msgspec.to_builtins(claims)
     except (TypeError, ValueError, RecursionError):
         raise Unissuable("the claims are not JSON") from None
+    if not isinstance(fields, dict):  # of a Struct that is an array in JSON
+        raise Unissuable("the claims are not an object")
     return fields
 
 
@@ -166,10 +173,13 @@ def _check_encryption(key: Key, enc: str) -> None:
 def _audience(audience: str | Sequence[str] | None) -> str | list[str] | None:
     if audience is None or isinstance(audience, str):
         return audience
-    names = list(audience)
-    if not names or not all(isinstance(name, str) for name in names):
+    if (
+        not isinstance(audience, Collection)
+        or not audience
+        or not all(isinstance(name, str) for name in audience)
+    ):
         raise InvalidSettings("audience: a name, a sequence of names, or None")
-    return names
+    return list(audience)
 
 
 def _seconds(lifetime: int | timedelta) -> int:
