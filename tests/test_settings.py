@@ -19,6 +19,14 @@ UNUSABLE = [
     ("access_lifetime", None),
     ("access_lifetime", 15 * 86_400),  # over idle_lifetime
     ("idle_lifetime", 91 * 86_400),  # over session_lifetime
+    ("signing_algorithm", "none"),
+    ("signing_algorithm", "eddsa"),
+    ("rotation_period", 3_600),  # not above publish_lead
+    ("rotation_period", 9 * 8_640 - 1),  # not a hundredth of session_lifetime
+    ("publish_lead", 629),  # below jwks_max_age and revocation_max_age
+    ("jwks_max_age", 0),
+    ("jwks_max_age", 601),
+    ("revocation_max_age", 3_001.0),  # with jwks_max_age over publish_lead
     ("refresh_window", 14 * 86_400),  # not below idle_lifetime
     ("leeway", 301),
     ("revocation_interval", 0),
@@ -52,6 +60,11 @@ def test_an_unusable_value_is_refused_however_it_is_given(name, value):
         Settings(**{name: value})
     with pytest.raises(InvalidSettings, match=f"(?i){name}"):
         Settings.from_mapping({f"WATCHWORD_{name.upper()}": value})
+
+
+@pytest.mark.parametrize(("name", "value"), [("rotation_period", 9 * 8_640), ("publish_lead", 630)])
+def test_the_bounds_of_key_times_themselves_are_usable(name, value):
+    assert getattr(Settings(**{name: value}), name) == value
 
 
 def test_text_is_a_number_in_a_mapping_but_not_in_code():

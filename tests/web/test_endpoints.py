@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 
 import msgspec
@@ -183,6 +184,63 @@ def test_the_jwks_is_public_and_may_be_cached(client, desk):
     assert answer.status_code == 200
     assert answer.get_json() == desk.jwks()
     assert answer.headers["Cache-Control"] == "public, max-age=600"
+    assert re.fullmatch('"[A-Za-z0-9_-]{43}"', answer.headers["ETag"])
+
+
+JWKS = "/.well-known/jwks.json"
+
+
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"another", {}', 'W/"x,y",{} , "z"', "*", " * "])
+def test_a_jwks_that_the_caller_has_is_not_sent_again(client, form):
+    tag = client.get(JWKS).headers["ETag"]
+    answer = client.get(JWKS, headers={"If-None-Match": form.format(tag)})
+    assert (answer.status_code, answer.data) == (304, b"")
+    assert answer.headers["ETag"] == tag
+    assert answer.headers["Cache-Control"] == "public, max-age=600"
+    assert "Content-Type" not in answer.headers
+
+
+@pytest.mark.parametrize("form", ["", '"another"', "unquoted", '"', '""', "W/", '"{}'])
+def test_any_other_jwks_is_sent(client, form):
+    bare = client.get(JWKS).headers["ETag"].strip('"')
+    assert client.get(JWKS, headers={"If-None-Match": form.format(bare)}).status_code == 200
+
+
+def test_the_entity_tag_changes_with_the_keys_and_is_the_same_on_every_node(client, desk):
+    before = client.get(JWKS).headers["ETag"]
+    desk.wait(1)
+    assert client.get(JWKS).headers["ETag"] == before
+    desk.keyring.compromise(desk.keyring.public.signing_key().kid)
+    desk.wait(1)
+    answer = client.get(JWKS, headers={"If-None-Match": before})
+    assert answer.status_code == 200
+    assert answer.headers["ETag"] != before
+
+
+@pytest.mark.parametrize(
+    ("before_the_change", "max_age"), [(3_600, 600), (601, 600), (300, 300), (1.9, 1), (0.5, 1), (-5, 600)]
+)
+def test_a_jwks_may_be_kept_until_its_next_change(client, desk, before_the_change, max_age):
+    desk.wait(desk.settings.rotation_period - before_the_change)
+    answered = client.get(JWKS).headers["Cache-Control"]
+    seconds = int(answered.removeprefix("public, max-age="))
+    assert max_age - 2 <= seconds <= max_age
+    assert seconds >= 1
+
+
+def test_a_jwks_that_may_have_changed_unseen_is_answered_but_not_kept(client, desk, monkeypatch):
+    answer = client.get(JWKS)
+    monkeypatch.setattr(desk._revocations, "_sent_at", -math.inf)
+    desk.store.close()  # the database in memory is gone
+    again = client.get(JWKS)
+    assert (again.status_code, again.data) == (200, answer.data)
+    assert again.headers["Cache-Control"] == "public, max-age=0"
+
+
+def test_a_jwks_is_asked_for_where_nobody_logs_in_and_is_up_to_date(client, desk):
+    key = desk.keyring.public.signing_key().kid
+    desk.keyring.compromise(key)
+    assert key not in client.get(JWKS).text
 
 
 def test_a_protected_view_greets_its_caller(client, bearer):
