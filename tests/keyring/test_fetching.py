@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import socket
 import ssl
@@ -177,6 +178,15 @@ def test_whatever_does_not_end_is_ended(fetch, answer) -> None:
     started = time.monotonic()
     assert "in time" in failure(lambda: fetch(answer))
     assert time.monotonic() - started < 5
+
+
+def test_nothing_goes_on_after_a_fetch(fetch, answering) -> None:
+    started = time.monotonic()
+    fetch(answering["body"](b"{}"), FetchPolicy(timeout=60))
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.join(30)
+    assert time.monotonic() - started < 20
 
 
 def test_an_endless_body_ends_at_its_bound(fetch) -> None:
@@ -448,6 +458,14 @@ def test_a_proxy_resolves_the_name_and_hears_nothing_else(secure, certificate, p
     assert "authorization: Basic dTpw" in connect.replace("Authorization", "authorization")
     assert secure.names == ["idp.example"]
     assert "Proxy-Authorization" not in secure.heard
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_behind_a_proxy_too(secure, proxy) -> None:
+    proxy.target = ("127.0.0.1", secure.port)
+    fetcher = Fetcher("https://idp.example", FetchPolicy(proxy=proxy.url))
+    assert "certificate" in failure(lambda: fetcher.fetch("https://idp.example/x"))
+    gc.collect()  # what has been left open would say so
+    assert secure.requests == []
 
 
 def test_a_proxy_that_refuses_is_a_failure(proxy) -> None:

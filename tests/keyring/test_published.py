@@ -72,8 +72,10 @@ def test_a_key_that_cannot_be_used_is_skipped_and_reported(odd):
 
 
 def test_keys_for_encryption_are_no_trouble_and_no_use():
-    keys = read({**nameless(RSA), "alg": "RSA-OAEP", "use": "enc"}, nameless(EC, use="enc"), ED.to_jwk())
+    other = nameless(Key.generate("RS256"), use="enc")
+    keys = read({**nameless(RSA), "alg": "RSA-OAEP", "use": "enc"}, other, ED.to_jwk())
     assert [key.kid for key in keys] == [ED.kid]
+    assert keys.skipped == ()
 
 
 @pytest.mark.parametrize(

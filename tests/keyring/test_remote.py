@@ -269,6 +269,9 @@ def test_stale_keys_are_used_for_a_day_and_no_longer(keys, provider, clock) -> N
         assert verifier.verify(token)
     clock.now += 301
     keys._refresh()
+    dropped = keys.version
+    keys._refresh()
+    assert keys.version == dropped
     for _ in range(2):
         with pytest.raises(KeysUnavailable):
             verifier.verify(token)

@@ -185,14 +185,10 @@ class Fetcher:
             return self._through(self._policy.proxy, location, ends)
         failure: Exception = OSError()
         for address in self._addresses(location):
-            connection = self._connection(location, address, location.port, ends)
             try:
-                connection.connect()
+                return _opened(self._connection(location, address, location.port, ends))
             except (OSError, HTTPError) as error:
-                connection.close()
                 failure = error
-            else:
-                return connection
         raise failure
 
     def _addresses(self, location: Location) -> list[str]:
@@ -217,9 +213,7 @@ class Fetcher:
         connection = self._connection(location, place.host or "", place.port or 80, ends)
         credentials = make_headers(proxy_basic_auth=place.auth) if place.auth else {}
         connection.set_tunnel(location.host, location.port, headers=credentials)
-        with _closed_on_failure(connection):
-            connection.connect()
-        return connection
+        return _opened(connection)
 
 
 def _is_proxy(url: str) -> bool:
@@ -228,6 +222,15 @@ def _is_proxy(url: str) -> bool:
     except (HTTPError, TypeError):
         place = Url()
     return place.scheme == "http" and bool(place.host)
+
+
+def _opened(connection: HTTPConnection) -> HTTPConnection:
+    try:
+        connection.connect()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _document(response: HTTPResponse) -> Document | None:
@@ -290,15 +293,6 @@ def _cut(connection: HTTPConnection, ends: float) -> Iterator[None]:
 def _shut_down(connected: socket.socket) -> None:
     with suppress(OSError):  # the other end was quicker
         connected.shutdown(socket.SHUT_RDWR)
-
-
-@contextmanager
-def _closed_on_failure(connection: HTTPConnection) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        connection.close()
-        raise
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def _named(entry: object, algorithms: Collection[str] | None) -> object:
         return entry
     if _is_secret(entry):
         return {name: entry[name] for name in ("kid", "alg") if name in entry}
-    if entry.get("kty") != "RSA" or "alg" in entry or entry.get("use") == "enc":
+    if entry.get("kty") != "RSA" or "alg" in entry:
         return entry
     return {**entry, "alg": next((name for name in _RSA if _is_among([name], algorithms)), "RS256")}
 

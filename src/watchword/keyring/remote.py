@@ -101,8 +101,7 @@ class RemoteKeySet:
         decision = self._decide(kid, alg)
         if decision is Decision.FETCH:
             decision = self._caught_up(kid, alg)
-        if self.last_success is not None:
-            self._start_thread()
+        self._start_thread()
         if decision is Decision.UNAVAILABLE:
             wait = max(self._past.retry_at - self._monotonic(), 1.0)
             raise KeysUnavailable(self.last_error, retry_after=wait)
@@ -140,12 +139,9 @@ class RemoteKeySet:
         try:
             if self._decide(kid, alg) is Decision.FETCH:
                 self._attempt(asked=True)
-            decision = self._decide(kid, alg)
+            return self._decide(kid, alg)
         finally:
             self._fetching.release()
-        # A fetch that took longer than the pause after it: whatever it brought has to do.
-        usable = self._past.is_usable(self._monotonic())
-        return Decision.ANSWER if usable and decision is Decision.FETCH else decision
 
     def _patience(self) -> float:
         """Seconds to wait for another one's fetch; none while they fail, since that takes its time."""
