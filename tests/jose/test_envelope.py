@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable, Collection
@@ -101,6 +102,11 @@ def test_compressed_content_is_read_up_to_the_bound(forged: Forge, content: byte
     assert jwe.decrypt(token, KEY, max_decompressed=10_000).plaintext == content
 
 
+def test_content_that_is_not_compressed_is_read_where_compression_is_accepted() -> None:
+    for most in (1, sys.maxsize - 1):
+        assert jwe.decrypt(jwe.encrypt(b"secret", KEY), KEY, max_decompressed=most).plaintext == b"secret"
+
+
 @pytest.mark.parametrize(
     "compressed",
     [
@@ -149,7 +155,7 @@ def test_nothing_is_compressed_here() -> None:
         jwe.encrypt(b"secret", KEY, header={"zip": "DEF"})
 
 
-@pytest.mark.parametrize("bound", [0, -1, True, 1.5, "10", 2**64])
+@pytest.mark.parametrize("bound", [0, -1, True, 1.5, "10", sys.maxsize, 2**64])
 def test_a_bound_that_is_none_is_an_error(bound: Any) -> None:
     with pytest.raises(InvalidSettings):
         jwe.decrypt(jwe.encrypt(b"secret", KEY), KEY, max_decompressed=bound)
