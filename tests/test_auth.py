@@ -13,7 +13,19 @@ import pytest
 from argon2.profiles import CHEAPEST
 from sqlalchemy import create_engine, text
 
-from watchword import Auth, Client, Identity, Issuer, Key, KeySet, Settings, Subject, Tokens, Verifier
+from watchword import (
+    Auth,
+    Client,
+    Identity,
+    Issuer,
+    Key,
+    KeySet,
+    Settings,
+    Subject,
+    Tokens,
+    Verifier,
+    inspect,
+)
 from watchword.accounts import Accounts, PasswordHasher
 from watchword.errors import (
     AccountNotFound,
@@ -695,6 +707,42 @@ def test_throttles_outlive_the_addition_of_a_secret(make, url):
             old.login("alice", "wrong")
     with pytest.raises(Throttled):
         with_secrets("n" * 32, "o" * 32).login("alice", PASSWORD)
+
+
+@pytest.mark.parametrize("kind", ["public", "internal"])
+def test_a_process_without_news_asks_before_it_signs_or_trusts_a_refresh_token(make, url, kind):
+    here, there = make(url), make(url)
+    elapsed, tokens = Elapsed(here), here.start("7")
+    bad = getattr(there.keyring, kind).signing_key()
+    there.keyring.compromise(bad.kid)
+    elapsed.ahead += 31
+    if kind == "internal":
+        with pytest.raises(InvalidGrant):
+            here.refresh(tokens.refresh_token)
+        with pytest.raises(InvalidGrant):
+            here.logout(refresh_token=tokens.refresh_token)
+    elapsed.ahead += 31
+    renewed = here.start("7")
+    token = renewed.access_token if kind == "public" else renewed.refresh_token
+    assert inspect(token).header["kid"] != bad.kid
+
+
+def test_the_thread_tends_the_keys(make, url):
+    told, made = threading.Event(), []
+
+    def listener(event):
+        if isinstance(event, KeyCreated):
+            made.append(event.kind)
+            if len(made) == 6:
+                told.set()
+
+    auth = make(
+        url, settings=msgspec.structs.replace(SETTINGS, revocation_interval=0.05), listeners=[listener]
+    )
+    auth.start("7")
+    auth.store.time_shift += auth.settings.rotation_period + 1
+    assert told.wait(10)
+    assert sorted(made[4:]) == ["internal", "public"]
 
 
 def test_a_key_made_elsewhere_arrives_with_the_poll(auth):

@@ -294,8 +294,9 @@ class Histories(RuleBasedStateMachine):
         assert {kid for kid, _ in self.tokens} <= usable
 
     @invariant()
-    def nothing_is_kept_for_ever(self) -> None:
+    def one_waits_and_nothing_is_kept_for_ever(self) -> None:
         self.tend()
+        assert standby(self.keys, self.now) is not None, "one waits, always"
         newest = max(one.epoch for one in self.keys)
         usable = [one for one in self.keys if one.compromised_at is None]
         for one in self.keys:

@@ -346,6 +346,51 @@ def test_the_thread_polls_by_itself_survives_failures_and_stops(
     assert not thread.is_alive()
 
 
+def test_the_thread_works_in_the_background_of_its_polls_and_survives_that_too(
+    store: FaultyStore, make: Callable[..., Revocations], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    outcomes: list[Exception | None] = [
+        None,
+        ZeroDivisionError(),
+        ZeroDivisionError(),
+        None,
+        StoreUnavailable(),
+    ]
+    callers, done = [], threading.Event()
+
+    def work() -> None:
+        callers.append(threading.current_thread())
+        assert not revocations._polling.locked(), "no request waits for it"
+        outcome = outcomes[len(callers) - 1] if len(callers) <= len(outcomes) else None
+        if len(callers) > len(outcomes):
+            done.set()
+        if outcome is not None:
+            raise outcome
+
+    revocations = make(interval=0.001, in_background=work)
+    revocations.ensure_fresh()
+    assert done.wait(10)
+    revocations.close()
+    assert threading.current_thread() not in callers, "not even the request that polled"
+    warnings = [record for record in caplog.records if "beside the polls" in record.getMessage()]
+    assert len(warnings) == 2, "once in a row"
+    assert [bool(record.exc_info) for record in warnings] == [True, False]
+
+
+def test_nothing_is_done_in_the_background_of_a_poll_that_failed(
+    store: FaultyStore, make: Callable[..., Revocations]
+) -> None:
+    worked: list[bool] = []
+    revocations = make(interval=0.001, in_background=lambda: worked.append(store.away))
+    revocations.ensure_fresh()
+    store.away, before = True, store.polls
+    while store.polls < before + 3:
+        threading.Event().wait(0.01)
+    revocations.close()
+    assert worked.count(True) <= 1, "it may have been on its way"
+
+
 def test_a_thread_that_died_is_replaced_by_the_next_caller_who_notices(
     revocations: Revocations, clock: Clock
 ) -> None:

@@ -144,6 +144,7 @@ class Revocations:
         self._sent_at = -math.inf
         self._retry_at = -math.inf
         self._failures = 0
+        self._background_failed = False
 
     def _caught_up(self) -> bool:
         """One caller polls, the others wait for it; after a failure nobody does until the next try is due."""
@@ -168,10 +169,16 @@ class Revocations:
                 self._run_in_background(self._in_background)
 
     def _run_in_background(self, work: Callable[[], None]) -> None:
+        """Whatever goes wrong is logged once until it goes right, and tried again after the next poll."""
         try:
             work()
-        except Exception:  # the thread must live on, and comes back to it
-            logger.exception("what is done beside the polls has failed")
+        except Exception as error:  # the thread must live on
+            if not self._background_failed:
+                expected = isinstance(error, StoreUnavailable)
+                logger.warning("work beside the polls failed: %s", error, exc_info=not expected)
+            self._background_failed = True
+        else:
+            self._background_failed = False
 
     def _pause(self) -> float:
         """Seconds until the next poll: the interval, doubled with each failure up to a bound."""
