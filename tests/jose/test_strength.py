@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from watchword.errors import InvalidKey, WeakKey
-from watchword.jose import Key, KeySet, base64url
+from watchword.jose import Key, KeySet, base64url, jwe
 
 SPKI = PublicFormat.SubjectPublicKeyInfo
 
@@ -185,11 +185,14 @@ def test_an_even_rsa_modulus_is_rejected(rsa: Key) -> None:
         Key.from_jwk({"kty": "RSA", "n": uint(even), "e": "AQAB"}, "RS256")
 
 
-def test_an_rsa_exponent_past_the_modulus_is_rejected(rsa: Key) -> None:
-    n = rsa.to_jwk()["n"]
-    for exponent in (uint(2**2050 + 1), n):
-        with pytest.raises(InvalidKey):
-            Key.from_jwk({"kty": "RSA", "n": n, "e": exponent}, "RS256")
+@pytest.mark.parametrize(("exponent", "good"), [(2**64 - 1, True), (2**64 + 1, False), (2**2050 + 1, False)])
+def test_an_rsa_exponent_has_at_most_64_bits(exponent: int, good: bool) -> None:
+    jwk = {"kty": "RSA", "n": uint(2**4095 + 1), "e": uint(exponent)}
+    if good:
+        assert jwe.encrypt(b"x", Key.from_jwk(jwk, "RSA-OAEP"))
+        return
+    with pytest.raises(InvalidKey, match="64 bits"):
+        Key.from_jwk(jwk, "RSA-OAEP")
 
 
 @pytest.mark.parametrize(("bits", "good"), [(2047, False), (2048, True), (16_384, True), (16_385, False)])

@@ -18,9 +18,9 @@ from watchword.jose.material import Public
 __all__ = ["check_public", "check_rsa", "check_secret"]
 
 _RSA_BITS = range(2048, 16_384 + 1)  # RFC 7518 §3.3; above, OpenSSL refuses to verify
-_RSA_EXPONENT = (
-    65_537  # NIST SP 800-56B: more than 2**16; small ones have been the way into bad padding checks
-)
+# NIST SP 800-56B: more than 2**16; small ones have been the way into bad padding checks. With larger ones
+# OpenSSL refuses to work, and each bit is time that the key's owner makes others spend.
+_RSA_EXPONENTS = range(65_537, 2**64)
 
 # Those chips made primes that are powers of 65537 modulo each small prime, so their products are, too. Of
 # other moduli less than one in a hundred million is.
@@ -59,10 +59,10 @@ def check_rsa(numbers: rsa.RSAPublicNumbers) -> None:
         raise WeakKey("an RSA key needs at least 2048 bits")
     if numbers.n.bit_length() not in _RSA_BITS:
         raise InvalidKey("an RSA key has at most 16384 bits")
-    if numbers.e < _RSA_EXPONENT:
+    if numbers.e < _RSA_EXPONENTS.start:
         raise WeakKey("an RSA key needs a public exponent of at least 65537")
-    if not (numbers.n & numbers.e & 1 and numbers.e < numbers.n):
-        raise InvalidKey("an RSA key has an odd modulus, and an odd exponent below it")
+    if not (numbers.n & numbers.e & 1 and numbers.e in _RSA_EXPONENTS):
+        raise InvalidKey("an RSA key has an odd modulus, and an odd exponent of at most 64 bits")
     if all(numbers.n % prime in residues for prime, residues in _ROCA.items()):
         raise WeakKey("the RSA key is of a series whose private keys can be computed (CVE-2017-15361)")
 
