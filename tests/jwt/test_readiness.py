@@ -64,6 +64,12 @@ def test_what_has_to_be_fetched_is_fetched_by_a_thread_of_its_own(verifier, keys
     assert fetched_by is not threading.main_thread()
 
 
+def test_for_a_token_that_is_too_long_nobody_waits(verifier, keys) -> None:
+    with pytest.raises(MalformedToken):
+        at_once(verifier.verify_async(TOKEN + "A" * 16_384))
+    assert keys.fetched_by == []
+
+
 def test_the_loop_goes_on_meanwhile(keys) -> None:
     others_ran = threading.Event()
 

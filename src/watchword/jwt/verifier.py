@@ -268,8 +268,12 @@ class Verifier(Generic[T]):
     async def verify_async(self, token: str) -> T:
         """As :meth:`verify`; suspends only where keys have to be fetched, which a thread does meanwhile."""
         caches = self._caches
-        known = caches.version == self._keys.version and isinstance(token, str) and token in caches.tokens
-        if known or is_ready(token, self._keys, self._decrypting, self._critical):
+        if (
+            not isinstance(token, str)
+            or len(token) > self._max_token_size
+            or (caches.version == self._keys.version and token in caches.tokens)
+            or is_ready(token, self._keys, self._decrypting, self._critical)
+        ):
             return self.verify(token)
         from asyncio import to_thread  # noqa: PLC0415 - it is there already where this runs, and large
 
