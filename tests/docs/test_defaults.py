@@ -104,11 +104,15 @@ def test_a_bound_is_documented(what: str) -> None:
 
 
 def test_bounds_in_the_midst_of_a_row_are_documented() -> None:
-    bits, exponent = strength._RSA_BITS, strength._RSA_EXPONENT
+    bits, exponents = strength._RSA_BITS, strength._RSA_EXPONENTS
     counts = envelope._COUNTS
     room, largest = caches._ROOM, caches._LARGEST
 
-    assert f"{bits.start:,} to {bits[-1]:,} bits, exponent {exponent:,} or more" in CODEC
+    smallest, longest = exponents.start, exponents[-1].bit_length()
+    assert (
+        f"{bits.start:,} to {bits[-1]:,} bits, exponent {smallest:,} or more and at most {longest} bits"
+        in CODEC
+    )
     assert re.search(rf"{counts.start:,} \(.*?\) to {counts[-1]:,} can be set", CODEC)
     assert f"an average of {room:,} bytes each, and tokens of more than {largest:,} characters" in CODEC
     assert room * inspect.signature(Verifier).parameters["cache_size"].default < 16_000_000
