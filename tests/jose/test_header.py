@@ -204,13 +204,13 @@ def test_tokens_without_kid_buy_few_attempts() -> None:
 
 
 def test_a_source_that_answers_with_other_algorithms_is_not_believed() -> None:
-    key = Key.generate("HS512")
+    other, key = Key.generate("HS384"), Key.generate("HS512")
 
     class Careless:
         version = 0
 
         def find(self, kid: str | None, alg: str) -> Sequence[Key]:
-            return [key]
+            return [other, key]
 
         def ready(self, kid: str | None, alg: str) -> bool:
             return True

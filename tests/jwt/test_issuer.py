@@ -140,7 +140,7 @@ def test_claims_that_are_no_object_are_rejected(issuer: Issuer, claims: Any) -> 
 @pytest.mark.parametrize(
     "argument",
     [{"issuer": None}, {"issuer": 5}, {"audience": 5}, {"audience": [["a"]]}, {"audience": iter("a")}],
-    ids=repr,
+    ids=lambda settings: repr(settings)[:24],
 )
 def test_settings_that_make_no_sense_are_rejected(argument: dict[str, Any], key: Key) -> None:
     with pytest.raises(InvalidSettings):
