@@ -192,6 +192,14 @@ def test_the_keys_for_a_token_are_few() -> None:
         )
 
 
+def test_all_signatures_together_buy_few_attempts() -> None:
+    keys = KeySet([*(Key.generate("HS256") for _ in range(3)), KEY])
+    good = signature({"alg": "HS256"})
+    assert len(jws.verify_json({"payload": PAYLOAD, "signatures": [good] * 4}, keys)) == 1
+    with pytest.raises(UnknownKey, match="too many"):
+        jws.verify_json({"payload": PAYLOAD, "signatures": [good] * 5}, keys)
+
+
 def test_only_understood_extensions_are_accepted() -> None:
     token = jws.sign_json(b"payload", [Signing(KEY, {"crit": ["own"], "own": 1})])
     assert jws.verify_json(token, KEY, critical=["own"])[0].header["own"] == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from watchword.errors import BadSignature, InvalidKey, MalformedToken, Unissuable, UnknownKey
@@ -174,7 +175,7 @@ def verify_json(
     Raises:
         MalformedToken: it is not a JWS in JSON serialization, a signature needs an extension that is not
             understood, or it brings a payload although one is given, or none although none is given.
-        UnknownKey: no key fits the ``kid`` and ``alg`` of any signature.
+        UnknownKey: no key fits the ``kid`` and ``alg`` of any signature, or too many do to try them all.
         BadSignature: no signature is from any key that fits.
     """
     members = json_serialization.members(token)
@@ -244,22 +245,27 @@ def _read_part(part: Mapping[str, Any], understood: frozenset[str]) -> _Part:
 def _good(parts: Sequence[_Part], content: bytes, keys: KeySource) -> list[tuple[_Part, Key]]:
     """The signatures that verify, the first of each key, with their keys."""
     good: list[tuple[_Part, Key]] = []
-    failure: type[UnknownKey | BadSignature] = UnknownKey
-    for part in parts:
-        try:
-            candidates = headers.candidates(keys, part.header, "verify")
-        except UnknownKey:
-            continue
-        try:
+    for part, candidates in _attempts(parts, keys):
+        with suppress(BadSignature):
             key = authenticate(candidates, part.protected64 + b"." + content, part.signature)
-        except BadSignature:
-            failure = BadSignature
-            continue
-        if all(key is not other for _, other in good):  # so that nobody signs twice for being counted twice
-            good.append((part, key))
+            if all(key is not other for _, other in good):  # nobody signs twice for being counted twice
+                good.append((part, key))
     if not good:
-        raise failure
+        raise BadSignature
     return good
+
+
+def _attempts(parts: Sequence[_Part], keys: KeySource) -> list[tuple[_Part, Sequence[Key]]]:
+    """The signatures that keys of ours may have made, and these keys: few, all signatures together."""
+    attempts = []
+    for part in parts:
+        with suppress(UnknownKey):  # somebody else's
+            attempts.append((part, headers.candidates(keys, part.header, "verify")))
+    if not attempts:
+        raise UnknownKey
+    if sum(len(candidates) for _, candidates in attempts) > MAX_PARTIES:
+        raise UnknownKey("the token does not say which keys it was made with; there are too many to try")
+    return attempts
 
 
 def _sign_part(content: bytes, signing: Signing) -> dict[str, Any]:
