@@ -10,7 +10,7 @@ import re
 import msgspec
 import pytest
 
-from watchword import Issuer, Key
+from watchword import Auth, Issuer, Key
 from watchword.errors import InvalidSettings, KeysUnavailable, Overloaded, StoreUnavailable, Throttled
 from watchword.jose import jwe
 from watchword.web.endpoints import Endpoints, Request, error_response
@@ -235,6 +235,13 @@ def test_a_jwks_that_may_have_changed_unseen_is_answered_but_not_kept(client, de
     again = client.get(JWKS)
     assert (again.status_code, again.data) == (200, answer.data)
     assert again.headers["Cache-Control"] == "public, max-age=0"
+
+
+def test_a_fixed_key_may_be_kept_for_as_long_as_any_jwks():
+    auth = Auth("sqlite://", keys=Key.generate("ES256"))
+    answer = Endpoints(auth).jwks(Request())
+    assert answer.headers["Cache-Control"] == "public, max-age=600"
+    auth.close()
 
 
 def test_a_jwks_is_asked_for_where_nobody_logs_in_and_is_up_to_date(client, desk):

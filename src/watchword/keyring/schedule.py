@@ -9,7 +9,7 @@ place is known to every cache. A clock that all nodes share decides, and not wha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -108,8 +108,8 @@ def standby(keys: Sequence[SealedKey], now: float) -> SealedKey | None:
 
 def phase(schedule: Schedule, keys: Sequence[SealedKey], key: SealedKey, now: float) -> Phase:
     """What one of the keys does now, and until when."""
-    states = _phases(schedule, keys, key, now)
-    return next(phase for phase in states if now < phase.until)
+    timeline = _timeline(schedule, keys, key, now)
+    return next((phase for phase in timeline if now < phase.until), Phase("gone", math.inf))
 
 
 def due(schedule: Schedule, keys: Sequence[SealedKey], now: float) -> Due:
@@ -151,31 +151,24 @@ def _waiting(keys: Sequence[SealedKey], now: float) -> SealedKey | None:
     return None if newest is None or newest is signing(keys, now) else newest
 
 
-def _phases(schedule: Schedule, keys: Sequence[SealedKey], key: SealedKey, now: float) -> Iterator[Phase]:
-    """What a key does, one after the other, each until when."""
+def _timeline(schedule: Schedule, keys: Sequence[SealedKey], key: SealedKey, now: float) -> list[Phase]:
+    """What a key does, one after the other, until it is gone."""
     if key.compromised_at is not None:
-        yield Phase("compromised", key.compromised_at + schedule.verify_for)
-        yield Phase("gone", math.inf)
-        return
+        return [Phase("compromised", key.compromised_at + schedule.verify_for)]
     successor = _first(later for later in _usable(keys) if later.epoch > key.epoch)
     stops = math.inf if successor is None else successor.signs_from
     if successor is not None and stops <= key.signs_from:
         # it never signs, and once all nodes know that, nobody needs it
-        yield Phase("replaced", successor.created_at + schedule.publish_lead)
-        yield Phase("gone", math.inf)
-        return
-    if key is not signing(keys, now):
-        yield Phase("published", key.signs_from)
-    yield Phase("signing", stops)
-    yield Phase("verifying", stops + schedule.verify_for)
-    yield Phase("gone", math.inf)
+        return [Phase("replaced", successor.created_at + schedule.publish_lead)]
+    waits = [] if key is signing(keys, now) else [Phase("published", key.signs_from)]
+    return [*waits, Phase("signing", stops), Phase("verifying", stops + schedule.verify_for)]
 
 
 def _usable(keys: Sequence[SealedKey]) -> list[SealedKey]:
     return [key for key in keys if key.compromised_at is None]
 
 
-def _first(keys: Iterator[SealedKey] | Sequence[SealedKey]) -> SealedKey | None:
+def _first(keys: Iterable[SealedKey]) -> SealedKey | None:
     """The one that signs first; of those with the same time the newest, which replaces the others."""
     return min(keys, key=lambda key: (key.signs_from, -key.epoch), default=None)
 
