@@ -57,6 +57,22 @@ def test_wycheproof_agrees(jwk: dict[str, Any], case: dict[str, Any]) -> None:
         assert found == case["pt"]
 
 
+def wycheproof_crypto(load: Load) -> Iterator[Any]:
+    """Cases whose plaintext does not stand in the file."""
+    for group in load("wycheproof/json_web_crypto_test.json")["testGroups"]:
+        for case in group["tests"]:
+            if "jwe" in case:
+                name = f"wycheproof-crypto-{case['tcId']}-{case['comment']}"
+                yield pytest.param(group["private"], case["jwe"], case["result"] == "valid", id=name)
+
+
+@pytest.mark.vectors("jwk, token, good", wycheproof_crypto)
+def test_the_verdict_on_key_and_token_is_that_of_wycheproof(
+    jwk: dict[str, Any], token: str, good: bool
+) -> None:
+    assert (outcome(jwk, token) is not None) == good
+
+
 def rfc_7516(load: Load) -> Iterator[Any]:
     for example in load("rfc7516/appendix_a.json"):
         yield pytest.param(example, id=f"rfc7516-{example['section']}")
