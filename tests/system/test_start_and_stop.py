@@ -38,7 +38,7 @@ def test_two_servers_that_start_at_once_on_nothing_agree_on_everything(start, un
     (password,) = [found for server in servers for found in PASSWORD.findall(server.log)]
     for tokens in [server.login("admin", password) for server in servers]:
         assert all(server.greets(tokens) for server in servers)
-    assert servers[0].written()["watchword_keys"] == 2
+    assert servers[0].written()["watchword_keys"] == 4
 
 
 def test_the_password_of_admin_password_works_and_is_written_nowhere(server):
@@ -142,7 +142,10 @@ REFUSED = [
     ({"WATCHWORD_PASSWORD_CHECKS": "100"}, "WATCHWORD_PASSWORD_CHECKS"),
     ({"DATABASE_URL": "mysql://user:swordfish@localhost/db"}, "sqlite:///"),
     ({"DATABASE_URL": "sqlite://"}, "in memory"),
-    ({"DATABASE_URL": "sqlite:////no/such/directory/watchword.db"}, "there is no directory /no/such/directory to make the database in"),
+    (
+        {"DATABASE_URL": "sqlite:////no/such/directory/watchword.db"},
+        "there is no directory /no/such/directory to make the database in",
+    ),
     ({"ADMIN_PASSWORD": "short"}, "at least 8 characters"),
     ({"HOST": "192.0.2.1"}, "192.0.2.1"),
 ]
