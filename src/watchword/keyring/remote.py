@@ -9,8 +9,8 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
 
+from watchword.elapsed import elapsed
 from watchword.errors import InvalidSettings, KeysUnavailable
 from watchword.events import Event, KeyFetchFailed, KeysFetched, log_event
 from watchword.jose.jwk import Key
@@ -27,11 +27,6 @@ logger = logging.getLogger("watchword.keys")
 PATIENCE = 15.0  # seconds that a caller waits for the very first keys that another one fetches
 SHORT_PATIENCE = 1.0  # seconds, where there are keys, and one that is not known may be among the next
 LONGEST_SLEEP = 30.0  # seconds: after the machine slept, the keys' age is noticed within
-
-# CLOCK_BOOTTIME goes on while the machine sleeps: keys that were fetched before are old after
-_elapsed: Callable[[], float] = (
-    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
-)
 
 
 class RemoteKeySet:
@@ -71,7 +66,7 @@ class RemoteKeySet:
         algorithms: Collection[str] | None = None,
         fetch: FetchPolicy | None = None,
         notify: Callable[[Event], None] = log_event,
-        monotonic: Callable[[], float] = _elapsed,
+        monotonic: Callable[[], float] = elapsed,
     ) -> None:
         self._url = url
         self._algorithms = _checked(algorithms)
@@ -251,7 +246,7 @@ class IssuerKeySet(RemoteKeySet):
         algorithms: Collection[str] | None = None,
         fetch: FetchPolicy | None = None,
         notify: Callable[[Event], None] = log_event,
-        monotonic: Callable[[], float] = _elapsed,
+        monotonic: Callable[[], float] = elapsed,
     ) -> None:
         check_issuer(issuer)
         super().__init__(issuer, algorithms=algorithms, fetch=fetch, notify=notify, monotonic=monotonic)

@@ -14,9 +14,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Literal
 
+from watchword.elapsed import elapsed
 from watchword.errors import StoreUnavailable
 from watchword.stores.contract import Feed, SessionEnd, SessionStore
 
@@ -26,12 +26,6 @@ logger = logging.getLogger("watchword.revocations")
 
 PATIENCE = 1.0  # seconds that a request waits for another one's poll
 LONGEST_PAUSE = 5.0  # seconds between two tries while the store is away
-
-
-# CLOCK_BOOTTIME goes on while the machine sleeps: what was known before is old after
-_elapsed: Callable[[], float] = (
-    partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
-)
 
 
 class Revocations:
@@ -68,7 +62,7 @@ class Revocations:
         when_stale: Literal["reject", "accept"] = "reject",
         on_keys_changed: Callable[[int], None] | None = None,
         in_background: Callable[[], None] | None = None,
-        monotonic: Callable[[], float] = _elapsed,
+        monotonic: Callable[[], float] = elapsed,
     ) -> None:
         self._store = store
         self._interval = interval
