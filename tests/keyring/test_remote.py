@@ -454,6 +454,32 @@ def test_nobody_waits_for_one_who_tries_again_what_has_failed(keys, provider, cl
     assert provider.requests == ["/jwks"]
 
 
+def test_who_waits_in_vain_for_a_fetch_goes_on_with_the_key_that_is_here(keys, clock, monkeypatch) -> None:
+    """After a machine slept, say, and with a provider that takes its time."""
+    keys.find(OLD.kid, "EdDSA")
+    clock.now += HOUR
+    monkeypatch.setattr(module, "SHORT_PATIENCE", 0.01)
+    with keys._fetching:
+        assert keys.find(OLD.kid, "EdDSA")
+        clock.now += DAY
+        with pytest.raises(KeysUnavailable):
+            keys.find(OLD.kid, "EdDSA")
+
+
+def test_a_system_without_a_thread_to_give_refuses_no_token(keys, monkeypatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    keys.find(OLD.kid, "EdDSA")
+    keys.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert keys.find(OLD.kid, "EdDSA")
+        assert keys._thread is None
+    assert keys.find(OLD.kid, "EdDSA")
+    assert keys._thread.is_alive()
+
+
 def test_a_forked_child_that_finds_the_provider_away_goes_on_trying(keys, provider, clock) -> None:
     keys.find(OLD.kid, "EdDSA")
     provider.fail()
@@ -528,7 +554,8 @@ def test_of_two_callers_who_find_no_thread_one_starts_it(keys) -> None:
     assert keys._thread is thread
 
 
-def test_keys_that_nobody_holds_end_their_thread(provider, clock) -> None:
+def test_keys_that_nobody_holds_end_their_thread(provider, clock, monkeypatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_SLEEP", 0.01)
     provider.publish(OLD)
     keys = RemoteKeySet(provider.jwks_url, monotonic=clock)
     keys.find(OLD.kid, "EdDSA")
@@ -637,6 +664,9 @@ def test_a_new_place_of_the_keys_is_found_with_the_next_refresh(issuers, provide
         (["RS256", "EdDSA"], ["EdDSA"], [OLD.kid]),
         (["RS256"], ["EdDSA"], None),
         (["none"], None, None),
+        ([], None, None),
+        (["Ed25519"], ["EdDSA"], [OLD.kid]),
+        (["EdDSA"], ["Ed25519"], [OLD.kid]),
         (None, ["EdDSA"], [OLD.kid]),
         (None, ["RS256"], None),
     ],
@@ -644,7 +674,7 @@ def test_a_new_place_of_the_keys_is_found_with_the_next_refresh(issuers, provide
 def test_the_algorithms_of_the_metadata_only_narrow(make, provider, stated, given, expected) -> None:
     provider.publish(OLD)
     metadata = {"issuer": provider.url, "jwks_uri": provider.jwks_url}
-    if stated:
+    if stated is not None:
         metadata["id_token_signing_alg_values_supported"] = stated
     provider.serve("/.well-known/openid-configuration", metadata)
     keys = make(provider.url, IssuerKeySet, algorithms=given)

@@ -9,10 +9,12 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
 from watchword.elapsed import elapsed
 from watchword.errors import InvalidSettings, KeysUnavailable
 from watchword.events import Event, KeyFetchFailed, KeysFetched, log_event
+from watchword.jose.algorithms import ALGORITHMS
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet, SkippedKey
 from watchword.keyring.discovery import Place, check_issuer, discovered
@@ -130,7 +132,8 @@ class RemoteKeySet:
     def _caught_up(self, kid: str | None, alg: str) -> Decision:
         """One caller fetches, the others wait for it and find out whether it was theirs, too."""
         if not self._fetching.acquire(timeout=self._patience()):
-            return Decision.UNAVAILABLE
+            is_here = self._keys.find(kid, alg) and self._past.is_usable(self._monotonic())
+            return Decision.ANSWER if is_here else Decision.UNAVAILABLE
         try:
             if self._decide(kid, alg) is Decision.FETCH:
                 self._attempt(asked=True)
@@ -212,14 +215,17 @@ class RemoteKeySet:
             if self._thread is not None and self._thread.is_alive():
                 return
             self._stopping = threading.Event()
-            self._thread = threading.Thread(
+            thread = threading.Thread(
                 target=_keep_fresh,
                 args=(weakref.ref(self), self._stopping),
                 name="watchword-keys",
                 daemon=True,
             )
-            self._thread.start()
-            weakref.finalize(self, self._stopping.set)
+            with suppress(
+                RuntimeError
+            ):  # the system has none to give: callers fetch what is stale, and try again
+                thread.start()
+                self._thread = thread
 
 
 class IssuerKeySet(RemoteKeySet):
@@ -264,11 +270,11 @@ def _checked(algorithms: Collection[str] | None) -> frozenset[str] | None:
     names = frozenset(algorithms)
     if isinstance(algorithms, str) or not names or not names <= VERIFYING:
         raise InvalidSettings("algorithms: names of signature algorithms with public keys")
-    return names
+    return frozenset(name for row in ALGORITHMS if not names.isdisjoint(row.names) for name in row.names)
 
 
 def _keep_fresh(reference: weakref.ref[RemoteKeySet], stopping: threading.Event) -> None:
-    """The thread: it does not hold on to the keys that it keeps fresh."""
+    """The thread: it does not hold on to the keys that it keeps fresh, and ends within a sleep of theirs."""
     while (keys := reference()) is not None:
         keys._refresh()  # noqa: SLF001 - its own
         pause = keys._pause()  # noqa: SLF001
