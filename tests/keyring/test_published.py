@@ -55,6 +55,8 @@ def test_secrets_and_private_keys_are_not_trusted(members):
 def test_a_public_key_beside_its_published_private_half_is_not_trusted():
     with pytest.raises(KeysUnavailable):
         read(EC.to_jwk(), EC.to_jwk(private=True))
+    with pytest.raises(KeysUnavailable):
+        read(nameless(RSA), nameless(RSA, d="AQAB"))
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,11 @@ def _named(entry: object, algorithms: Collection[str] | None) -> object:
     """A JWK with the algorithm that it leaves out, or just the name of one that must not be read."""
     if not isinstance(entry, Mapping):
         return entry
+    if entry.get("kty") == "RSA" and "alg" not in entry:
+        entry = {**entry, "alg": next((name for name in _RSA if _is_among([name], algorithms)), "RS256")}
     if _is_secret(entry):
         return {name: entry[name] for name in ("kid", "alg") if name in entry}
-    if entry.get("kty") != "RSA" or "alg" in entry:
-        return entry
-    return {**entry, "alg": next((name for name in _RSA if _is_among([name], algorithms)), "RS256")}
+    return entry
 
 
 def _is_secret(entry: Mapping[str, Any]) -> bool:
