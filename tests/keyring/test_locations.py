@@ -26,6 +26,13 @@ BAD = [
     *("https://bücher.example", "https://idp.example/ü", "https://idp.example/{tenantid}/v2.0"),
     *("https://idp.example:0x50", "https://idp.example:99999", "https://idp.example:-1"),
     *("https://[::1", "https://[idp.example]", "https://[fe80::1%25eth0]/", "https://%31%32%37.0.0.1"),
+    *(
+        "https://idp.example[::1]/",
+        "https://[::1]idp.example/",
+        "https://[::1]x:443/",
+        "https://idp.example:0/",
+    ),
+    *("https://idp.example:/", "https://idp.example:0443/"),
     *("https://-idp.example", "https://.", "https://*.example", "https://idp.example/" + "x" * 2_048),
     None,
     b"https://idp.example",

@@ -17,7 +17,7 @@ _PORTS = {"https": 443, "http": 80}
 # RFC 3986 §2, without what separates user information and fragments: two parsers do not agree where a host
 # ends that has one of those, or a backslash, before it.
 _CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]!$&'()*+,;=%]+")
-_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|[0-9a-f.]*:[0-9a-f:.]+")
+_AUTHORITY = re.compile(r"([a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f.]*:[0-9a-f:.]+\])(:[1-9][0-9]*)?")
 
 
 class Location(NamedTuple):
@@ -67,7 +67,7 @@ def parse(url: object) -> Location:
             host, port = parts.hostname or "", parts.port
         except ValueError:
             host, port, parts = "", None, urlsplit("")
-        if parts.scheme in _PORTS and _HOST.fullmatch(host):
+        if parts.scheme in _PORTS and _AUTHORITY.fullmatch(parts.netloc.lower()):
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             return Location(parts.scheme, host, port or _PORTS[parts.scheme], parts.netloc, target)
     raise InvalidSettings("a URL of keys or of an issuer is an https one, in ASCII, without user or fragment")
