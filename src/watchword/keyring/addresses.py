@@ -9,12 +9,15 @@ __all__ = ["Reach", "reach"]
 
 Reach: TypeAlias = Literal["public", "private", "loopback", "never"]
 """Where an address lies: on the Internet, in a network of one's own, on this machine; or where nobody's keys
-are: link-local (the metadata services of clouds among them), multicast, unspecified, reserved."""
+are: the metadata services of clouds, link-local, multicast, unspecified, reserved."""
 
 _PRIVATE = tuple(
     ip_network(network)
     for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )  # RFC 1918, RFC 6598, RFC 4193
+_METADATA = frozenset(
+    ip_address(address) for address in ("100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254")
+)  # where clouds give out credentials (Alibaba, Azure, AWS, Google), besides link-local 169.254.169.254
 _UNICAST = ip_network("2000::/3")  # all that is global in IPv6 so far
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052 §2.1: an IPv4 address in its last 32 bits
 
@@ -28,6 +31,8 @@ def reach(address: str) -> Reach:
     ip = _meant(ip_address(address.partition("%")[0]))
     if ip.is_loopback:
         return "loopback"
+    if ip in _METADATA:
+        return "never"
     if any(ip in network for network in _PRIVATE):
         return "private"
     unicast = ip in _UNICAST if ip.version == 6 else not (ip.is_multicast or ip.is_reserved)
