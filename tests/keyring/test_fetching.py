@@ -7,8 +7,8 @@ import gzip
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -175,18 +175,13 @@ def silence(handler: Any) -> None:
 
 @pytest.mark.parametrize("answer", [dripping_body, dripping_headers, chunked_without_end, silence])
 def test_whatever_does_not_end_is_ended(fetch, answer) -> None:
-    started = time.monotonic()
     assert "in time" in failure(lambda: fetch(answer))
-    assert time.monotonic() - started < 5
 
 
 def test_nothing_goes_on_after_a_fetch(fetch, answering) -> None:
-    started = time.monotonic()
     fetch(answering["body"](b"{}"), FetchPolicy(timeout=60))
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.join(30)
-    assert time.monotonic() - started < 20
+    timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    assert all(timer.finished.is_set() for timer in timers)
 
 
 def test_an_endless_body_ends_at_its_bound(fetch) -> None:
@@ -406,8 +401,9 @@ class Proxy:
         self.heard: list[str] = []
         self.target = ("127.0.0.1", 0)
         self.answer = b"HTTP/1.1 200 Connected\r\n\r\n"
+        self.is_endless = False
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://u:p@127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"http://u:p%40@127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve)
 
     def __enter__(self) -> Self:
@@ -432,6 +428,12 @@ class Proxy:
                     return
                 self.heard.append(request.decode())
                 client.sendall(self.answer)
+                with suppress(OSError):  # until the other end hangs up
+                    while self.is_endless:
+                        client.sendall(b"X: x\r\n")
+                        threading.Event().wait(0.02)
+                if self.is_endless:
+                    continue
                 if b" 200 " in self.answer:
                     with socket.create_connection(self.target) as server:
                         forward = threading.Thread(target=pump, args=(client, server))
@@ -455,7 +457,7 @@ def test_a_proxy_resolves_the_name_and_hears_nothing_else(secure, certificate, p
     assert Fetcher("https://idp.example", policy).fetch("https://idp.example/x").body == b"{}"
     (connect,) = proxy.heard
     assert connect.startswith("CONNECT idp.example:443 ")
-    assert "authorization: Basic dTpw" in connect.replace("Authorization", "authorization")
+    assert "authorization: Basic dTpwQA==" in connect.replace("Authorization", "authorization")
     assert secure.names == ["idp.example"]
     assert "Proxy-Authorization" not in secure.heard
 
@@ -472,6 +474,18 @@ def test_a_proxy_that_refuses_is_a_failure(proxy) -> None:
     proxy.answer = b"HTTP/1.1 403 Forbidden\r\n\r\n"
     fetcher = Fetcher("https://idp.example", FetchPolicy(proxy=proxy.url))
     assert "connection" in failure(lambda: fetcher.fetch("https://idp.example/x"))
+
+
+def test_a_proxy_whose_answer_does_not_end_is_cut_off(proxy) -> None:
+    proxy.answer, proxy.is_endless = b"HTTP/1.1 200 Connected\r\n", True
+    fetcher = Fetcher("https://idp.example", FetchPolicy(proxy=proxy.url, timeout=0.4))
+    assert "in time" in failure(lambda: fetcher.fetch("https://idp.example/x"))
+
+
+def test_a_provider_on_this_machine_is_not_asked_for_through_a_proxy(fetch, answering, proxy) -> None:
+    """It would be another machine's, over plain HTTP."""
+    assert fetch(answering["body"](b"{}"), FetchPolicy(proxy=proxy.url)).body == b"{}"
+    assert proxy.heard == []
 
 
 def test_an_address_in_the_url_is_checked_before_a_proxy_sees_it(proxy) -> None:
@@ -494,6 +508,7 @@ def test_proxies_of_the_environment_are_not_used(fetch, answering, proxy, monkey
     "wrong",
     [
         *({"timeout": 0}, {"timeout": -1}, {"timeout": 61}, {"timeout": "1"}, {"timeout": float("nan")}),
+        *({"allow_http": "no"}, {"allow_private": None}, {"ca_file": ""}),
         *({"connect_timeout": 0}, {"connect_timeout": None}),
         *({"proxy": ""}, {"proxy": "proxy:3128"}, {"proxy": "https://proxy"}, {"proxy": "socks5://proxy"}),
         *({"proxy": "http://"}, {"proxy": "http://["}, {"proxy": 5}),

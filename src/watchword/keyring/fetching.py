@@ -11,10 +11,11 @@ import http.client
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from time import monotonic
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 
@@ -50,7 +51,8 @@ class FetchPolicy(msgspec.Struct, frozen=True, kw_only=True):
         allow_private: connect to private addresses and to this machine, too, whatever name resolves to them;
             never to link-local ones.
         proxy: the http URL of a proxy to go through, with ``user:password@`` if it wants that. It resolves
-            the names, so that their addresses are its to check. None is taken from the environment.
+            the names, so that their addresses are its to check. It is not asked for a provider on this
+            machine, and none is taken from the environment.
         ca_file: certificates to trust instead of the system's, as PEM.
         connect_timeout: seconds until another address of the server is tried.
         timeout: seconds until a fetch fails, whatever it has got by then; the system's resolver has limits of
@@ -69,11 +71,15 @@ class FetchPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
+        if not isinstance(self.allow_http, bool) or not isinstance(self.allow_private, bool):
+            raise InvalidSettings("allow_http and allow_private: True or False")  # "no" would be a yes
         for seconds in (self.connect_timeout, self.timeout):
             if not isinstance(seconds, int | float) or not 0 < seconds <= 60:
                 raise InvalidSettings("connect_timeout and timeout: seconds, up to 60")
         if self.proxy is not None and not _is_proxy(self.proxy):
             raise InvalidSettings("proxy: an http URL")
+        if self.ca_file == "":  # which would mean the system's
+            raise InvalidSettings("ca_file: a file of certificates in PEM")
 
     def __repr__(self) -> str:
         return f"FetchPolicy({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
@@ -130,25 +136,8 @@ class Fetcher:
         except InvalidSettings:
             raise KeysUnavailable("the provider names a URL that is not safe to fetch") from None
         ends = monotonic() + self._policy.timeout
-        with _explained(ends), closing(self._connected(location, ends)) as connection, _cut(connection, ends):
-            connection.timeout = _left(ends)
-            connection.request(
-                "GET",
-                location.target,
-                headers={
-                    "Host": location.authority,
-                    "Accept": "application/json",
-                    "Connection": "close",
-                    "User-Agent": "watchword",
-                },
-                preload_content=False,
-                decode_content=False,
-            )
-            with closing(connection.getresponse()) as response:
-                _left(ends)  # a connection that was cut looks like the end of the headers,
-                document = _document(response)
-                _left(ends)  # or of the body
-                return document
+        with _explained(ends), closing(self._connected(location, ends)) as connection:
+            return _answered(connection, location, ends)
 
     def _check(self, location: Location) -> None:
         """Refuse a URL for what stands in it.
@@ -181,12 +170,12 @@ class Fetcher:
             KeysUnavailable: no address of the server may be connected to.
             OSError: nobody answers there.
         """
-        if self._policy.proxy is not None:
+        if self._policy.proxy is not None and not self._is_home(location):
             return self._through(self._policy.proxy, location, ends)
         failure: Exception = OSError()
         for address in self._addresses(location):
             try:
-                return _opened(self._connection(location, address, location.port, ends))
+                return _opened(self._connection(location, address, location.port, ends), ends)
             except (OSError, HTTPError) as error:
                 failure = error
         raise failure
@@ -211,9 +200,9 @@ class Fetcher:
     def _through(self, proxy: str, location: Location, ends: float) -> HTTPConnection:
         place = parse_url(proxy)
         connection = self._connection(location, place.host or "", place.port or 80, ends)
-        credentials = make_headers(proxy_basic_auth=place.auth) if place.auth else {}
+        credentials = make_headers(proxy_basic_auth=unquote(place.auth)) if place.auth else {}
         connection.set_tunnel(location.host, location.port, headers=credentials)
-        return _opened(connection)
+        return _opened(connection, ends)
 
 
 def _is_proxy(url: str) -> bool:
@@ -224,13 +213,37 @@ def _is_proxy(url: str) -> bool:
     return place.scheme == "http" and bool(place.host)
 
 
-def _opened(connection: HTTPConnection) -> HTTPConnection:
+def _opened(connection: HTTPConnection, ends: float) -> HTTPConnection:
     try:
-        connection.connect()
+        with _cut(lambda: connection.sock, ends):  # a proxy's answer need have no end
+            connection.connect()
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _answered(connection: HTTPConnection, location: Location, ends: float) -> Document | None:
+    connected = connection.sock  # the response's alone, when the headers are read
+    with _cut(lambda: connected, ends):
+        connection.timeout = _left(ends)
+        connection.request(
+            "GET",
+            location.target,
+            headers={
+                "Host": location.authority,
+                "Accept": "application/json",
+                "Connection": "close",
+                "User-Agent": "watchword",
+            },
+            preload_content=False,
+            decode_content=False,
+        )
+        with closing(connection.getresponse()) as response:
+            _left(ends)  # a connection that was cut looks like the end of the headers,
+            document = _document(response)
+            _left(ends)  # or of the body
+            return document
 
 
 def _document(response: HTTPResponse) -> Document | None:
@@ -279,9 +292,9 @@ def _left(ends: float) -> float:
 
 
 @contextmanager
-def _cut(connection: HTTPConnection, ends: float) -> Iterator[None]:
+def _cut(connected: Callable[[], socket.socket | None], ends: float) -> Iterator[None]:
     """Cut the connection when the time is over: a read's own time-out begins again with each byte."""
-    timer = threading.Timer(_left(ends), _shut_down, [connection.sock])
+    timer = threading.Timer(_left(ends), _shut_down, [connected])
     timer.daemon = True
     timer.start()
     try:
@@ -290,9 +303,10 @@ def _cut(connection: HTTPConnection, ends: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _shut_down(connected: socket.socket) -> None:
-    with suppress(OSError):  # the other end was quicker
-        connected.shutdown(socket.SHUT_RDWR)
+def _shut_down(connected: Callable[[], socket.socket | None]) -> None:
+    if (end := connected()) is not None:
+        with suppress(OSError):  # the other end was quicker
+            end.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
