@@ -221,9 +221,8 @@ class RemoteKeySet:
                 name="watchword-keys",
                 daemon=True,
             )
-            with suppress(
-                RuntimeError
-            ):  # the system has none to give: callers fetch what is stale, and try again
+            # Has the system none to give? Callers fetch what is stale, and try again.
+            with suppress(RuntimeError):
                 thread.start()
                 self._thread = thread
 
