@@ -386,6 +386,13 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(secure) -> None:
     assert secure.requests == []
 
 
+def test_fetchers_share_what_they_trust(certificate) -> None:
+    url = "https://idp.example"
+    first, second = (Fetcher(url, FetchPolicy()) for _ in range(2))
+    other = Fetcher(url, FetchPolicy(ca_file=str(certificate)))
+    assert first._tls is second._tls is not other._tls
+
+
 # -- proxy ---------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from time import monotonic
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -120,7 +121,7 @@ class Fetcher:
         self._at_home = location.is_loopback
         self._check(location)
         try:
-            self._tls = ssl.create_default_context(cafile=policy.ca_file)
+            self._tls = _trusting(policy.ca_file)
         except (OSError, TypeError):
             raise InvalidSettings("ca_file: a file of certificates in PEM") from None
 
@@ -203,6 +204,11 @@ class Fetcher:
         credentials = make_headers(proxy_basic_auth=unquote(place.auth)) if place.auth else {}
         connection.set_tunnel(location.host, location.port, headers=credentials)
         return _opened(connection, ends)
+
+
+@cache  # nearly a MiB each, and some have a provider for each of a thousand tenants
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file)
 
 
 def _is_proxy(url: str) -> bool:
