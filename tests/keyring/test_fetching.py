@@ -178,6 +178,10 @@ def test_whatever_does_not_end_is_ended(fetch, answer) -> None:
     assert "in time" in failure(lambda: fetch(answer))
 
 
+def test_time_that_is_over_before_there_is_a_connection_cuts_nothing() -> None:
+    fetching._shut_down(lambda: None)
+
+
 def test_nothing_goes_on_after_a_fetch(fetch, answering) -> None:
     fetch(answering["body"](b"{}"), FetchPolicy(timeout=60))
     timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
