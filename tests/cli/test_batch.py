@@ -19,7 +19,8 @@ from watchword import Issuer, Key, KeySet
 from watchword.cli.batch import processes_for
 
 KEY = Key.generate("EdDSA")
-ISSUER = Issuer("https://other.example", KEY, audience="api", lifetime=900)
+DAY = 86_400  # some of the tokens are made when the run begins
+ISSUER = Issuer("https://other.example", KEY, audience="api", lifetime=DAY)
 GOOD = ISSUER.issue("user-1")
 EXPIRED = ISSUER.issue("user-1", lifetime=60, issued_at=1)
 OPTIONS = ("--jwks", "jwks.json", "--issuer", "https://other.example", "--audience", "api")

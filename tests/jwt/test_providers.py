@@ -34,7 +34,8 @@ from watchword.jwt import profiles
 
 KEY, OTHER = Key.generate("EdDSA"), Key.generate("EdDSA")
 RSA = Key.generate("RS256")
-NOW = int(datetime.now(UTC).timestamp())
+NOW = int(datetime.now(UTC).timestamp())  # when the run began: the tests may come an hour later
+DAY = 86_400
 
 
 class Scoped(Claims):
@@ -55,13 +56,13 @@ def test_a_verifier_of_an_issuer_finds_its_keys_by_itself(provider) -> None:
 def test_issuer_and_audience_are_demanded(provider, forge) -> None:
     provider.publish(KEY)
     verifier = Verifier.from_issuer(provider.url, audience="api")
-    claims = {"iss": provider.url, "aud": "api", "exp": NOW + 60}
+    claims = {"iss": provider.url, "aud": "api", "exp": NOW + DAY}
     header = {"alg": "EdDSA", "kid": KEY.kid}
     assert verifier.verify(forge(claims, header, by=KEY))
     for change, error in [
         ({"iss": provider.url + "/"}, WrongIssuer),
         ({"aud": "web"}, WrongAudience),
-        ({"exp": NOW - 60}, ExpiredToken),
+        ({"exp": NOW - DAY}, ExpiredToken),
     ]:
         with pytest.raises(error):
             verifier.verify(forge(claims | change, header, by=KEY))
@@ -109,7 +110,7 @@ def test_an_issuers_keys_serve_a_profile_as_well(provider, forge) -> None:
         "client_id": "c",
         "jti": "j",
         "iat": NOW,
-        "exp": NOW + 60,
+        "exp": NOW + DAY,
     }
     token = forge(claims, {"alg": "EdDSA", "typ": "at+jwt", "kid": KEY.kid}, by=KEY)
     assert verifier.verify(token).client_id == "c"
@@ -296,7 +297,7 @@ def test_tokens_of_the_shapes_that_providers_make_verify(provider, forge, shape:
         f"{issuer.removeprefix(provider.url).removesuffix('/')}/.well-known/openid-configuration", metadata
     )
     provider.serve(made["jwks_path"], {"keys": made["keys"]}, Cache_Control="public, max-age=21600")
-    claims = {"iss": issuer, "sub": "u", "aud": "api", "iat": NOW, "exp": NOW + 300} | made["claims"]
+    claims = {"iss": issuer, "sub": "u", "aud": "api", "iat": NOW, "exp": NOW + DAY} | made["claims"]
     header = {"alg": "RS256", "kid": RSA.kid} | made["header"]
     token = forge(claims, header, by=RSA)
     keys = IssuerKeySet(issuer)
@@ -377,7 +378,7 @@ def test_each_has_its_own_policy(key, forge) -> None:
             Verifier(key, issuer="c", audience="c", typ="at+jwt"),
         ]
     )
-    claims = {"aud": "api", "exp": NOW + 60}
+    claims = {"aud": "api", "exp": NOW + DAY}
     assert issuers.verify(forge(claims | {"iss": "b"}))["iss"] == "b"
     with pytest.raises(WrongType) as caught:
         issuers.verify(forge(claims | {"iss": "c"}))
@@ -391,7 +392,7 @@ def test_the_longest_token_is_that_of_the_most_generous_policy(key, forge) -> No
             Verifier(key, issuer="b"),
         ]
     )
-    long = {"exp": NOW + 60, "x": "x" * 20_000}
+    long = {"exp": NOW + DAY, "x": "x" * 20_000}
     assert issuers.verify(forge(long | {"iss": "a"}))
     with pytest.raises(MalformedToken):
         issuers.verify(forge(long | {"iss": "b"}))
@@ -399,12 +400,12 @@ def test_the_longest_token_is_that_of_the_most_generous_policy(key, forge) -> No
 
 def test_the_claims_have_the_type_that_all_of_them_return(key, forge) -> None:
     issuers: MultiIssuer[Scoped] = MultiIssuer([Verifier(key, issuer="a", claims=Scoped)])
-    assert issuers.verify(forge({"iss": "a", "exp": NOW + 60, "scope": "read"})).scope == "read"
+    assert issuers.verify(forge({"iss": "a", "exp": NOW + DAY, "scope": "read"})).scope == "read"
 
 
 def test_many_tokens_come_out_in_their_order(key, forge) -> None:
     issuers = MultiIssuer(Verifier(key, issuer=name) for name in ("a", "b"))
-    tokens = [forge({"iss": "abc"[number % 3], "exp": NOW + 60}) for number in range(50)]
+    tokens = [forge({"iss": "abc"[number % 3], "exp": NOW + DAY}) for number in range(50)]
     results = list(issuers.verify_many(tokens))
     assert [result["iss"] if isinstance(result, dict) else type(result) for result in results] == [
         ("a", "b", WrongIssuer)[number % 3] for number in range(50)
@@ -434,6 +435,6 @@ def test_a_key_set_of_ones_own_stands_beside_a_provider(two, forge) -> None:
     own = Verifier(KeySet([OTHER]), issuer="own", audience="api")
     issuers = MultiIssuer([own, Verifier.from_issuer(one.url, audience="api")])
     header = {"alg": "EdDSA", "kid": OTHER.kid}
-    token = forge(msgspec.json.encode({"iss": "own", "aud": "api", "exp": NOW + 60}), header, by=OTHER)
+    token = forge(msgspec.json.encode({"iss": "own", "aud": "api", "exp": NOW + DAY}), header, by=OTHER)
     assert issuers.verify(token)
     assert issuers.verify(one.issue(KEY))

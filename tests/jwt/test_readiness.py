@@ -14,7 +14,8 @@ from watchword.errors import DecryptionFailed, InvalidToken, KeysUnavailable, Ma
 
 KEY, OTHER = Key.generate("EdDSA"), Key.generate("EdDSA")
 DECRYPTING = Key.generate("dir")
-ISSUER = Issuer("i", KEY, audience="api")
+DAY = 86_400  # these tokens are made when the run begins
+ISSUER = Issuer("i", KEY, audience="api", lifetime=DAY)
 TOKEN = ISSUER.issue("user-1")
 
 
@@ -129,7 +130,7 @@ def test_an_extension_that_is_not_understood_is_told_at_once(keys, forge) -> Non
 
 # -- encrypted tokens ----------------------------------------------------------------------------
 
-ENCRYPTED = Issuer("i", KEY, audience="api", encrypt_to=DECRYPTING).issue("user-1")
+ENCRYPTED = Issuer("i", KEY, audience="api", lifetime=DAY, encrypt_to=DECRYPTING).issue("user-1")
 
 
 def test_the_header_inside_an_encrypted_token_tells_which_key_is_needed(keys) -> None:
