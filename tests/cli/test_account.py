@@ -223,6 +223,17 @@ def test_a_disabled_account_is_out_at_once_and_an_enabled_one_logs_in_again(watc
     assert not is_good(tokens)
 
 
+def test_a_deleted_account_is_out_at_once_and_its_name_is_free(watchword, tokens) -> None:
+    assert watchword("account", "delete", "Alice").stdout == "Deleted alice and ended its sessions\n"
+    assert not is_good(tokens)
+    assert not logs_in("alice", PASSWORD)
+    assert "alice" not in watchword("account", "list").stdout
+
+    assert watchword("account", "add", "alice", "--password-stdin", stdin=OTHER).exit_code == 0
+    assert logs_in("alice", OTHER)
+    assert not is_good(tokens)
+
+
 def test_a_new_password_ends_the_sessions_and_the_old_one(watchword, tokens) -> None:
     changed = watchword("account", "password", "alice", "--password-stdin", stdin=OTHER)
 
@@ -238,7 +249,7 @@ def test_a_refused_password_leaves_the_old_one_and_the_sessions(watchword, token
     assert is_good(tokens)
 
 
-@pytest.mark.parametrize("command", ["disable", "enable", "password"])
+@pytest.mark.parametrize("command", ["disable", "enable", "delete", "password"])
 @pytest.mark.parametrize("username", ["alcie", "", "\udcff", "a" * 5000])
 def test_a_misspelt_name_is_refused_before_anything_is_asked(watchword, alice, command, username) -> None:
     refused = watchword("account", command, username, stdin=f"{OTHER}\n{OTHER}\n")
@@ -250,7 +261,8 @@ def test_a_misspelt_name_is_refused_before_anything_is_asked(watchword, alice, c
 
 
 @pytest.mark.parametrize(
-    "arguments", [("list",), ("disable", "alice"), ("enable", "alice"), ("password", "alice")]
+    "arguments",
+    [("list",), ("disable", "alice"), ("enable", "alice"), ("delete", "alice"), ("password", "alice")],
 )
 def test_the_wrong_directory_is_named_and_no_database_made_there(watchword, directory, arguments) -> None:
     refused = watchword("account", *arguments)
@@ -266,5 +278,4 @@ def test_a_database_is_not_made_where_there_is_no_directory(watchword, directory
 
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr == "Error: there is no directory elsewhere to make the database in\n"
-    assert list(directory.iterdir()) == []
     assert list(directory.iterdir()) == []

@@ -29,7 +29,7 @@ _UNLIMITED = 1_000_000
 
 @click.group()
 def account() -> None:
-    """Add, list, disable and enable accounts, and set their passwords."""
+    """Add, list, disable, enable and delete accounts, and set their passwords."""
 
 
 def _password_option(command: C) -> C:
@@ -86,6 +86,16 @@ def enable(username: str) -> None:
         found = auth.accounts.find(username)
         auth.accounts.enable(found.subject)
     click.echo(f"Enabled {found.username}")
+
+
+@account.command()
+@click.argument("username")
+def delete(username: str) -> None:
+    """Delete an account, and end its sessions. Its name becomes free."""
+    with front_desk() as auth:
+        found = auth.accounts.find(username)
+        auth.delete_account(found.subject)
+    click.echo(f"Deleted {found.username} and ended its sessions")
 
 
 @account.command()
