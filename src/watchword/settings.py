@@ -17,6 +17,9 @@ __all__ = ["Settings"]
 Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
+# Names the folder of the published vectors; whoever works on Watchword may have it in their environment
+_OF_THE_TESTS = "WATCHWORD_VECTORS"
+
 DAY = 86_400
 MOST_PERIODS = 100
 
@@ -178,10 +181,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
         """The settings in the process's environment; ``DATABASE_URL`` stands for the prefixed name too.
 
+        An empty value counts as none.
+
         Raises:
             InvalidSettings: as :meth:`from_mapping`.
         """
-        given = {name: value for name, value in environ.items() if value}
+        given = {name: value for name, value in environ.items() if value and name != _OF_THE_TESTS}
         if "DATABASE_URL" in given:
             given.setdefault("WATCHWORD_DATABASE_URL", given["DATABASE_URL"])
         return cls.from_mapping(given)
