@@ -100,7 +100,6 @@ def test_the_first_start_makes_an_account_whose_password_is_shown_once(directory
 
 
 def test_the_first_password_can_be_given_and_is_not_shown(port) -> None:
-    # Linux shows a process's environment to its owner as long as it lives, so a worker must not have it
     with serving(port, ADMIN_PASSWORD=PASSWORD) as said:
         assert healthy(f"127.0.0.1:{port}")
     assert said[0] == 'Made the account "admin" with the password of ADMIN_PASSWORD'
@@ -109,6 +108,18 @@ def test_the_first_password_can_be_given_and_is_not_shown(port) -> None:
     auth = Auth()
     assert auth.login("admin", PASSWORD)
     auth.close()
+
+
+def test_a_first_password_that_comes_too_late_is_said_not_to_be_used(watchword, alice, port) -> None:
+    with serving(port, ADMIN_PASSWORD="another correct horse") as said:
+        assert healthy(f"127.0.0.1:{port}")
+
+    assert said[0] == (
+        "ADMIN_PASSWORD is not used, as there are accounts already; "
+        "to set a password: watchword account password admin"
+    )
+    assert "another" not in "\n".join(said)
+    assert [line.split()[0] for line in watchword("account", "list").stdout.splitlines()[1:]] == ["alice"]
 
 
 def test_a_name_and_an_ipv6_address_are_listened_on(port) -> None:

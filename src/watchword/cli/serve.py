@@ -50,13 +50,22 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
                 f"{threads} threads may check passwords, the others have to go on serving"
             )
         password = serving.first_account(auth, admin_password)
-    if password is not None:
-        shown = "with the password of ADMIN_PASSWORD" if admin_password else f"with the password {password}"
-        click.echo(f'Made the account "admin" {shown}')
-    if password is not None and not admin_password:
-        click.echo("It is shown this once. Change it with: watchword account password admin")
+    _say_who_logs_in(password, admin_password)
     click.echo(f"Serving http://{f'[{host}]' if ':' in host else host}:{port}")
     serving.serve(address, port, workers=workers, threads=threads)
+
+
+def _say_who_logs_in(password: str | None, admin_password: str | None) -> None:
+    if password is None and admin_password:
+        click.echo(
+            "ADMIN_PASSWORD is not used, as there are accounts already; "
+            "to set a password: watchword account password admin"
+        )
+    elif admin_password:
+        click.echo('Made the account "admin" with the password of ADMIN_PASSWORD')
+    elif password is not None:
+        click.echo(f'Made the account "admin" with the password {password}')
+        click.echo("It is shown this once. Change it with: watchword account password admin")
 
 
 def _free_address(host: str, port: int) -> str:
