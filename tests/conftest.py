@@ -1,8 +1,9 @@
-"""What tests of several rooms share: an identity provider on loopback."""
+"""What tests of several rooms share: signals as a terminal has them, an identity provider on loopback."""
 
 from __future__ import annotations
 
 import json
+import signal
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,11 @@ import pytest
 from watchword import Issuer, Key
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+def pytest_configure() -> None:
+    """Started in the background, we would ignore Ctrl-C, and so would every process that we press it for."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Provider:
