@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -102,6 +103,17 @@ def test_switching_to_wal_waits_for_another_process_and_gives_up_at_the_timeout(
         SqlStore(f"sqlite:///{tmp_path}/app.db")
     other.close()
     SqlStore(f"sqlite:///{tmp_path}/app.db").close()
+
+
+def test_where_sqlite_cannot_write_beside_the_database_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "app.db-wal").mkdir()
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    with pytest.raises(StoreUnavailable):
+        SqlStore(f"sqlite:///{tmp_path}/app.db")
+    assert waits == []
 
 
 # -- connections that are lost -------------------------------------------------------------------

@@ -260,6 +260,13 @@ def _database(url: str) -> SqliteDatabase:
 
 def _unavailable(error: SQLAlchemyError | OSError) -> StoreUnavailable:
     """The error for the caller; the log gets the driver's words, and neither statement nor parameters."""
-    reason = error.orig if isinstance(error, DBAPIError) else type(error).__name__
-    logger.warning("the store does not answer: %s", reason)
+    logger.warning("the store does not answer: %s", _reason(error))
     return StoreUnavailable()
+
+
+def _reason(error: SQLAlchemyError | OSError) -> object:
+    if isinstance(error, DBAPIError):
+        return error.orig
+    if isinstance(error, OSError):
+        return error.strerror
+    return type(error).__name__

@@ -183,8 +183,9 @@ def _switch_to_wal(connection: _SqliteConnection) -> None:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() >= deadline:
+        except sqlite3.OperationalError as error:
+            is_locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the rest says how it is locked
+            if not is_locked or time.monotonic() >= deadline:
                 raise
             time.sleep(0.01)
 
