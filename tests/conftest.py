@@ -1,4 +1,4 @@
-"""What tests of several rooms share: signals as a terminal has them, an identity provider on loopback."""
+"""What tests of several rooms share: patience, a terminal's signals, an identity provider on loopback."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from watchword import Issuer, Key
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
+
+# How long an example takes says more of the machine, and of what else it does, than of what is tested.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_configure() -> None:

@@ -311,5 +311,5 @@ class Histories(RuleBasedStateMachine):
         return phase(self.schedule, self.keys, one, self.now).state
 
 
-Histories.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=30, deadline=None)
+Histories.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=30)
 TestAnyHistory = Histories.TestCase

@@ -114,7 +114,7 @@ near = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     generation=st.integers(1, 6),
     since_swap=st.none() | near.map(lambda seconds: WINDOW + seconds),

@@ -450,7 +450,7 @@ def test_missing_keys_are_not_taken_for_a_bad_token(house: House, monkeypatch: p
         house.sessions.refresh(tokens.refresh_token)
 
 
-@hypothesis_settings(max_examples=15, deadline=None)
+@hypothesis_settings(max_examples=15)
 @given(st.lists(st.tuples(st.sampled_from([0, 7, 14, 28, 35]), st.integers(0, 3)), max_size=20))
 def test_any_schedule_of_tabs_retries_and_thefts_leaves_one_live_generation(
     schedule: list[tuple[int, int]],
