@@ -22,6 +22,7 @@ __all__ = [
     "JWSS",
     "JWSS_JSON",
     "OBJECTS",
+    "ODD",
     "PEM",
     "SETS",
     "ZIPPED",
@@ -44,6 +45,9 @@ OBJECTS = (
     *(b'{"a":"' + b"\\u003a," * 500 + b'"}', b"{" + b",".join(b'"%d":[]' % n for n in range(900)) + b"}"),
 )
 """A parser has reason to stumble over them."""
+
+ODD: tuple[Any, ...] = (None, True, 1, 1e300, "", "x", [], [1], ["x", "y"], {}, {"x": 1})
+"""Values that a claim does not have, or not often."""
 
 _ODD_CLAIMS: dict[str, list[Any]] = {
     "exp": [True, "1", None, 1e308, -1, 2**63, []],

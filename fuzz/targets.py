@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
 import seeds
 from arguments import encrypted, encrypted_json, mapping, nested, proof, public, signed, signed_json, text
 from specimen import AUDIENCE, ISSUER, KEYS, NOW, claims, compact, key
-from watchword import Claims, Verifier, inspect
+from watchword import Claims, MultiIssuer, Verifier, inspect
 from watchword.errors import InvalidKey, InvalidToken, WatchwordError
 from watchword.jose import Key, KeySet, base64url, jwe, jws, strict_json
-from watchword.jwt.profiles import dpop_proof
+from watchword.jwt.profiles import access_token, client_assertion, dpop_proof, id_token, logout_token
 
 __all__ = ["TARGETS", "Target"]
 
@@ -69,6 +71,11 @@ def _read_key(read: Callable[..., Key], data: bytes) -> None:
         read(data, "RS256")  # keys of RSA, of which several algorithms make use
 
 
+def _verify_async(verifier: Verifier[Any], token: str) -> None:
+    with suppress(StopIteration):  # nothing has to be fetched, so it never suspends
+        verifier.verify_async(token).send(None)
+
+
 # -- good inputs -----------------------------------------------------------------------------------
 
 _HEADER = compact({"alg": "HS256", "typ": "JWT"})
@@ -107,6 +114,22 @@ def _proof(size: int) -> bytes:
     said = json.loads(claims(size - len(_PROOF))) | {"jti": "1", "htm": "GET", "htu": _URL, "iat": NOW}
     del said["aud"]
     return _PROOF + b"\n" + compact(said)
+
+
+def _half_hash(value: str) -> str:
+    return base64url.encode(hashlib.sha256(value.encode()).digest()[:16])
+
+
+def _profile(verifier: Verifier[Any], typ: str, **said: Any) -> Target:
+    """The row of a kind of token, which says all this besides; the seeds say it oddly."""
+    header = compact({"alg": "HS256", "typ": typ})
+
+    def good(size: int, **changed: Any) -> bytes:
+        room = size - len(header + compact(said))
+        return header + b"\n" + compact(json.loads(claims(room)) | said | changed)
+
+    odd = tuple(good(0, **{name: value}) for name in said for value in seeds.ODD)
+    return Target(verifier.verify, good, signed, odd)
 
 
 def _jwk(size: int) -> bytes:
@@ -172,6 +195,46 @@ TARGETS: dict[str, Target] = {
     "verifier_typed": Target(_trusting(claims=Fields).verify, _after(_HEADER), signed, _CLAIMED),
     "verifier_nested": Target(
         _trusting(decrypt_with=key("dir oct")).verify, _after(_DIRECT, _HEADER), nested, _NESTED
+    ),
+    "verifier_async": Target(partial(_verify_async, _trusting()), _after(_HEADER), signed, _HEADED),
+    "multi_issuer": Target(MultiIssuer([_trusting()]).verify, _after(_HEADER), signed, _CLAIMED),
+    "access_token": _profile(
+        access_token(KEYS, issuer=ISSUER, audience=AUDIENCE, clock=lambda: NOW),
+        "at+jwt",
+        client_id="1",
+        cnf={"jkt": "1"},
+        amr=["pwd"],
+    ),
+    "id_token": _profile(
+        id_token(
+            KEYS,
+            issuer=ISSUER,
+            client_id=AUDIENCE,
+            nonce="n",
+            access_token="t",
+            code="c",
+            max_age=60,
+            clock=lambda: NOW,
+        ),
+        "JWT",
+        nonce="n",
+        at_hash=_half_hash("t"),
+        c_hash=_half_hash("c"),
+        auth_time=NOW,
+        azp=AUDIENCE,
+        aud=[AUDIENCE],
+    ),
+    "logout_token": _profile(
+        logout_token(KEYS, issuer=ISSUER, client_id=AUDIENCE, clock=lambda: NOW),
+        "logout+jwt",
+        sid="1",
+        events={"http://schemas.openid.net/event/backchannel-logout": {}},
+    ),
+    "client_assertion": _profile(
+        client_assertion(KEYS, client_id=ISSUER, audience=AUDIENCE, max_lifetime=900, clock=lambda: NOW),
+        "JWT",
+        sub=ISSUER,
+        exp=NOW + 900,
     ),
     "dpop_proof": Target(
         partial(dpop_proof, method="GET", url=_URL, algorithms=("ES256", "Ed25519"), clock=lambda: NOW),
