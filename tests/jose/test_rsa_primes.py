@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from itertools import islice
+from math import prod
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from watchword.errors import InvalidKey
+from watchword.jose import rsa_primes
 from watchword.jose.rsa_primes import recovered_primes
 
 PRIME = 2**1279 - 1  # a Mersenne prime
@@ -38,13 +42,26 @@ def test_numbers_that_do_not_belong_together_are_rejected(n: int, d: int) -> Non
         recovered_primes(n, E, d)
 
 
-def test_the_square_of_a_prime_is_rejected() -> None:
-    p = 1_000_003
-    with pytest.raises(InvalidKey):
-        recovered_primes(p * p, E, pow(E, -1, p * (p - 1)))
+def test_primes_and_their_powers_are_rejected_before_anything_is_attempted(monkeypatch) -> None:
+    monkeypatch.setattr(rsa_primes, "_root_of_one", lambda *_: pytest.fail("it costs an attempt"))
+    for n, order in ((PRIME, PRIME - 1), (1_000_003**2, 1_000_003 * 1_000_002)):
+        with pytest.raises(InvalidKey):
+            recovered_primes(n, E, pow(E, -1, order))
+
+
+def test_the_primes_of_a_key_are_found_though_it_was_made_up_so_that_small_bases_fail() -> None:
+    # A small number is a square modulo both of them, or modulo neither, so its powers tell nothing of them.
+    step = 8 * prod(number for number in range(3, 200) if is_prime(number))
+    p, q = islice((prime for prime in range(step - 1, 10_000 * step, step) if is_prime(prime)), 2)
+    assert recovered_primes(p * q, E, pow(E, -1, (p - 1) * (q - 1))) == (q, p)
+
+
+def is_prime(number: int) -> bool:
+    return all(pow(base, number - 1, number) == 1 for base in (2, 3) if number > base)
 
 
 def test_a_large_key_needs_its_primes() -> None:
     with pytest.raises(InvalidKey, match="needs its primes"):
         recovered_primes(2**4096 + 1, E, 5)
-    assert recovered_primes(15, 3, 3) == (5, 3)
+    with pytest.raises(InvalidKey, match="do not belong together"):
+        recovered_primes(2**4096 - 1, E, 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from math import gcd
 
 from watchword.errors import InvalidKey
@@ -9,9 +10,7 @@ from watchword.errors import InvalidKey
 __all__ = ["recovered_primes"]
 
 _MAX_BITS = 4096
-# Each finds the primes of half of all keys. If none does the key is none: its modulus is a prime, say, which
-# somebody has made up to keep us busy.
-_BASES = tuple(n for n in range(2, 180) if all(n % divisor for divisor in range(2, n)))
+_ATTEMPTS = 100  # each finds the primes of half of all keys; the second usually is the last
 
 
 def recovered_primes(n: int, e: int, d: int) -> tuple[int, int]:
@@ -27,11 +26,17 @@ def recovered_primes(n: int, e: int, d: int) -> tuple[int, int]:
     """
     if n.bit_length() > _MAX_BITS:
         raise InvalidKey(f"an RSA private key of more than {_MAX_BITS} bits needs its primes")
-    for base in _BASES:
+    # Of a prime, or a power of one, no attempt finds anything: somebody has made it up to keep us busy. Of a
+    # real key the order of 2 modulo one prime would have to divide the other less one.
+    if gcd(pow(2, n, n) - 2, n) > 1:
+        raise InvalidKey(_NO_KEY)
+    for _ in range(_ATTEMPTS):
+        # at random, as a key can be made up for which bases that are known fail, all of them
+        base = 2 + secrets.randbelow(n - 3)
         prime = gcd(_root_of_one(base, n, d * e - 1) - 1, n)
         if 1 < prime < n:
             return max(prime, n // prime), min(prime, n // prime)
-    raise InvalidKey("the JWK's n, e and d do not belong together")
+    raise InvalidKey(_NO_KEY)
 
 
 def _root_of_one(base: int, n: int, exponent: int) -> int:
@@ -43,4 +48,7 @@ def _root_of_one(base: int, n: int, exponent: int) -> int:
         if square == 1:
             return root
         root = square
-    raise InvalidKey("the JWK's n, e and d do not belong together")
+    raise InvalidKey(_NO_KEY)
+
+
+_NO_KEY = "the JWK's n, e and d do not belong together"
