@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 from watchword.errors import MissingExtra, WatchwordError
@@ -32,7 +34,16 @@ class _Commands(click.Group):
         except BrokenPipeError:
             raise  # click ends quietly: whoever reads the output has seen enough
         except OSError as error:
+            _let_go_of_output()
             raise click.ClickException(error.strerror or type(error).__name__) from None
+
+
+def _let_go_of_output() -> None:
+    """Python would try once more to write it at its end, with a traceback and an exit status of its own."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
