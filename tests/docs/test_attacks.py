@@ -12,13 +12,13 @@ import pytest
 DOCUMENT = Path("docs/attacks.md").read_text("utf-8")
 ATTACKS, UNBUILT = DOCUMENT.split("\n## Not built yet\n")
 SECTIONS = dict(re.findall(r"^### (.+)\n((?:(?!##).*\n?)*)", ATTACKS, re.MULTILINE))
-TEST = re.compile(r"(tests/[\w/]+\.py)::(\w+)")
+TEST = re.compile(r"((?:tests|src)/[\w/]+\.py)::(\w+)")  # every store is held to those in src
 
 
 @cache
 def functions(path: str) -> frozenset[str]:
     module = ast.parse(Path(path).read_text("utf-8"))
-    return frozenset(node.name for node in module.body if isinstance(node, ast.FunctionDef))
+    return frozenset(node.name for node in ast.walk(module) if isinstance(node, ast.FunctionDef))
 
 
 def test_every_test_that_is_named_exists() -> None:

@@ -3,14 +3,19 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
 
 from watchword.errors import InvalidSettings
+from watchword.keyring.sealed import unseal
 from watchword.stores import schema
 from watchword.stores.sql import SqlStore
+
+DATABASES = Path(__file__).parent / "databases"
+SECRET = "correct horse battery staple, thirty-two"
 
 
 def version_in(path: Path) -> int:
@@ -18,6 +23,18 @@ def version_in(path: Path) -> int:
     version: int = database.execute("SELECT schema_version FROM watchword_store").fetchone()[0]
     database.close()
     return version
+
+
+def layout(path: Path) -> set[tuple[object, ...]]:
+    """Every table's columns (name, whether it may be null, whether it is of the primary key) and indexes."""
+    database = sqlite3.connect(path)
+    tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    found: set[tuple[object, ...]] = set()
+    for table in tables:
+        found |= {(table, row[1], row[3], row[5]) for row in database.execute(f"PRAGMA table_info({table})")}
+        found |= {(table, row[1], row[2]) for row in database.execute(f"PRAGMA index_list({table})")}
+    database.close()
+    return found
 
 
 def reopened(path: Path) -> SqlStore:
@@ -85,37 +102,48 @@ def test_a_new_database_has_the_newest_tables_and_no_step_to_take(
     assert version_in(tmp_path / "app.db") == len(schema.UPGRADES)
 
 
-KEYS_OF_VERSION_1 = """
-    DROP TABLE watchword_keys;
-    CREATE TABLE watchword_keys (
-        kind TEXT NOT NULL,
-        epoch INTEGER NOT NULL,
-        kid TEXT NOT NULL UNIQUE,
-        sealed TEXT NOT NULL,
-        created_at DOUBLE PRECISION NOT NULL,
-        PRIMARY KEY (kind, epoch)
-    );
-    INSERT INTO watchword_keys VALUES ('public', 1, 'p', 'sealed', 100.5);
-    INSERT INTO watchword_keys VALUES ('internal', 1, 'i', 'sealed', 101);
-    UPDATE watchword_store SET schema_version = 1;
-"""
-
-
-def test_keys_from_before_rotation_sign_from_when_they_were_made(tmp_path: Path) -> None:
-    path = tmp_path / "app.db"
-    reopened(path).close()
+@pytest.fixture(params=sorted(DATABASES.iterdir()), ids=lambda dump: str(dump.stem))
+def older(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A database as an older Watchword left it: one account, two sessions, one of them ended, two keys."""
+    path = tmp_path / "older.db"
     database = sqlite3.connect(path)
-    database.executescript(KEYS_OF_VERSION_1)
+    database.executescript(request.param.read_text("utf-8"))
     database.close()
-    store = reopened(path)
-    assert [(key.kid, key.alg, key.signs_from, key.compromised_at) for key in store.keys().keys] == [
-        ("p", "EdDSA", 100.5, None),
-        ("i", "HS256", 101.0, None),
-    ]
-    assert store.insert_key("public", 2, "next", "ES256", "sealed", not_before=0, lead=5)
-    assert store.compromise_key("p", successor="next")
+    return path
+
+
+def test_every_older_version_becomes_what_a_new_database_is(older: Path, tmp_path: Path) -> None:
+    reopened(older).close()
+    reopened(tmp_path / "new.db").close()
+    assert version_in(older) == len(schema.UPGRADES)
+    assert layout(older) == layout(tmp_path / "new.db")
+
+
+def test_an_upgrade_keeps_accounts_sessions_ends_and_keys(older: Path) -> None:
+    store = reopened(older)
+    account = store.find_account(name_key="alice")
+    assert account is not None
+    assert (account.username, account.scopes, account.disabled) == ("Alice", ("read", "write"), False)
+    store.time_shift = account.created_at + 60 - time.time()
+    (live,) = store.live_sessions(account.subject)
+    assert (live.generation, live.scopes, live.user_agent) == (2, ("read",), "firefox")
+    (end,) = store.poll(None, None, grace=0).ends
+    ended = store.find_session(end.session_id)
+    assert ended is not None
+    assert ended.session.end_reason == "logout"
+    assert store.remembers("key")
+    keys = store.keys().keys
+    assert {unseal(key, [SECRET]).kid for key in keys} == {key.kid for key in keys}
+    assert {(key.kind, key.alg) for key in keys} == {("public", "EdDSA"), ("internal", "HS256")}
+    assert all(key.compromised_at is None and key.signs_from >= key.created_at for key in keys)
     store.close()
-    assert version_in(path) == len(schema.UPGRADES)
+
+
+def test_keys_from_before_rotation_sign_from_when_they_were_made(older: Path) -> None:
+    store = reopened(older)
+    first = [key for key in store.keys().keys if key.epoch == 1]
+    assert all(key.signs_from == key.created_at for key in first)
+    store.close()
 
 
 def test_a_failed_upgrade_leaves_the_database_as_it_was(

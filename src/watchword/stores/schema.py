@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from watchword.errors import InvalidSettings
 
-__all__ = ["accounts", "keys", "remembered", "sessions", "store", "throttles", "upgrade"]
+__all__ = ["accounts", "keys", "remembered", "sessions", "spent", "store", "throttles", "upgrade"]
 
 
 class _Scopes(TypeDecorator[tuple[str, ...]]):
@@ -121,6 +121,14 @@ remembered = Table(
     Column("keep_until", Double, nullable=False, index=True),
 )
 
+spent = Table(
+    "watchword_spent",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("attempt", Text, nullable=False),
+    Column("keep_until", Double, nullable=False, index=True),
+)
+
 
 def upgrade(connection: Connection) -> None:
     """Bring the database to the newest schema, inside the caller's write transaction.
@@ -169,4 +177,9 @@ def _add_rotation(connection: Connection) -> None:
     connection.execute(update(keys).where(keys.c.kind == "internal").values(alg="HS256"))
 
 
-UPGRADES: tuple[Callable[[Connection], None], ...] = (_create_tables, _add_rotation)
+def _add_one_time(connection: Connection) -> None:
+    """Tokens that work once."""
+    spent.create(connection)
+
+
+UPGRADES: tuple[Callable[[Connection], None], ...] = (_create_tables, _add_rotation, _add_one_time)

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, delete, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 
 from watchword.errors import InvalidSettings, StoreUnavailable
-from watchword.stores import schema, sql_accounts, sql_keys, sql_sessions, sql_throttles
+from watchword.stores import schema, sql_accounts, sql_keys, sql_one_time, sql_sessions, sql_throttles
 from watchword.stores.contract import (
     Account,
     EndReason,
@@ -198,6 +198,11 @@ class SqlStore(Store):
     def remembers(self, key: str) -> bool:
         return self._read(sql_throttles.remembers, key)
 
+    # -- once-only -------------------------------------------------------------------------------
+
+    def spend(self, key: str, attempt: str, *, keep_until: float) -> bool:
+        return self._write(sql_one_time.spend, key, attempt, keep_until=keep_until)
+
     # -- transactions ----------------------------------------------------------------------------
 
     def _read(
@@ -235,7 +240,7 @@ class SqlStore(Store):
         if now < self._next_purge:
             return
         left_over = False
-        for table in (schema.sessions, schema.throttles, schema.remembered):
+        for table in (schema.sessions, schema.throttles, schema.remembered, schema.spent):
             key = table.primary_key.columns[0]
             batch = select(key).where(table.c.keep_until < now).limit(PURGE_BATCH)
             left_over |= connection.execute(delete(table).where(key.in_(batch))).rowcount == PURGE_BATCH

@@ -1,0 +1,22 @@
+"""Callers that do the same at the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeAlias, TypeVar
+
+__all__ = ["THREADS", "Store", "at_once"]
+
+THREADS = 8
+
+Store: TypeAlias = Any
+"""One of the contract's ports, with a ``time_shift``."""
+
+T = TypeVar("T")
+
+
+def at_once(action: Callable[[], T]) -> Sequence[T]:
+    """What comes of it when that many threads do it at once."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [future.result() for future in [pool.submit(action) for _ in range(THREADS)]]
