@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,16 @@ def test_a_thread_that_never_gets_its_turn_to_write_is_told_so(store: SqlStore) 
     start(store)
 
 
+def test_who_gets_no_connection_is_told_so(store: SqlStore, caplog: pytest.LogCaptureFixture) -> None:
+    with ExitStack() as readers, caplog.at_level(logging.WARNING):
+        for _ in range(15):  # as many as the pool has
+            readers.enter_context(store._database.read())
+        with pytest.raises(StoreUnavailable):
+            store.now()
+    assert "TimeoutError" in caplog.text
+    store.now()
+
+
 def test_switching_to_wal_waits_for_another_process_and_gives_up_at_the_timeout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +125,17 @@ def test_where_sqlite_cannot_write_beside_the_database_nobody_waits(
     with pytest.raises(StoreUnavailable):
         SqlStore(f"sqlite:///{tmp_path}/app.db")
     assert waits == []
+
+
+def test_switching_to_wal_waits_where_sqlite_itself_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(tmp_path / "app.db", isolation_level=None)
+    other.executescript("CREATE TABLE own (id); BEGIN IMMEDIATE")
+    monkeypatch.setattr(time, "sleep", lambda _seconds: other.close())
+    SqlStore(f"sqlite:///{tmp_path}/app.db").close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        other.execute("SELECT 1")
 
 
 # -- connections that are lost -------------------------------------------------------------------
