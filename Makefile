@@ -84,9 +84,9 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --
 constraints: $(VENV)/.dev
 	$(INSTALL) uv
 	$(COMPILE) --group build -o constraints/run.txt
-	$(COMPILE) --extra remote --group dev -o constraints/dev.txt
-	$(COMPILE) --extra remote --group bench --constraints constraints/dev.txt -o constraints/bench.txt
-	$(COMPILE) --extra remote --group proof --constraints constraints/dev.txt -o constraints/proof.txt
+	$(COMPILE) --extra otel --extra postgres --extra redis --extra remote --group dev -o constraints/dev.txt
+	$(COMPILE) --extra otel --extra postgres --extra redis --extra remote --group bench --constraints constraints/dev.txt -o constraints/bench.txt
+	$(COMPILE) --extra otel --extra postgres --extra redis --extra remote --group proof --constraints constraints/dev.txt -o constraints/proof.txt
 
 clean:
 	rm -rf $(VENV) .venv-3.* mutants .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
