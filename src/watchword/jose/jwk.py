@@ -305,9 +305,8 @@ class Key:
         self.__getstate__()
 
     def __dir__(self) -> list[str]:
-        return [
-            name for name in super().__dir__() if name != "material"
-        ]  # what inspects a key shows all this
+        # what inspects a key shows all of these
+        return [name for name in super().__dir__() if name != "material"]
 
     def __repr__(self) -> str:
         half = "private" if self.is_private else "public"
