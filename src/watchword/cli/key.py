@@ -19,7 +19,6 @@ from watchword.cli.desk import front_desk
 from watchword.errors import InvalidKey
 from watchword.jose.jwk import MAX_JWK, Key
 from watchword.keyring import Phase
-from watchword.settings import Settings
 from watchword.stores.contract import SealedKey
 
 __all__ = ["key"]
@@ -107,25 +106,26 @@ def _give_up(auth: Auth, kid: str) -> None:
     state = before[kid].state
     within = f"{auth.settings.revocation_interval:g} s"
     click.echo(f"{found.kind} {kid}: every server stops using it within {within} and the poll itself")
-    click.echo(_whom_it_logs_out(found, state, auth.settings))
+    click.echo(_whom_it_logs_out(found, state))
+    if found.kind == "public":  # one that has signed nothing is in the JWKS, too
+        click.echo(
+            "Services elsewhere that verify our tokens accept what it signs until they fetch the JWKS again, "
+            f"for {auth.settings.jwks_max_age} s at most"
+        )
     for other, phase in auth.keyring.phases():
         if state == "signing" and phase.state == "signing" and other.kind == found.kind:
             _say_start(other, other.signs_from)
             _warn_of_caches(other, auth)
 
 
-def _whom_it_logs_out(found: SealedKey, state: str, settings: Settings) -> str:
+def _whom_it_logs_out(found: SealedKey, state: str) -> str:
     if state in {"published", "replaced"}:
         return "It has signed nothing: nobody is logged out"
-    if found.kind == "internal":
-        return (
-            f"Whoever logged in or refreshed last while it signed, from {_time(found.signs_from)} on, "
-            "has to log in again"
-        )
+    if found.kind == "public":
+        return "Access tokens that it signed are refused: clients refresh, and nobody has to log in again"
     return (
-        "Access tokens that it signed are refused: clients refresh, and nobody has to log in again.\n"
-        "Services elsewhere that verify our tokens accept what it signs until they fetch the JWKS again, "
-        f"for {settings.jwks_max_age} s at most"
+        f"Whoever logged in or refreshed last while it signed, from {_time(found.signs_from)} on, "
+        "has to log in again"
     )
 
 
