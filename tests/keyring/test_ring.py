@@ -188,7 +188,7 @@ def test_a_key_that_was_opened_is_not_opened_again(file_store, secret, tamper):
     assert keyring.public.signing_key().kid == kid
 
 
-def test_a_new_key_that_cannot_be_opened_is_left_out_and_the_others_are_followed(store, secret, caplog):
+def test_a_new_key_that_cannot_be_opened_is_not_used_and_the_others_are_followed(store, secret, caplog):
     keyring = node(store, secret)
     first, standby = keyring.public.keys
     alien = Key.generate("EdDSA")
@@ -200,6 +200,21 @@ def test_a_new_key_that_cannot_be_opened_is_left_out_and_the_others_are_followed
     assert "a new signing key is not used here: WATCHWORD_SECRET does not open" in caplog.text
     with pytest.raises(InvalidSettings):
         node(store, secret)
+
+
+def test_tokens_of_a_key_that_cannot_be_opened_may_be_good(store, secret):
+    """Another process has a secret that this one lacks: who logged in there is not logged out here."""
+    keyring, alien = node(store, secret), Key.generate("EdDSA")
+    put(store, "another operator's secret, as long", "public", 3, alien)
+    keyring.follow(store.keys().version)
+    token = jws.sign(b"content", alien)
+    with pytest.raises(KeysUnavailable):
+        jws.verify(token, keyring.public)
+    assert len(keyring.public.find(None, "EdDSA")) == 2
+    keyring.compromise(alien.kid)
+    keyring.follow(store.keys().version)
+    with pytest.raises(UnknownKey):
+        jws.verify(token, keyring.public)
 
 
 def test_a_new_key_in_the_store_is_read_when_the_key_version_changes(store, secret):

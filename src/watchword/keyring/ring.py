@@ -46,11 +46,18 @@ class Ring:
         """
         self.stored = tuple(stored)
         self._opened = {key.kid: opened[key.kid] for key in stored if key.kid in opened}
+        self._sealed = {key.kid for key in stored if key.compromised_at is None} - self._opened.keys()
         self.keys = KeySet(self._opened.values())
         self.version = self.keys.version
 
     def find(self, kid: str | None, alg: str) -> Sequence[Key]:
-        """The keys of that id and algorithm."""
+        """The keys of that id and algorithm.
+
+        Raises:
+            KeysUnavailable: there is such a key, and it cannot be opened here. Says nothing of the token.
+        """
+        if kid in self._sealed:  # "unknown" would log out whom another process logged in
+            raise KeysUnavailable
         return self.keys.find(kid, alg)
 
     def ready(self, kid: str | None, alg: str) -> bool:  # noqa: ARG002 - KeySource asks for both
@@ -126,7 +133,7 @@ class Keyring:
     def follow(self, version: int) -> None:
         """Read the keys from the store, unless they are of that version: called with what a poll said.
 
-        A key that cannot be opened is left out, and the log tells of it: the others have to be followed.
+        A key that cannot be opened is not used, and the log tells of it: the others have to be followed.
 
         Raises:
             StoreUnavailable: the store does not answer; the keys are those from before.
