@@ -124,6 +124,8 @@ ONE_BY_ONE, MANY_THREADS, MANY_PROCESSES = (
         ("verify_many, processes=2", "in_two_processes"),
     )
 )
+KNOWN = Entry("a bare Verifier, typed", "watchword_auth", "verify")
+AUTHENTICATED = Entry("Auth.authenticate: ended sessions, too", "watchword_auth", "authenticate")
 BARE = Entry("bare route", "watchword_flask", "bare")
 EDDSA_ROUTE = Entry("protected by Watchword, EdDSA (keyring)", "watchword_flask", "protected_eddsa")
 HS256_ROUTE = Entry("protected by Watchword, HS256 (fixed key)", "watchword_flask", "protected_hs256")
@@ -160,6 +162,7 @@ MEASURES = (
         "Batch of RS256 tokens",
         (BARE_ONE, BARE_THREADS, BARE_PROCESSES, ONE_BY_ONE, MANY_THREADS, MANY_PROCESSES),
     ),
+    Measure("Access token, warm", (KNOWN, AUTHENTICATED)),
     Measure("Flask route", (BARE, EDDSA_ROUTE, HS256_ROUTE)),
     Measure(
         "Flask route, the peer",
@@ -207,6 +210,7 @@ BARS = (
         (MANY_PROCESSES, BARE_ONE),
         at_least=0.85,
     ),
+    Bar("Auth.authenticate, against a bare Verifier", (AUTHENTICATED,), (KNOWN,), at_most=1.6),
     Bar("protected Flask route (EdDSA), against bare", (EDDSA_ROUTE,), (BARE,), at_most=1.15),
     Bar("protected Flask route (HS256), against bare", (HS256_ROUTE,), (BARE,), at_most=1.15),
 )

@@ -859,7 +859,7 @@ def test_keys_are_made_with_an_event_at_the_first_start_only(make, url):
     ],
 )
 def test_scopes_are_read_from_the_claim_that_has_them(claims, scope_claim, expected):
-    assert Identity.from_claims({"sub": "7", **claims}, "", scope_claim=scope_claim).scopes == expected
+    assert Identity.from_claims({"sub": "7", **claims}, scope_claim=scope_claim).scopes == expected
 
 
 @pytest.mark.parametrize(
@@ -880,12 +880,12 @@ def test_scopes_are_read_from_the_claim_that_has_them(claims, scope_claim, expec
 )
 def test_a_claim_of_the_wrong_type_is_refused(claim, value):
     with pytest.raises(MalformedClaim) as caught:
-        Identity.from_claims({"sub": "7", claim: value}, "")
+        Identity.from_claims({"sub": "7", claim: value})
     assert caught.value.claim == claim
 
 
 def test_an_identity_needs_no_more_than_a_subject():
-    identity = Identity.from_claims({"sub": "7", "preferred_username": 5}, "")
+    identity = Identity.from_claims({"sub": "7", "preferred_username": 5})
     assert (identity.username, identity.session_id, identity.authenticated_at) == ("7", None, None)
 
 

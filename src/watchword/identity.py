@@ -8,13 +8,13 @@ import msgspec
 
 from watchword.errors import MalformedClaim
 from watchword.jwt.claims import Claims, is_time
-from watchword.jwt.inspection import inspect
+from watchword.jwt.readers import Reader, decode_dict
 
-__all__ = ["AccessClaims", "Identity"]
+__all__ = ["ACCESS_TOKENS", "Identity"]
 
 
-class AccessClaims(Claims, frozen=True, kw_only=True):
-    """What our own access tokens say (RFC 9068 §2.2), as far as an :class:`Identity` needs it."""
+class _AccessClaims(Claims, frozen=True, kw_only=True):
+    """What our own access tokens say (RFC 9068 §2.2), as far as an :class:`Identity` holds it."""
 
     sub: str
     sid: str
@@ -32,7 +32,7 @@ class Identity(msgspec.Struct, frozen=True):
         scopes: what the token grants.
         session_id: the ``sid``; ``None`` in other people's tokens that have none.
         authenticated_at: seconds since the epoch at which the subject proved who they are; ``None`` as above.
-        token: the token itself; not shown by ``repr``.
+        content: every claim of the token, as JSON; not shown by ``repr``.
     """
 
     subject: str
@@ -40,23 +40,23 @@ class Identity(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...]
     session_id: str | None
     authenticated_at: float | None
-    token: str
+    content: bytes
 
     @property
     def claims(self) -> dict[str, Any]:
         """Every claim of the token, which was verified; read again each time, and the caller's own."""
-        return inspect(self.token).claims
+        claims: dict[str, Any] = decode_dict(self.content)
+        return claims
 
     def __repr__(self) -> str:
         return f"Identity(subject={self.subject!r}, username={self.username!r}, session={self.session_id!r})"
 
     @classmethod
-    def from_claims(cls, claims: dict[str, Any], token: str, *, scope_claim: str = "scope") -> Identity:
+    def from_claims(cls, claims: dict[str, Any], *, scope_claim: str = "scope") -> Identity:
         """The identity in the claims of somebody else's token.
 
         Args:
             claims: of a token that a Verifier let through.
-            token: the token.
             scope_claim: where the scopes stand: as one string (RFC 8693 §4.2) or as a list of them.
 
         Raises:
@@ -76,8 +76,27 @@ class Identity(msgspec.Struct, frozen=True):
             tuple(scopes.split()) if isinstance(scopes, str) else _listed(scopes, scope_claim),
             session_id,
             authenticated_at,
-            token,
+            msgspec.json.encode(claims),
         )
+
+
+_decode = msgspec.json.Decoder(_AccessClaims).decode
+
+
+def _read(payload: bytes) -> Identity:
+    claims = _decode(payload)
+    return Identity(
+        claims.sub,
+        claims.preferred_username,
+        tuple(claims.scope.split()),
+        claims.sid,
+        claims.auth_time,
+        payload,
+    )
+
+
+ACCESS_TOKENS = Reader(_read, shared=True)
+"""Reads the identity in an access token of ours: once, as it never changes."""
 
 
 def _listed(value: object, claim: str) -> tuple[str, ...]:

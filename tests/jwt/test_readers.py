@@ -26,6 +26,7 @@ from watchword.errors import (
 )
 from watchword.jose import Key
 from watchword.jwt import Claims, Verifier
+from watchword.jwt.readers import Reader
 
 NOW = 1_700_000_000
 ISSUER = "https://issuer.example"
@@ -282,6 +283,25 @@ def test_what_is_no_model_of_claims_is_rejected_when_the_verifier_is_made(
 ) -> None:
     with pytest.raises(InvalidSettings):
         verifier_for(model)
+
+
+def test_a_reader_of_ones_own_makes_the_claims_and_says_whether_callers_share_them(
+    verifier_for: Callable[..., Verifier[Any]], forge: Callable[..., str]
+) -> None:
+    def roles(payload: bytes) -> list[str]:
+        found = msgspec.json.decode(payload)["roles"]
+        if "b" not in found:
+            raise ValueError(PRIVATE)
+        return list(found)
+
+    for shared in (True, False):
+        verifier = verifier_for(Reader(roles, shared))
+        first, second = (verifier.verify(forge(CLAIMS)) for _ in "12")
+        assert first == second == ["a", "b"]
+        assert (first is second) == shared
+        with pytest.raises(MalformedClaim) as caught:
+            verifier.verify(forge(CLAIMS | {"roles": ["a"]}))
+        assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 def test_neither_attrs_nor_pydantic_is_imported_by_us() -> None:

@@ -9,6 +9,7 @@ import time
 from datetime import timedelta
 
 import flask
+import msgspec
 import pytest
 
 from watchword import Auth, Issuer, Key, MultiIssuer, Subject, Verifier
@@ -261,6 +262,11 @@ def guarding(scope_claim="scope", kind=lambda verifier: verifier, **config):
     def fresh():
         return {"at": auth.identity.authenticated_at}
 
+    @app.get("/claims")
+    @auth.protect()
+    def claims():
+        return auth.identity.claims
+
     return app, auth
 
 
@@ -305,6 +311,17 @@ def test_a_bare_verifier_needs_auth_time_where_a_view_must_be_fresh(kind):
     for odd in (10**400, "now", True):
         answer = client.get("/fresh", headers=issued(auth_time=odd))
         assert (answer.status_code, answer.get_json()["error"]) == (401, "invalid_token")
+
+
+def test_a_bare_verifiers_identity_has_every_claim_also_of_an_encrypted_token():
+    sealing = Key.generate("A256KW")
+    verifier = Verifier(KEY, issuer=ISSUER, audience="api", decrypt_with=sealing)
+    app, _ = guarding(kind=lambda _: verifier)
+    issuer = Issuer(ISSUER, KEY, audience="api", encrypt_to=sealing)
+    token = issuer.issue("7", {"tenant": "acme", "large": 10**300})
+    seen = app.test_client().get("/claims", headers={"Authorization": f"Bearer {token}"}).get_data()
+    assert msgspec.json.decode(seen) == verifier.verify(token)
+    assert msgspec.json.decode(seen)["large"] == 10**300
 
 
 def test_a_token_of_the_wrong_form_is_refused_by_a_bare_verifier():

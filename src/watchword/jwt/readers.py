@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -15,7 +15,10 @@ from watchword.jwt.immutability import is_immutable
 __all__ = ["Reader", "decode_dict", "reader"]
 
 
-class Reader(NamedTuple):
+T = TypeVar("T")
+
+
+class Reader(NamedTuple, Generic[T]):
     """How a payload becomes a value of a type.
 
     Attributes:
@@ -24,15 +27,17 @@ class Reader(NamedTuple):
         shared: whether callers may share the value.
     """
 
-    decode: Callable[[bytes], Any]
+    decode: Callable[[bytes], T]
     shared: bool
 
 
 decode_dict: Callable[[bytes], Any] = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def reader(type_: Any) -> Reader:
+def reader(type_: Any) -> Reader[Any]:
     """The reader for a type: dict, a Struct, dataclass, TypedDict or attrs class, or one of pydantic's.
+
+    What is a reader already is what it is.
 
     Of an attrs class the validators run, as ``__post_init__`` of others does; its converters do not, and a
     claim has the attribute's name, not its alias.
@@ -40,6 +45,8 @@ def reader(type_: Any) -> Reader:
     Raises:
         InvalidSettings: it is another type, or one that msgspec cannot decode.
     """
+    if isinstance(type_, Reader):
+        return type_
     try:
         return _reader(type_)
     except TypeError:
@@ -48,7 +55,7 @@ def reader(type_: Any) -> Reader:
 
 
 @lru_cache(maxsize=64)  # looking into a type takes longer than verifying a token, and some verify just one
-def _reader(type_: Any) -> Reader:
+def _reader(type_: Any) -> Reader[Any]:
     if type_ is dict:
         return Reader(decode_dict, shared=False)
     # Asked first: msgspec would take pydantic's dataclasses for plain ones, and leave their constraints out.

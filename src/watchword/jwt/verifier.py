@@ -26,7 +26,7 @@ from watchword.jwt import batch, nesting
 from watchword.jwt.caches import Caches, Header
 from watchword.jwt.claims import Policy, failures, never, shortcut, window
 from watchword.jwt.media_types import JWT, media_type
-from watchword.jwt.readers import decode_dict, reader
+from watchword.jwt.readers import Reader, decode_dict, reader
 from watchword.jwt.readiness import is_ready
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Verifier(Generic[T]):
         subject: the acceptable ``sub``; ``None`` accepts any and none.
         typ: the ``typ`` that the header must have; ``None`` accepts ``JWT`` and none, no other kind.
         claims: the type to return: a Struct (see :class:`~watchword.Claims`), dataclass, TypedDict or attrs
-            class, or a model or dataclass of pydantic's, which is validated in its strict mode.
+            class, or a model or dataclass of pydantic's, which is validated in its strict mode. Or a Reader.
         require: claims that must be there and not null, besides ``exp``.
         allow_no_exp: accept tokens that never expire.
         leeway: allowed clock difference, in seconds.
@@ -109,7 +109,7 @@ class Verifier(Generic[T]):
         audience: str | Collection[str] | None = None,
         subject: str | None = None,
         typ: str | None = None,
-        claims: type[T],
+        claims: type[T] | Reader[T],
         require: Collection[str] = (),
         allow_no_exp: bool = False,
         leeway: float = 30,
@@ -130,7 +130,7 @@ class Verifier(Generic[T]):
         audience: str | Collection[str] | None = None,
         subject: str | None = None,
         typ: str | None = None,
-        claims: type[Any] = dict,
+        claims: type[Any] | Reader[Any] = dict,
         require: Collection[str] = (),
         allow_no_exp: bool = False,
         leeway: float = 30,

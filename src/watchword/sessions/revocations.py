@@ -48,7 +48,7 @@ class Revocations:
         key_version: the store's, as of the last poll; ``None`` before the first.
     """
 
-    ended: Callable[[str], bool]
+    ended: Callable[[str | None], bool]
     key_version: int | None
     _thread: threading.Thread | None
 

@@ -172,7 +172,7 @@ def _guard(desk: _Desk, settings: Settings) -> _Guard:
         return _Guard(desk, desk.authenticate, desk.now)
 
     def authenticate(token: str) -> Identity:
-        return Identity.from_claims(desk.verify(token), token, scope_claim=settings.scope_claim)
+        return Identity.from_claims(desk.verify(token), scope_claim=settings.scope_claim)
 
     return _Guard(desk, authenticate, desk.clock)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from watchword.jose import Key, KeySource
 from watchword.jwt.claims import Claims
+from watchword.jwt.readers import Reader
 from watchword.jwt.verifier import Verifier
 
 __all__ = ["AccessTokenClaims", "Confirmation", "access_token"]
@@ -72,7 +73,7 @@ def access_token(
     *,
     issuer: str,
     audience: str | Collection[str],
-    claims: type[T],
+    claims: type[T] | Reader[T],
     decrypt_with: Key | KeySource | None = None,
     leeway: float = 30,
     clock: Callable[[], float] = time.time,
@@ -84,7 +85,7 @@ def access_token(
     *,
     issuer: str,
     audience: str | Collection[str],
-    claims: type[Any] = AccessTokenClaims,
+    claims: type[Any] | Reader[Any] = AccessTokenClaims,
     decrypt_with: Key | KeySource | None = None,
     leeway: float = 30,
     clock: Callable[[], float] = time.time,
