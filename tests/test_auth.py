@@ -833,6 +833,37 @@ def test_listeners_are_told_in_order_and_after_the_log(make, caplog):
     assert told == [("first", "login", lines + 1), ("second", "login", lines + 1)]
 
 
+def test_a_listener_that_fails_is_logged_and_stops_neither_the_login_nor_the_next_listener(make, caplog):
+    def failing(event: Event) -> None:
+        raise ZeroDivisionError
+
+    events: list[Event] = []
+    auth = make(listeners=[failing, events.append])
+    tokens = auth.start("7")
+    auth.end(tokens.session_id)
+    assert refuses(auth, tokens)
+    assert [event.name for event in events] == ["key_created"] * 4 + ["login", "session_ended"]
+    failures = [record for record in caplog.records if record.name == "watchword.events"]
+    assert len(failures) == len(events)
+    assert all(record.exc_info and record.exc_info[0] is ZeroDivisionError for record in failures)
+
+
+def test_a_login_and_a_refused_one_tell_how_long_they_took_with_the_password(make):
+    def check(username: str, password: str) -> Subject | None:
+        threading.Event().wait(0.05)
+        return own_users(username, password)
+
+    events: list[Event] = []
+    auth = make(check_password=check, listeners=[events.append])
+    auth.login("alice", PASSWORD)
+    with pytest.raises(InvalidCredentials):
+        auth.login("alice", OTHER_PASSWORD)
+    *_, login, failure = events
+    assert (login.name, failure.name) == ("login", "login_failed")
+    assert 0.05 <= login.seconds < 10
+    assert 0.05 <= failure.seconds < 10
+
+
 def test_keys_are_made_with_an_event_at_the_first_start_only(make, url):
     events: list[Event] = []
     for _ in range(2):

@@ -15,11 +15,11 @@ KINDS = {
 
 EXAMPLES = [
     (events.LoginSucceeded(subject="u1", session="s1", address="192.0.2.1"), "login", "INFO"),
-    (events.LoginFailed(address="192.0.2.1"), "login_failed", "WARNING"),
+    (events.LoginFailed(address="192.0.2.1", seconds=0.2), "login_failed", "WARNING"),
     (events.LoginThrottled(address="192.0.2.1", retry_after=4.0), "login_throttled", "WARNING"),
     (events.SessionRefreshed(subject="u1", session="s1"), "refresh", "INFO"),
     (events.RefreshReplayed(session="s1", swapped_by="192.0.2.2"), "refresh_replayed", "INFO"),
-    (events.RefreshReused(session="s1", swapped_by="192.0.2.2"), "refresh_reused", "WARNING"),
+    (events.RefreshReused(session="s1", seen="old_lineage"), "refresh_reused", "WARNING"),
     (events.SessionTerminated(session="s1", reason="logout"), "session_ended", "INFO"),
     (events.AccountCreated(subject="u1"), "account_created", "INFO"),
     (events.KeyCreated(kid="k1", kind="public"), "key_created", "INFO"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from watchword.accounts import Accounts, LoginThrottle, PasswordHasher
+from watchword.elapsed import elapsed, seconds_since
 from watchword.errors import (
     InvalidCredentials,
     InvalidGrant,
@@ -33,6 +35,8 @@ from watchword.stores import open_store
 from watchword.stores.contract import Account, EndReason, KeyKind, Session, Store
 
 __all__ = ["Auth", "Subject"]
+
+logger = logging.getLogger("watchword.events")
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -65,7 +69,7 @@ class Auth:
             :class:`Subject`, or ``None`` where they do not fit. By default the accounts in the store.
         subject_claims: further claims of a subject's access tokens (tenant, role, ...), asked for at login
             and at every refresh; ``None`` ends the session.
-        listeners: told of every security event, after the log.
+        listeners: told of every security event, after the log; one that fails stops nothing.
         settings: everything else.
 
     Raises:
@@ -142,18 +146,20 @@ class Auth:
             Throttled: too many failures; nothing was checked.
             Overloaded: as many passwords as may be are being checked already.
         """
+        began = elapsed()
         address = client.ip_address if client else None
         with self._hasher.slot():
             self._admit(username, address)
             checked = self._checked(username, password)
             if checked is None:
                 self._throttle.failed(username, address)
-                self._notify(LoginFailed(address=address))
+                self._notify(LoginFailed(address=address, seconds=seconds_since(began)))
                 raise InvalidCredentials
             self._throttle.succeeded(username, address)
         if isinstance(checked, Subject):
-            return self.start(checked.id, checked.scopes, client, username=checked.username)
-        tokens = self.start(checked.subject, checked.scopes, client, username=checked.username)
+            username = checked.username or checked.id
+            return self._sessions.start(checked.id, username, checked.scopes, client, began=began)
+        tokens = self._sessions.start(checked.subject, checked.username, checked.scopes, client, began=began)
         self._refuse_if_changed(checked, tokens)
         return tokens
 
@@ -353,7 +359,10 @@ class Auth:
 
     def _notify(self, event: Event) -> None:
         for listener in self._listeners:
-            listener(event)
+            try:
+                listener(event)
+            except Exception:  # the session has started or ended; its caller must not be told otherwise
+                logger.exception("a listener failed at the event %s", event.name)
 
 
 def _schedules(settings: Settings) -> dict[KeyKind, Schedule]:

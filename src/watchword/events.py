@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import msgspec
 
@@ -52,16 +52,28 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LoginSucceeded(Event, frozen=True, kw_only=True):
-    """A session started."""
+    """A session started.
+
+    Attributes:
+        seconds: how long that took; the check of the password, where there was one, included.
+    """
 
     name = "login"
 
+    seconds: float | None = None
+
 
 class LoginFailed(Event, frozen=True, kw_only=True):
-    """Unknown user, wrong password or disabled account."""
+    """Unknown user, wrong password or disabled account.
+
+    Attributes:
+        seconds: how long it took to find out.
+    """
 
     name = "login_failed"
     level = logging.WARNING
+
+    seconds: float | None = None
 
 
 class LoginThrottled(Event, frozen=True, kw_only=True):
@@ -78,9 +90,15 @@ class LoginThrottled(Event, frozen=True, kw_only=True):
 
 
 class SessionRefreshed(Event, frozen=True, kw_only=True):
-    """A refresh swapped the session to its next generation."""
+    """A refresh swapped the session to its next generation.
+
+    Attributes:
+        seconds: how long that took, from the token to the swap.
+    """
 
     name = "refresh"
+
+    seconds: float | None = None
 
 
 class RefreshReplayed(Event, frozen=True, kw_only=True):
@@ -88,23 +106,28 @@ class RefreshReplayed(Event, frozen=True, kw_only=True):
 
     Attributes:
         swapped_by: the address that made the swap.
+        seconds: how long the refresh took.
     """
 
     name = "refresh_replayed"
 
     swapped_by: str | None = None
+    seconds: float | None = None
 
 
 class RefreshReused(Event, frozen=True, kw_only=True):
     """An old refresh token came back after its window: the session was ended.
 
     Attributes:
+        seen: ``recent_predecessor`` is the generation before the session's own, which a client that missed an
+            answer may still have; ``old_lineage`` is any before that, which only a copy can be.
         swapped_by: the address that made the last swap.
     """
 
     name = "refresh_reused"
     level = logging.WARNING
 
+    seen: Literal["recent_predecessor", "old_lineage"]
     swapped_by: str | None = None
 
 
@@ -187,7 +210,10 @@ class KeyCompromised(Event, frozen=True, kw_only=True):
 
 
 class Listener(Protocol):
-    """Receives every event, on the thread that caused it. It should be quick and must not raise."""
+    """Receives every event, on the thread that caused it, so it should be quick.
+
+    What it raises is logged, and stops neither what happened nor the listeners after it.
+    """
 
     def __call__(self, event: Event, /) -> None:
         """Take note of the event."""

@@ -301,14 +301,23 @@ def test_an_old_token_after_the_window_ends_the_session_for_both(house: House) -
     assert house.revocations.ended(first.session_id)
     assert refused(house, second.refresh_token, HOME)
     assert refused(house, first.refresh_token, AWAY)
+    about = {"subject": "alice", "session": first.session_id, "address": AWAY.ip_address}
     assert house.events == [
-        RefreshReused(
-            subject="alice",
-            session=first.session_id,
-            address=AWAY.ip_address,
-            swapped_by=HOME.ip_address,
-        )
+        RefreshReused(**about, seen="recent_predecessor", swapped_by=HOME.ip_address),
+        SessionTerminated(**about, reason="refresh_reused"),
     ]
+
+
+@pytest.mark.parametrize("pause", [1, 31], ids=["inside the window", "after it"])
+def test_what_came_back_from_before_the_predecessor_is_told_as_a_copy(house: House, pause: int) -> None:
+    first = house.start()
+    second = house.sessions.refresh(first.refresh_token)
+    house.wait(31)
+    house.sessions.refresh(second.refresh_token)
+    house.wait(pause)
+    assert refused(house, first.refresh_token)
+    [seen] = [event.seen for event in house.events if isinstance(event, RefreshReused)]
+    assert seen == "old_lineage"
 
 
 def test_a_reuse_that_comes_just_after_the_end_is_refused_and_not_told(
@@ -536,7 +545,8 @@ def test_every_step_is_told_with_who_and_where_and_no_token(house: House) -> Non
     second = house.sessions.refresh(first.refresh_token, HOME)
     third = house.sessions.refresh(first.refresh_token, AWAY)
     about = {"subject": "alice", "session": first.session_id}
-    assert house.events == [
+    assert all(0 < event.seconds < 10 for event in house.events)
+    assert [msgspec.structs.replace(event, seconds=None) for event in house.events] == [
         LoginSucceeded(**about, address=HOME.ip_address),
         SessionRefreshed(**about, address=HOME.ip_address),
         RefreshReplayed(**about, address=AWAY.ip_address, swapped_by=HOME.ip_address),

@@ -27,11 +27,14 @@ def test_a_whole_story_is_logged_event_by_event_without_a_secret(start):
     one = {"subject": claims["sub"], "session": claims["sid"], "address": "127.0.0.1"}
     other = {"subject": later["sub"], "session": later["sid"], "address": "127.0.0.1"}
     events = [event for event in server.events() if not event["event"].startswith("login_")]
+    timed = [event for event in events if event["event"] in {"login", "refresh", "refresh_replayed"}]
+    assert all(event.pop("seconds") > 0 for event in timed)
     assert events == [
         {"event": "login", **one},
         {"event": "refresh", **one},
         {"event": "refresh_replayed", **one, "swapped_by": "127.0.0.1"},
-        {"event": "refresh_reused", **one, "swapped_by": "127.0.0.1"},
+        {"event": "refresh_reused", **one, "seen": "recent_predecessor", "swapped_by": "127.0.0.1"},
+        {"event": "session_ended", **one, "reason": "refresh_reused"},
         {"event": "login", **other},
         {"event": "session_ended", **other, "reason": "logout"},
     ]

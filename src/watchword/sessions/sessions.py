@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from watchword.elapsed import elapsed, seconds_since
 from watchword.errors import InvalidCredentials, InvalidGrant, InvalidToken, Unissuable
 from watchword.events import (
     Event,
@@ -152,9 +153,22 @@ class Sessions:
         )
 
     def start(
-        self, subject: str, username: str, scopes: Iterable[str] = (), client: Client | None = None
+        self,
+        subject: str,
+        username: str,
+        scopes: Iterable[str] = (),
+        client: Client | None = None,
+        *,
+        began: float | None = None,
     ) -> Tokens:
         """Start a session for a subject who has just proven who they are; the first pair of tokens.
+
+        Args:
+            subject: whose session it is.
+            username: what to call them.
+            scopes: what they are granted.
+            client: where the request came from.
+            began: when the login did, by :func:`~watchword.elapsed.elapsed`; by default now.
 
         Raises:
             InvalidCredentials: ``subject_claims`` refuses the subject.
@@ -162,6 +176,7 @@ class Sessions:
             Unissuable: ``subject_claims`` returned a claim that is ours to set.
             StoreUnavailable: the store does not answer.
         """
+        began = elapsed() if began is None else began
         client = _presentable(client)
         self._revocations.ensure_fresh()  # a key that was compromised must not sign
         new = NewSession(
@@ -180,7 +195,7 @@ class Sessions:
         except BaseException:
             self.end(new.id, "subject_refused", client)
             raise
-        self._notify(LoginSucceeded(subject=subject, session=new.id, address=client.ip_address))
+        self._notify(LoginSucceeded(**_about(timed.session, client), seconds=seconds_since(began)))
         return tokens
 
     def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
@@ -190,15 +205,16 @@ class Sessions:
             InvalidGrant: the token is not ours, has expired or was used before, or its session is over.
             StoreUnavailable: the store does not answer.
         """
+        began = elapsed()
         client = _presentable(client)
         token = self._verified(refresh_token)
         timed = self._store.swap_session(
             token.sid, token.gen, self._times, user_agent=client.user_agent, ip_address=client.ip_address
         )
         if timed is None:
-            timed = self._replayed(token, client)
+            timed = self._replayed(token, client, began)
         else:
-            self._notify(SessionRefreshed(**_about(timed.session, client)))
+            self._notify(SessionRefreshed(**_about(timed.session, client), seconds=seconds_since(began)))
         try:
             claims = self._claims_of(timed.session.subject)
         except InvalidCredentials:
@@ -259,7 +275,7 @@ class Sessions:
         except InvalidToken:
             raise InvalidGrant from None
 
-    def _replayed(self, token: RefreshClaims, client: Client) -> TimedSession:
+    def _replayed(self, token: RefreshClaims, client: Client, began: float) -> TimedSession:
         """The row for a token that swapped nothing, if it gets another pair of the row's generation."""
         timed = self._store.find_session(token.sid)
         if timed is None or token.exp <= timed.now:
@@ -269,17 +285,28 @@ class Sessions:
         if decision is Decision.ENDED:
             raise InvalidGrant
         if decision is Decision.REUSE:
-            self._end_reused(session, client)
+            self._end_reused(session, token.gen, client)
             raise InvalidGrant
         # ROTATE too: the window was open when the swap was tried and passed before the row was read
-        self._notify(RefreshReplayed(**_about(session, client), swapped_by=session.ip_address))
+        self._notify(
+            RefreshReplayed(
+                **_about(session, client), swapped_by=session.ip_address, seconds=seconds_since(began)
+            )
+        )
         return timed
 
-    def _end_reused(self, session: Session, client: Client) -> None:
+    def _end_reused(self, session: Session, generation: int, client: Client) -> None:
         ended = self._store.end_session(session.id, "refresh_reused")
-        if ended is not None:
-            self._revocations.add([_end_of(ended)])
-            self._notify(RefreshReused(**_about(session, client), swapped_by=session.ip_address))
+        if ended is None:
+            return
+        self._notify(
+            RefreshReused(
+                **_about(session, client),
+                seen="recent_predecessor" if generation == session.generation - 1 else "old_lineage",
+                swapped_by=session.ip_address,
+            )
+        )
+        self._ended([ended], "refresh_reused", client)
 
     def _ended(self, sessions: Iterable[Session], reason: EndReason, client: Client) -> None:
         for session in sessions:
