@@ -321,7 +321,7 @@ def test_a_login_that_does_not_fit_is_refused_and_starts_nothing(make, username,
     with pytest.raises(InvalidCredentials):
         auth.login(username, password, HOME)
     assert auth.sessions(account.subject) == []
-    assert events[-1] == LoginFailed(address="192.0.2.1")
+    assert msgspec.structs.replace(events[-1], seconds=None) == LoginFailed(address="192.0.2.1")
 
 
 def test_a_disabled_account_does_not_log_in_until_it_is_enabled(auth):
