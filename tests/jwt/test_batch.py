@@ -27,9 +27,9 @@ from watchword.errors import (
     MalformedToken,
     Unavailable,
 )
-from watchword.identity import AccessClaims
 from watchword.jose import Key, KeySet
 from watchword.jwt import Claims, Issuer, Verifier
+from watchword.jwt.profiles import AccessTokenClaims
 
 NOW = 1_700_000_000
 ISSUER = "https://issuer.example"
@@ -131,7 +131,7 @@ def test_what_is_no_text_is_no_token_in_a_batch_either(verifier, good, processes
 
 @by_threads_and_processes
 def test_an_error_in_a_batch_holds_on_to_nothing_that_was_read(key, clock, mixed, processes) -> None:
-    verifier = Verifier(key, issuer=ISSUER, claims=AccessClaims, clock=clock)
+    verifier = Verifier(key, issuer=ISSUER, claims=AccessTokenClaims, clock=clock)
     errors = list(verifier.verify_many(mixed, processes=processes))
 
     assert {len(error.failures) for error in errors if isinstance(error, InvalidClaims)} == {2, 3}
