@@ -65,7 +65,7 @@ def make() -> Iterator[Make]:
     def making(database_url: str = "sqlite://", **changes: Any) -> Auth:
         auth = Auth(database_url, **{"settings": SETTINGS} | changes)
         auth._hasher = PasswordHasher(settings=auth.settings, parameters=CHEAPEST)
-        auth.accounts = Accounts(auth.store, settings=auth.settings, hasher=auth._hasher)
+        auth.accounts = Accounts(auth.store, settings=auth.settings, hasher=auth._hasher, notify=auth._notify)
         made.append(auth)
         return auth
 
@@ -784,8 +784,8 @@ def test_a_whole_story_leaves_no_secret_in_events_log_reprs_or_database(make, ur
     auth.delete_account(subject)
     names = [event.name for event in events]
     assert set(names) == {
-        "key_created", "login", "refresh", "refresh_replayed", "refresh_reused", "login_failed",
-        "login_throttled", "session_ended",
+        "key_created", "account_created", "login", "refresh", "refresh_replayed", "refresh_reused",
+        "login_failed", "login_throttled", "session_ended",
     }  # fmt: skip
     logged = [json.loads(r.getMessage())["event"] for r in caplog.records if r.name == "watchword.security"]
     assert logged == names

@@ -21,6 +21,8 @@ EXAMPLES = [
     (events.RefreshReplayed(session="s1", swapped_by="192.0.2.2"), "refresh_replayed", "INFO"),
     (events.RefreshReused(session="s1", seen="old_lineage"), "refresh_reused", "WARNING"),
     (events.SessionTerminated(session="s1", reason="logout"), "session_ended", "INFO"),
+    (events.TokenRedeemed(subject="u1", purpose="password-reset"), "token_redeemed", "INFO"),
+    (events.TokenReplayed(subject="u1", issuer="https://issuer.example"), "token_replayed", "WARNING"),
     (events.AccountCreated(subject="u1"), "account_created", "INFO"),
     (events.KeyCreated(kid="k1", kind="public"), "key_created", "INFO"),
     (events.KeyCompromised(kid="k1", kind="public"), "key_compromised", "WARNING"),

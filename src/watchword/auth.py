@@ -29,7 +29,15 @@ from watchword.jwt.issuer import Issuer
 from watchword.jwt.profiles import access_token
 from watchword.keyring import Keyring, Schedule
 from watchword.keyring.sealed import derive_key, secret_file
-from watchword.sessions import Client, Revocations, Sessions, Tokens, refresh_verifier
+from watchword.sessions import (
+    Client,
+    OneTime,
+    ReplayGuard,
+    Revocations,
+    Sessions,
+    Tokens,
+    refresh_verifier,
+)
 from watchword.settings import Settings
 from watchword.stores import open_store
 from watchword.stores.contract import Account, EndReason, KeyKind, Session, Store
@@ -71,6 +79,14 @@ class Auth:
             and at every refresh; ``None`` ends the session.
         listeners: told of every security event, after the log; one that fails stops nothing.
         settings: everything else.
+
+    Attributes:
+        settings: as given.
+        store: where state lives.
+        keyring: our keys.
+        accounts: usernames and passwords.
+        one_time: tokens that work once, such as a password reset's.
+        replay_guard: lets any verified token through once.
 
     Raises:
         InvalidSettings: the settings do not fit together, or the secret does not open the stored keys.
@@ -131,10 +147,18 @@ class Auth:
             subject_claims=subject_claims,
             notify=self._notify,
         )
+        self.one_time = OneTime(
+            store,
+            self.keyring.internal,
+            revocations=self._revocations,
+            settings=settings,
+            notify=self._notify,
+        )
+        self.replay_guard = ReplayGuard(store, leeway=settings.leeway, notify=self._notify)
         self._hasher = PasswordHasher(settings=settings)
         self._throttle = LoginThrottle(store, key=derive_key(sealing[-1], "throttle"), settings=settings)
         self._check_password = check_password
-        self.accounts = Accounts(store, settings=settings, hasher=self._hasher)
+        self.accounts = Accounts(store, settings=settings, hasher=self._hasher, notify=self._notify)
 
     # -- logging in and out ------------------------------------------------------------------------
 

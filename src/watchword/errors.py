@@ -37,6 +37,7 @@ __all__ = [
     "StaleAuthentication",
     "StoreUnavailable",
     "Throttled",
+    "TokenSpent",
     "TokenTooOld",
     "Unavailable",
     "Unissuable",
@@ -204,6 +205,13 @@ class SessionEnded(InvalidToken):
 
     code = "session_ended"
     description = "the session has ended"
+
+
+class TokenSpent(InvalidToken):
+    """The token was good, but works once and was used before."""
+
+    code = "token_spent"
+    description = "the token was used before"
 
 
 class StaleAuthentication(InvalidToken):

@@ -27,6 +27,8 @@ __all__ = [
     "RefreshReused",
     "SessionRefreshed",
     "SessionTerminated",
+    "TokenRedeemed",
+    "TokenReplayed",
     "log_event",
 ]
 
@@ -141,6 +143,33 @@ class SessionTerminated(Event, frozen=True, kw_only=True):
     name = "session_ended"
 
     reason: str
+
+
+class TokenRedeemed(Event, frozen=True, kw_only=True):
+    """A token that works once was used.
+
+    Attributes:
+        purpose: what it was issued for.
+    """
+
+    name = "token_redeemed"
+
+    purpose: str
+
+
+class TokenReplayed(Event, frozen=True, kw_only=True):
+    """A token that works once came back, and was refused.
+
+    Attributes:
+        issuer: whose token it is, where it says so.
+        purpose: what it was issued for, where it is one of ours.
+    """
+
+    name = "token_replayed"
+    level = logging.WARNING
+
+    issuer: str | None = None
+    purpose: str | None = None
 
 
 class AccountCreated(Event, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ desk ends them, after the change has committed here.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from watchword.accounts import usernames
 from watchword.accounts.passwords import PasswordHasher
@@ -18,6 +18,7 @@ from watchword.errors import (
     UsernameRejected,
     UsernameTaken,
 )
+from watchword.events import AccountCreated, Event, log_event
 from watchword.settings import Settings
 from watchword.stores.contract import Account, AccountStore, checked_scopes
 
@@ -33,12 +34,21 @@ class Accounts:
         store: where they are kept.
         settings: ``password_min`` counts here.
         hasher: makes and checks the passwords' hashes.
+        notify: told of each account that is made.
     """
 
-    def __init__(self, store: AccountStore, *, settings: Settings, hasher: PasswordHasher) -> None:
+    def __init__(
+        self,
+        store: AccountStore,
+        *,
+        settings: Settings,
+        hasher: PasswordHasher,
+        notify: Callable[[Event], None] = log_event,
+    ) -> None:
         self._store = store
         self._settings = settings
         self._hasher = hasher
+        self._notify = notify
 
     def check(self, username: str, password: str) -> Account:
         """The account whose username and password these are.
@@ -76,6 +86,7 @@ class Accounts:
         )
         if account is None:
             raise UsernameTaken
+        self._notify(AccountCreated(subject=account.subject))
         return account
 
     def find(self, username: str) -> Account:

@@ -1,6 +1,17 @@
 """Who is logged in."""
 
+from watchword.sessions.clients import Client
+from watchword.sessions.one_time import OneTime, ReplayGuard
 from watchword.sessions.revocations import Revocations
-from watchword.sessions.sessions import Client, RefreshClaims, Sessions, Tokens, refresh_verifier
+from watchword.sessions.sessions import RefreshClaims, Sessions, Tokens, refresh_verifier
 
-__all__ = ["Client", "RefreshClaims", "Revocations", "Sessions", "Tokens", "refresh_verifier"]
+__all__ = [
+    "Client",
+    "OneTime",
+    "RefreshClaims",
+    "ReplayGuard",
+    "Revocations",
+    "Sessions",
+    "Tokens",
+    "refresh_verifier",
+]

@@ -23,6 +23,7 @@ from watchword.jose.ports import KeySource
 from watchword.jwt.claims import Claims
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.verifier import Verifier
+from watchword.sessions.clients import Client, presentable
 from watchword.sessions.revocations import Revocations
 from watchword.sessions.rotation import Decision, decide
 from watchword.settings import Settings
@@ -37,24 +38,12 @@ from watchword.stores.contract import (
     checked_scopes,
 )
 
-__all__ = ["Client", "RefreshClaims", "Sessions", "Tokens", "refresh_verifier"]
+__all__ = ["RefreshClaims", "Sessions", "Tokens", "refresh_verifier"]
 
 # Refresh tokens are judged by the row, at the store's time. The verifier checks who made them, not when.
 _ANY_TIME = 10**10
 
 _OUR_CLAIMS = frozenset({"auth_time", "client_id", "preferred_username", "scope", "sid"})
-
-
-class Client(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a request came from.
-
-    Attributes:
-        ip_address: the client's address.
-        user_agent: what it says it is.
-    """
-
-    ip_address: str | None = None
-    user_agent: str | None = None
 
 
 class RefreshClaims(Claims, frozen=True, kw_only=True):
@@ -177,7 +166,7 @@ class Sessions:
             StoreUnavailable: the store does not answer.
         """
         began = elapsed() if began is None else began
-        client = _presentable(client)
+        client = presentable(client)
         self._revocations.ensure_fresh()  # a key that was compromised must not sign
         new = NewSession(
             id=secrets.token_urlsafe(16),
@@ -206,7 +195,7 @@ class Sessions:
             StoreUnavailable: the store does not answer.
         """
         began = elapsed()
-        client = _presentable(client)
+        client = presentable(client)
         token = self._verified(refresh_token)
         timed = self._store.swap_session(
             token.sid, token.gen, self._times, user_agent=client.user_agent, ip_address=client.ip_address
@@ -238,7 +227,7 @@ class Sessions:
         """
         ended = self._store.end_session(session_id, reason)
         if ended is not None:
-            self._ended([ended], reason, _presentable(client))
+            self._ended([ended], reason, presentable(client))
             return
         # ended by another process, perhaps, whose end has not been polled: it has to hold here at once too
         known = self._store.find_session(session_id)
@@ -258,7 +247,7 @@ class Sessions:
             StoreUnavailable: the store does not answer; the sessions may go on.
         """
         ended = self._store.end_sessions(subject, reason, keep=keep)
-        self._ended(ended, reason, _presentable(client))
+        self._ended(ended, reason, presentable(client))
 
     def live(self, subject: str) -> Sequence[Session]:
         """The subject's sessions that are neither ended nor expired, newest first.
@@ -367,17 +356,6 @@ def refresh_verifier(keys: Key | KeySource, *, issuer: str) -> Verifier[RefreshC
     return Verifier(
         keys, issuer=issuer, audience=issuer, typ="rt+jwt", claims=RefreshClaims, leeway=_ANY_TIME
     )
-
-
-def _presentable(client: Client | None) -> Client:
-    """What is stored and logged of a client: short, and without characters that cannot be seen."""
-    if client is None:
-        return Client()
-    return Client(ip_address=_visible(client.ip_address), user_agent=_visible(client.user_agent))
-
-
-def _visible(text: str | None) -> str | None:
-    return text and "".join(character for character in text[:256] if character.isprintable())
 
 
 def _end_of(session: Session) -> SessionEnd:

@@ -45,7 +45,7 @@ __all__ = [
 
 EndReason: TypeAlias = Literal[
     "logout", "logout_all", "refresh_reused", "too_many_sessions", "password_changed", "account_disabled",
-    "account_deleted", "account_changed", "subject_refused", "expired",
+    "account_deleted", "account_changed", "subject_refused",
 ]  # fmt: skip
 KeyKind: TypeAlias = Literal["public", "internal"]
 
