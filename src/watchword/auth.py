@@ -31,6 +31,7 @@ from watchword.keyring import Keyring, Schedule
 from watchword.keyring.sealed import derive_key, secret_file
 from watchword.sessions import (
     Client,
+    FeedStatus,
     OneTime,
     ReplayGuard,
     Revocations,
@@ -65,8 +66,8 @@ class Auth:
     """Log in, refresh, verify, log out.
 
     Opens the store, makes its tables and keys where they are missing, and is then safe to use from many
-    threads and after a fork. Every method but :meth:`jwks`, :meth:`ready` and :meth:`revocation_staleness`
-    may raise :class:`~watchword.errors.StoreUnavailable`.
+    threads and after a fork. Every method but :meth:`jwks`, :meth:`ready`, :meth:`revocation_staleness` and
+    :meth:`revocation_status` may raise :class:`~watchword.errors.StoreUnavailable`.
 
     Args:
         database_url: where state lives, as an SQLAlchemy URL; by default the settings'.
@@ -337,6 +338,20 @@ class Auth:
     def revocation_staleness(self) -> float:
         """Seconds by which this process may be behind with sessions that ended in others."""
         return self._revocations.staleness()
+
+    def revocation_status(self) -> FeedStatus:
+        """How it stands with the news of sessions that ended in other processes."""
+        return self._revocations.status()
+
+    def check(self) -> None:
+        """Return if this process can do its work; the question of a load balancer.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+            RevocationsUnavailable: it does, but no news of ended sessions come.
+        """
+        self.store.now()
+        self._revocations.check()
 
     def now(self) -> float:
         """The store's time in seconds since the epoch, as of the last poll and carried forward."""

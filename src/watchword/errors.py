@@ -32,6 +32,7 @@ __all__ = [
     "NotYetValid",
     "Overloaded",
     "PasswordRejected",
+    "RevocationsUnavailable",
     "RotationRefused",
     "SessionEnded",
     "StaleAuthentication",
@@ -360,6 +361,13 @@ class StoreUnavailable(Unavailable):
 
     code = "store_unavailable"
     description = "the store does not answer"
+
+
+class RevocationsUnavailable(Unavailable):
+    """The store answers, but no news of ended sessions come."""
+
+    code = "revocations_unavailable"
+    description = "no news of ended sessions come"
 
 
 class KeysUnavailable(Unavailable):

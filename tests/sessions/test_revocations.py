@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from watchword.errors import StoreUnavailable
+from watchword.errors import RevocationsUnavailable, StoreUnavailable
 from watchword.sessions import revocations as module
-from watchword.sessions.revocations import Revocations
+from watchword.sessions.revocations import FeedStatus, Revocations
 from watchword.stores.contract import Feed, NewSession, Session, SessionEnd, SessionTimes
 from watchword.stores.sql import SqlStore
 
@@ -289,6 +289,57 @@ def test_pauses_double_during_an_outage_up_to_a_bound_and_end_with_it(
     revocations._try_poll()
     assert revocations._pause() == 1
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]  # once for the outage
+
+
+def test_the_status_tells_age_duration_failure_and_number(
+    store: FaultyStore, revocations: Revocations, clock: Clock
+) -> None:
+    before = revocations.status()
+    assert (before.staleness, before.poll_seconds, before.failing, before.known_ends) == (
+        float("inf"), None, False, 0,
+    )  # fmt: skip
+    end(store), end(store)
+
+    def slow() -> None:
+        clock.now += 3
+
+    store.during_poll = slow
+    revocations.poll()
+    clock.now += 10
+    assert revocations.status() == FeedStatus(staleness=13, poll_seconds=3, failing=False, known_ends=2)
+    store.away = True
+    revocations._try_poll()
+    assert revocations.status().failing
+
+
+def test_a_check_polls_in_a_fresh_process_and_not_again(store: FaultyStore, revocations: Revocations) -> None:
+    revocations.check()
+    revocations.check()
+    assert store.polls == 1
+
+
+def test_a_check_says_whether_polls_fail_or_what_is_known_is_too_old_and_recovers(
+    store: FaultyStore, revocations: Revocations, clock: Clock
+) -> None:
+    revocations.check()
+    store.away = True
+    revocations._try_poll()
+    with pytest.raises(RevocationsUnavailable, match="fail"):
+        revocations.check()
+    clock.now += 101
+    with pytest.raises(RevocationsUnavailable, match="too old"):
+        revocations.check()
+    store.away = False
+    clock.now += 1_000
+    revocations.check()
+
+
+def test_a_check_fails_too_where_stale_sets_are_accepted(
+    store: FaultyStore, make: Callable[..., Revocations]
+) -> None:
+    store.away = True
+    with pytest.raises(RevocationsUnavailable):
+        make(when_stale="accept").check()
 
 
 # -- threads and processes -----------------------------------------------------------------------

@@ -5,7 +5,9 @@ import http.client
 import itertools
 import json
 import os
+import re
 import signal
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -58,6 +60,30 @@ def test_a_database_that_is_gone_is_a_503_and_service_resumes(start, until, tmp_
     assert server.refresh(tokens["refresh_token"]).status == 200
     server.login()
     assert "Traceback" not in server.log
+
+
+def test_a_server_whose_polls_fail_is_not_ready_says_so_and_recovers(start, until):
+    """The store answers, but not the question for ended sessions."""
+    server = start(WATCHWORD_REVOCATION_INTERVAL="0.2", WATCHWORD_REVOCATION_MAX_AGE="2")
+    tokens = server.login()
+    assert server.request("GET", "/readyz").status == 200
+    execute(server, "ALTER TABLE watchword_sessions RENAME TO away")
+    until(lambda: server.request("GET", "/readyz").status == 503, "a poll has failed")
+    assert server.request("GET", "/readyz").json["error"] == "revocations_unavailable"
+    until(lambda: protected(server, tokens).status == 503, "what is known is too old to be trusted")
+    answer = server.request("GET", "/readyz")
+    assert (answer.status, answer.json["error"]) == (503, "revocations_unavailable")
+    assert "too old" in answer.json["error_description"]
+    execute(server, "ALTER TABLE away RENAME TO watchword_sessions")
+    until(lambda: server.request("GET", "/readyz").status == 200, "the polls are answered")
+    until(lambda: protected(server, tokens).status == 200, "the guard lets through again")
+    assert len(re.findall("no news of ended sessions", server.log)) == 1
+    assert len(re.findall("news of ended sessions again", server.log)) == 1
+
+
+def execute(server, statement):
+    with contextlib.closing(sqlite3.connect(server.database, isolation_level=None)) as connection:
+        connection.execute(statement)
 
 
 def protected(server, tokens):

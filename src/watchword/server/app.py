@@ -45,7 +45,7 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
 
     @app.get("/readyz")
     def readyz() -> dict[str, str]:
-        auth.desk.store.now()
+        auth.desk.check()
         return {"status": "ready"}
 
     return app

@@ -2,11 +2,12 @@
 
 from watchword.sessions.clients import Client
 from watchword.sessions.one_time import OneTime, ReplayGuard
-from watchword.sessions.revocations import Revocations
+from watchword.sessions.revocations import FeedStatus, Revocations
 from watchword.sessions.sessions import RefreshClaims, Sessions, Tokens, refresh_verifier
 
 __all__ = [
     "Client",
+    "FeedStatus",
     "OneTime",
     "RefreshClaims",
     "ReplayGuard",

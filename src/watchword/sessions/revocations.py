@@ -14,18 +14,37 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Literal
 
+import msgspec
+
 from watchword.elapsed import elapsed
-from watchword.errors import StoreUnavailable
+from watchword.errors import RevocationsUnavailable, StoreUnavailable
 from watchword.stores.contract import Feed, SessionEnd, SessionStore
 
-__all__ = ["Revocations"]
+__all__ = ["FeedStatus", "Revocations"]
 
 logger = logging.getLogger("watchword.revocations")
 
 PATIENCE = 1.0  # seconds that a request waits for another one's poll
 LONGEST_PAUSE = 5.0  # seconds between two tries while the store is away
+
+
+class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How it stands with the news of ended sessions in this process.
+
+    Attributes:
+        staleness: seconds since the last answered poll was sent; infinite before the first.
+        poll_seconds: how long its answer took; ``None`` before the first.
+        failing: whether a poll has failed since.
+        known_ends: how many ended sessions are known, of which tokens may still be about.
+    """
+
+    staleness: float
+    poll_seconds: float | None
+    failing: bool
+    known_ends: int
 
 
 class Revocations:
@@ -75,6 +94,7 @@ class Revocations:
         self._access_until: dict[str, float] = {}
         self.ended = self._access_until.__contains__
         self.key_version = None
+        self._poll_seconds: float | None = None
         self._offset = time.time() - monotonic()
         self.start_anew()
         _instances.add(self)
@@ -98,6 +118,28 @@ class Revocations:
     def staleness(self) -> float:
         """Seconds since the last answered poll was sent; infinite before the first."""
         return self._monotonic() - self._sent_at
+
+    def status(self) -> FeedStatus:
+        """How it stands with the news."""
+        return FeedStatus(
+            staleness=self.staleness(),
+            poll_seconds=self._poll_seconds,
+            failing=self._failures > 0,
+            known_ends=len(self._access_until),
+        )
+
+    def check(self) -> None:
+        """Return if the news come; a set that is too old, or nobody's yet, is polled for first.
+
+        Raises:
+            RevocationsUnavailable: they do not; the message says whether what is known is too old already.
+        """
+        with suppress(StoreUnavailable):
+            self.ensure_fresh()
+        if not self.ready():
+            raise RevocationsUnavailable("what is known of ended sessions is too old to be trusted")
+        if self._failures:
+            raise RevocationsUnavailable("the polls for ended sessions fail")
 
     def now(self) -> float:
         """The store's time, carried forward from the last poll; before the first one this machine's."""
@@ -192,6 +234,7 @@ class Revocations:
     def _poll(self) -> None:
         sent_at = self._monotonic()
         feed = self._store.poll(self._identity, self._position, grace=self._grace)
+        self._poll_seconds = self._monotonic() - sent_at
         self._merge(feed)
         self._identity, self._position = feed.identity, feed.position
         self._offset = feed.now - sent_at
