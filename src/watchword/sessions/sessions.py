@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -36,6 +35,7 @@ from watchword.stores.contract import (
     SessionTimes,
     TimedSession,
     checked_scopes,
+    new_session_id,
 )
 
 __all__ = ["RefreshClaims", "Sessions", "Tokens", "refresh_verifier"]
@@ -169,7 +169,7 @@ class Sessions:
         client = presentable(client)
         self._revocations.ensure_fresh()  # a key that was compromised must not sign
         new = NewSession(
-            id=secrets.token_urlsafe(16),
+            id=new_session_id(subject),
             subject=subject,
             username=username,
             scopes=checked_scopes(scopes),

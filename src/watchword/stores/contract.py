@@ -13,7 +13,9 @@ Times are seconds since the epoch, as floats; durations are seconds.
 
 from __future__ import annotations
 
+import hashlib
 import re
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -41,6 +43,8 @@ __all__ = [
     "ThrottleStore",
     "TimedSession",
     "checked_scopes",
+    "new_session_id",
+    "shard_of",
 ]
 
 EndReason: TypeAlias = Literal[
@@ -68,11 +72,24 @@ def checked_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
 # -- sessions ------------------------------------------------------------------------------------
 
 
+def new_session_id(subject: str) -> str:
+    """An id for a session of that subject: random, and :func:`shard_of` the subject at its end.
+
+    So a store that spreads its sessions can keep those of one subject together, and finds them by either.
+    """
+    return secrets.token_urlsafe(16) + shard_of(subject)
+
+
+def shard_of(subject: str) -> str:
+    """One of sixteen places, as a hexadecimal digit: always the same for one subject."""
+    return hashlib.sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()[-1]
+
+
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One login that goes on until it is ended or expires: one row, all the state there is.
 
     Attributes:
-        id: random, unguessable, never reused.
+        id: random, unguessable, never reused; made by :func:`new_session_id`.
         subject: whose session it is; an opaque string.
         username: what to call the subject, as it was at login.
         scopes: what the login was granted.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import secrets
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from watchword.stores.contract import NewSession, Session, SessionTimes
+from watchword.stores.contract import NewSession, Session, SessionTimes, new_session_id
 from watchword.testing.store_contract.racing import THREADS, Store, at_once
 
 __all__ = ["SessionStoreContract", "start"]
@@ -244,7 +243,7 @@ def now(store: Store) -> Any:
 
 def new_session(subject: str = "alice", **changes: Any) -> NewSession:
     fields = {
-        "id": secrets.token_urlsafe(16),
+        "id": new_session_id(subject),
         "subject": subject,
         "username": "Alice",
         "scopes": ("read", "write"),
