@@ -7,7 +7,10 @@ import pytest
 
 import watchword
 
-EXTRAS = ["flask", "werkzeug", "sqlalchemy", "argon2", "limits", "click", "rich", "granian", "urllib3"]
+EXTRAS = [
+    "flask", "werkzeug", "sqlalchemy", "argon2", "limits", "click", "rich", "granian", "urllib3",
+    "opentelemetry", "prometheus_client",
+]  # fmt: skip
 ROOMS_OF_THE_FRONT_DESK = ["watchword.auth", "watchword.sessions", "watchword.stores", "watchword.web"]
 
 WITHOUT = """

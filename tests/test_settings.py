@@ -50,6 +50,7 @@ UNUSABLE = [
     ("prefix", "/auth\n"),
     ("prefix", "/<path>"),
     ("max_body", 1023),
+    ("metrics", "perhaps"),
     ("scope_claim", "roles"),
 ]
 

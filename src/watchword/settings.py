@@ -57,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         trusted_proxies: networks whose ``X-Forwarded-For`` is believed.
         prefix: where the endpoints live.
         max_body: largest request body of the endpoints, in bytes.
+        metrics: whether ``watchword serve`` answers ``/metrics``.
         scope_claim: the claim that holds the scopes of other people's tokens (bare Verifier).
 
     Raises:
@@ -96,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trusted_proxies: tuple[str, ...] = ()
     prefix: Annotated[str, msgspec.Meta(pattern=r"^(/[A-Za-z0-9._~-]+)*\Z")] = "/auth"
     max_body: Annotated[int, msgspec.Meta(ge=1024, le=1_048_576)] = 16_384
+    metrics: bool = False
     scope_claim: Literal["scope", "scp", "permissions"] = "scope"
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ import flask
 import msgspec
 from werkzeug.exceptions import HTTPException
 
+from watchword.server.metrics import Metrics
 from watchword.settings import Settings
 from watchword.web.flask import Watchword
 
@@ -31,7 +32,8 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
     app.config.update(
         {f"WATCHWORD_{name.upper()}": getattr(settings, name) for name in settings.__struct_fields__}
     )
-    auth = Watchword(app)
+    metrics = Metrics()
+    auth = Watchword(app, listeners=[metrics] if settings.metrics else [])
     app.register_error_handler(HTTPException, _answer_http_error)
 
     @app.get("/protected")
@@ -47,6 +49,15 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
     def readyz() -> dict[str, str]:
         auth.desk.check()
         return {"status": "ready"}
+
+    if settings.metrics:
+
+        @app.get("/metrics")
+        def exposition() -> flask.Response:
+            body, media_type = metrics.exposition(
+                auth.desk.revocation_status(), flask.request.headers.get("Accept", "")
+            )
+            return flask.Response(body, content_type=media_type)
 
     return app
 
