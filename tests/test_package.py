@@ -80,6 +80,7 @@ def test_an_unknown_name_is_an_attribute_error():
         ("argon2", "passwords", "watchword.Auth"),
         ("limits", "passwords", "from watchword import Auth"),
         ("flask", "flask", "import watchword.web.flask"),
+        ("opentelemetry", "otel", "import watchword.telemetry"),
         ("urllib3", "remote", "watchword.RemoteKeySet"),
         ("urllib3", "remote", "from watchword import FetchPolicy"),
         ("urllib3", "remote", "watchword.Verifier.from_issuer('https://idp.example', audience='api')"),

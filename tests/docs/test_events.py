@@ -21,7 +21,7 @@ ROWS = {
     )
 }
 REASONS = re.findall(r"^\| (`.+`) \| [^|]+ \|$", DOCUMENT.split("Reasons for the end")[1], re.MULTILINE)
-[LISTENER] = re.findall(r"<!-- test: listener -->\n```python\n(.*?)```", DOCUMENT, re.DOTALL)
+LISTENER, TELEMETRY = re.findall(r"<!-- test: \w+ -->\n```python\n(.*?)```", DOCUMENT, re.DOTALL)
 KINDS = [kind for name in events.__all__ if isinstance(kind := getattr(events, name), type)]
 
 
@@ -51,3 +51,11 @@ def test_the_listener_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     auth.close()
     auth._notify(TokenReplayed(subject="alice", address="192.0.2.1"))
     assert paged == ["token_replayed: alice from 192.0.2.1"]
+
+
+def test_telemetry_is_set_up_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(TELEMETRY, "docs/events.md", "exec"), names)
+    names["auth"].start("alice")
+    names["auth"].close()
