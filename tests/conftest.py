@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, settings
 
 from watchword import Issuer, Key
 
+pytest_plugins = ["redis_servers"]
+
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 # How long an example takes says more of the machine, and of what else it does, than of what is tested.

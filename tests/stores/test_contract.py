@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from redis_servers import RedisCluster, RedisServer
 
+from watchword.stores.redis import RedisStore
 from watchword.stores.sql import SqlStore
 from watchword.testing import store_contract
+
+T = TypeVar("T", SqlStore, RedisStore)
 
 
 class TestSqliteFile(store_contract.StoreContract):
@@ -23,7 +28,31 @@ class TestSqliteMemory(store_contract.StoreContract):
         yield from opened("sqlite://")
 
 
+class InRedis(
+    store_contract.SessionStoreContract,
+    store_contract.KeyStoreContract,
+    store_contract.ThrottleStoreContract,
+    store_contract.OneTimeStoreContract,
+):
+    """What is not accounts."""
+
+
+class TestRedis(InRedis):
+    @pytest.fixture
+    def store(self, redis_server: RedisServer) -> Iterator[RedisStore]:
+        yield from closing(RedisStore(redis_server.url))
+
+
+class TestRedisCluster(InRedis):
+    @pytest.fixture
+    def store(self, redis_cluster: RedisCluster) -> Iterator[RedisStore]:
+        yield from closing(RedisStore(redis_cluster.url))
+
+
 def opened(url: str) -> Iterator[SqlStore]:
-    store = SqlStore(url)
+    yield from closing(SqlStore(url))
+
+
+def closing(store: T) -> Iterator[T]:
     yield store
     store.close()

