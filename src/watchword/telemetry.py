@@ -74,8 +74,7 @@ class Telemetry:
         """
 
         def staleness(_: CallbackOptions) -> Iterable[Observation]:
-            status = auth.revocation_status()
-            return [] if status.poll_seconds is None else [Observation(status.staleness)]
+            return [Observation(auth.revocation_staleness())]  # the SDK leaves out what is infinite
 
         def poll_duration(_: CallbackOptions) -> Iterable[Observation]:
             seconds = auth.revocation_status().poll_seconds

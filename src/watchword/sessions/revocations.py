@@ -21,6 +21,7 @@ import msgspec
 
 from watchword.elapsed import elapsed
 from watchword.errors import RevocationsUnavailable, StoreUnavailable
+from watchword.sessions.ended import EndedSessions
 from watchword.stores.contract import Feed, SessionEnd, SessionStore
 
 __all__ = ["FeedStatus", "Revocations"]
@@ -91,8 +92,8 @@ class Revocations:
         self._on_keys_changed = on_keys_changed
         self._in_background = in_background
         self._monotonic = monotonic
-        self._access_until: dict[str, float] = {}
-        self.ended = self._access_until.__contains__
+        self._ended = EndedSessions()
+        self.ended = self._ended.contains
         self.key_version = None
         self._poll_seconds: float | None = None
         self._offset = time.time() - monotonic()
@@ -125,7 +126,7 @@ class Revocations:
             staleness=self.staleness(),
             poll_seconds=self._poll_seconds,
             failing=self._failures > 0,
-            known_ends=len(self._access_until),
+            known_ends=len(self._ended),
         )
 
     def check(self) -> None:
@@ -148,7 +149,7 @@ class Revocations:
     def add(self, ends: Iterable[SessionEnd]) -> None:
         """Take note of ends that this process made: they hold here at once."""
         with self._changing:
-            self._access_until.update((end.session_id, end.access_until) for end in ends)
+            self._ended.add(ends)
 
     def poll(self) -> None:
         """Ask the store what ended since the last poll.
@@ -248,12 +249,10 @@ class Revocations:
         self._retry_at = -math.inf
 
     def _merge(self, feed: Feed) -> None:
-        """Add what is new, drop what no token can need; in place, since ``ended`` is bound to this dict."""
+        """Add what is new, drop what no token can need."""
         with self._changing:
-            self._access_until.update((end.session_id, end.access_until) for end in feed.ends)
-            over = [key for key, until in self._access_until.items() if until + self._grace <= feed.now]
-            for session_id in over:
-                del self._access_until[session_id]
+            self._ended.add(feed.ends)
+            self._ended.forget(feed.now - self._grace)
 
     def _start_thread(self) -> None:
         with self._changing:
