@@ -19,7 +19,7 @@ class EndedSessions:
         contains: whether an id is among them; the set's own look-up, as cheap as one can be.
     """
 
-    contains: Callable[[str], bool]
+    contains: Callable[[str | None], bool]
 
     def __init__(self) -> None:
         # Beside the dict, and always the same object: a set answers with half a dict's cache misses
@@ -33,7 +33,7 @@ class EndedSessions:
         return len(self._ids)
 
     def add(self, ends: Iterable[SessionEnd]) -> None:
-        """Remember these; of two times for one id, as a store that was rolled back may give, the later one."""
+        """Remember these; of two times for one id, which a store that was rolled back may give, the later."""
         for end in ends:
             span = math.ceil(end.access_until / _SPAN)
             if span > self._spans.get(end.session_id, -1):
