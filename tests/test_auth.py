@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -608,6 +609,27 @@ class Elapsed:
 
     def __call__(self) -> float:
         return self._clock() + self.ahead
+
+
+def test_a_node_whose_store_is_restored_from_a_backup_forgets_no_end_and_misses_none(make, url, tmp_path):
+    here, there = make(url), make(url)
+    ended, later, last = here.start("7"), here.start("7"), here.start("7")
+    database, backup = tmp_path / "app.db", tmp_path / "backup"
+    here.store.close(), there.store.close()  # the write-ahead log is part of the file now
+    shutil.copy(database, backup)
+    here.end(ended.session_id)
+    poll(there)
+    assert refuses(there, ended)
+
+    here.store.close(), there.store.close()
+    backup.replace(database)
+    here.end(later.session_id)  # under the position that was told before the backup came
+    here.end(last.session_id)
+    poll(there)
+    assert refuses(there, later)
+    assert refuses(there, last)
+    with pytest.raises(SessionEnded):  # though the store knows it as live again
+        there.authenticate(ended.access_token)
 
 
 def test_news_that_is_too_old_is_not_trusted_while_the_store_is_away(auth):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import threading
@@ -474,3 +475,61 @@ def test_a_forked_child_has_locks_and_thread_of_its_own_and_asks_for_everything(
     assert revocations.ended(session.id)
     assert parents is not None
     parents.join(0)
+
+
+def test_where_no_thread_can_be_started_the_callers_poll(
+    store: FaultyStore,
+    revocations: Revocations,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def start_none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start_none)
+        for _ in range(3):
+            session = end(store)
+            revocations.ensure_fresh()
+            assert revocations.ended(session.id)
+            clock.now += 100.1
+    assert store.polls == 3
+    assert "can't start new thread" in caplog.text
+    revocations.ensure_fresh()
+    assert revocations._thread is not None, "it is tried again"
+
+
+def test_where_threads_are_started_and_never_run_the_callers_poll(
+    store: FaultyStore, revocations: Revocations, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uWSGI without --enable-threads: they wait for the GIL for as long as no request is served."""
+    monkeypatch.setattr(revocations, "_keep_polling", lambda stopping: stopping.wait())
+    for _ in range(3):
+        session = end(store)
+        clock.now += 100.1
+        revocations.ensure_fresh()
+        assert revocations.ended(session.id)
+    assert store.polls == 3
+
+
+def test_on_an_event_loop_nothing_is_asked_of_the_store_by_who_asks_before(
+    store: FaultyStore, revocations: Revocations, clock: Clock
+) -> None:
+    pollers: list[threading.Thread] = []
+    store.during_poll = lambda: pollers.append(threading.current_thread())
+
+    async def guard() -> None:
+        if revocations.ready():
+            revocations.ensure_fresh()
+        else:
+            await asyncio.to_thread(revocations.ensure_fresh)
+
+    async def serve() -> None:
+        for _ in range(3):
+            await asyncio.gather(*(guard() for _ in range(10)))
+            clock.now += 100.1
+
+    asyncio.run(serve())
+    assert len(pollers) == 3, "one for all that wait"
+    assert threading.current_thread() not in pollers

@@ -259,10 +259,15 @@ class Revocations:
             if self._thread is not None and self._thread.is_alive():
                 return
             self._stopping = threading.Event()
-            self._thread = threading.Thread(
+            thread = threading.Thread(
                 target=self._keep_polling, args=(self._stopping,), name="watchword-revocations", daemon=True
             )
-            self._thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system has no thread left; whoever finds the set old polls
+                logger.warning("no thread for the news of ended sessions: %s", error)
+            else:
+                self._thread = thread
 
 
 _instances: weakref.WeakSet[Revocations] = weakref.WeakSet()
