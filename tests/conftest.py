@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from watchword import Issuer, Key
 
-pytest_plugins = ["redis_servers"]
+pytest_plugins = ["postgres_servers", "redis_servers"]
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 

@@ -15,6 +15,7 @@ from watchword.elapsed import elapsed, seconds_since
 from watchword.errors import (
     InvalidCredentials,
     InvalidGrant,
+    InvalidSettings,
     InvalidToken,
     MissingToken,
     SessionEnded,
@@ -424,10 +425,19 @@ def _schedules(settings: Settings) -> dict[KeyKind, Schedule]:
 
 
 def _secrets(settings: Settings, store: Store) -> tuple[str, ...]:
-    """What seals the keys: as set, or kept beside the database file, or as short-lived as the memory."""
+    """What seals the keys: as set, or kept beside the database file, or as short-lived as the memory.
+
+    Raises:
+        InvalidSettings: none is set, and there is no place to keep one.
+    """
     if settings.secret:
         return settings.secret
-    if store.file is None:
+    if store.in_memory:
         return (secrets.token_urlsafe(32),)
+    if store.file is None:
+        raise InvalidSettings(
+            "secret: a database on a server needs one, the same for every process; make it with "
+            "`openssl rand -base64 32` and set WATCHWORD_SECRET"
+        )
     path = store.file.with_name(store.file.name + ".secret")
     return (secret_file(path, create=not store.keys().keys),)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from postgres_servers import PostgresServer
 from redis_servers import RedisCluster, RedisServer
 
 from watchword.stores.redis import RedisStore
@@ -26,6 +27,12 @@ class TestSqliteMemory(store_contract.StoreContract):
     @pytest.fixture
     def store(self) -> Iterator[SqlStore]:
         yield from opened("sqlite://")
+
+
+class TestPostgres(store_contract.StoreContract):
+    @pytest.fixture
+    def store(self, postgres: PostgresServer) -> Iterator[SqlStore]:
+        yield from opened(postgres.new_database())
 
 
 class InRedis(

@@ -37,8 +37,16 @@ def layout(path: Path) -> set[tuple[object, ...]]:
     return found
 
 
-def reopened(path: Path) -> SqlStore:
-    return SqlStore(f"sqlite:///{path}")
+def reopened(path: Path, *, time_shift: float = 0.0) -> SqlStore:
+    return SqlStore(f"sqlite:///{path}", time_shift=time_shift)
+
+
+def age_of(path: Path) -> float:
+    """Seconds since the last session in it was started."""
+    database = sqlite3.connect(path)
+    started: float = database.execute("SELECT max(created_at) FROM watchword_sessions").fetchone()[0]
+    database.close()
+    return time.time() - started
 
 
 def test_opening_again_keeps_everything(tmp_path: Path) -> None:
@@ -120,11 +128,10 @@ def test_every_older_version_becomes_what_a_new_database_is(older: Path, tmp_pat
 
 
 def test_an_upgrade_keeps_accounts_sessions_ends_and_keys(older: Path) -> None:
-    store = reopened(older)
+    store = reopened(older, time_shift=60 - age_of(older))
     account = store.find_account(name_key="alice")
     assert account is not None
     assert (account.username, account.scopes, account.disabled) == ("Alice", ("read", "write"), False)
-    store.time_shift = account.created_at + 60 - time.time()
     (live,) = store.live_sessions(account.subject)
     assert (live.generation, live.scopes, live.user_agent) == (2, ("read",), "firefox")
     (end,) = store.poll(None, None, grace=0).ends

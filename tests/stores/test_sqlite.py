@@ -196,12 +196,12 @@ def test_a_write_into_a_file_that_is_being_replaced_is_done_again_on_the_new_one
     shutil.copy(path, backup)
     end = sql_sessions.end
 
-    def end_while_the_file_is_replaced(*args: Any) -> Session | None:
+    def end_while_the_file_is_replaced(*args: Any, **kwargs: Any) -> Session | None:
         if backup.exists():
             for log in path.parent.glob(f"{path.name}-*"):
                 log.unlink()
             backup.replace(path)
-        return end(*args)
+        return end(*args, **kwargs)
 
     monkeypatch.setattr(sql_sessions, "end", end_while_the_file_is_replaced)
     assert store.end_session("s1", "logout") is not None

@@ -239,7 +239,8 @@ class SessionStore(Protocol):
 
         With no position, another identity, or a position that the store has not reached (it was rolled
         back), answers with every end still in force: one whose ``access_until`` lies less than ``grace``
-        seconds back. An end is never missed, however late its transaction commits.
+        seconds back. An end is never missed, however late its transaction commits; one that was told may be
+        told again, if others were under way then.
         """
         ...
 
@@ -445,6 +446,11 @@ class Store(SessionStore, KeyStore, AccountStore, ThrottleStore, OneTimeStore, P
     @property
     def file(self) -> Path | None:
         """The one file on this machine that the store is, if it is one."""
+        ...
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it lives in this process's memory, and is gone when closed."""
         ...
 
     def now(self) -> float:

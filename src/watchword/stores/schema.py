@@ -75,7 +75,7 @@ sessions = Table(
     Column("end_reason", Text),
     Column("user_agent", Text),
     Column("ip_address", Text),
-    Column("end_sequence", BigInteger, index=True),  # the store's, as of the transaction that ended it
+    Column("end_sequence", BigInteger, index=True),  # its place in the feed of ends
     Column("keep_until", Double, nullable=False, index=True),  # nothing can ask for the row after it
 )
 
@@ -130,7 +130,7 @@ spent = Table(
 )
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, _now: float) -> None:
     """Bring the database to the newest schema, inside the caller's write transaction.
 
     Raises:

@@ -1,8 +1,9 @@
-"""The SQL store: SQLAlchemy Core over SQLite.
+"""The SQL store: SQLAlchemy Core over SQLite or PostgreSQL.
 
-This module says which operation is a read and which a write, runs them in transactions, repeats them where
-a connection was lost, and turns every failure into ``StoreUnavailable``. What they do stands in the
-``sql_...`` modules beside it, the tables in ``schema``, and what is SQLite's alone in ``sqlite``.
+This module says which operation is a read and which a write, and which writes go in a row. It runs them in
+transactions, repeats them where a connection was lost, and turns every failure into ``StoreUnavailable``.
+What they do stands in the ``sql_...`` modules beside it, the tables in ``schema``, and what is one database's
+alone in ``sqlite`` and ``postgres``.
 """
 
 # ruff: noqa: D102 -- the contract's docstrings hold, and ``help`` shows them
@@ -10,11 +11,9 @@ a connection was lost, and turns every failure into ``StoreUnavailable``. What t
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeAlias, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, delete, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
@@ -34,6 +33,7 @@ from watchword.stores.contract import (
     StoredKeys,
     TimedSession,
 )
+from watchword.stores.postgres import PostgresDatabase
 from watchword.stores.sqlite import SqliteDatabase
 
 __all__ = ["SqlStore"]
@@ -45,14 +45,14 @@ PURGE_BATCH = 100  # rows of each table: a write pays a few milliseconds at most
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_Transaction: TypeAlias = Callable[[], AbstractContextManager[Connection]]
 
 
 class SqlStore(Store):
     """A :class:`~watchword.stores.contract.Store` in a database that SQLAlchemy reaches.
 
     ``sqlite:///app.db`` is a file (relative to the working directory), made with mode 0600 where there is
-    none; ``sqlite://`` lives in memory and is gone when closed.
+    none; ``sqlite://`` lives in memory and is gone when closed. ``postgresql://user:password@host/name`` is a
+    database that is there already; the tables are made.
 
     Args:
         url: an SQLAlchemy URL.
@@ -63,6 +63,7 @@ class SqlStore(Store):
 
     Raises:
         InvalidSettings: the URL is not one of a supported database, or the database is newer than this code.
+        MissingExtra: the database's driver is not installed.
         StoreUnavailable: the database cannot be opened.
     """
 
@@ -74,7 +75,7 @@ class SqlStore(Store):
         except OSError as error:
             raise _unavailable(error) from None
         try:
-            self._run(self._database.write, lambda connection, _now: schema.upgrade(connection))
+            self._write("schema", schema.upgrade)
         except BaseException:
             self.close()
             raise
@@ -82,6 +83,10 @@ class SqlStore(Store):
     @property
     def file(self) -> Path | None:
         return self._database.path
+
+    @property
+    def in_memory(self) -> bool:
+        return self._database.in_memory
 
     def now(self) -> float:
         return self._read(_now)
@@ -94,7 +99,8 @@ class SqlStore(Store):
     def start_session(
         self, new: NewSession, times: SessionTimes, *, max_live: int
     ) -> tuple[TimedSession, Sequence[Session]]:
-        return self._write(sql_sessions.start, new, times, max_live=max_live)
+        turn, place = f"subject {new.subject}", self._database.place_in_feed
+        return self._write(turn, sql_sessions.start, new, times, max_live=max_live, place=place)
 
     def swap_session(
         self,
@@ -105,9 +111,15 @@ class SqlStore(Store):
         user_agent: str | None,
         ip_address: str | None,
     ) -> TimedSession | None:
-        return self._write(
-            sql_sessions.swap, session_id, generation, times, user_agent=user_agent, ip_address=ip_address
-        )
+        client = {"user_agent": user_agent, "ip_address": ip_address}
+        database = self._database
+        if isinstance(database, SqliteDatabase):
+            return self._write(None, sql_sessions.swap, session_id, generation, times, **client)
+        shift = self.time_shift
+        swapped = self._run(lambda: database.swap(session_id, generation, times, **client, shift=shift))
+        if swapped is not None and swapped.now >= self._next_purge:
+            self._write(None, _nothing)
+        return swapped
 
     def find_session(self, session_id: str) -> TimedSession | None:
         return self._read(sql_sessions.find, session_id)
@@ -116,15 +128,21 @@ class SqlStore(Store):
         return self._read(sql_sessions.live, subject)
 
     def end_session(self, session_id: str, reason: EndReason) -> Session | None:
-        return self._write(sql_sessions.end, session_id, reason)
+        return self._write(None, sql_sessions.end, session_id, reason, place=self._database.place_in_feed)
 
     def end_sessions(self, subject: str, reason: EndReason, *, keep: str | None = None) -> Sequence[Session]:
-        return self._write(sql_sessions.end_all, subject, reason, keep=keep)
+        turn, place = f"subject {subject}", self._database.place_in_feed
+        return self._write(turn, sql_sessions.end_all, subject, reason, keep=keep, place=place)
 
     def poll(self, identity: str | None, position: int | None, *, grace: float) -> Feed:
-        # taken before the read: if the file is replaced in between, the next poll sees that it was
-        lineage = self._database.lineage()
-        return self._read(sql_sessions.poll, identity, position, grace=grace, lineage=lineage)
+        return self._read(
+            sql_sessions.poll,
+            identity,
+            position,
+            grace=grace,
+            lineage=self._database.lineage,
+            reached=self._database.reached,
+        )
 
     # -- keys ------------------------------------------------------------------------------------
 
@@ -135,20 +153,20 @@ class SqlStore(Store):
         self, kind: KeyKind, epoch: int, kid: str, alg: str, sealed: str, *, not_before: float, lead: float
     ) -> bool:
         return self._write(
-            sql_keys.insert_key, kind, epoch, kid, alg, sealed, not_before=not_before, lead=lead
+            "keys", sql_keys.insert_key, kind, epoch, kid, alg, sealed, not_before=not_before, lead=lead
         )
 
     def advance_key(self, kid: str, *, lead: float) -> SealedKey | None:
-        return self._write(sql_keys.advance_key, kid, lead=lead)
+        return self._write("keys", sql_keys.advance_key, kid, lead=lead)
 
     def compromise_key(self, kid: str, *, successor: str | None) -> bool:
-        return self._write(sql_keys.compromise_key, kid, successor=successor)
+        return self._write("keys", sql_keys.compromise_key, kid, successor=successor)
 
     def delete_keys(self, kids: Sequence[str]) -> None:
-        self._write(sql_keys.delete_keys, kids)
+        self._write("keys", sql_keys.delete_keys, kids)
 
     def reseal_keys(self, sealed: Mapping[str, str]) -> bool:
-        return self._write(sql_keys.reseal_keys, sealed)
+        return self._write("keys", sql_keys.reseal_keys, sealed)
 
     # -- accounts --------------------------------------------------------------------------------
 
@@ -156,6 +174,7 @@ class SqlStore(Store):
         self, *, subject: str, username: str, name_key: str, password_hash: str, scopes: tuple[str, ...]
     ) -> Account | None:
         return self._write(
+            f"account {name_key}",
             sql_accounts.insert_account,
             subject=subject,
             username=username,
@@ -171,29 +190,34 @@ class SqlStore(Store):
         return self._read(sql_accounts.list_accounts)
 
     def set_password(self, subject: str, password_hash: str) -> bool:
-        return self._write(sql_accounts.set_password, subject, password_hash)
+        return self._write(None, sql_accounts.set_password, subject, password_hash)
 
     def replace_hash(self, subject: str, old: str, new: str) -> bool:
-        return self._write(sql_accounts.replace_hash, subject, old, new)
+        return self._write(None, sql_accounts.replace_hash, subject, old, new)
 
     def set_disabled(self, subject: str, disabled: bool) -> bool:
-        return self._write(sql_accounts.set_disabled, subject, disabled)
+        return self._write(None, sql_accounts.set_disabled, subject, disabled)
 
     def delete_account(self, subject: str) -> bool:
-        return self._write(sql_accounts.delete_account, subject)
+        return self._write(None, sql_accounts.delete_account, subject)
 
     # -- throttles -------------------------------------------------------------------------------
 
     def charge(self, key: str, *, free: int, max_delay: float, forget_after: float) -> float:
         return self._write(
-            sql_throttles.charge, key, free=free, max_delay=max_delay, forget_after=forget_after
+            f"throttle {key}",
+            sql_throttles.charge,
+            key,
+            free=free,
+            max_delay=max_delay,
+            forget_after=forget_after,
         )
 
     def clear_charges(self, key: str) -> None:
-        self._write(sql_throttles.clear_charges, key)
+        self._write(f"throttle {key}", sql_throttles.clear_charges, key)
 
     def remember(self, key: str, *, lifetime: float) -> None:
-        self._write(sql_throttles.remember, key, lifetime=lifetime)
+        self._write(f"throttle {key}", sql_throttles.remember, key, lifetime=lifetime)
 
     def remembers(self, key: str) -> bool:
         return self._read(sql_throttles.remembers, key)
@@ -201,30 +225,40 @@ class SqlStore(Store):
     # -- once-only -------------------------------------------------------------------------------
 
     def spend(self, key: str, attempt: str, *, keep_until: float) -> bool:
-        return self._write(sql_one_time.spend, key, attempt, keep_until=keep_until)
+        return self._write(f"spent {key}", sql_one_time.spend, key, attempt, keep_until=keep_until)
 
     # -- transactions ----------------------------------------------------------------------------
 
     def _read(
         self, operation: Callable[Concatenate[Connection, float, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
-        return self._run(self._database.read, lambda tx, now: operation(tx, now, *args, **kwargs))
+        def attempt() -> _T:
+            with self._database.read() as connection:
+                now = self._database.moment(connection) + self.time_shift
+                return operation(connection, now, *args, **kwargs)
+
+        return self._run(attempt)
 
     def _write(
-        self, operation: Callable[Concatenate[Connection, float, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+        self,
+        turn: str | None,
+        operation: Callable[Concatenate[Connection, float, _P], _T],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
     ) -> _T:
-        def purging(connection: Connection, now: float) -> _T:
-            result = operation(connection, now, *args, **kwargs)
-            self._purge(connection, now)
+        """Run an operation that writes; those that name the same turn go in a row."""
+
+        def attempt() -> _T:
+            with self._database.write() as connection:
+                now = self._database.moment(connection, turn) + self.time_shift
+                result = operation(connection, now, *args, **kwargs)
+                self._purge(connection, now)
             return result
 
-        return self._run(self._database.write, purging)
+        return self._run(attempt)
 
-    def _run(self, transaction: _Transaction, work: Callable[[Connection, float], _T]) -> _T:
-        def attempt() -> _T:
-            with transaction() as connection:
-                return work(connection, time.time() + self.time_shift)
-
+    def _run(self, attempt: Callable[[], _T]) -> _T:
+        """What an attempt returns; it is repeated once if its connection was lost."""
         try:
             try:
                 return attempt()
@@ -243,6 +277,7 @@ class SqlStore(Store):
         for table in (schema.sessions, schema.throttles, schema.remembered, schema.spent):
             key = table.primary_key.columns[0]
             batch = select(key).where(table.c.keep_until < now).limit(PURGE_BATCH)
+            batch = batch.with_for_update(skip_locked=True)  # other nodes are at it, too
             left_over |= connection.execute(delete(table).where(key.in_(batch))).rowcount == PURGE_BATCH
         self._next_purge = now if left_over else now + PURGE_INTERVAL
 
@@ -252,15 +287,28 @@ def _now(connection: Connection, now: float) -> float:
     return now
 
 
-def _database(url: str) -> SqliteDatabase:
+def _nothing(_connection: Connection, _now: float) -> None:
+    """A write that is there for what is done beside it."""
+
+
+def _database(url: str) -> SqliteDatabase | PostgresDatabase:
     try:
         parsed = make_url(url)
     except ArgumentError:
         raise InvalidSettings("database_url is not a URL; sqlite:///watchword.db is one") from None
-    if parsed.get_backend_name() != "sqlite" or parsed.get_driver_name() != "pysqlite" or parsed.query:
-        raise InvalidSettings("database_url: supported are sqlite:///path/to/file and sqlite:// (in memory)")
+    if parsed.drivername in _POSTGRES:
+        return PostgresDatabase(parsed)
+    if parsed.drivername not in _SQLITE or parsed.query:
+        raise InvalidSettings(
+            "database_url: supported are sqlite:///path/to/file, sqlite:// (in memory) and "
+            "postgresql://user:password@host/name"
+        )
     in_memory = parsed.database in {None, "", ":memory:"}
     return SqliteDatabase(None if in_memory else Path(str(parsed.database)).absolute())
+
+
+_SQLITE = frozenset({"sqlite", "sqlite+pysqlite"})
+_POSTGRES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 
 
 def _unavailable(error: SQLAlchemyError | OSError) -> StoreUnavailable:
@@ -269,9 +317,9 @@ def _unavailable(error: SQLAlchemyError | OSError) -> StoreUnavailable:
     return StoreUnavailable()
 
 
-def _reason(error: SQLAlchemyError | OSError) -> object:
+def _reason(error: SQLAlchemyError | OSError) -> str | None:
     if isinstance(error, DBAPIError):
-        return error.orig
+        return str(error.orig).partition("\n")[0]
     if isinstance(error, OSError):
         return error.strerror
     return type(error).__name__

@@ -7,7 +7,8 @@ transaction of the store and is given the store's time.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import msgspec
 from sqlalchemy import (
@@ -34,16 +35,25 @@ from watchword.stores.contract import (
 )
 from watchword.stores.schema import sessions, store
 
-__all__ = ["end", "end_all", "find", "live", "poll", "start", "swap"]
+__all__ = ["KEPT", "end", "end_all", "find", "live", "poll", "start", "swap"]
 
 # Rows outlive their last access token by the largest leeway (300 s) and two minutes: no poll can miss them.
 KEPT = 300 + 120
+
+Place: TypeAlias = Callable[[Connection], int | ColumnElement[int]]
+"""Where in the feed of ends what a transaction ends has its place."""
 
 _FIELDS = [sessions.c[name] for name in Session.__struct_fields__]
 
 
 def start(
-    connection: Connection, now: float, new: NewSession, times: SessionTimes, *, max_live: int
+    connection: Connection,
+    now: float,
+    new: NewSession,
+    times: SessionTimes,
+    *,
+    max_live: int,
+    place: Place,
 ) -> tuple[TimedSession, Sequence[Session]]:
     """Insert, and end the oldest over ``max_live``."""
     there = find(connection, now, new.id)
@@ -57,7 +67,7 @@ def start(
         **_expiry(now, literal(now), times),
     )
     row = connection.execute(statement.returning(*_FIELDS)).one()
-    return TimedSession(_session(row), now), _end_surplus(connection, now, new, max_live)
+    return TimedSession(_session(row), now), _end_surplus(connection, now, new, max_live, place)
 
 
 def swap(
@@ -105,18 +115,26 @@ def live(connection: Connection, now: float, subject: str) -> Sequence[Session]:
     return [_session(row) for row in connection.execute(statement)]
 
 
-def end(connection: Connection, now: float, session_id: str, reason: EndReason) -> Session | None:
+def end(
+    connection: Connection, now: float, session_id: str, reason: EndReason, *, place: Place
+) -> Session | None:
     """End one."""
-    ended = _end(connection, now, reason, sessions.c.id == session_id)
+    ended = _end(connection, now, reason, sessions.c.id == session_id, place)
     return ended[0] if ended else None
 
 
 def end_all(
-    connection: Connection, now: float, subject: str, reason: EndReason, *, keep: str | None = None
+    connection: Connection,
+    now: float,
+    subject: str,
+    reason: EndReason,
+    *,
+    keep: str | None = None,
+    place: Place,
 ) -> Sequence[Session]:
     """End all of a subject's; expired ones too, for the leeway of their last access tokens."""
     which = (sessions.c.subject == subject) & sessions.c.id.is_distinct_from(keep)
-    return _end(connection, now, reason, which)
+    return _end(connection, now, reason, which, place)
 
 
 def poll(
@@ -126,38 +144,36 @@ def poll(
     position: int | None,
     *,
     grace: float,
-    lineage: str,
+    lineage: Callable[[Connection], str],
+    reached: Callable[[Connection], int],
 ) -> Feed:
-    """What ended since; writers are serial, so the sequence is commit order."""
+    """What ended since. All that has a place up to the one reached was committed: nothing is missed."""
     state = connection.execute(select(store)).one()
-    here = f"{state.identity}/{lineage}"
-    goes_on = identity == here and position is not None and position <= state.end_sequence
+    here, complete = f"{state.identity}/{lineage(connection)}", reached(connection)
+    goes_on = identity == here and position is not None and position <= complete
     statement = select(sessions.c.id, sessions.c.access_until).where(
         sessions.c.end_sequence > (position if goes_on else 0), sessions.c.access_until > now - grace
     )
     return Feed(
         now=now,
         identity=here,
-        position=state.end_sequence,
+        position=complete,
         key_version=state.key_version,
         ends=tuple(SessionEnd(row.id, row.access_until) for row in connection.execute(statement)),
     )
 
 
 def _end(
-    connection: Connection, now: float, reason: EndReason, which: ColumnElement[bool]
+    connection: Connection, now: float, reason: EndReason, which: ColumnElement[bool], place: Place
 ) -> Sequence[Session]:
     """End those of ``which`` that had not ended, all at the same place in the feed."""
-    sequence = connection.execute(
-        update(store).values(end_sequence=store.c.end_sequence + 1).returning(store.c.end_sequence)
-    ).scalar_one()
     statement = (
         update(sessions)
         .where(which, sessions.c.ended_at.is_(None))
         .values(
             ended_at=now,
             end_reason=reason,
-            end_sequence=sequence,
+            end_sequence=place(connection),
             keep_until=sessions.c.access_until + KEPT,
         )
         .returning(*_FIELDS)
@@ -165,7 +181,9 @@ def _end(
     return [_session(row) for row in connection.execute(statement)]
 
 
-def _end_surplus(connection: Connection, now: float, new: NewSession, max_live: int) -> Sequence[Session]:
+def _end_surplus(
+    connection: Connection, now: float, new: NewSession, max_live: int, place: Place
+) -> Sequence[Session]:
     surplus = (
         select(sessions.c.id)
         .where(_live_of(new.subject, now), sessions.c.id != new.id)
@@ -173,7 +191,8 @@ def _end_surplus(connection: Connection, now: float, new: NewSession, max_live: 
         .offset(max_live - 1)
     )
     oldest = connection.execute(surplus).scalars().all()
-    return _end(connection, now, "too_many_sessions", sessions.c.id.in_(oldest)) if oldest else ()
+    which = sessions.c.id.in_(oldest)
+    return _end(connection, now, "too_many_sessions", which, place) if oldest else ()
 
 
 def _live_of(subject: str, now: float) -> ColumnElement[bool]:

@@ -13,10 +13,11 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeAlias
 
-from sqlalchemy import Connection, QueuePool, StaticPool, create_engine, event
+from sqlalchemy import Connection, QueuePool, StaticPool, create_engine, event, select, update
 from sqlalchemy.exc import DisconnectionError
 
 from watchword.errors import StoreUnavailable
+from watchword.stores.schema import store
 
 __all__ = ["SqliteDatabase"]
 
@@ -33,10 +34,15 @@ class SqliteDatabase:
 
     Args:
         path: the file; ``None`` for a database in memory, which is gone when closed.
+
+    Attributes:
+        path: as given.
+        in_memory: whether it is gone when closed.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
+        self.in_memory = path is None
         self._renew_locks()
         if path is None:
             self._engine = create_engine("sqlite://", creator=self._connect, poolclass=StaticPool)
@@ -66,9 +72,23 @@ class SqliteDatabase:
             connection.commit()
             self._check_file(connection.connection.dbapi_connection)  # or it is not to be acknowledged
 
-    def lineage(self) -> str:
+    def moment(self, _connection: Connection, _turn: str | None = None) -> float:
+        """This machine's time, on which the file is; writers go in a row anyway."""
+        return time.time()
+
+    def lineage(self, connection: Connection) -> str:
         """Names the file, since a backup put in its place has the same identity inside."""
-        return "memory" if self.path is None else repr(_file_id(self.path))
+        opened = connection.connection.dbapi_connection
+        return repr(opened.file) if isinstance(opened, _SqliteConnection) else ""
+
+    def place_in_feed(self, connection: Connection) -> int:
+        """Where in the feed what this transaction ends has its place: the next in a sequence."""
+        following = update(store).values(end_sequence=store.c.end_sequence + 1)
+        return int(connection.execute(following.returning(store.c.end_sequence)).scalar_one())
+
+    def reached(self, connection: Connection) -> int:
+        """The place up to which the feed is complete: the last, as writers are serial."""
+        return int(connection.execute(select(store.c.end_sequence)).scalar_one())
 
     def close(self) -> None:
         """Close every idle connection; the others close when they come back."""

