@@ -60,6 +60,17 @@ def test_the_look_up_that_somebody_holds_sees_what_comes_and_what_goes() -> None
     assert not contains("a")
 
 
+def test_what_was_added_by_half_when_the_process_was_forked_is_added_by_the_child() -> None:
+    for half in ("_ids", "_spans"):
+        ended = EndedSessions()
+        ended.add([SessionEnd("a", 1_000.0)])
+        getattr(ended, half).clear()
+        ended.add([SessionEnd("a", 1_000.0)])
+        assert ended.contains("a")
+        ended.forget(2_000)
+        assert not ended.contains("a")
+
+
 def test_a_million_ids_take_at_most_160_megabytes() -> None:
     ended = EndedSessions()
     ended.add(

@@ -220,8 +220,8 @@ def test_a_purpose_is_a_name_and_none_of_ours(auth: Auth, name: Any) -> None:
         auth.one_time.redeem(name, "token")
 
 
-@pytest.mark.parametrize("lifetime", [0, -1, timedelta(milliseconds=5)])
-def test_a_lifetime_is_at_least_a_second(auth: Auth, lifetime: Any) -> None:
+@pytest.mark.parametrize("lifetime", [0, -1, 1.5, "60", None, True, timedelta(milliseconds=5)])
+def test_a_lifetime_is_whole_seconds_and_at_least_one(auth: Auth, lifetime: Any) -> None:
     with pytest.raises(InvalidSettings, match="lifetime"):
         auth.one_time.issue("magic-link", "alice", lifetime)
 

@@ -62,6 +62,27 @@ def test_a_database_that_is_gone_is_a_503_and_service_resumes(start, until, tmp_
     assert "Traceback" not in server.log
 
 
+def test_a_server_that_accepts_old_news_goes_on_is_not_ready_and_recovers(start, until, tmp_path):
+    server = start(
+        WATCHWORD_REVOCATION_INTERVAL="0.2", WATCHWORD_REVOCATION_MAX_AGE="1", WATCHWORD_WHEN_STALE="accept"
+    )
+    tokens, ended = server.login(), server.login()
+    assert server.request("POST", "/auth/logout", token=ended["access_token"]).status == 204
+    files = list(tmp_path.glob("watchword.db*"))
+    away = tmp_path / "away"
+    away.mkdir()
+    for file in files:
+        file.rename(away / file.name)
+    time.sleep(1.5)  # longer than what is known may be trusted
+    is_unavailable(server.request("GET", "/readyz"))
+    assert server.greets(tokens)
+    assert not server.greets(ended)
+    for file in files:
+        (away / file.name).rename(file)
+    until(lambda: server.request("GET", "/readyz").status == 200, "the store answers")
+    assert server.greets(tokens)
+
+
 def test_a_server_whose_polls_fail_is_not_ready_says_so_and_recovers(start, until):
     """The store answers, but not the question for ended sessions."""
     server = start(WATCHWORD_REVOCATION_INTERVAL="0.2", WATCHWORD_REVOCATION_MAX_AGE="2")

@@ -35,10 +35,11 @@ class EndedSessions:
     def add(self, ends: Iterable[SessionEnd]) -> None:
         """Remember these; of two times for one id, which a store that was rolled back may give, the later."""
         for end in ends:
+            # first, and always: a process that is forked in between must not take it for known already
+            self._ids.add(end.session_id)
             span = math.ceil(end.access_until / _SPAN)
             if span > self._spans.get(end.session_id, -1):
                 self._spans[end.session_id] = self._numbers.setdefault(span, span)
-                self._ids.add(end.session_id)
 
     def forget(self, before: float) -> None:
         """Forget those whose time is over by then; up to ten seconds late, as each time all are looked at."""

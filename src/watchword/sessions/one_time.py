@@ -82,14 +82,13 @@ class OneTime:
             StoreUnavailable: what is known of our keys is too old for signing.
         """
         audience = self._audience(purpose)
-        if isinstance(lifetime, timedelta):
-            lifetime = lifetime // timedelta(seconds=1)
-        if lifetime > self._settings.session_lifetime:
+        seconds = lifetime // timedelta(seconds=1) if isinstance(lifetime, timedelta) else lifetime
+        if type(seconds) is not int or not 0 < seconds <= self._settings.session_lifetime:
             raise InvalidSettings(
-                "lifetime: at most session_lifetime; the token's key is not kept for longer"
+                "lifetime: whole seconds, at most session_lifetime: a token's key is not kept for longer"
             )
         self._revocations.ensure_fresh()  # a key that was compromised must not sign
-        return self._issuer.issue(subject, claims, audience=audience, lifetime=lifetime)
+        return self._issuer.issue(subject, claims, audience=audience, lifetime=seconds)
 
     def redeem(self, purpose: str, token: str, client: Client | None = None) -> dict[str, Any]:
         """The claims of a token that is good for this purpose and was not redeemed before; it is now.
