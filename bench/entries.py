@@ -169,6 +169,7 @@ MEASURES = (
         (
             Entry("bare route", "flask_jwt_extended_flask", "bare"),
             Entry("protected by Flask-JWT-Extended, HS256", "flask_jwt_extended_flask", "protected_hs256"),
+            Entry("and with a block list in Redis", "flask_jwt_extended_flask", "protected_by_block_list"),
         ),
     ),
 )
