@@ -52,6 +52,8 @@ UNUSABLE = [
     ("max_body", 1023),
     ("metrics", "perhaps"),
     ("scope_claim", "roles"),
+    ("sessions_url", 5),
+    ("sessions_wait_replicas", -1),
 ]
 
 
@@ -136,7 +138,8 @@ def test_a_changed_copy_is_checked_too():
 
 @pytest.mark.parametrize("shown", [repr, str, rich.pretty.pretty_repr], ids=["repr", "str", "rich"])
 def test_secrets_are_not_shown(shown):
-    settings = Settings(secret=(SECRET,), database_url="postgresql://app:hunter2@db/app", leeway=7)
+    urls = {"database_url": "postgresql://app:hunter2@db/app", "sessions_url": "redis://:hunter2@redis"}
+    settings = Settings(secret=(SECRET,), leeway=7, **urls)
     text = shown(settings)
     assert SECRET not in text
     assert "hunter2" not in text

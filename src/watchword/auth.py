@@ -6,7 +6,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -41,8 +41,11 @@ from watchword.sessions import (
     refresh_verifier,
 )
 from watchword.settings import Settings
-from watchword.stores import open_store
+from watchword.stores import open_split_store, open_store
 from watchword.stores.contract import Account, EndReason, KeyKind, Session, Store
+
+if TYPE_CHECKING:
+    from limits.storage import Storage
 
 __all__ = ["Auth", "Subject"]
 
@@ -112,7 +115,8 @@ class Auth:
             settings or Settings(), **{name: value for name, value in given.items() if value is not None}
         )
         self._listeners = (log_event, *listeners)
-        self.store = store = open_store(settings.database_url)
+        self.store, address_counters = _stores(settings)
+        store = self.store
         try:
             sealing = _secrets(settings, store)
             self._revocations = Revocations(
@@ -158,7 +162,9 @@ class Auth:
         )
         self.replay_guard = ReplayGuard(store, leeway=settings.leeway, notify=self._notify)
         self._hasher = PasswordHasher(settings=settings)
-        self._throttle = LoginThrottle(store, key=derive_key(sealing[-1], "throttle"), settings=settings)
+        self._throttle = LoginThrottle(
+            store, key=derive_key(sealing[-1], "throttle"), settings=settings, addresses=address_counters
+        )
         self._check_password = check_password
         self.accounts = Accounts(store, settings=settings, hasher=self._hasher, notify=self._notify)
 
@@ -403,6 +409,21 @@ class Auth:
                 listener(event)
             except Exception:  # the session has started or ended; its caller must not be told otherwise
                 logger.exception("a listener failed at the event %s", event.name)
+
+
+def _stores(settings: Settings) -> tuple[Store, Storage | None]:
+    """Where state lives, and where all processes count addresses together, if there is such a place."""
+    if not settings.sessions_url:
+        return open_store(settings.database_url), None
+    if not settings.secret:
+        raise InvalidSettings(
+            "secret must be set where sessions_url is: there is no file to keep one beside; "
+            "make one with `openssl rand -base64 32`"
+        )
+    store = open_split_store(
+        settings.database_url, settings.sessions_url, wait_replicas=settings.sessions_wait_replicas
+    )
+    return store, store.address_counters()
 
 
 def _schedules(settings: Settings) -> dict[KeyKind, Schedule]:

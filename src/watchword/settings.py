@@ -29,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Attributes:
         database_url: where state lives, as an SQLAlchemy URL.
+        sessions_url: where all but the accounts lives instead, as the URL of a Redis; empty for nowhere else.
+        sessions_wait_replicas: how many replicas of that Redis must have an end before it is acknowledged.
         issuer: the ``iss`` of our tokens; the public URL of the service.
         audience: the ``aud`` of our access tokens: the API that they are for.
         client_id: the ``client_id`` claim of access tokens (RFC 9068 §2.2).
@@ -65,6 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     database_url: str = "sqlite:///watchword.db"
+    sessions_url: str = ""
+    sessions_wait_replicas: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
     issuer: Annotated[str, msgspec.Meta(min_length=1)] = "watchword"
     audience: Annotated[str, msgspec.Meta(min_length=1)] = "watchword"
     client_id: Annotated[str, msgspec.Meta(min_length=1)] = "watchword"
@@ -148,7 +152,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        hidden = {"secret", "database_url"}  # the URL may hold a password
+        hidden = {"secret", "database_url", "sessions_url"}  # a URL may hold a password
         return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in hidden]
 
     @classmethod
@@ -181,16 +185,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
-        """The settings in the process's environment; ``DATABASE_URL`` stands for the prefixed name too.
+        """The settings in the process's environment.
 
+        ``DATABASE_URL`` and ``SESSIONS_URL`` stand for the prefixed names too.
         An empty value counts as none.
 
         Raises:
             InvalidSettings: as :meth:`from_mapping`.
         """
         given = {name: value for name, value in environ.items() if value and name != _OF_THE_TESTS}
-        if "DATABASE_URL" in given:
-            given.setdefault("WATCHWORD_DATABASE_URL", given["DATABASE_URL"])
+        for name in ("DATABASE_URL", "SESSIONS_URL"):
+            if name in given:
+                given.setdefault(f"WATCHWORD_{name}", given[name])
         return cls.from_mapping(given)
 
 

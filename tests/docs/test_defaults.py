@@ -32,7 +32,11 @@ ROWS = {
     if line.startswith("| `") and len(cells := line.split("|")) == 5
 }
 
-IN_WORDS = {"secret": "made", "trusted_proxies": "none"}  # what is found at the first start, or is empty
+IN_WORDS = {
+    "secret": "made",
+    "sessions_url": "none",
+    "trusted_proxies": "none",
+}  # what is found at the first start, or is empty
 
 
 def test_every_setting_stands_in_the_table_and_nothing_else_does() -> None:

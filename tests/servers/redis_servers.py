@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import shutil
 import socket
+import socketserver
+import ssl
 import subprocess
+import threading
 import time
 from binascii import crc_hqx
 from collections.abc import Callable, Iterator, Sequence
@@ -13,18 +16,29 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 PATIENCE = 20
 SLOTS = 16_384
+KEEPING = ("--save", "", "--appendonly", "yes", "--repl-diskless-sync-delay", "0")
 
 
 class RedisServer:
-    """One server process, with its files in a directory of its own."""
+    """One server process, with its files in a directory of its own.
 
-    def __init__(self, executable: str, directory: Path, *options: str) -> None:
+    Args:
+        executable: the program.
+        directory: for its files.
+        options: as on its command line.
+        sentinel: makes it a Sentinel, with this as its configuration.
+    """
+
+    def __init__(self, executable: str, directory: Path, *options: str, sentinel: str = "") -> None:
         self.executable = executable
         self.directory = directory
         self.options = options
+        self.sentinel = sentinel
         self.port = free_port()
         self.start()
 
@@ -37,28 +51,27 @@ class RedisServer:
         return (self.directory / "log").read_text()
 
     def start(self) -> None:
+        """Start it, or start it again on the files that it left."""
         self.directory.mkdir(exist_ok=True)
+        options = [*KEEPING, *self.options]
+        if self.sentinel:
+            (self.directory / "sentinel.conf").write_text(self.sentinel)
+            options = ["--sentinel"]
         self.process = subprocess.Popen(
             [
                 self.executable,
-                *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)),
-                *(
-                    "--logfile",
-                    "log",
-                    "--save",
-                    "",
-                    "--appendonly",
-                    "yes",
-                ),
-                *("--repl-diskless-sync-delay", "0"),
-                *self.options,
+                *(["sentinel.conf"] if self.sentinel else []),
+                *("--port", str(self.port), "--bind", "127.0.0.1", "--logfile", "log"),
+                *options,
             ],
+            cwd=self.directory,
             stdin=subprocess.DEVNULL,
         )
         until(self._answers, lambda: f"{self.executable} answers\n{self.log}")
 
-    def client(self, **options: object) -> redis.Redis:
-        return redis.Redis(port=self.port, decode_responses=True, protocol=2, **options)
+    def client(self) -> redis.Redis:
+        patience = Retry(NoBackoff(), 0)
+        return redis.Redis(port=self.port, decode_responses=True, protocol=2, retry=patience)
 
     def ask(self, *command: object) -> object:
         with self.client() as client:
@@ -68,13 +81,6 @@ class RedisServer:
         """End it as a power cut does."""
         self.process.kill()
         self.process.wait(PATIENCE)
-
-    def stop(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.kill()
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, self.log
@@ -111,13 +117,72 @@ class RedisCluster:
     def ask(self, *command: object) -> Sequence[object]:
         return [master.ask(*command) for master in self.masters]
 
+    def move(self, tag: str) -> None:
+        """Move the slot of that hash tag, with its keys, to another master."""
+        slot, source = crc_hqx(tag.encode(), 0) % SLOTS, self.owner(tag)
+        target = next(master for master in self.masters if master is not source)
+        names = {master: master.ask("CLUSTER", "MYID") for master in (source, target)}
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", names[source])
+        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", names[target])
+        keys = source.ask("CLUSTER", "GETKEYSINSLOT", slot, 1_000)
+        source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5_000, "KEYS", *keys)
+        for master in self.masters:
+            master.ask("CLUSTER", "SETSLOT", slot, "NODE", names[target])
+
     def stop(self) -> None:
         for master in self.masters:
-            master.stop()
+            master.kill()
 
     def _is_whole(self, master: RedisServer) -> bool:
         with master.client() as client:
             return client.cluster("INFO")["cluster_state"] == "ok" and len(client.cluster("NODES")) == 3
+
+
+class Proxy:
+    """Stands between a client and a server, and loses an answer when told to.
+
+    Args:
+        port: the server's.
+        tls: what the client has to speak TLS with.
+    """
+
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
+        self._losing = threading.Event()
+        proxy = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as server:
+                    client = self.request if tls is None else tls.wrap_socket(self.request, server_side=True)
+                    threading.Thread(target=proxy._answer, args=(server, client), daemon=True).start()
+                    while request := client.recv(65_536):
+                        server.sendall(request)
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}).start()
+
+    def _answer(self, server: socket.socket, client: socket.socket) -> None:
+        with contextlib.suppress(OSError), client:
+            while answer := server.recv(65_536):
+                if self._losing.is_set():
+                    self._losing.clear()
+                    client.shutdown(socket.SHUT_RDWR)
+                    return
+                client.sendall(answer)
+
+    def lose_next_answer(self) -> None:
+        """The next request reaches the server, and its connection breaks before the answer is back."""
+        self._losing.set()
+
+    @property
+    def has_lost_it(self) -> bool:
+        return not self._losing.is_set()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 def until(condition: Callable[[], bool], what: Callable[[], str]) -> None:
@@ -168,7 +233,7 @@ def redis_executable(request: pytest.FixtureRequest) -> str:
 def shared_redis(redis_executable: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     server = RedisServer(redis_executable, tmp_path_factory.mktemp("redis"))
     yield server
-    server.stop()
+    server.kill()
 
 
 @pytest.fixture(scope="session")
@@ -197,10 +262,24 @@ def start_redis(redis_executable: str, tmp_path: Path) -> Iterator[Callable[...,
     """Starts servers that a test may do anything to."""
     started: list[RedisServer] = []
 
-    def start(*options: str) -> RedisServer:
-        started.append(RedisServer(redis_executable, tmp_path / f"redis-{len(started)}", *options))
+    def start(*options: str, sentinel: str = "") -> RedisServer:
+        directory = tmp_path / f"redis-{len(started)}"
+        started.append(RedisServer(redis_executable, directory, *options, sentinel=sentinel))
         return started[-1]
 
     yield start
     for server in started:
-        server.stop()
+        server.kill()
+
+
+@pytest.fixture
+def start_proxy() -> Iterator[Callable[..., Proxy]]:
+    started: list[Proxy] = []
+
+    def start(port: int, tls: ssl.SSLContext | None = None) -> Proxy:
+        started.append(Proxy(port, tls))
+        return started[-1]
+
+    yield start
+    for proxy in started:
+        proxy.stop()

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from redis_servers import RedisServer, free_port
 
 from watchword.errors import InvalidSettings, MissingExtra, StoreUnavailable
-from watchword.stores import open_store
+from watchword.stores import open_split_store, open_store
+from watchword.stores.split import SplitStore
+from watchword.testing import store_contract
+from watchword.testing.store_contract.accounts import insert_account
+from watchword.testing.store_contract.sessions import start
 
 
 def test_a_url_opens_the_store_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,3 +59,54 @@ def test_another_missing_module_is_not_taken_for_the_extra(monkeypatch: pytest.M
 def test_a_database_in_a_missing_directory_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
         open_store(f"sqlite:///{tmp_path}/nowhere/app.db")
+
+
+# -- accounts here, the rest in Redis --------------------------------------------------------------------
+
+
+def test_accounts_are_in_sql_and_the_rest_is_in_redis(tmp_path: Path, redis_server: RedisServer) -> None:
+    url = f"sqlite:///{tmp_path}/app.db"
+    with closing(open_split_store(url, redis_server.url)) as store:
+        account = insert_account(store)
+        session = start(store, account.subject)
+        assert store.file is None
+    assert redis_server.ask("DBSIZE") > 0
+    with closing(open_store(url)) as accounts:
+        assert accounts.accounts() == [account]
+        assert accounts.find_session(session.id) is None
+
+
+class TestSplitStore(store_contract.StoreContract):
+    @pytest.fixture
+    def store(self, redis_server: RedisServer) -> Iterator[SplitStore]:
+        with closing(open_split_store("sqlite://", redis_server.url)) as opened:
+            yield opened
+
+
+def test_without_a_redis_url_nothing_of_redis_is_imported(tmp_path: Path) -> None:
+    script = f"""
+import sys
+from watchword import Auth
+Auth("sqlite:///{tmp_path}/app.db").close()
+print(*sys.modules, sep="\\n")
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    imported = set(run.stdout.split())
+    assert "watchword.stores.sql" in imported
+    assert not imported & {"redis", "watchword.stores.redis", "watchword.stores.split"}
+
+
+def test_a_missing_redis_py_names_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    for name in [name for name in sys.modules if name.startswith(("watchword.stores.redis", "redis."))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "watchword.stores.split", raising=False)
+    with pytest.raises(MissingExtra, match=r"watchword\[redis\]"):
+        open_split_store("sqlite://", "redis://localhost")
+
+
+def test_a_redis_that_is_not_there_is_unavailable_and_a_wrong_url_refused() -> None:
+    with pytest.raises(StoreUnavailable):
+        open_split_store("sqlite://", f"redis://127.0.0.1:{free_port()}")
+    with pytest.raises(InvalidSettings, match="sessions_url"):
+        open_split_store("sqlite://", "sqlite://")

@@ -14,7 +14,7 @@ from watchword.stores.contract import ThrottleStore
 
 try:
     from limits import RateLimitItemPerSecond
-    from limits.storage import MemoryStorage
+    from limits.storage import MemoryStorage, Storage
     from limits.strategies import FixedWindowRateLimiter
 except ImportError as error:
     raise MissingExtra.named("passwords") from error
@@ -32,20 +32,24 @@ class LoginThrottle:
     limit as an address: strangers cannot lock an owner out by failing on purpose.
 
     Names are counted in the store, by all processes together, and stand there only as HMACs. Addresses (IPv6
-    ones by their /64, the least that a customer gets) are counted by each process for itself, and only when
-    a check failed, so how many there are is bounded by the checks that a process can do in
-    ``address_window``.
+    ones by their /64, the least that a customer gets) are counted by each process for itself if there is no
+    other place, and only when a check failed, so how many there are is bounded by the checks that can be done
+    in ``address_window``.
 
     Args:
         store: where names are counted.
         key: the HMAC key, the same in every process.
         settings: ``login_failures``, ``login_delay``, ``address_failures`` and ``address_window`` count here.
+        addresses: where all processes count addresses together; safe to use after a fork.
     """
 
-    def __init__(self, store: ThrottleStore, *, key: bytes, settings: Settings) -> None:
+    def __init__(
+        self, store: ThrottleStore, *, key: bytes, settings: Settings, addresses: Storage | None = None
+    ) -> None:
         self._store = store
         self._key = key
         self._settings = settings
+        self._addresses = addresses
         self._limit = RateLimitItemPerSecond(settings.address_failures, settings.address_window)
         self._limiters: dict[int, FixedWindowRateLimiter] = {}
 
@@ -92,11 +96,11 @@ class LoginThrottle:
             raise Throttled(retry_after=max(window.reset_time - time.time(), 1.0))
 
     def _limiter(self) -> FixedWindowRateLimiter:
-        """This process's counters of addresses: a forked child must not inherit locks that are held."""
+        """This process's: a forked child must not inherit locks that are held."""
         process = os.getpid()
         if process not in self._limiters:
             # Fixed windows: the memory storage never forgets the keys of moving ones.
-            self._limiters.setdefault(process, FixedWindowRateLimiter(MemoryStorage()))
+            self._limiters.setdefault(process, FixedWindowRateLimiter(self._addresses or MemoryStorage()))
         return self._limiters[process]
 
     def _is_known(self, username: str, network: str | None) -> bool:

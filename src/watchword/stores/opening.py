@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from watchword.errors import MissingExtra
 from watchword.stores.contract import Store
 
-__all__ = ["open_store"]
+if TYPE_CHECKING:
+    from watchword.stores.split import SplitStore
+
+__all__ = ["open_split_store", "open_store"]
 
 
 def open_store(url: str) -> Store:
@@ -23,3 +28,31 @@ def open_store(url: str) -> Store:
             raise
         raise MissingExtra.named("sql") from None
     return SqlStore(url)
+
+
+def open_split_store(database_url: str, sessions_url: str, *, wait_replicas: int = 0) -> SplitStore:
+    """The store whose accounts are at the one URL, and sessions, keys, throttles and the like at the other.
+
+    Args:
+        database_url: as :func:`open_store` takes it.
+        sessions_url: of a Redis, see :class:`~watchword.stores.redis.RedisStore`.
+        wait_replicas: how many replicas of it must have an end before it is acknowledged.
+
+    Raises:
+        InvalidSettings: no store of ours has such URLs, or the database is newer than this code.
+        MissingExtra: a store's library is not installed.
+        StoreUnavailable: the database cannot be opened, or Redis does not answer.
+    """
+    accounts = open_store(database_url)
+    try:
+        from watchword.stores.split import SplitStore  # noqa: PLC0415 -- only who uses Redis needs redis-py
+
+        return SplitStore(accounts, sessions_url, wait_replicas=wait_replicas)
+    except ModuleNotFoundError as error:
+        accounts.close()
+        if error.name != "redis":
+            raise
+        raise MissingExtra.named("redis") from None
+    except BaseException:
+        accounts.close()
+        raise
