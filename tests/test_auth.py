@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from argon2.profiles import CHEAPEST
+from redis_servers import RedisServer
 from sqlalchemy import create_engine, text
 
 from watchword import (
@@ -85,6 +86,11 @@ def url(tmp_path) -> str:
     return f"sqlite:///{tmp_path / 'app.db'}"
 
 
+@pytest.fixture
+def redis_settings(redis_server: RedisServer) -> Settings:
+    return msgspec.structs.replace(SETTINGS, sessions_url=redis_server.url, secret=("s" * 32,))
+
+
 def own_users(username: str, password: str) -> Subject | None:
     return Subject("7", username, ("read",)) if password == PASSWORD else None
 
@@ -112,9 +118,11 @@ def refuses(auth: Auth, tokens: Tokens) -> bool:
 # -- the main path -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("where", ["memory", "file"])
-def test_login_authenticate_refresh_logout(make, url, where):
-    auth = make("sqlite://" if where == "memory" else url)
+@pytest.mark.parametrize("where", ["memory", "file", "redis"])
+def test_login_authenticate_refresh_logout(make, url, where, redis_settings):
+    auth = make(
+        "sqlite://" if where == "memory" else url, settings=redis_settings if where == "redis" else SETTINGS
+    )
     account = auth.accounts.add("Alice", PASSWORD, ("read", "write"))
     tokens = auth.login("alice", PASSWORD, HOME)
     identity = auth.authenticate(tokens.access_token)
@@ -687,6 +695,46 @@ def test_a_closed_desk_opens_again_when_it_is_used(make, url):
     auth.authenticate(tokens.access_token)
     auth.close()
     assert auth.refresh(tokens.refresh_token).subject == "7"
+
+
+# -- accounts in SQL, the rest in Redis ----------------------------------------------------------
+
+
+def test_an_end_in_redis_holds_in_the_other_process_with_its_next_poll(make, url, redis_settings):
+    here, there = (make(url, settings=redis_settings) for _ in "12")
+    here.accounts.add("alice", PASSWORD)
+    tokens = here.login("alice", PASSWORD)
+    assert there.authenticate(tokens.access_token).username == "alice"
+    here.end(tokens.session_id)
+    poll(there)
+    assert refuses(here, tokens)
+    assert refuses(there, tokens)
+
+
+def test_keys_in_redis_are_every_processes(make, redis_settings):
+    here, there = (make(settings=redis_settings) for _ in "12")
+    assert here.jwks() == there.jwks() != {"keys": []}
+
+
+def test_failures_of_an_address_are_counted_by_all_processes_together(make, url, redis_settings):
+    settings = msgspec.structs.replace(redis_settings, address_failures=4)
+    desks = [make(url, settings=settings) for _ in "12"]
+    for number in range(4):
+        with pytest.raises(InvalidCredentials):
+            desks[number % 2].login(f"name {number}", PASSWORD, HOME)
+    for desk in desks:
+        with pytest.raises(Throttled) as caught:
+            desk.login("another name", PASSWORD, HOME)
+        assert 1 < caught.value.retry_after <= settings.address_window
+        with pytest.raises(InvalidCredentials):
+            desk.login("another name", PASSWORD, Client(ip_address="192.0.2.77"))
+
+
+def test_with_redis_there_is_no_file_beside_which_a_secret_could_be_made(make, url, tmp_path, redis_settings):
+    with pytest.raises(InvalidSettings, match="secret must be set"):
+        make(url, settings=msgspec.structs.replace(redis_settings, secret=()))
+    make(url, settings=redis_settings)
+    assert not list(tmp_path.glob("*.secret"))
 
 
 # -- secrets -------------------------------------------------------------------------------------

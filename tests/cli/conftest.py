@@ -23,7 +23,7 @@ Command: TypeAlias = Callable[..., Result]
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, empty; nothing in the environment that the command would read."""
     monkeypatch.chdir(tmp_path)
-    ours = {"ADMIN_PASSWORD", "DATABASE_URL", "HOST", "PORT"}
+    ours = {"ADMIN_PASSWORD", "DATABASE_URL", "HOST", "PORT", "SESSIONS_URL"}
     pythons = {"PYTHONUNBUFFERED"}  # a person's shell has no such thing
     for name in tuple(os.environ):
         if name.startswith("WATCHWORD_") or name in ours | pythons:

@@ -168,7 +168,7 @@ def free_port():
 
 def clean_environment(additions):
     """This process's environment without settings of ours, which may be meant for something else."""
-    ours = {"HOST", "PORT", "DATABASE_URL", "ADMIN_PASSWORD"}
+    ours = {"HOST", "PORT", "DATABASE_URL", "SESSIONS_URL", "ADMIN_PASSWORD"}
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -1,0 +1,60 @@
+"""docs/scaling.md says what the code does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from redis_servers import RedisCluster, RedisServer
+
+from watchword.stores.redis import RedisStore
+from watchword.stores.redis_url import client_maker
+from watchword.testing.store_contract.keys import insert_key
+from watchword.testing.store_contract.sessions import start, swap
+
+PAGE = Path("docs/scaling.md").read_text("utf-8")
+URLS = re.findall(r"`(rediss?(?:\+\w+)?://[^`.]+)`", PAGE)
+
+
+def test_the_page_has_a_url_of_each_kind() -> None:
+    assert len(URLS) == 3
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_a_url_of_the_page_is_understood(url: str) -> None:
+    for scheme in ("redis", "rediss"):
+        client_maker(url.replace("redis", scheme, 1))
+
+
+@pytest.mark.parametrize("kind", ["server", "cluster"])
+def test_a_user_with_the_rights_of_the_page_can_do_everything(
+    kind: str, redis_server: RedisServer, redis_cluster: RedisCluster
+) -> None:
+    keys, rights = re.findall(r"needs the keys `([^`]+)` and\s+`([^`]+)`", PAGE)[0]
+    server = redis_server if kind == "server" else redis_cluster
+    server.ask("ACL", "SETUSER", "watchword", "on", ">password", f"~{keys}", *rights.split())
+    with closing(RedisStore(server.url.replace("://", "://watchword:password@"))) as store:
+        for answer in store._redis.ask(lambda master: master.wait(0, 1)):
+            assert answer == 0
+        session, other = start(store), start(store)
+        assert swap(store, session.id, 1) is not None
+        assert store.end_session(session.id, "logout") is not None
+        assert store.end_sessions(other.subject, "logout_all")
+        assert len(store.poll(None, None, grace=30).ends) == 2
+        assert insert_key(store, 1, "kid")
+        assert store.charge("key", free=1, max_delay=1, forget_after=1) == 0
+        store.remember("key", lifetime=10)
+        assert store.remembers("key")
+        assert store.spend("key", "attempt", keep_until=store.now() + 10)
+
+
+def test_the_settings_of_the_page_are_not_warned_of(
+    start_redis: Callable[..., RedisServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    block = re.findall(r"### How Redis has to be set\n\n```\n(.*?)```", PAGE, re.DOTALL)[0]
+    options = [word for line in block.splitlines() for word in (f"--{line.split()[0]}", line.split()[1])]
+    with closing(RedisStore(start_redis(*options).url)):
+        assert not caplog.records
