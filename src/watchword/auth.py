@@ -415,11 +415,6 @@ def _stores(settings: Settings) -> tuple[Store, Storage | None]:
     """Where state lives, and where all processes count addresses together, if there is such a place."""
     if not settings.sessions_url:
         return open_store(settings.database_url), None
-    if not settings.secret:
-        raise InvalidSettings(
-            "secret must be set where sessions_url is: there is no file to keep one beside; "
-            "make one with `openssl rand -base64 32`"
-        )
     store = open_split_store(
         settings.database_url, settings.sessions_url, wait_replicas=settings.sessions_wait_replicas
     )
@@ -457,7 +452,7 @@ def _secrets(settings: Settings, store: Store) -> tuple[str, ...]:
         return (secrets.token_urlsafe(32),)
     if store.file is None:
         raise InvalidSettings(
-            "secret: a database on a server needs one, the same for every process; make it with "
+            "secret: a store on a server needs one, the same for every process; make it with "
             "`openssl rand -base64 32` and set WATCHWORD_SECRET"
         )
     path = store.file.with_name(store.file.name + ".secret")

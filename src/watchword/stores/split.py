@@ -37,6 +37,10 @@ class SplitStore(RedisStore, Store):
     def file(self) -> Path | None:
         return None  # the database's file is not where the keys are
 
+    @property
+    def in_memory(self) -> bool:
+        return False
+
     def address_counters(self) -> Storage:
         """What ``limits`` can count with for all processes together."""
         return AddressCounters(self._redis)
