@@ -78,6 +78,11 @@ def test_the_examples_about_tokens_answer_as_they_say(tmp_path: Path, account: N
         assert fits(shown := said(command, tmp_path), documented), f"{command}\n{shown}"
 
 
+def test_the_examples_about_the_database_answer_as_they_say(tmp_path: Path, account: None) -> None:
+    for command, documented in examples("Database"):
+        assert fits(shown := said(command, tmp_path), documented), f"{command}\n{shown}"
+
+
 def test_the_examples_about_keys_answer_as_they_say(tmp_path: Path, account: None) -> None:
     for command, documented in examples("Keys"):
         shown = re.sub(r"\d+ seconds? ago", "0 seconds ago", said(command, tmp_path))

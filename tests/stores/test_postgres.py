@@ -17,10 +17,11 @@ from typing import Any
 import psycopg
 import pytest
 from postgres_servers import PostgresServer
+from sqlalchemy import Connection
 
 from watchword.errors import InvalidSettings, StoreUnavailable
 from watchword.stores import postgres as postgres_module
-from watchword.stores import sql_sessions
+from watchword.stores import schema, schema_status, sql_sessions
 from watchword.stores.contract import Feed, NewSession, SessionTimes
 from watchword.stores.sql import SqlStore
 
@@ -253,6 +254,43 @@ def test_processes_that_open_at_once_make_the_tables_once(url: str) -> None:
     identities = {process.communicate(timeout=60)[0] for process in processes}
     assert [process.returncode for process in processes] == [0] * 10
     assert len(identities) == 1
+
+
+def test_an_upgrade_takes_its_time_and_is_done_once_while_the_others_wait(
+    url: str, monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor
+) -> None:
+    SqlStore(url).close()
+    monkeypatch.setattr(postgres_module, "STATEMENT_TIMEOUT", 0.1)
+    done: list[str] = []
+
+    def slow(connection: Connection) -> None:
+        connection.exec_driver_sql("SELECT pg_sleep(0.3)")
+        done.append("slow")
+
+    monkeypatch.setattr(schema, "UPGRADES", (*schema.UPGRADES, slow))
+    for store in pool.map(SqlStore, [url] * 2):
+        store.close()
+    assert done == ["slow"]
+
+
+def test_an_upgrade_gives_up_where_a_table_is_in_use_and_leaves_all_as_it_was(
+    url: str, beside: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SqlStore(url).close()
+    monkeypatch.setattr(postgres_module, "STATEMENT_TIMEOUT", 0.1)
+
+    def steps(connection: Connection) -> None:
+        connection.exec_driver_sql("DROP TABLE watchword_remembered")
+        connection.exec_driver_sql("ALTER TABLE watchword_sessions ADD COLUMN note TEXT")
+
+    monkeypatch.setattr(schema, "UPGRADES", (*schema.UPGRADES, steps))
+    with beside.transaction():
+        beside.execute("SELECT count(*) FROM watchword_sessions")
+        with pytest.raises(StoreUnavailable):
+            SqlStore(url)
+    assert schema_status(url).version == len(schema.UPGRADES) - 1
+    SqlStore(url).close()
+    assert schema_status(url).version == len(schema.UPGRADES)
 
 
 def test_a_role_that_owns_nothing_but_its_schema_is_enough(

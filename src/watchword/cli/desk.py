@@ -13,7 +13,18 @@ from watchword.auth import Auth
 from watchword.errors import InvalidSettings
 from watchword.settings import Settings
 
-__all__ = ["front_desk"]
+__all__ = ["database_url", "front_desk"]
+
+
+def database_url() -> str:
+    """The URL in the environment, of a database that is there.
+
+    Raises:
+        InvalidSettings: a setting is not usable, or there is no such file.
+    """
+    settings = Settings.from_environment(os.environ)
+    _refuse(_missing_file(settings.database_url))
+    return settings.database_url
 
 
 @contextmanager
@@ -29,11 +40,8 @@ def front_desk(*, create: bool = False) -> Iterator[Auth]:
     """
     settings = Settings.from_environment(os.environ)
     missing = _missing_file(settings.database_url)
-    if missing and not create:
-        raise InvalidSettings(
-            f"there is no database {missing} here: change to its directory or set DATABASE_URL "
-            "(`watchword serve` and `watchword account add` make a new one)"
-        )
+    if not create:
+        _refuse(missing)
     if missing and not Path(missing).parent.is_dir():
         raise InvalidSettings(f"there is no directory {Path(missing).parent} to make the database in")
     auth = Auth(settings=settings)
@@ -43,6 +51,14 @@ def front_desk(*, create: bool = False) -> Iterator[Auth]:
         yield auth
     finally:
         auth.close()
+
+
+def _refuse(missing: str | None) -> None:
+    if missing:
+        raise InvalidSettings(
+            f"there is no database {missing} here: change to its directory or set DATABASE_URL "
+            "(`watchword serve` and `watchword account add` make a new one)"
+        )
 
 
 def _missing_file(url: str) -> str | None:

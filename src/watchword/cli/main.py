@@ -12,6 +12,7 @@ try:
     import click
 
     from watchword.cli.account import account
+    from watchword.cli.database import database
     from watchword.cli.key import key
     from watchword.cli.serve import serve
     from watchword.cli.token import token
@@ -57,5 +58,6 @@ def main() -> None:
 
 main.add_command(serve)
 main.add_command(account)
+main.add_command(database)
 main.add_command(key)
 main.add_command(token)

@@ -9,8 +9,9 @@ from watchword.stores.contract import Store
 
 if TYPE_CHECKING:
     from watchword.stores.split import SplitStore
+    from watchword.stores.sql import SchemaStatus
 
-__all__ = ["open_split_store", "open_store"]
+__all__ = ["open_split_store", "open_store", "schema_status"]
 
 
 def open_store(url: str) -> Store:
@@ -56,3 +57,18 @@ def open_split_store(database_url: str, sessions_url: str, *, wait_replicas: int
     except BaseException:
         accounts.close()
         raise
+
+
+def schema_status(url: str) -> SchemaStatus:
+    """How far the schema of the database at a URL is; it is left as it is.
+
+    Raises:
+        InvalidSettings, MissingExtra, StoreUnavailable: as :func:`open_store`.
+    """
+    try:
+        from watchword.stores import sql  # noqa: PLC0415 -- as above
+    except ModuleNotFoundError as error:
+        if error.name != "sqlalchemy":
+            raise
+        raise MissingExtra.named("sql") from None
+    return sql.schema_status(url)

@@ -97,6 +97,16 @@ class PostgresDatabase:
         with self._transaction("BEGIN") as connection:
             yield connection
 
+    @contextmanager
+    def upgrade(self) -> Iterator[Connection]:
+        """A write that one node does at a time, and that may take as long as it needs."""
+        with self.write() as connection:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            self.moment(connection, "schema")
+            # whoever waits for a table keeps all others from it
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {STATEMENT_TIMEOUT * 1_000}")
+            yield connection
+
     def moment(self, connection: Connection, turn: str | None = None) -> float:
         """The server's time, once it is this transaction's turn: those that name the same one go in a row."""
         if turn is None:

@@ -29,7 +29,18 @@ from sqlalchemy import (
 
 from watchword.errors import InvalidSettings
 
-__all__ = ["accounts", "keys", "remembered", "sessions", "spent", "store", "throttles", "upgrade"]
+__all__ = [
+    "UPGRADES",
+    "accounts",
+    "keys",
+    "remembered",
+    "sessions",
+    "spent",
+    "store",
+    "throttles",
+    "upgrade",
+    "version_of",
+]
 
 
 class _Scopes(TypeDecorator[tuple[str, ...]]):
@@ -130,13 +141,13 @@ spent = Table(
 )
 
 
-def upgrade(connection: Connection, _now: float) -> None:
+def upgrade(connection: Connection) -> None:
     """Bring the database to the newest schema, inside the caller's write transaction.
 
     Raises:
         InvalidSettings: newer code than this has upgraded the database.
     """
-    version = _version(connection)
+    version = version_of(connection)
     if version > len(UPGRADES):
         raise InvalidSettings(
             f"the database has schema version {version}, and this Watchword knows {len(UPGRADES)} at most: "
@@ -148,7 +159,8 @@ def upgrade(connection: Connection, _now: float) -> None:
         connection.execute(update(store).values(schema_version=len(UPGRADES)))
 
 
-def _version(connection: Connection) -> int:
+def version_of(connection: Connection) -> int:
+    """The version of the schema that is there; 0 where there is none."""
     if not inspect(connection).has_table(store.name):
         return 0
     version: int = connection.execute(select(store.c.schema_version)).scalar_one()

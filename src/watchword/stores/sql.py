@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+import msgspec
 from sqlalchemy import Connection, delete, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 
@@ -36,7 +37,7 @@ from watchword.stores.contract import (
 from watchword.stores.postgres import PostgresDatabase
 from watchword.stores.sqlite import SqliteDatabase
 
-__all__ = ["SqlStore"]
+__all__ = ["SchemaStatus", "SqlStore", "schema_status"]
 
 logger = logging.getLogger("watchword.stores")
 
@@ -45,6 +46,20 @@ PURGE_BATCH = 100  # rows of each table: a write pays a few milliseconds at most
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+
+class SchemaStatus(msgspec.Struct, frozen=True):
+    """How far the schema of a database is.
+
+    Attributes:
+        backend: the name and version of the database's software.
+        version: of the schema in the database; 0 where there are no tables yet.
+        newest: the version that this code upgrades to.
+    """
+
+    backend: str
+    version: int
+    newest: int
 
 
 class SqlStore(Store):
@@ -70,12 +85,10 @@ class SqlStore(Store):
     def __init__(self, url: str, *, time_shift: float = 0.0) -> None:
         self.time_shift = time_shift
         self._next_purge = 0.0
+        self._database = _database(url)
         try:
-            self._database = _database(url)
-        except OSError as error:
-            raise _unavailable(error) from None
-        try:
-            self._write("schema", schema.upgrade)
+            if _status(self._database).version != len(schema.UPGRADES):
+                self._upgrade()
         except BaseException:
             self.close()
             raise
@@ -116,7 +129,7 @@ class SqlStore(Store):
         if isinstance(database, SqliteDatabase):
             return self._write(None, sql_sessions.swap, session_id, generation, times, **client)
         shift = self.time_shift
-        swapped = self._run(lambda: database.swap(session_id, generation, times, **client, shift=shift))
+        swapped = _run(lambda: database.swap(session_id, generation, times, **client, shift=shift))
         if swapped is not None and swapped.now >= self._next_purge:
             self._write(None, _nothing)
         return swapped
@@ -237,7 +250,7 @@ class SqlStore(Store):
                 now = self._database.moment(connection) + self.time_shift
                 return operation(connection, now, *args, **kwargs)
 
-        return self._run(attempt)
+        return _run(attempt)
 
     def _write(
         self,
@@ -255,19 +268,14 @@ class SqlStore(Store):
                 self._purge(connection, now)
             return result
 
-        return self._run(attempt)
+        return _run(attempt)
 
-    def _run(self, attempt: Callable[[], _T]) -> _T:
-        """What an attempt returns; it is repeated once if its connection was lost."""
-        try:
-            try:
-                return attempt()
-            except (DBAPIError, DisconnectionError) as error:
-                if isinstance(error, DBAPIError) and not error.connection_invalidated:
-                    raise
-                return attempt()
-        except (SQLAlchemyError, OSError) as error:
-            raise _unavailable(error) from None
+    def _upgrade(self) -> None:
+        def attempt() -> None:
+            with self._database.upgrade() as connection:
+                schema.upgrade(connection)
+
+        _run(attempt)
 
     def _purge(self, connection: Connection, now: float) -> None:
         """Now and then, beside a write that is done anyway, delete a batch of what nobody can ask for."""
@@ -280,6 +288,47 @@ class SqlStore(Store):
             batch = batch.with_for_update(skip_locked=True)  # other nodes are at it, too
             left_over |= connection.execute(delete(table).where(key.in_(batch))).rowcount == PURGE_BATCH
         self._next_purge = now if left_over else now + PURGE_INTERVAL
+
+
+def schema_status(url: str) -> SchemaStatus:
+    """How far the schema of the database at a URL is; it is left as it is.
+
+    Raises:
+        InvalidSettings: the URL is not one of a supported database.
+        MissingExtra: the database's driver is not installed.
+        StoreUnavailable: the database does not answer.
+    """
+    database = _database(url)
+    try:
+        return _status(database)
+    finally:
+        database.close()
+
+
+def _status(database: SqliteDatabase | PostgresDatabase) -> SchemaStatus:
+    def attempt() -> SchemaStatus:
+        with database.read() as connection:
+            dialect, version = connection.dialect, schema.version_of(connection)
+        server = ".".join(map(str, dialect.server_version_info or ()))
+        return SchemaStatus(f"{_NAMES[dialect.name]} {server}", version, len(schema.UPGRADES))
+
+    return _run(attempt)
+
+
+_NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+
+def _run(attempt: Callable[[], _T]) -> _T:
+    """What an attempt returns; it is repeated once if its connection was lost."""
+    try:
+        try:
+            return attempt()
+        except (DBAPIError, DisconnectionError) as error:
+            if isinstance(error, DBAPIError) and not error.connection_invalidated:
+                raise
+            return attempt()
+    except (SQLAlchemyError, OSError) as error:
+        raise _unavailable(error) from None
 
 
 def _now(connection: Connection, now: float) -> float:
@@ -304,7 +353,7 @@ def _database(url: str) -> SqliteDatabase | PostgresDatabase:
             "postgresql://user:password@host/name"
         )
     in_memory = parsed.database in {None, "", ":memory:"}
-    return SqliteDatabase(None if in_memory else Path(str(parsed.database)).absolute())
+    return _run(lambda: SqliteDatabase(None if in_memory else Path(str(parsed.database)).absolute()))
 
 
 _SQLITE = frozenset({"sqlite", "sqlite+pysqlite"})

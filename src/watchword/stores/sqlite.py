@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeAlias
 
@@ -71,6 +71,10 @@ class SqliteDatabase:
             yield connection
             connection.commit()
             self._check_file(connection.connection.dbapi_connection)  # or it is not to be acknowledged
+
+    def upgrade(self) -> AbstractContextManager[Connection]:
+        """A write as any other: they go in a row."""
+        return self.write()
 
     def moment(self, _connection: Connection, _turn: str | None = None) -> float:
         """This machine's time, on which the file is; writers go in a row anyway."""

@@ -1,0 +1,56 @@
+"""``watchword database``: how far the database's schema is, and bringing it up to date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from watchword.cli.desk import database_url
+from watchword.stores import open_store, schema_status
+
+if TYPE_CHECKING:
+    from watchword.stores.sql import SchemaStatus
+
+__all__ = ["database"]
+
+
+@click.group()
+def database() -> None:
+    """See how far the database's schema is, and upgrade it.
+
+    Every server upgrades it when it starts. These commands are for those who want to do it before.
+    """
+
+
+@database.command()
+def status() -> None:
+    """Show the database's software and the version of its schema; change nothing."""
+    found = schema_status(database_url())
+    click.echo(f"backend: {found.backend}")
+    click.echo(f"schema in the database: {found.version or 'none'}")
+    click.echo(f"newest schema known here: {found.newest}")
+    click.echo(_what_to_do(found), err=True)
+
+
+@database.command()
+def upgrade() -> None:
+    """Bring the schema to the newest version, or make the tables. Of several who do it at once one does."""
+    url = database_url()
+    before = schema_status(url)
+    open_store(url).close()
+    after = schema_status(url)
+    if before.version == after.version:
+        click.echo(f"Schema version {after.version} is the newest already")
+    elif before.version:
+        click.echo(f"Upgraded from schema version {before.version} to {after.version}")
+    else:
+        click.echo(f"Made the tables, with schema version {after.version}")
+
+
+def _what_to_do(found: SchemaStatus) -> str:
+    if found.version > found.newest:
+        return "A newer Watchword upgraded it; run that one"
+    if found.version < found.newest:
+        return "`watchword database upgrade` brings it up to date, as does any server when it starts"
+    return "It is up to date"

@@ -1,0 +1,99 @@
+"""``watchword database``, as an operator meets it at the terminal."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from postgres_servers import PostgresServer
+
+from watchword.errors import MissingExtra
+from watchword.stores import schema_status
+from watchword.stores.schema import UPGRADES
+
+NEWEST = len(UPGRADES)
+OLDER = Path(__file__).parents[1] / "stores" / "databases" / "version-2.sql"
+
+
+@pytest.fixture
+def older(directory: Path) -> Path:
+    """A database as an older Watchword left it."""
+    path = directory / "watchword.db"
+    database = sqlite3.connect(path)
+    database.executescript(OLDER.read_text("utf-8"))
+    database.close()
+    return path
+
+
+def test_the_status_of_an_older_database_is_told_and_nothing_is_changed(watchword, older) -> None:
+    before = older.read_bytes()
+    shown = watchword("database", "status")
+    assert shown.exit_code == 0
+    assert shown.stdout.splitlines() == [
+        f"backend: SQLite {sqlite3.sqlite_version}",
+        "schema in the database: 2",
+        f"newest schema known here: {NEWEST}",
+    ]
+    assert "`watchword database upgrade` brings it up to date" in shown.stderr
+    assert schema_status(f"sqlite:///{older}").version == 2
+    assert older.read_bytes()[100:] == before[100:], "all but the header, which says how SQLite writes"
+
+
+def test_an_older_database_is_upgraded_once(watchword, older) -> None:
+    assert watchword("database", "upgrade").stdout == f"Upgraded from schema version 2 to {NEWEST}\n"
+    assert watchword("database", "upgrade").stdout == f"Schema version {NEWEST} is the newest already\n"
+    assert watchword("database", "status").stderr == "It is up to date\n"
+
+
+def test_a_newer_database_is_told_and_left_alone(watchword, alice, directory) -> None:
+    database = sqlite3.connect(directory / "watchword.db")
+    database.execute("UPDATE watchword_store SET schema_version = 99")
+    database.commit()
+    database.close()
+    shown = watchword("database", "status")
+    assert "schema in the database: 99" in shown.stdout
+    assert shown.stderr == "A newer Watchword upgraded it; run that one\n"
+    refused = watchword("database", "upgrade")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "a newer Watchword upgraded it" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "upgrade"])
+def test_no_file_is_made_where_there_is_none(watchword, directory, command) -> None:
+    refused = watchword("database", command)
+    assert refused.exit_code == 1
+    assert "there is no database watchword.db here" in refused.stderr
+    assert list(directory.iterdir()) == []
+
+
+def test_on_a_server_the_tables_are_made_without_a_secret(
+    watchword, postgres: PostgresServer, monkeypatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", postgres.new_database())
+    before = watchword("database", "status")
+    assert before.stdout.startswith("backend: PostgreSQL ")
+    assert "schema in the database: none" in before.stdout
+    assert watchword("database", "upgrade").stdout == f"Made the tables, with schema version {NEWEST}\n"
+    assert f"schema in the database: {NEWEST}" in watchword("database", "status").stdout
+
+
+def test_a_server_that_is_not_there_is_told_in_one_sentence_without_the_password(
+    watchword, monkeypatch, caplog
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://alice:s3cr3t@127.0.0.1:1/app")
+    for command in ("status", "upgrade"):
+        refused = watchword("database", command)
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert refused.stderr == "Error: the store does not answer\n"
+    assert "s3cr3t" not in caplog.text
+
+
+def test_a_missing_sqlalchemy_names_the_extra_that_brings_it(monkeypatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("watchword.stores.s")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("watchword.stores.sql")
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    with pytest.raises(MissingExtra, match=r"watchword\[sql\]"):
+        schema_status("sqlite://")
