@@ -378,7 +378,7 @@ class KeysUnavailable(Unavailable):
 
 
 class Overloaded(Unavailable):
-    """As many passwords as are allowed are being checked already."""
+    """As many passwords as are allowed are being checked already, or as many bodies read."""
 
     code = "overloaded"
     description = "too many logins at once, try again"

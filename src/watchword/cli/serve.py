@@ -25,7 +25,11 @@ __all__ = ["serve"]
 )
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
 @click.option(
-    "--threads", type=click.IntRange(2, 256), default=8, show_default=True, help="Threads in each process."
+    "--threads",
+    type=click.IntRange(2, 256),
+    default=8,
+    show_default=True,
+    help="Requests that each process works on at once.",
 )
 def serve(host: str, port: int, workers: int, threads: int) -> None:
     """Serve the login system.
@@ -36,7 +40,7 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     try:
         from watchword.server import serving  # noqa: PLC0415 - needs the extra `server`
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"granian", "flask"}:
+        if (error.name or "").partition(".")[0] not in {"granian", "flask", "prometheus_client"}:
             raise
         raise MissingExtra.named("server") from None
     address = _free_address(host, port)

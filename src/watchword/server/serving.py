@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import signal
+from functools import partial
 
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
@@ -13,11 +14,16 @@ from granian.server import Server
 
 from watchword.auth import Auth
 from watchword.errors import UsernameTaken
+from watchword.server.app import create_app
+from watchword.server.bodies import BodyFirst
+from watchword.settings import Settings
 
 __all__ = ["first_account", "serve"]
 
 # Header bytes that Granian reads before it answers 431; a token is at most 16 KiB
 _HEADER_BUFFER = 65_536
+# Request bodies that may be on their way at once, each with a thread that waits for it (some 80 KiB)
+_BODIES = 256
 # Seconds that a running request has to finish in once the server is told to stop
 _STOP_TIMEOUT = 30
 
@@ -87,24 +93,29 @@ def serve(host: str, port: int, *, workers: int, threads: int) -> None:
         host: the address to listen on.
         port: the port to listen on.
         workers: processes.
-        threads: threads in each process.
+        threads: requests that each process works on at once.
     """
     os.register_at_fork(after_in_child=_stop_while_starting)
     Server(
-        "watchword.server.app:create_app",
-        factory=True,
+        "watchword",
         interface=Interfaces.WSGI,
         address=host,
         port=port,
         workers=workers,
-        blocking_threads=threads,
+        blocking_threads=threads + _BODIES,
         respawn_failed_workers=True,
         workers_kill_timeout=_STOP_TIMEOUT,
         websockets=False,
         http1_settings=HTTP1Settings(max_buffer_size=_HEADER_BUFFER),
         log_access=True,
         log_dictconfig=_LOGGING,
-    ).serve()
+    ).serve(target_loader=partial(_application, threads), wrap_loader=False)
+
+
+def _application(threads: int) -> BodyFirst:
+    """What each worker serves."""
+    settings = Settings.from_environment(os.environ)
+    return BodyFirst(create_app(settings), max_body=settings.max_body, threads=threads, bodies=_BODIES)
 
 
 def _stop_while_starting() -> None:

@@ -1,0 +1,59 @@
+"""Requests whose body arrives slowly must not keep the others waiting."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from werkzeug.wrappers import Response
+
+from watchword.errors import Overloaded
+from watchword.web.endpoints import error_response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = ["BodyFirst"]
+
+
+class BodyFirst:
+    """Calls a WSGI application once the whole body is there, from so many threads at once at most.
+
+    Granian bounds how long headers take, and not how long a body takes: a thread that reads one waits for as
+    long as the client likes. So the server has more threads than the application may use; of these a bounded
+    number waits for bodies, and the rest is left to requests that have none.
+
+    Args:
+        app: the application.
+        max_body: bytes up to which a body is read. A longer one is the application's to refuse, unread or,
+            if its length was not announced, cut off one byte later.
+        threads: calls of the application at once.
+        bodies: bodies being read at once; more are answered with 503.
+    """
+
+    def __init__(self, app: WSGIApplication, *, max_body: int, threads: int, bodies: int) -> None:
+        self._app = app
+        self._max_body = max_body
+        self._running = threading.BoundedSemaphore(threads)
+        self._reading = threading.BoundedSemaphore(bodies)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request (PEP 3333)."""
+        if self._is_to_be_read(environ):
+            if not self._reading.acquire(blocking=False):
+                refusal = error_response(Overloaded("too many requests at once, try again"))
+                return Response(refusal.body, refusal.status, refusal.headers)(environ, start_response)
+            try:
+                environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(self._max_body + 1))
+            finally:
+                self._reading.release()
+        with self._running:
+            return self._app(environ, start_response)
+
+    def _is_to_be_read(self, environ: WSGIEnvironment) -> bool:
+        if "CONTENT_LENGTH" in environ:
+            return 0 < int(environ["CONTENT_LENGTH"]) <= self._max_body
+        # HTTP/2 ends a body of any length without having announced it
+        return "HTTP_TRANSFER_ENCODING" in environ or environ["SERVER_PROTOCOL"] == "HTTP/2"
