@@ -121,9 +121,11 @@ class Node:
 Start = Callable[..., Node]
 
 
-@pytest.fixture(params=["sqlite"])
-def shared_url(tmp_path: Path) -> str:
+@pytest.fixture(params=["sqlite", "postgres"])
+def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A store that several processes can open, empty."""
+    if request.param == "postgres":
+        return request.getfixturevalue("postgres").new_database()
     return f"sqlite:///{tmp_path}/watchword.db"
 
 

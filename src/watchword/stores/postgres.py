@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import URL, BigInteger, ColumnElement, Connection, Text, cast, create_engine, event, func
 
-from watchword.errors import MissingExtra
+from watchword.errors import InvalidSettings, MissingExtra
 from watchword.stores.contract import Session, SessionTimes, TimedSession
 from watchword.stores.schema import sessions
 from watchword.stores.sql_sessions import KEPT
@@ -21,6 +21,16 @@ __all__ = ["PostgresDatabase"]
 # Seconds. A statement that waits for longer, for a lock or for the disk, is given up.
 STATEMENT_TIMEOUT = 5
 CONNECT_TIMEOUT = 5
+
+# For libpq, where the URL says nothing else: a server that vanished without a word is missed within ten
+# seconds, whether it has not heard us or owes us an answer.
+_GIVEN = {
+    "connect_timeout": CONNECT_TIMEOUT,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 1,
+    "keepalives_count": 5,
+}
 
 _NOW = "extract(epoch FROM clock_timestamp())::float8"
 _REACHED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1"
@@ -63,6 +73,7 @@ class PostgresDatabase:
         in_memory: it outlives this process.
 
     Raises:
+        InvalidSettings: libpq would not understand the URL, or take the password for something else.
         MissingExtra: psycopg is not installed.
     """
 
@@ -70,18 +81,18 @@ class PostgresDatabase:
     in_memory = False
 
     def __init__(self, url: URL) -> None:
-        given = {"connect_timeout": CONNECT_TIMEOUT, "tcp_user_timeout": STATEMENT_TIMEOUT * 1_000}
         try:
             self._engine = create_engine(
                 url.set(drivername="postgresql+psycopg"),
                 isolation_level="AUTOCOMMIT",
                 pool_timeout=STATEMENT_TIMEOUT,
-                connect_args={name: value for name, value in given.items() if name not in url.query},
+                connect_args={name: value for name, value in _GIVEN.items() if name not in url.query},
             )
         except ModuleNotFoundError as error:
             if error.name != "psycopg":
                 raise
             raise MissingExtra.named("postgres") from None
+        _check(url)
         event.listen(self._engine, "connect", _bound_statements)
         _databases.add(self)
 
@@ -172,6 +183,22 @@ class PostgresDatabase:
             connection.exec_driver_sql(begin)
             yield connection  # after an error the pool rolls back
             connection.exec_driver_sql("COMMIT")
+
+
+def _check(url: URL) -> None:
+    from psycopg import ProgrammingError  # noqa: PLC0415 -- needs the extra `postgres`
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415
+
+    if "@" in f"{url.host}{url.database}":
+        # the rest of the password would be taken for a host, and shown as one
+        raise InvalidSettings("database_url: an @ in the password is written %40")
+    try:
+        make_conninfo(**dict.fromkeys(url.query, ""))
+    except ProgrammingError:
+        raise InvalidSettings(
+            "database_url: what stands after the question mark has to be parameters of libpq, "
+            "such as sslmode=verify-full"
+        ) from None
 
 
 def _bound_statements(connection: Any, _record: object) -> None:

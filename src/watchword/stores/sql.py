@@ -343,7 +343,7 @@ def _nothing(_connection: Connection, _now: float) -> None:
 def _database(url: str) -> SqliteDatabase | PostgresDatabase:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a port that is no number is the other one
         raise InvalidSettings("database_url is not a URL; sqlite:///watchword.db is one") from None
     if parsed.drivername in _POSTGRES:
         return PostgresDatabase(parsed)
