@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.sax.saxutils import escape
 
-__all__ = ["svg"]
+__all__ = ["FONT", "MARGIN", "WIDTH", "svg", "written"]
 
 WIDTH, MARGIN, LABEL, NUMBER = 860, 24, 300, 76
 ROW, BAR = 22, 15
@@ -38,8 +38,8 @@ def svg(results: dict[str, Any]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" {FONT}>',
         "<title>Watchword beside its peers: microseconds a token, less is better</title>",
         '<rect width="100%" height="100%" fill="#ffffff"/>',
-        _text(MARGIN, 34, "Microseconds a token, less is better", 'font-size="19" font-weight="600"'),
-        _text(MARGIN, 55, f"Minimum of {results['rounds']} rounds. {about}", 'fill="#475569"'),
+        written(MARGIN, 34, "Microseconds a token, less is better", 'font-size="19" font-weight="600"'),
+        written(MARGIN, 55, f"Minimum of {results['rounds']} rounds. {about}", 'fill="#475569"'),
         *body,
         "</svg>",
     ]
@@ -48,17 +48,17 @@ def svg(results: dict[str, Any]) -> str:
 
 def _panel(title: str, rows: list[dict[str, Any]], top: int) -> Iterator[str]:
     """Each panel has a scale of its own: its slowest bar is as long as there is room."""
-    yield _text(MARGIN, top + 28, title, 'font-size="15" font-weight="600"')
+    yield written(MARGIN, top + 28, title, 'font-size="15" font-weight="600"')
     slowest = max(row["minimum_us"] for row in rows)
     for number, row in enumerate(rows):
         y = top + PANEL_HEAD + ROW * number
         length = max(1.0, FULL * row["minimum_us"] / slowest)
         color = COLORS.get(row["contender"].partition("_")[0], OTHERS)
-        yield _text(MARGIN + LABEL - 8, y + 12, row["label"], 'text-anchor="end"')
+        yield written(MARGIN + LABEL - 8, y + 12, row["label"], 'text-anchor="end"')
         shape = f'x="{MARGIN + LABEL}" y="{y}" width="{length:.1f}" height="{BAR}" rx="2"'
         yield f'<rect {shape} fill="{color}"/>'
-        yield _text(round(MARGIN + LABEL + length + 6), y + 12, f"{row['minimum_us']:.2f}")
+        yield written(round(MARGIN + LABEL + length + 6), y + 12, f"{row['minimum_us']:.2f}")
 
 
-def _text(x: int, y: int, content: str, attributes: str = 'fill="#0f172a"') -> str:
+def written(x: int, y: int, content: str, attributes: str = 'fill="#0f172a"') -> str:
     return f'<text x="{x}" y="{y}" {attributes}>{escape(content)}</text>'

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["documented", "markdown", "text"]
+__all__ = ["documented", "markdown", "placed", "text"]
 
 COLUMNS = ("minimum µs", "median µs", "x (minima)", "x (median)")
 FIGURES = ("minimum_us", "median_us", "ratio_of_minima", "median_ratio")
-BEGIN, END = "<!-- begin: written by make bench -->", "<!-- end -->"
 
 _VERDICTS = {True: "yes", False: "NO", None: "-"}
 
@@ -60,8 +59,13 @@ def markdown(results: dict[str, Any]) -> str:
 
 def documented(page: str, results: dict[str, Any]) -> str:
     """The page with these results between its marks."""
-    between = re.compile(f"(?<={re.escape(BEGIN)}\n).*(?={re.escape(END)})", re.DOTALL)
-    return between.sub(lambda _: f"\n{markdown(results)}\n\n", page)
+    return placed(page, markdown(results), "make bench")
+
+
+def placed(page: str, content: str, command: str) -> str:
+    """The page with this content between the marks that name the command which writes it."""
+    begin = re.escape(f"<!-- begin: written by {command} -->\n")
+    return re.sub(f"(?<={begin}).*?(?=<!-- end -->)", lambda _: f"\n{content}\n\n", page, flags=re.DOTALL)
 
 
 def _bars(results: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
