@@ -79,6 +79,11 @@ def test_an_unknown_name_is_an_attribute_error():
         ("sqlalchemy", "sql", "watchword.Auth('sqlite://')"),
         ("argon2", "passwords", "watchword.Auth"),
         ("limits", "passwords", "from watchword import Auth"),
+        (
+            "redis",
+            "redis",
+            "watchword.Auth('sqlite://', settings=watchword.Settings(sessions_url='redis://localhost'))",
+        ),
         ("flask", "flask", "import watchword.web.flask"),
         ("opentelemetry", "otel", "import watchword.telemetry"),
         ("urllib3", "remote", "watchword.RemoteKeySet"),

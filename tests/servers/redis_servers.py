@@ -52,7 +52,7 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, or start it again on the files that it left."""
-        self.directory.mkdir(exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         options = [*KEEPING, *self.options]
         if self.sentinel:
             (self.directory / "sentinel.conf").write_text(self.sentinel)
@@ -93,12 +93,18 @@ class RedisServer:
 
 
 class RedisCluster:
-    """Three masters that share the slots."""
+    """Three masters that share the slots.
 
-    def __init__(self, executable: str, directory: Path) -> None:
+    Args:
+        executable: the program.
+        directory: for their files.
+        node_timeout: milliseconds after which one that is silent counts as dead.
+    """
+
+    def __init__(self, executable: str, directory: Path, *, node_timeout: int = 15_000) -> None:
+        self._options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(node_timeout))
         self.masters = [
-            RedisServer(executable, directory / str(number), "--cluster-enabled", "yes")
-            for number in range(3)
+            RedisServer(executable, directory / str(number), *self._options) for number in range(3)
         ]
         for number, master in enumerate(self.masters):
             first, after = number * SLOTS // 3, (number + 1) * SLOTS // 3
@@ -117,15 +123,33 @@ class RedisCluster:
     def ask(self, *command: object) -> Sequence[object]:
         return [master.ask(*command) for master in self.masters]
 
-    def move(self, tag: str) -> None:
-        """Move the slot of that hash tag, with its keys, to another master."""
+    def replica(self, tag: str, start: Callable[..., RedisServer]) -> RedisServer:
+        """A replica of the master that holds the keys with that hash tag."""
+        master = self.owner(tag)
+        replica = start(*self._options)
+        replica.ask("CLUSTER", "MEET", "127.0.0.1", master.port)
+        name = str(master.ask("CLUSTER", "MYID"))
+        until(lambda: name in str(replica.ask("CLUSTER", "NODES")), lambda: "they have met")
+        replica.ask("CLUSTER", "REPLICATE", name)
+        with master.client() as client:
+            until(lambda: client.wait(1, 100) == 1, lambda: f"it follows\n{replica.log}")
+        until(
+            lambda: all(f"slave {name}" in str(node.ask("CLUSTER", "NODES")) for node in self.masters),
+            lambda: "all know of it, and will vote for it",
+        )
+        return replica
+
+    def moving(self, tag: str) -> Iterator[None]:
+        """Moves a hash tag's slot, with its keys, to another master; stops before and after the keys."""
         slot, source = crc_hqx(tag.encode(), 0) % SLOTS, self.owner(tag)
         target = next(master for master in self.masters if master is not source)
         names = {master: master.ask("CLUSTER", "MYID") for master in (source, target)}
         target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", names[source])
         source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", names[target])
+        yield
         keys = source.ask("CLUSTER", "GETKEYSINSLOT", slot, 1_000)
         source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5_000, "KEYS", *keys)
+        yield
         for master in self.masters:
             master.ask("CLUSTER", "SETSLOT", slot, "NODE", names[target])
 
@@ -139,15 +163,18 @@ class RedisCluster:
 
 
 class Proxy:
-    """Stands between a client and a server, and loses an answer when told to.
+    """Stands between a client and a server, and loses answers when told to.
 
     Args:
         port: the server's.
         tls: what the client has to speak TLS with.
+
+    Attributes:
+        to_lose: so many of the next requests reach the server, and break off before the answer is back.
     """
 
     def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
-        self._losing = threading.Event()
+        self.to_lose = 0
         proxy = self
 
         class Handler(socketserver.BaseRequestHandler):
@@ -166,19 +193,11 @@ class Proxy:
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
         with contextlib.suppress(OSError), client:
             while answer := server.recv(65_536):
-                if self._losing.is_set():
-                    self._losing.clear()
+                if self.to_lose:
+                    self.to_lose -= 1
                     client.shutdown(socket.SHUT_RDWR)
                     return
                 client.sendall(answer)
-
-    def lose_next_answer(self) -> None:
-        """The next request reaches the server, and its connection breaks before the answer is back."""
-        self._losing.set()
-
-    @property
-    def has_lost_it(self) -> bool:
-        return not self._losing.is_set()
 
     def stop(self) -> None:
         self._server.shutdown()

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -174,9 +175,9 @@ def test_an_answer_that_is_lost_is_asked_for_once_more(
     ends(store)
 
     def losing(operation: Callable[[], Any]) -> Any:
-        proxy.lose_next_answer()
+        proxy.to_lose = 1
         result = operation()
-        assert proxy.has_lost_it
+        assert proxy.to_lose == 0
         return result
 
     timed, _ = losing(lambda: store.start_session(new, TIMES, max_live=1))
@@ -187,6 +188,17 @@ def test_an_answer_that_is_lost_is_asked_for_once_more(
     assert losing(lambda: insert_key(store, 1, "kid"))
     assert losing(lambda: store.end_session(new.id, "logout")) is None
     assert losing(lambda: ends(store)) == {known.id, new.id}
+
+
+def test_nothing_is_tried_more_than_twice(
+    redis_server: RedisServer, start_proxy: Callable[..., Proxy], open_store: Callable[..., RedisStore]
+) -> None:
+    proxy = start_proxy(redis_server.port)
+    store = open_store(f"redis://127.0.0.1:{proxy.port}")
+    proxy.to_lose = 10
+    with pytest.raises(StoreUnavailable):
+        store.now()
+    assert proxy.to_lose == 8
 
 
 # -- fail-over -------------------------------------------------------------------------------------------
@@ -309,20 +321,50 @@ def test_subjects_are_spread_over_the_masters_and_each_ones_sessions_are_togethe
     assert ends(store, feed.identity, feed.position) == {session.id for session in sessions}
 
 
-def test_a_slot_that_has_moved_is_found_again(
+def test_a_slot_that_moves_is_refused_and_found_again_where_it_arrives(
     redis_executable: str, tmp_path: Path, open_store: Callable[..., RedisStore]
 ) -> None:
     cluster = RedisCluster(redis_executable, tmp_path)
     try:
         store = open_store(cluster.url)
+        other = open_store(cluster.url)
         session = start(store)
-        feed = store.poll(None, None, grace=30)
-        cluster.move(shard_of(session.subject))
+        feed = other.poll(None, None, grace=30)
+        for _ in cluster.moving(shard_of(session.subject)):
+            with pytest.raises(StoreUnavailable):
+                store.end_session(session.id, "logout")
+            with pytest.raises(StoreUnavailable):
+                other.poll(None, None, grace=30)
         assert store.end_session(session.id, "logout") is not None
-        assert ends(store, feed.identity, feed.position) == {session.id}
-        assert ends(open_store(cluster.url)) == {session.id}
+        assert ends(other, feed.identity, feed.position) == {session.id}
     finally:
         cluster.stop()
+
+
+def test_a_cluster_fails_over_and_no_end_that_was_waited_for_is_lost(
+    redis_executable: str, tmp_path: Path, start_redis: StartRedis, open_store: Callable[..., RedisStore]
+) -> None:
+    cluster = RedisCluster(redis_executable, tmp_path / "cluster", node_timeout=1_000)
+    try:
+        shard = shard_of("alice")
+        cluster.replica(shard, start_redis)
+        store = open_store(cluster.url, wait_replicas=1)
+        ended, living = [start(store) for _ in range(10)], start(store)
+        for session in ended:
+            assert store.end_session(session.id, "logout") is not None
+        known = store.poll(None, None, grace=30)
+        cluster.owner(shard).kill()
+        until(lambda: ends_are(store, ended), lambda: "the replica has taken over")
+        assert ends(store, known.identity, known.position) == {session.id for session in ended}
+        assert swap(store, living.id, 1) is not None
+    finally:
+        cluster.stop()
+
+
+def ends_are(store: RedisStore, sessions: list[Session]) -> bool:
+    with suppress(StoreUnavailable):
+        return ends(store) == {session.id for session in sessions}
+    return False
 
 
 # -- time, and what is kept for how long -----------------------------------------------------------------
@@ -338,11 +380,13 @@ def test_the_time_is_that_of_redis_and_not_of_this_process(
 
 
 def test_whatever_grows_with_use_goes_by_itself(store: RedisStore, redis_server: RedisServer) -> None:
-    lives, ended = start(store), start(store)
-    swap(store, lives.id, 1)
+    short = SessionTimes(access=100, idle=100, absolute=20_000, window=30)
+    lives, ended = start(store, times=short), start(store)
+    swap(store, lives.id, 1)  # with longer times
     store.end_session(ended.id, "logout")
     insert_key(store, 1, "kid")
     store.charge("throttle", free=0, max_delay=60, forget_after=100)
+    store.charge("long delay", free=-9, max_delay=200, forget_after=100)
     store.remember("remembered", lifetime=100)
     store.spend("spent", "attempt", keep_until=store.now() + 100)
     shard = f"watchword:{{{shard_of('alice')}}}"
@@ -359,6 +403,7 @@ def test_whatever_grows_with_use_goes_by_itself(store: RedisStore, redis_server:
         f"{shard}:feed": pytest.approx(of_the_end, abs=5),
         f"{shard}:feed_until": pytest.approx(of_the_end, abs=5),
         "watchword:throttle:throttle": pytest.approx(100, abs=5),
+        "watchword:throttle:long delay": pytest.approx(200, abs=5),
         "watchword:remembered:remembered": pytest.approx(100, abs=5),
         "watchword:spent:spent": pytest.approx(100, abs=5),
     }
@@ -451,6 +496,31 @@ def test_a_forked_child_has_connections_of_its_own(store: RedisStore) -> None:
         os._exit(0 if all(found) else 1)
     assert all(store.find_session(session.id).session == session for _ in range(200))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_forked_child_does_not_wait_for_what_the_parent_was_doing(
+    redis_cluster: RedisCluster, open_store: Callable[..., RedisStore]
+) -> None:
+    store = open_store(redis_cluster.url)
+    session = start(store)
+    lock = store._redis._client().nodes_manager._lock
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            done.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(20)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        os._exit(0 if store.find_session(session.id).session == session else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    done.set()
+    holder.join()
 
 
 def test_a_closed_store_opens_again_when_it_is_used(store: RedisStore) -> None:

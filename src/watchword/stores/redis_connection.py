@@ -10,9 +10,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from redis import Redis, RedisCluster
 from redis.exceptions import (
-    AskError,
-    AuthenticationError,
     ConnectionError,  # noqa: A004 -- redis-py's
+    MovedError,
     NoScriptError,
     RedisClusterException,
     RedisError,
@@ -82,17 +81,24 @@ class RedisConnection:
     # -- one attempt -----------------------------------------------------------------------------
 
     def _run(self, script: Script, key: str, args: Sequence[_Argument]) -> Any:
+        node = self._node(key)
         try:
-            return self._client().evalsha(script.digest, 1, key, self.time_shift, *args)
+            return node.evalsha(script.digest, 1, key, self.time_shift, *args)
         except NoScriptError:
-            return self._client().eval(script.text, 1, key, self.time_shift, *args)
+            return node.eval(script.text, 1, key, self.time_shift, *args)
 
     def _run_and_wait(self, script: Script, key: str, args: Sequence[_Argument]) -> Any:
-        """On one connection: WAIT asks for what its own connection has seen."""
+        """On one connection: WAIT asks for what its own connection has seen.
+
+        EVAL, since after a NOSCRIPT both would have to be sent again. Errors are not raised by the pipeline,
+        which would add the command with all of its arguments.
+        """
         pipeline = self._node(key).pipeline(transaction=False)
         pipeline.eval(script.text, 1, key, self.time_shift, *args)
         pipeline.wait(self._wait_replicas, int(REPLICAS_ANSWER_WITHIN * 1_000))
-        result, replicas = pipeline.execute()
+        result, replicas = pipeline.execute(raise_on_error=False)
+        if isinstance(result, Exception):
+            raise result
         if replicas < self._wait_replicas:
             logger.warning("%d replicas have the change, and not %d", replicas, self._wait_replicas)
             raise StoreUnavailable
@@ -112,8 +118,8 @@ class RedisConnection:
         return [self._settled(results[number], script, *call) for number, call in enumerate(calls)]
 
     def _settled(self, result: Any, script: Script, key: str, args: Sequence[_Argument]) -> Any:
-        """The result, after another try where the node does not know the script, or no longer has the key."""
-        if isinstance(result, NoScriptError | AskError):
+        """The result, after another try where the node does not know the script."""
+        if isinstance(result, NoScriptError):
             return self._run(script, key, args)
         if isinstance(result, Exception):
             raise result
@@ -129,6 +135,7 @@ class RedisConnection:
         return self._clients[process]
 
     def _node(self, key: str) -> Redis:
+        """Where the key is; a cluster's own client would follow a slot that moves, to half of its keys."""
         client = self._client()
         if isinstance(client, RedisCluster):
             return client.get_redis_connection(client.get_node_from_key(key))  # type: ignore[no-untyped-call]
@@ -143,7 +150,7 @@ class RedisConnection:
     # -- errors ----------------------------------------------------------------------------------
 
     def _guarded(self, attempt: Callable[[], _T]) -> _T:
-        """Once more after a connection was lost, or a node turned out to be another's replica by now."""
+        """Once more after a connection was lost, or a node turned out not to be the key's master any more."""
         try:
             try:
                 return attempt()
@@ -166,6 +173,5 @@ class RedisConnection:
 
 
 def _is_worth_a_repeat(error: Exception) -> bool:
-    if isinstance(error, ConnectionError):
-        return not isinstance(error, AuthenticationError)
-    return isinstance(error, AskError) or "READONLY" in str(error)
+    # what a script says of a replica is no error class of redis-py's
+    return isinstance(error, ConnectionError | MovedError) or "READONLY" in str(error)

@@ -293,17 +293,13 @@ def _polled(redis: RedisConnection, position: int | None, grace: float) -> Feed:
     )
     # a cluster's clocks differ by a little: by the latest of them no end is dropped too early
     now = min(float(reply[0]) for reply in replies)
-    ends = (entry.split(" ", 1) for reply in replies for entry in reply[4])
+    ends = (entry.split(" ") for reply in replies for entry in reply[4])
     return Feed(
         now=now,
         identity=" ".join(reply[1] for reply in replies),
         position=_packed([int(reply[2]) for reply in replies]),
         key_version=int(replies[0][3]),
-        ends=tuple(
-            SessionEnd(session_id, float(access_until))
-            for access_until, session_id in ends
-            if float(access_until) > now - grace
-        ),
+        ends=tuple(SessionEnd(session_id, float(access_until)) for access_until, session_id in ends),
     )
 
 

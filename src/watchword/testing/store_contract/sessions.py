@@ -97,6 +97,13 @@ class SessionStoreContract:
         assert (timed.session.created_at, timed.session.authenticated_at) == (session.created_at,) * 2
         assert store.find_session(session.id).session == timed.session
 
+    def test_a_swap_by_a_client_that_tells_nothing_of_itself_leaves_nothing_of_the_one_before(
+        self, store: Store
+    ) -> None:
+        timed = store.swap_session(start(store).id, 1, TIMES, user_agent=None, ip_address=None)
+        assert (timed.session.user_agent, timed.session.ip_address) == (None, None)
+        assert store.find_session(timed.session.id).session == timed.session
+
     def test_no_swap_passes_the_sessions_absolute_end(self, store: Store) -> None:
         session = start(store)
         store.time_shift += 9_900
