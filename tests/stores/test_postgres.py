@@ -147,7 +147,7 @@ def terminated(connection: psycopg.Connection[Any]) -> int:
 
 
 def test_a_connection_that_was_lost_meanwhile_is_replaced(
-    store: SqlStore, beside: psycopg.Connection[Any]
+    store: SqlStore, beside: psycopg.Connection[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     start(store, "s1")
     assert terminated(beside) >= 1
@@ -156,6 +156,16 @@ def test_a_connection_that_was_lost_meanwhile_is_replaced(
     assert store.swap_session("s1", 1, TIMES, user_agent=None, ip_address=None) is not None
     assert terminated(beside) >= 1
     assert store.end_session("s1", "logout") is not None
+    assert not caplog.records
+
+
+def test_a_refresh_becomes_a_prepared_statement(store: SqlStore) -> None:
+    start(store, "s1")
+    for _ in range(10):
+        store.swap_session("s1", 1, TIMES, user_agent=None, ip_address=None)
+    with store._database._driver_connection() as connection:
+        prepared = connection.execute("SELECT statement FROM pg_prepared_statements").fetchall()
+    assert any("UPDATE watchword_sessions" in statement for (statement,) in prepared)
 
 
 def test_an_operation_whose_connection_is_lost_in_its_middle_is_done_again(

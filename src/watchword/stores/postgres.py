@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, BigInteger, ColumnElement, Connection, Text, cast, create_engine, event, func
+from sqlalchemy.exc import DBAPIError
 
 from watchword.errors import InvalidSettings, MissingExtra
 from watchword.stores.contract import Session, SessionTimes, TimedSession
@@ -150,6 +151,7 @@ class PostgresDatabase:
         shift: float,
     ) -> TimedSession | None:
         """A refresh's compare-and-swap in one statement."""
+        # on the driver's own connection, which prepares it: SQLAlchemy's would double what it costs
         parameters: dict[str, Any] = {
             "id": session_id,
             "generation": generation,
@@ -161,8 +163,8 @@ class PostgresDatabase:
             "absolute": times.absolute,
             "window": times.window,
         }
-        with self._engine.connect() as connection:
-            row = connection.exec_driver_sql(_SWAP, parameters).one_or_none()
+        with self._driver_connection() as connection:
+            row = connection.execute(_SWAP, parameters).fetchone()
         if row is None:
             return None
         now, *values = row
@@ -176,6 +178,24 @@ class PostgresDatabase:
     def after_fork_in_child(self) -> None:
         """Leave the parent's connections to the parent."""
         self._engine.dispose(close=False)
+
+    @contextmanager
+    def _driver_connection(self) -> Iterator[Any]:
+        """A pooled connection as psycopg has it, with errors as SQLAlchemy raises them."""
+        is_lost = False
+        try:
+            with closing(self._engine.raw_connection()) as pooled:
+                connection: Any = pooled.driver_connection
+                try:
+                    yield connection
+                finally:
+                    is_lost = connection.closed
+                    if is_lost:
+                        pooled.invalidate()
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            if is_lost:
+                self.close()  # the others have lost the same server
+            raise DBAPIError(None, None, error, connection_invalidated=is_lost) from None
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
