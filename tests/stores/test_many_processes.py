@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis_servers import RedisServer
 
 from watchword import Auth, Settings
 from watchword.sessions import Revocations
-from watchword.stores import open_store
-from watchword.stores.contract import NewSession, SessionTimes
+from watchword.stores import open_split_store, open_store
+from watchword.stores.contract import NewSession, SessionTimes, Store, new_session_id
 
 PROCESSES, THREADS = 4, 16
 PATIENCE = 60
@@ -41,18 +42,18 @@ def said(call, *arguments):
         return error.code
     return "good"
 
-url, settings, options = hear()
+settings, options = hear()
 if off := options.get("clock_is_off_by"):
     right = time.time
     time.time = lambda: right() + off
 from watchword import Auth, Settings, WatchwordError
 from watchword.sessions import Revocations
-if off and url.startswith("sqlite:"):  # whose clock is this machine's, and right
+if off and settings["database_url"].startswith("sqlite:"):  # whose clock is this machine's, and right
     from watchword.stores.sql import SqlStore
     SqlStore.__init__.__kwdefaults__["time_shift"] = -off
 if options.get("no_threads"):
     Revocations._start_thread = lambda self: None
-auth = Auth(url, settings=Settings(**settings))
+auth = Auth(settings=Settings(**settings))
 """
 
 GUARD = """
@@ -97,14 +98,14 @@ with ThreadPoolExecutor({THREADS}) as pool:
 class Node:
     """A process with an Auth of its own."""
 
-    def __init__(self, url: str, script: str, settings: dict[str, Any], options: dict[str, Any]) -> None:
+    def __init__(self, script: str, settings: dict[str, Any], options: dict[str, Any]) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", PRELUDE + script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.tell([url, {"secret": [SECRET], **settings}, options])
+        self.tell([{"secret": [SECRET], **settings}, options])
 
     def tell(self, message: Any) -> None:
         self.process.stdin.write(json.dumps(message) + "\n")
@@ -121,28 +122,33 @@ class Node:
 Start = Callable[..., Node]
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A store that several processes can open, empty."""
+@pytest.fixture(params=["sqlite", "postgres", "redis"])
+def shared_urls(request: pytest.FixtureRequest, tmp_path: Path, redis_server: RedisServer) -> dict[str, str]:
+    """Settings that name a store which several processes can open, empty."""
     if request.param == "postgres":
-        return request.getfixturevalue("postgres").new_database()
-    return f"sqlite:///{tmp_path}/watchword.db"
+        return {"database_url": request.getfixturevalue("postgres").new_database()}
+    urls = {"database_url": f"sqlite:///{tmp_path}/watchword.db"}
+    return urls | {"sessions_url": redis_server.url} if request.param == "redis" else urls
+
+
+def open_shared(urls: dict[str, str]) -> Store:
+    return open_split_store(**urls) if "sessions_url" in urls else open_store(urls["database_url"])
 
 
 @pytest.fixture
-def auth(shared_url: str) -> Iterator[Auth]:
+def auth(shared_urls: dict[str, str]) -> Iterator[Auth]:
     """This process's own; the keys are made when the others start."""
-    made = Auth(shared_url, settings=Settings(secret=(SECRET,), access_lifetime=60))
+    made = Auth(settings=Settings(secret=(SECRET,), access_lifetime=60, **shared_urls))
     yield made
     made.close()
 
 
 @pytest.fixture
-def start(auth: Auth, shared_url: str) -> Iterator[Start]:
+def start(auth: Auth, shared_urls: dict[str, str]) -> Iterator[Start]:
     nodes = []
 
     def starting(script: str, *, options: dict[str, Any] | None = None, **settings: Any) -> Node:
-        nodes.append(Node(shared_url, script, {"access_lifetime": 60, **settings}, options or {}))
+        nodes.append(Node(script, {"access_lifetime": 60, **shared_urls, **settings}, options or {}))
         return nodes[-1]
 
     yield starting
@@ -230,15 +236,15 @@ def test_nodes_whose_clocks_are_off_by_five_minutes_agree(auth: Auth, start: Sta
         until(lambda guard=guard: guard.ask(tokens.access_token) == "session_ended")
 
 
-def test_a_node_that_starts_while_ends_arrive_misses_none(auth: Auth, shared_url: str) -> None:
+def test_a_node_that_starts_while_ends_arrive_misses_none(auth: Auth, shared_urls: dict[str, str]) -> None:
     ended: list[str] = []
     enough = threading.Event()
 
     def end_many() -> None:
-        store = open_store(shared_url)
+        store = open_shared(shared_urls)
         times = SessionTimes(access=600, idle=10_000, absolute=20_000, window=30)
         while not enough.is_set():
-            session_id = f"session {len(ended)}"
+            session_id = new_session_id("alice")
             new = NewSession(
                 id=session_id, subject="alice", username="", scopes=(), user_agent=None, ip_address=None
             )
@@ -252,7 +258,7 @@ def test_a_node_that_starts_while_ends_arrive_misses_none(auth: Auth, shared_url
     nodes = []
     for number in range(5, 55, 5):
         until(lambda number=number: len(ended) >= number)
-        nodes.append(Revocations(open_store(shared_url), interval=60, max_age=600, grace=30))
+        nodes.append(Revocations(open_shared(shared_urls), interval=60, max_age=600, grace=30))
         for node in nodes:
             node.poll()
     enough.set()

@@ -503,7 +503,7 @@ def test_a_forked_child_does_not_wait_for_what_the_parent_was_doing(
 ) -> None:
     store = open_store(redis_cluster.url)
     session = start(store)
-    lock = store._redis._client().nodes_manager._lock
+    lock = store._redis._client().nodes_manager._initialization_lock
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -517,6 +517,7 @@ def test_a_forked_child_does_not_wait_for_what_the_parent_was_doing(
     child = os.fork()
     if child == 0:
         signal.alarm(10)
+        store._redis._look_again()
         os._exit(0 if store.find_session(session.id).session == session else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     done.set()
