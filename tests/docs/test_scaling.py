@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 from redis_servers import RedisCluster, RedisServer
+from sqlalchemy import make_url
 
+from watchword.stores.postgres import PostgresDatabase
 from watchword.stores.redis import RedisStore
 from watchword.stores.redis_url import client_maker
 from watchword.testing.store_contract.keys import insert_key
 from watchword.testing.store_contract.sessions import start, swap
 
 PAGE = Path("docs/scaling.md").read_text("utf-8")
+POSTGRES_URLS = re.findall(r"postgresql://[^\s\"]+", PAGE)
 URLS = re.findall(r"`(rediss?(?:\+\w+)?://[^`.]+)`", PAGE)
 
 
@@ -27,6 +30,11 @@ def test_the_page_has_a_url_of_each_kind() -> None:
 def test_a_url_of_the_page_is_understood(url: str) -> None:
     for scheme in ("redis", "rediss"):
         client_maker(url.replace("redis", scheme, 1))
+
+
+@pytest.mark.parametrize("url", POSTGRES_URLS)
+def test_a_url_of_postgresql_is_understood(url: str) -> None:
+    PostgresDatabase(make_url(url)).close()
 
 
 @pytest.mark.parametrize("kind", ["server", "cluster"])

@@ -36,6 +36,10 @@ def test_what_cannot_work_is_refused_at_the_start_in_one_clear_line(refused, pos
     for environment, words in (
         ({"DATABASE_URL": "postgresql://user:oyster@host:port/app"}, "database_url is not a URL"),
         ({"DATABASE_URL": "postgresql://user:oys@ter@host/app"}, "an @ in the password is written %40"),
+        (
+            {"DATABASE_URL": "postgresql://user:oyster@/app?host=a,b&port=1,2,3"},
+            "each host has its port, or none has",
+        ),
         ({"DATABASE_URL": "mysql://user:oyster@host/app"}, "supported are sqlite:///"),
         ({"DATABASE_URL": "postgresql://user:oyster@host/app?oys=ter"}, "parameters of libpq"),
         ({"DATABASE_URL": postgres.new_database(), "WATCHWORD_SECRET": None}, "needs one"),

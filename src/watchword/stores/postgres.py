@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, BigInteger, ColumnElement, Connection, Text, cast, create_engine, event, func
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from watchword.errors import InvalidSettings, MissingExtra
 from watchword.stores.contract import Session, SessionTimes, TimedSession
@@ -89,6 +89,8 @@ class PostgresDatabase:
                 pool_timeout=STATEMENT_TIMEOUT,
                 connect_args={name: value for name, value in _GIVEN.items() if name not in url.query},
             )
+        except ArgumentError:
+            raise InvalidSettings("database_url: each host has its port, or none has") from None
         except ModuleNotFoundError as error:
             if error.name != "psycopg":
                 raise
