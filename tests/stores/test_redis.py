@@ -341,9 +341,16 @@ def test_a_slot_that_moves_is_refused_and_found_again_where_it_arrives(
         cluster.stop()
 
 
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
 def test_a_cluster_fails_over_and_no_end_that_was_waited_for_is_lost(
-    redis_executable: str, tmp_path: Path, start_redis: StartRedis, open_store: Callable[..., RedisStore]
+    blow: signal.Signals,
+    redis_executable: str,
+    tmp_path: Path,
+    start_redis: StartRedis,
+    open_store: Callable[..., RedisStore],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(redis_url, "ANSWER_TIMEOUT", 1.5)
     cluster = RedisCluster(redis_executable, tmp_path / "cluster", node_timeout=1_000)
     try:
         shard = shard_of("alice")
@@ -353,7 +360,7 @@ def test_a_cluster_fails_over_and_no_end_that_was_waited_for_is_lost(
         for session in ended:
             assert store.end_session(session.id, "logout") is not None
         known = store.poll(None, None, grace=30)
-        cluster.owner(shard).kill()
+        cluster.owner(shard).process.send_signal(blow)
         until(lambda: ends_are(store, ended), lambda: "the replica has taken over")
         assert ends(store, known.identity, known.position) == {session.id for session in ended}
         assert swap(store, living.id, 1) is not None
@@ -365,6 +372,15 @@ def ends_are(store: RedisStore, sessions: list[Session]) -> bool:
     with suppress(StoreUnavailable):
         return ends(store) == {session.id for session in sessions}
     return False
+
+
+def test_a_slot_that_nobody_seems_to_have_is_looked_for(
+    redis_cluster: RedisCluster, open_store: Callable[..., RedisStore]
+) -> None:
+    store = open_store(redis_cluster.url)
+    session = start(store)
+    store._redis._client().nodes_manager.slots_cache.clear()
+    assert store.find_session(session.id).session == session
 
 
 # -- time, and what is kept for how long -----------------------------------------------------------------

@@ -16,6 +16,8 @@ from redis.exceptions import (
     RedisClusterException,
     RedisError,
     ResponseError,
+    SlotNotCoveredError,
+    TimeoutError,  # noqa: A004 -- redis-py's
 )
 
 from watchword.errors import StoreUnavailable
@@ -97,8 +99,9 @@ class RedisConnection:
         pipeline.eval(script.text, 1, key, self.time_shift, *args)
         pipeline.wait(self._wait_replicas, int(REPLICAS_ANSWER_WITHIN * 1_000))
         result, replicas = pipeline.execute(raise_on_error=False)
-        if isinstance(result, Exception):
-            raise result
+        for answer in (result, replicas):
+            if isinstance(answer, Exception):
+                raise answer
         if replicas < self._wait_replicas:
             logger.warning("%d replicas have the change, and not %d", replicas, self._wait_replicas)
             raise StoreUnavailable
@@ -154,8 +157,11 @@ class RedisConnection:
         try:
             try:
                 return attempt()
-            except (ConnectionError, ResponseError) as error:
-                if not _is_worth_a_repeat(error):
+            except TimeoutError:
+                self._look_again()  # and no repeat: who waited that long has waited long enough
+                raise
+            except (ConnectionError, SlotNotCoveredError, ResponseError) as error:
+                if isinstance(error, ResponseError) and not _is_of_another_node(error):
                     raise
                 self._look_again()
                 return attempt()
@@ -172,6 +178,6 @@ class RedisConnection:
             client.connection_pool.disconnect(inuse_connections=False)
 
 
-def _is_worth_a_repeat(error: Exception) -> bool:
-    # what a script says of a replica is no error class of redis-py's
-    return isinstance(error, ConnectionError | MovedError) or "READONLY" in str(error)
+def _is_of_another_node(error: ResponseError) -> bool:
+    # what a script meets on a replica is no error class of redis-py's
+    return isinstance(error, MovedError) or "READONLY" in str(error)
