@@ -51,6 +51,15 @@ class PostgresServer:
         """Start it again."""
         self._server.ensure_postgres_running()
 
+    def start_restored(self) -> None:
+        """Start it as from a backup, on a timeline of its own."""
+        with (self._server.pgdata / "postgresql.auto.conf").open("a") as settings:
+            settings.write("restore_command = 'false'\n")  # there is no more than its own log
+        signal = self._server.pgdata / "recovery.signal"
+        signal.touch()
+        signal.chmod(0o666)  # the server may be another user's
+        self.start()
+
     def close(self) -> None:
         self._server.cleanup()
 

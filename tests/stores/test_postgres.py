@@ -134,6 +134,22 @@ def test_the_feed_is_named_for_the_store_and_for_the_servers_history(store: SqlS
     assert poll(store).identity == identity
 
 
+def test_after_a_restore_every_end_still_in_force_is_told_anew(mortal_postgres: PostgresServer) -> None:
+    store = SqlStore(mortal_postgres.new_database())
+    for name in ("one", "other"):
+        start(store, name)
+        store.end_session(name, "logout")
+    before = poll(store)
+    assert ids(poll(store, before)) == set()
+    mortal_postgres.kill()
+    mortal_postgres.start_restored()
+    after = poll(store, before)
+    assert after.identity != before.identity
+    assert ids(after) == {"one", "other"}
+    assert ids(poll(store, after)) == set()
+    store.close()
+
+
 # -- connections that are lost -------------------------------------------------------------------
 
 
@@ -335,20 +351,26 @@ def test_the_usual_spellings_of_the_url_are_taken(url: str, scheme: str) -> None
 # -- forks ---------------------------------------------------------------------------------------
 
 
-def test_a_forked_child_has_connections_of_its_own(store: SqlStore) -> None:
-    start(store, "s1")
-    pid = os.fork()
-    if pid == 0:  # in the child; whatever happens, pytest must not go on in it
-        ended = None
-        try:
-            ended = store.end_session("s1", "logout")
-        finally:
-            os._exit(0 if ended else 1)
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-    found = store.find_session("s1")
-    assert found is not None
-    assert found.session.end_reason == "logout"
+FORKING = """
+import os, sys
+from watchword.stores.sql import SqlStore
+store = SqlStore(sys.argv[1])
+child = os.fork()
+for number in range(3):
+    store.remember(f"from {os.getpid()}", lifetime=100)
+    assert store.remembers(f"from {os.getpid()}")
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    assert store.remembers(f"from {child}")
+store.close()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+def test_a_forked_child_has_connections_of_its_own_and_leaves_the_parents_alone(url: str) -> None:
+    script = [sys.executable, "-W", "error", "-c", FORKING, url]
+    done = subprocess.run(script, check=True, timeout=60, capture_output=True, text=True)
+    assert done.stderr == ""
 
 
 def test_threads_share_the_pool(store: SqlStore) -> None:

@@ -9,7 +9,18 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, BigInteger, ColumnElement, Connection, Text, cast, create_engine, event, func
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Pool,
+    Text,
+    cast,
+    create_engine,
+    event,
+    func,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from watchword.errors import InvalidSettings, MissingExtra
@@ -179,6 +190,7 @@ class PostgresDatabase:
 
     def after_fork_in_child(self) -> None:
         """Leave the parent's connections to the parent."""
+        _inherited.append(self._engine.pool)
         self._engine.dispose(close=False)
 
     @contextmanager
@@ -230,6 +242,7 @@ def _bound_statements(connection: Any, _record: object) -> None:
 
 
 _databases: weakref.WeakSet[PostgresDatabase] = weakref.WeakSet()
+_inherited: list[Pool] = []  # kept, or psycopg would warn that nobody has closed what only the parent may
 
 
 def _after_fork_in_child() -> None:
