@@ -54,7 +54,8 @@ class PostgresServer:
     def start_restored(self) -> None:
         """Start it as from a backup, on a timeline of its own."""
         with (self._server.pgdata / "postgresql.auto.conf").open("a") as settings:
-            settings.write("restore_command = 'false'\n")  # there is no more than its own log
+            # there is no more than its own log; and nobody gets in before all of it was read
+            settings.write("restore_command = 'false'\nhot_standby = off\n")
         signal = self._server.pgdata / "recovery.signal"
         signal.touch()
         signal.chmod(0o666)  # the server may be another user's
