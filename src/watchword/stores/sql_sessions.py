@@ -6,15 +6,17 @@ transaction of the store and is given the store's time.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
+    Double,
     Row,
+    bindparam,
     case,
     func,
     insert,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from watchword.stores.contract import (
     EndReason,
@@ -42,6 +45,8 @@ KEPT = 300 + 120
 
 Place: TypeAlias = Callable[[Connection], int | ColumnElement[int]]
 """Where in the feed of ends what a transaction ends has its place."""
+
+_Seconds: TypeAlias = int | ColumnElement[float]
 
 _FIELDS = [sessions.c[name] for name in Session.__struct_fields__]
 
@@ -64,7 +69,7 @@ def start(
         generation=1,
         created_at=now,
         authenticated_at=now,
-        **_expiry(now, literal(now), times),
+        **_expiry(literal(now), literal(now), times.access, times.idle, times.absolute),
     )
     row = connection.execute(statement.returning(*_FIELDS)).one()
     return TimedSession(_session(row), now), _end_surplus(connection, now, new, max_live, place)
@@ -81,25 +86,15 @@ def swap(
     ip_address: str | None,
 ) -> TimedSession | None:
     """One statement; a property test holds its condition equal to rotation's ``ROTATE``."""
-    statement = (
-        update(sessions)
-        .where(
-            sessions.c.id == session_id,
-            sessions.c.generation <= generation,
-            sessions.c.ended_at.is_(None),
-            sessions.c.expires_at > now,
-            or_(sessions.c.refreshed_at.is_(None), sessions.c.refreshed_at <= now - times.window),
-        )
-        .values(
-            generation=generation + 1,
-            refreshed_at=now,
-            user_agent=user_agent,
-            ip_address=ip_address,
-            **_expiry(now, sessions.c.created_at, times),
-        )
-        .returning(*_FIELDS)
-    )
-    row = connection.execute(statement).one_or_none()
+    parameters = {
+        "now": now,
+        "session_id": session_id,
+        "new_generation": generation + 1,
+        "new_user_agent": user_agent,
+        "new_ip_address": ip_address,
+        **msgspec.structs.asdict(times),
+    }
+    row = connection.execute(_SWAP, parameters).one_or_none()
     return None if row is None else TimedSession(_session(row), now)
 
 
@@ -200,15 +195,23 @@ def _live_of(subject: str, now: float) -> ColumnElement[bool]:
 
 
 def _expiry(
-    now: float, created_at: ColumnElement[float], times: SessionTimes
+    now: ColumnElement[float],
+    created_at: ColumnElement[float],
+    access: _Seconds,
+    idle: _Seconds,
+    absolute: _Seconds,
 ) -> dict[str, ColumnElement[float]]:
     """Whole seconds, since tokens carry them."""
-    expires_at = _least(literal(float(math.floor(now + times.idle))), func.floor(created_at + times.absolute))
+    expires_at = _least(_floor(now + idle), _floor(created_at + absolute))
     return {
-        "access_until": _least(literal(float(math.floor(now) + times.access)), expires_at),
+        "access_until": _least(_floor(now) + access, expires_at),
         "expires_at": expires_at,
         "keep_until": expires_at + KEPT,
     }
+
+
+def _floor(seconds: ColumnElement[float]) -> ColumnElement[float]:
+    return func.floor(seconds, type_=Double)
 
 
 def _least(one: ColumnElement[float], other: ColumnElement[float]) -> ColumnElement[float]:
@@ -217,3 +220,31 @@ def _least(one: ColumnElement[float], other: ColumnElement[float]) -> ColumnElem
 
 def _session(row: Row[tuple[object, ...]]) -> Session:
     return msgspec.convert(row, Session, from_attributes=True)
+
+
+def _swap_statement() -> ReturningUpdate[Any]:
+    new_generation = bindparam("new_generation", type_=BigInteger)
+    now, window, access, idle, absolute = (
+        bindparam(name, type_=Double) for name in ("now", "window", "access", "idle", "absolute")
+    )
+    return (
+        update(sessions)
+        .where(
+            sessions.c.id == bindparam("session_id"),
+            sessions.c.generation < new_generation,
+            sessions.c.ended_at.is_(None),
+            sessions.c.expires_at > now,
+            or_(sessions.c.refreshed_at.is_(None), sessions.c.refreshed_at <= now - window),
+        )
+        .values(
+            generation=new_generation,
+            refreshed_at=now,
+            user_agent=bindparam("new_user_agent"),
+            ip_address=bindparam("new_ip_address"),
+            **_expiry(now, sessions.c.created_at, access, idle, absolute),
+        )
+        .returning(*_FIELDS)
+    )
+
+
+_SWAP = _swap_statement()  # made once: to make it takes longer than to run it
