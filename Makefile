@@ -7,6 +7,7 @@
 #   make format    let ruff put the code in order
 #   make bench     measure against the peers; prints ratios, writes bench/results/
 #   make simulate  how long a logout takes to hold on 10 to 10,000 nodes; writes bench/results/, docs/scaling.md
+#   make soak      servers, databases and Redis killed, frozen and locked under load, for SOAK_SECONDS (600)
 #   make fuzz      two minutes of coverage-guided fuzzing (FUZZ_SECONDS) of all that takes a stranger's bytes
 #   make mutants   break jose/ and the Verifier in thousands of ways, list what no test notices; takes hours
 #                  (MUTANTS='watchword.jose.header*' for a part; `mutmut show NAME` tells what was changed)
@@ -30,7 +31,7 @@ CREATE := "$(PYTHON)" -m venv $(VENV)
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 endif
 
-.PHONY: run test test-all lint format bench simulate fuzz mutants constraints clean
+.PHONY: run test test-all lint format bench simulate soak fuzz mutants constraints clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/watchword serve
@@ -69,6 +70,10 @@ bench: $(VENV)/.bench
 
 simulate: $(VENV)/.dev
 	$(BIN)/python bench/simulate_revocation.py
+
+SOAK_SECONDS ?= 600
+soak: $(VENV)/.dev
+	SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest tests/faults
 
 FUZZ_SECONDS ?= 120
 fuzz: $(VENV)/.proof
