@@ -46,6 +46,8 @@ class AddressCounters(Storage):
         _, milliseconds = self._redis.run(_READ, _counter(key))
         return time.time() + max(int(milliseconds), 0) / 1_000
 
+    # limits demands the next two of every storage; a limiter with fixed windows calls neither
+
     def check(self) -> bool:
         raise NotImplementedError
 
