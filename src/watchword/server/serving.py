@@ -6,6 +6,8 @@ import logging
 import os
 import secrets
 import signal
+import threading
+from collections.abc import Callable
 from functools import partial
 
 from granian.constants import Interfaces
@@ -26,6 +28,8 @@ _HEADER_BUFFER = 65_536
 _BODIES = 256
 # Seconds that a running request has to finish in once the server is told to stop
 _STOP_TIMEOUT = 30
+# To stop, and to start the workers anew
+_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -95,8 +99,8 @@ def serve(host: str, port: int, *, workers: int, threads: int) -> None:
         workers: processes.
         threads: requests that each process works on at once.
     """
-    os.register_at_fork(after_in_child=_stop_while_starting)
-    Server(
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # here, and so in all threads and workers
+    server = Server(
         "watchword",
         interface=Interfaces.WSGI,
         address=host,
@@ -109,20 +113,48 @@ def serve(host: str, port: int, *, workers: int, threads: int) -> None:
         http1_settings=HTTP1Settings(max_buffer_size=_HEADER_BUFFER),
         log_access=True,
         log_dictconfig=_LOGGING,
-    ).serve(target_loader=partial(_application, threads), wrap_loader=False)
+    )
+    server.on_startup(partial(_in_a_thread, _hand_on_signals))
+    server.serve(target_loader=partial(_application, threads), wrap_loader=False)
 
 
 def _application(threads: int) -> BodyFirst:
     """What each worker serves."""
+    signal.signal(signal.SIGTERM, _stop_while_starting)
+    _in_a_thread(_hand_on_stop)
     settings = Settings.from_environment(os.environ)
     return BodyFirst(create_app(settings), max_body=settings.max_body, threads=threads, bodies=_BODIES)
 
 
-def _stop_while_starting() -> None:
-    """A worker that has no handlers of its own yet inherits Granian's, which would swallow a request to stop.
+# Python runs a handler in the main thread, between two steps of it. A signal that comes just before the
+# main thread begins to wait is not seen then, one that comes in the middle of Event.wait() deadlocks with
+# Event.set(), and one that comes while a worker is forked is handled there by what it has of its parent.
+# So signals are blocked, which keeps them until a thread that does nothing else hands them on.
 
-    A terminal sends SIGINT to all processes at once. It is for the main process, which then sends SIGTERM;
-    both of them together make Granian's worker hang, so SIGINT never reaches it.
+
+def _in_a_thread(target: Callable[[], None]) -> None:
+    threading.Thread(target=target, name="watchword-signals", daemon=True).start()
+
+
+def _hand_on_signals() -> None:
+    while True:
+        _hand_on(signal.sigwait(_SIGNALS))
+
+
+def _hand_on_stop() -> None:
+    """A worker is told to stop by SIGTERM, once: a second request makes Granian's worker hang.
+
+    A terminal sends SIGINT to all processes; it is for the main process, which then stops its workers.
     """
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    _hand_on(signal.sigwait({signal.SIGTERM}))
+
+
+def _hand_on(number: int) -> None:
+    handler = signal.getsignal(number)
+    if callable(handler):
+        handler(number, None)
+
+
+def _stop_while_starting(*_: object) -> None:
+    """Until Granian's own handler is there: no request runs that would have to be finished."""
+    os._exit(0)
