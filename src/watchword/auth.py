@@ -141,7 +141,7 @@ class Auth:
             audience=settings.audience,
             claims=ACCESS_TOKENS,
             leeway=settings.leeway,
-            clock=self._revocations.now,
+            clock=self._revocations.fresh_now,  # so that verifying a token begins with what the store knows
         )
         self._sessions = Sessions(
             store,
@@ -232,7 +232,6 @@ class Auth:
             SessionEnded: it was good, and its session has ended.
             StoreUnavailable: what is known of ended sessions is too old to be trusted.
         """
-        self._revocations.ensure_fresh()
         identity = self._verifier.verify(access_token)
         if self._revocations.ended(identity.session_id):
             raise SessionEnded
@@ -400,7 +399,6 @@ class Auth:
             raise InvalidCredentials
 
     def _session_of_access_token(self, access_token: str) -> str:
-        self._revocations.ensure_fresh()  # brings the store's time, by which the token is judged
         return cast("str", self._verifier.verify(access_token).session_id)  # ours all have one
 
     def _notify(self, event: Event) -> None:

@@ -230,7 +230,7 @@ def test_a_jwks_may_be_kept_until_its_next_change(client, desk, before_the_chang
 
 def test_a_jwks_that_may_have_changed_unseen_is_answered_but_not_kept(client, desk, monkeypatch):
     answer = client.get(JWKS)
-    monkeypatch.setattr(desk._revocations, "_sent_at", -math.inf)
+    monkeypatch.setattr(desk._revocations, "_trusted_until", -math.inf)
     desk.store.close()  # the database in memory is gone
     again = client.get(JWKS)
     assert (again.status_code, again.data) == (200, answer.data)

@@ -112,9 +112,8 @@ class OneTime:
             require=("sub", "iat", "jti"),
             leeway=self._settings.leeway,
             cache_size=0,  # nothing is looked at twice
-            clock=self._revocations.now,
+            clock=self._revocations.fresh_now,
         )
-        self._revocations.ensure_fresh()
         claims = verifier.verify(token)
         about = {"subject": claims["sub"], "address": presentable(client).ip_address, "purpose": purpose}
         if not _spend(self._store, claims, keep_until=claims["exp"] + self._settings.leeway):

@@ -106,7 +106,7 @@ class Revocations:
         Raises:
             StoreUnavailable: the set is too old, the store does not answer, and ``when_stale`` is ``reject``.
         """
-        if self._monotonic() - self._sent_at <= self._max_age:  # ready(), without a call: every request asks
+        if self.ready():
             return
         self._start_thread()
         if not self._caught_up() and self._when_stale == "reject":
@@ -114,7 +114,7 @@ class Revocations:
 
     def ready(self) -> bool:
         """Whether :meth:`ensure_fresh` would return at once, without I/O."""
-        return self._monotonic() - self._sent_at <= self._max_age
+        return self._monotonic() <= self._trusted_until
 
     def staleness(self) -> float:
         """Seconds since the last answered poll was sent; infinite before the first."""
@@ -145,6 +145,20 @@ class Revocations:
     def now(self) -> float:
         """The store's time, carried forward from the last poll; before the first one this machine's."""
         return self._offset + self._monotonic()
+
+    def fresh_now(self) -> float:
+        """The store's time by a set that is young enough: :meth:`ensure_fresh`, then :meth:`now`.
+
+        One look at the clock does for both, as every request asks.
+
+        Raises:
+            StoreUnavailable: as in :meth:`ensure_fresh`.
+        """
+        monotonic = self._monotonic()
+        if monotonic > self._trusted_until:
+            self.ensure_fresh()
+            monotonic = self._monotonic()
+        return self._offset + monotonic
 
     def add(self, ends: Iterable[SessionEnd]) -> None:
         """Take note of ends that this process made: they hold here at once."""
@@ -178,7 +192,7 @@ class Revocations:
         self._thread = None
         self._identity: str | None = None
         self._position: int | None = None
-        self._sent_at = -math.inf
+        self._sent_at = self._trusted_until = -math.inf
         self._retry_at = -math.inf
         self._failures = 0
         self._background_failed = False
@@ -243,6 +257,7 @@ class Revocations:
             self._on_keys_changed(feed.key_version)
         self.key_version = feed.key_version
         self._sent_at = sent_at  # only now: who has not heard of a compromised key is not up to date
+        self._trusted_until = sent_at + self._max_age
         if self._failures:
             logger.info("news of ended sessions again")
         self._failures = 0
