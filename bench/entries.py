@@ -66,6 +66,7 @@ ALGORITHMS = ("HS256", *ASYMMETRIC)
 SIZES = (320, 1_024, 4_096, 16_384)  # characters; a token of seven claims has about 300
 KEYS = (1, 10, 100, 1_000)
 NO_TYP = {"python_jose", "ryjwt"}
+DATABASES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
 
 
 def _watchword(label: str, case: str) -> Entry:
@@ -129,6 +130,14 @@ AUTHENTICATED = Entry("Auth.authenticate: ended sessions, too", "watchword_auth"
 BARE = Entry("bare route", "watchword_flask", "bare")
 EDDSA_ROUTE = Entry("protected by Watchword, EdDSA (keyring)", "watchword_flask", "protected_eddsa")
 HS256_ROUTE = Entry("protected by Watchword, HS256 (fixed key)", "watchword_flask", "protected_hs256")
+BARE_UPDATE, SWAP = (
+    {
+        (database, threads): Entry(label, "watchword_store", f"{case} {database} {threads}", every)
+        for database in DATABASES
+        for threads, every in ((1, 4), (8, 10))
+    }
+    for label, case in (("bare UPDATE, committed", "bare"), ("the store's swap", "swap"))
+)
 
 MEASURES = (
     Measure(
@@ -172,6 +181,13 @@ MEASURES = (
             Entry("and with a block list in Redis", "flask_jwt_extended_flask", "protected_by_block_list"),
         ),
     ),
+    *(
+        Measure(
+            f"Swap of a session, {DATABASES[database]}, {threads} thread{'s' if threads > 1 else ''}",
+            (BARE_UPDATE[database, threads], SWAP[database, threads]),
+        )
+        for database, threads in SWAP
+    ),
 )
 
 BARS = (
@@ -214,4 +230,13 @@ BARS = (
     Bar("Auth.authenticate, against a bare Verifier", (AUTHENTICATED,), (KNOWN,), at_most=1.6),
     Bar("protected Flask route (EdDSA), against bare", (EDDSA_ROUTE,), (BARE,), at_most=1.15),
     Bar("protected Flask route (HS256), against bare", (HS256_ROUTE,), (BARE,), at_most=1.15),
+    *(
+        Bar(
+            f"rate of swaps on {DATABASES[database]}, against bare UPDATEs",
+            (BARE_UPDATE[database, 1],),
+            (SWAP[database, 1],),
+            at_least=limit,
+        )
+        for database, limit in (("postgres", 0.6), ("sqlite", 0.3))
+    ),
 )

@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from postgres_servers import PostgresServer
@@ -182,6 +184,21 @@ def test_a_refresh_becomes_a_prepared_statement(store: SqlStore) -> None:
     with store._database._driver_connection() as connection:
         prepared = connection.execute("SELECT statement FROM pg_prepared_statements").fetchall()
     assert any("UPDATE watchword_sessions" in statement for (statement,) in prepared)
+
+
+def test_a_refresh_is_one_round_trip(store: SqlStore, tmp_path: Path) -> None:
+    start(store, "s1")
+    at_once = msgspec.structs.replace(TIMES, window=0)
+    for generation in range(1, 11):  # afterwards it is prepared
+        store.swap_session("s1", generation, at_once, user_agent=None, ip_address=None)
+    with store._database._driver_connection() as connection:
+        wire = connection.pgconn
+    with (tmp_path / "trace").open("w") as trace:
+        wire.trace(trace.fileno())
+        assert store.swap_session("s1", 11, at_once, user_agent=None, ip_address=None) is not None
+        wire.untrace()
+    # the server says so each time that it has answered and waits for us again
+    assert (tmp_path / "trace").read_text().count("\tReadyForQuery\t") == 1
 
 
 def test_an_operation_whose_connection_is_lost_in_its_middle_is_done_again(
