@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +14,6 @@ from watchword.elapsed import elapsed, seconds_since
 from watchword.errors import (
     InvalidCredentials,
     InvalidGrant,
-    InvalidSettings,
     InvalidToken,
     MissingToken,
     SessionEnded,
@@ -28,8 +26,8 @@ from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.profiles import access_token
-from watchword.keyring import Keyring, Schedule
-from watchword.keyring.sealed import derive_key, secret_file
+from watchword.keyring import Keyring, schedules
+from watchword.keyring.sealed import derive_key, sealing_secrets
 from watchword.sessions import (
     Client,
     FeedStatus,
@@ -42,7 +40,7 @@ from watchword.sessions import (
 )
 from watchword.settings import Settings
 from watchword.stores import open_split_store, open_store
-from watchword.stores.contract import Account, EndReason, KeyKind, Session, Store
+from watchword.stores.contract import Account, EndReason, Session, Store
 
 if TYPE_CHECKING:
     from limits.storage import Storage
@@ -118,7 +116,7 @@ class Auth:
         self.store, address_counters = _stores(settings)
         store = self.store
         try:
-            sealing = _secrets(settings, store)
+            sealing = sealing_secrets(settings, store)
             self._revocations = Revocations(
                 store,
                 interval=settings.revocation_interval,
@@ -129,7 +127,7 @@ class Auth:
                 in_background=self._tend_keys,
             )
             self.keyring = Keyring(
-                store, sealing, _schedules(settings), clock=self._revocations.now, notify=self._notify
+                store, sealing, schedules(settings), clock=self._revocations.now, notify=self._notify
             )
         except BaseException:
             store.close()
@@ -417,41 +415,3 @@ def _stores(settings: Settings) -> tuple[Store, Storage | None]:
         settings.database_url, settings.sessions_url, wait_replicas=settings.sessions_wait_replicas
     )
     return store, store.address_counters()
-
-
-def _schedules(settings: Settings) -> dict[KeyKind, Schedule]:
-    """How our keys take turns."""
-    # a process without news goes on signing with the key before for that long
-    late = settings.leeway + settings.revocation_max_age
-
-    def schedule(algorithm: str, lifetime: int) -> Schedule:
-        return Schedule(
-            algorithm=algorithm,
-            rotation_period=settings.rotation_period,
-            publish_lead=settings.publish_lead,
-            verify_for=lifetime + late,
-        )
-
-    return {
-        "public": schedule(settings.signing_algorithm, settings.access_lifetime),
-        "internal": schedule("HS256", settings.session_lifetime),
-    }
-
-
-def _secrets(settings: Settings, store: Store) -> tuple[str, ...]:
-    """What seals the keys: as set, or kept beside the database file, or as short-lived as the memory.
-
-    Raises:
-        InvalidSettings: none is set, and there is no place to keep one.
-    """
-    if settings.secret:
-        return settings.secret
-    if store.in_memory:
-        return (secrets.token_urlsafe(32),)
-    if store.file is None:
-        raise InvalidSettings(
-            "secret: a store on a server needs one, the same for every process; make it with "
-            "`openssl rand -base64 32` and set WATCHWORD_SECRET"
-        )
-    path = store.file.with_name(store.file.name + ".secret")
-    return (secret_file(path, create=not store.keys().keys),)

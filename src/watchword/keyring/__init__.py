@@ -1,6 +1,6 @@
 """Which key, when."""
 
 from watchword.keyring.ring import Keyring, Ring
-from watchword.keyring.schedule import Phase, Schedule
+from watchword.keyring.schedule import Phase, Schedule, schedules
 
-__all__ = ["Keyring", "Phase", "Ring", "Schedule"]
+__all__ = ["Keyring", "Phase", "Ring", "Schedule", "schedules"]

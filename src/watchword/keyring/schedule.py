@@ -14,7 +14,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from watchword.stores.contract import SealedKey
+from watchword.settings import Settings
+from watchword.stores.contract import KeyKind, SealedKey
 
 __all__ = [
     "Due",
@@ -25,6 +26,7 @@ __all__ = [
     "due",
     "next_change",
     "phase",
+    "schedules",
     "signing",
     "standby",
 ]
@@ -47,6 +49,25 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     rotation_period: float
     publish_lead: float
     verify_for: float
+
+
+def schedules(settings: Settings) -> dict[KeyKind, Schedule]:
+    """How our keys take turns: those that sign access tokens, and those of tokens that only we read."""
+    # a process without news goes on signing with the key before for that long
+    late = settings.leeway + settings.revocation_max_age
+
+    def schedule(algorithm: str, lifetime: int) -> Schedule:
+        return Schedule(
+            algorithm=algorithm,
+            rotation_period=settings.rotation_period,
+            publish_lead=settings.publish_lead,
+            verify_for=lifetime + late,
+        )
+
+    return {
+        "public": schedule(settings.signing_algorithm, settings.access_lifetime),
+        "internal": schedule("HS256", settings.session_lifetime),
+    }
 
 
 class Phase(msgspec.Struct, frozen=True):

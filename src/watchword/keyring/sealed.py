@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from watchword.errors import InvalidSettings, WatchwordError
 from watchword.jose import jwe
 from watchword.jose.jwk import Key
-from watchword.stores.contract import KeyKind, SealedKey
+from watchword.settings import Settings
+from watchword.stores.contract import KeyKind, SealedKey, Store
 
-__all__ = ["derive_key", "seal", "secret_file", "unseal"]
+__all__ = ["derive_key", "seal", "sealing_secrets", "secret_file", "unseal"]
 
 
 def seal(key: Key, secret: str, *, kind: KeyKind, epoch: int) -> str:
@@ -53,6 +54,25 @@ def unseal(stored: SealedKey, secrets: Sequence[str]) -> Key:
 def derive_key(secret: str, purpose: str) -> bytes:
     """32 bytes for one purpose, from the operator's secret (HKDF-SHA256, RFC 5869)."""
     return HKDF(SHA256(), length=32, salt=None, info=f"watchword {purpose}".encode()).derive(secret.encode())
+
+
+def sealing_secrets(settings: Settings, store: Store) -> tuple[str, ...]:
+    """What seals the keys: as set, or kept beside the database file, or as short-lived as the memory.
+
+    Raises:
+        InvalidSettings: none is set, and there is no place to keep one.
+    """
+    if settings.secret:
+        return settings.secret
+    if store.in_memory:
+        return (random.token_urlsafe(32),)
+    if store.file is None:
+        raise InvalidSettings(
+            "secret: a store on a server needs one, the same for every process; make it with "
+            "`openssl rand -base64 32` and set WATCHWORD_SECRET"
+        )
+    path = store.file.with_name(store.file.name + ".secret")
+    return (secret_file(path, create=not store.keys().keys),)
 
 
 def secret_file(path: Path, *, create: bool) -> str:
