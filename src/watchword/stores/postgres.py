@@ -34,6 +34,10 @@ __all__ = ["PostgresDatabase"]
 STATEMENT_TIMEOUT = 5
 CONNECT_TIMEOUT = 5
 
+# One for each of eight threads and for the polls stays open: to make one costs several statements' time.
+KEPT_CONNECTIONS = 10
+FURTHER_CONNECTIONS = 5
+
 # For libpq, where the URL says nothing else: a server that vanished without a word is missed within ten
 # seconds, whether it has not heard us or owes us an answer.
 _GIVEN = {
@@ -97,6 +101,8 @@ class PostgresDatabase:
             self._engine = create_engine(
                 url.set(drivername="postgresql+psycopg"),
                 isolation_level="AUTOCOMMIT",
+                pool_size=KEPT_CONNECTIONS,
+                max_overflow=FURTHER_CONNECTIONS,
                 pool_timeout=STATEMENT_TIMEOUT,
                 connect_args={name: value for name, value in _GIVEN.items() if name not in url.query},
             )
