@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.utils import NoDigestInfo, encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,6 +86,25 @@ def test_algorithms_of_one_key_type_do_not_verify_each_other(hashes: str, rsa: K
     material = b"s" * 64 if first.kinds == ("oct",) else rsa.material
     with pytest.raises(BadSignature):
         Key(second, material).verify(DATA, Key(first, material).sign(DATA))
+
+
+def test_an_rs256_signature_holds_the_hash_in_exactly_its_digest_info(rsa: Key) -> None:
+    rs256 = Key(next(row for row in ALGORITHMS if row.name == "RS256"), rsa.material)
+    digest = hashlib.sha256(DATA).digest()
+    algorithm = "0609608648016503040201"  # DER: the object identifier of SHA-256 (RFC 8017 §B.1)
+    right = bytes.fromhex("3031300d" + algorithm + "05000420") + digest
+    wrong = (
+        digest,
+        bytes.fromhex("302f300b" + algorithm + "0420") + digest,  # no parameters where there has to be NULL
+        bytes.fromhex("3031300d" + algorithm.replace("0201", "0203") + "05000420") + digest,  # says SHA-512
+        bytes.fromhex("3081" + "31300d" + algorithm + "05000420") + digest,  # a length in two bytes
+        right + b"\0",
+        right[:-1],
+    )
+    rs256.verify(DATA, rsa.material.sign(right, PKCS1v15(), NoDigestInfo()))
+    for other in wrong:
+        with pytest.raises(BadSignature):
+            rs256.verify(DATA, rsa.material.sign(other, PKCS1v15(), NoDigestInfo()))
 
 
 @given(st.binary(max_size=140))
