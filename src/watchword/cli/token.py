@@ -17,7 +17,7 @@ from watchword.cli.batch import processes_for, verify_lines
 from watchword.cli.desk import front_desk
 from watchword.errors import InvalidToken
 from watchword.jose.key_set import KeySet
-from watchword.jwt.batch import in_threads
+from watchword.jwt.batch import each, in_threads
 from watchword.jwt.inspection import inspect
 from watchword.jwt.verifier import Verifier
 
@@ -108,7 +108,7 @@ def _all_good(file: BinaryIO, verifier: Verifier[dict[str, Any]] | None) -> bool
     if verifier is not None:
         return verify_lines(file, partial(verifier.verify_many, processes=processes_for(file)))
     with front_desk() as auth:
-        return verify_lines(file, partial(in_threads, auth.authenticate))
+        return verify_lines(file, partial(in_threads, partial(each, auth.authenticate)))
 
 
 def _read(file: TextIO) -> str:

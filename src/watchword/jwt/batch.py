@@ -10,7 +10,7 @@ import queue
 import signal
 import weakref
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from functools import partial
@@ -22,40 +22,48 @@ from typing import Any, TypeAlias, TypeVar, cast
 from watchword.errors import InvalidClaims, InvalidSettings, InvalidToken, Unavailable, WatchwordError
 from watchword.jose.jwk import Key
 
-__all__ = ["in_processes", "in_threads"]
+__all__ = ["Verdicts", "each", "in_processes", "in_threads"]
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 Verdicts: TypeAlias = list[T | InvalidToken]
+"""Of each token what it comes to, or what is wrong with it."""
+
 _Ask: TypeAlias = Callable[[float, list[str]], Verdicts[Any]]
 
 # Two chunks for each worker are on their way: one in work, one waiting. They begin small, so that the first
 # results come soon and a short batch is shared too, and double until handing one over costs next to nothing.
 _AHEAD = 2
-_FIRST_CHUNK, _LARGEST_CHUNK = 16, 512
-# One more than there are cores: it runs where another waits for the interpreter's lock. An RS256 token holds
-# that for a fifth of its time, so a sixth thread would only wait.
-_THREADS = min((os.cpu_count() or 1) + 1, 5)
+_FIRST_CHUNK, _LARGEST_CHUNK = 16, 256
+# An RS256 token holds the interpreter's lock for a fifth of its time, so a sixth thread would only wait.
+_THREADS = min(os.cpu_count() or 1, 5)
 # Not fork: a thread of the program that holds a lock would be copied holding it, and never let go.
 _CONTEXT = multiprocessing.get_context("spawn")
 # A process finds the next chunk in one while the answer to the last is being read from the other.
 _PIPES = 2
 
 
-def in_threads(verify: Callable[[str], T], tokens: Iterable[str]) -> Generator[T | InvalidToken, None, None]:
-    """What ``verify`` says of each token: what it returns, or the InvalidToken that it raises.
+def each(step: Callable[[S], T], inputs: Iterable[S | InvalidToken]) -> Verdicts[T]:
+    """What a step makes of each input; an InvalidToken, raised or there before, takes no further step."""
+    return [it if isinstance(it, InvalidToken) else _attempted(step, it) for it in inputs]
+
+
+def in_threads(
+    verify_each: Callable[[list[str]], Verdicts[T]], tokens: Iterable[str]
+) -> Generator[T | InvalidToken, None, None]:
+    """The verdict on each token.
 
     Args:
-        verify: is called from several threads.
+        verify_each: is called from several threads, with a chunk of tokens.
         tokens: is read ahead of the results, by a few thousand at most. An error of its own is raised after
             the results of the tokens before it.
     """
-    return _in_order(partial(_verdicts, verify), tokens, _THREADS)
+    return _in_order(verify_each, tokens, _THREADS)
 
 
 def in_processes(
-    make: Callable[..., Any],
-    given: Mapping[str, Any],
+    make: Callable[..., Callable[[list[str]], Verdicts[Any]]],
     clock: Callable[[], float],
     tokens: Iterable[str],
     processes: int,
@@ -63,10 +71,9 @@ def in_processes(
     """As :func:`in_threads`, with verifiers in processes of their own.
 
     Args:
-        make: makes a verifier.
-        given: what it is made with, keys included, besides a clock; handed over to each process.
+        make: makes ``verify_each`` from a clock; handed over to each process, keys included.
         clock: what time it is, in seconds since the epoch; each chunk of tokens carries its time.
-        tokens: is read ahead by some two thousand for each process; its own error is raised as above.
+        tokens: is read ahead by a thousand or so for each process; its own error is raised as above.
         processes: how many.
 
     Raises:
@@ -75,7 +82,7 @@ def in_processes(
     """
     if type(processes) is not int or processes < 1:
         raise InvalidSettings("processes: how many, or None for threads")
-    return _in_processes(_handed_over(partial(make, **given)), clock, tokens, processes)
+    return _in_processes(_handed_over(make), clock, tokens, processes)
 
 
 def _in_processes(
@@ -137,14 +144,11 @@ def _submitted(
         yield failed
 
 
-def _verdicts(verify: Callable[[str], T], tokens: list[str]) -> Verdicts[T]:
-    verdicts: Verdicts[T] = []
-    for token in tokens:
-        try:
-            verdicts.append(verify(token))
-        except InvalidToken as error:
-            verdicts.append(_alone(error))
-    return verdicts
+def _attempted(step: Callable[[S], T], value: S) -> T | InvalidToken:
+    try:
+        return step(value)
+    except InvalidToken as error:
+        return _alone(error)
 
 
 def _alone(error: InvalidToken) -> InvalidToken:
@@ -219,7 +223,7 @@ def _serve(pipes: list[Connection]) -> None:
     with suppress(EOFError, OSError):  # the other end is closed: nobody waits for an answer
         recipe = _receive(pipes[0])
         try:
-            verifier = pickle.loads(recipe)(clock=lambda: now)  # noqa: S301 - comes from our own parent
+            verify_each = pickle.loads(recipe)(clock=lambda: now)  # noqa: S301 - comes from our own parent
         except Exception as error:  # noqa: BLE001 - raised on the other end
             _send(pipes[0], error)
             return
@@ -227,7 +231,7 @@ def _serve(pipes: list[Connection]) -> None:
         while True:
             for pipe in cast("list[Connection]", wait(pipes)):
                 now, tokens = _receive(pipe)
-                _send(pipe, _verdicts_or_error(verifier.verify, tokens))
+                _send(pipe, _verdicts_or_error(verify_each, tokens))
 
 
 def _send(pipe: Connection, value: object) -> None:
@@ -239,9 +243,11 @@ def _receive(pipe: Connection) -> Any:
     return pickle.loads(pipe.recv_bytes())  # noqa: S301 - comes from a process of our own
 
 
-def _verdicts_or_error(verify: Callable[[str], T], tokens: list[str]) -> Verdicts[T] | Exception:
+def _verdicts_or_error(
+    verify_each: Callable[[list[str]], Verdicts[T]], tokens: list[str]
+) -> Verdicts[T] | Exception:
     try:
-        return _verdicts(verify, tokens)
+        return verify_each(tokens)
     except Exception as error:  # noqa: BLE001 - raised on the other end
         return error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable
+from functools import partial
 from typing import Generic, TypedDict, TypeVar
 
 from watchword.errors import (
@@ -88,7 +89,7 @@ class MultiIssuer(Generic[T]):
 
     def verify_many(self, tokens: Iterable[str]) -> Generator[T | InvalidToken, None, None]:
         """Of each token the claims, or the error that :meth:`verify` would raise; lazily, in their order."""
-        return batch.in_threads(self.verify, tokens)
+        return batch.in_threads(partial(batch.each, self.verify), tokens)
 
     def _verifier(self, token: str) -> Verifier[T]:
         """The Verifier of the issuer that a token names."""
