@@ -14,6 +14,7 @@ from watchword.elapsed import elapsed, seconds_since
 from watchword.errors import (
     InvalidCredentials,
     InvalidGrant,
+    InvalidSettings,
     InvalidToken,
     MissingToken,
     SessionEnded,
@@ -40,7 +41,7 @@ from watchword.sessions import (
 )
 from watchword.settings import Settings
 from watchword.stores import open_split_store, open_store
-from watchword.stores.contract import Account, EndReason, Session, Store
+from watchword.stores.contract import Account, Announcements, EndReason, Session, Store
 
 if TYPE_CHECKING:
     from limits.storage import Storage
@@ -124,6 +125,7 @@ class Auth:
                 grace=settings.leeway,
                 when_stale=settings.when_stale,
                 on_keys_changed=self._follow_keys,
+                announcements=_announcements(settings, store),
                 in_background=self._tend_keys,
             )
             self.keyring = Keyring(
@@ -415,3 +417,18 @@ def _stores(settings: Settings) -> tuple[Store, Storage | None]:
         settings.database_url, settings.sessions_url, wait_replicas=settings.sessions_wait_replicas
     )
     return store, store.address_counters()
+
+
+def _announcements(settings: Settings, store: Store) -> Announcements | None:
+    """What tells of ended sessions between two polls, if it is wanted.
+
+    Raises:
+        InvalidSettings: it is, and the store has nothing like that.
+    """
+    if not settings.revocation_push:
+        return None
+    if store.announcements is None:
+        raise InvalidSettings(
+            "revocation_push: PostgreSQL and Redis announce ended sessions, SQLite does not"
+        )
+    return store.announcements

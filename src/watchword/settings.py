@@ -46,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         refresh_window: a session swaps at most once in this time; two tabs within it both win.
         leeway: allowed clock difference when tokens are verified.
         revocation_interval: seconds between two polls for ended sessions.
+        revocation_push: whether ends of sessions are announced by the store as well, so that others hear of
+            them before their next poll.
         revocation_max_age: the oldest snapshot of ended sessions that is still trusted.
         when_stale: ``reject`` answers 503 when the snapshot is too old and the store is away; ``accept`` lets
             tokens through that may have been revoked.
@@ -87,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     leeway: Annotated[int, msgspec.Meta(ge=0, le=300)] = 30
 
     revocation_interval: Annotated[float, msgspec.Meta(ge=0.05, le=60)] = 1.0
+    revocation_push: bool = False
     revocation_max_age: Annotated[float, msgspec.Meta(ge=1)] = 30.0
     when_stale: Literal["reject", "accept"] = "reject"
 

@@ -29,7 +29,7 @@ class TestSqliteMemory(store_contract.StoreContract):
         yield from opened("sqlite://")
 
 
-class TestPostgres(store_contract.StoreContract):
+class TestPostgres(store_contract.StoreContract, store_contract.AnnouncementsContract):
     @pytest.fixture
     def store(self, postgres: PostgresServer) -> Iterator[SqlStore]:
         yield from opened(postgres.new_database())
@@ -40,6 +40,7 @@ class InRedis(
     store_contract.KeyStoreContract,
     store_contract.ThrottleStoreContract,
     store_contract.OneTimeStoreContract,
+    store_contract.AnnouncementsContract,
 ):
     """What is not accounts."""
 

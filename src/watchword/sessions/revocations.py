@@ -1,8 +1,8 @@
 """The sessions that ended while tokens of them are still about: a set in memory, and the feed that fills it.
 
 Verifying a token looks into the set and does no I/O. A daemon thread asks the store at short intervals what
-ended since; ends made by this process are added at once. The age of what is known is known too, and too
-old a set is never trusted silently.
+ended since, and sooner where an end is announced; ends made by this process are added at once. The age of
+what is known is known too, and too old a set is never trusted silently.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Literal
 
@@ -22,7 +22,7 @@ import msgspec
 from watchword.elapsed import elapsed
 from watchword.errors import RevocationsUnavailable, StoreUnavailable
 from watchword.sessions.ended import EndedSessions
-from watchword.stores.contract import Feed, SessionEnd, SessionStore
+from watchword.stores.contract import Announcements, Feed, SessionEnd, SessionStore
 
 __all__ = ["FeedStatus", "Revocations"]
 
@@ -30,6 +30,7 @@ logger = logging.getLogger("watchword.revocations")
 
 PATIENCE = 1.0  # seconds that a request waits for another one's poll
 LONGEST_PAUSE = 5.0  # seconds between two tries while the store is away
+SPACING = 0.1  # of an interval, between two polls at least: or each of many ends at once would make one
 
 
 class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +61,7 @@ class Revocations:
         when_stale: ``reject`` raises when the set is too old and the store is away; ``accept`` goes on.
         on_keys_changed: called with the key version of the first poll, and of each that brings another. If it
             raises, the poll has failed.
+        announcements: word of ends from other processes, and to them; ``None`` for the polls alone.
         in_background: called by the thread after each poll that was answered; requests never wait for it.
         monotonic: clock by which ages are counted.
 
@@ -81,6 +83,7 @@ class Revocations:
         grace: float,
         when_stale: Literal["reject", "accept"] = "reject",
         on_keys_changed: Callable[[int], None] | None = None,
+        announcements: Announcements | None = None,
         in_background: Callable[[], None] | None = None,
         monotonic: Callable[[], float] = elapsed,
     ) -> None:
@@ -90,6 +93,7 @@ class Revocations:
         self._grace = grace
         self._when_stale = when_stale
         self._on_keys_changed = on_keys_changed
+        self._announcements = announcements
         self._in_background = in_background
         self._monotonic = monotonic
         self._ended = EndedSessions()
@@ -160,10 +164,12 @@ class Revocations:
             monotonic = self._monotonic()
         return self._offset + monotonic
 
-    def add(self, ends: Iterable[SessionEnd]) -> None:
-        """Take note of ends that this process made: they hold here at once."""
+    def add(self, ends: Collection[SessionEnd]) -> None:
+        """Take note of ends that this process made: they hold here at once, and are announced to others."""
         with self._changing:
             self._ended.add(ends)
+        if ends and self._announcements is not None:
+            self._announcements.announce()
 
     def poll(self) -> None:
         """Ask the store what ended since the last poll.
@@ -213,7 +219,7 @@ class Revocations:
 
     def _keep_polling(self, stopping: threading.Event) -> None:
         """The thread."""
-        while not stopping.wait(self._pause()):
+        while not self._rest(stopping):
             with self._polling:
                 self._try_poll()
             if self._in_background is not None and not self._failures:
@@ -230,6 +236,18 @@ class Revocations:
             self._background_failed = True
         else:
             self._background_failed = False
+
+    def _rest(self, stopping: threading.Event) -> bool:
+        """Wait until a poll is due, or an end is announced; whether the thread shall stop instead."""
+        pause, announcements = self._pause(), self._announcements
+        if announcements is None:
+            return stopping.wait(pause)
+        if self._failures:
+            announcements.close()  # its connection may be as dead as the one for the polls
+            return stopping.wait(pause)
+        began = self._monotonic()
+        announcements.wait(pause, stopping)
+        return stopping.wait(max(0.0, began + pause * SPACING - self._monotonic()))
 
     def _pause(self) -> float:
         """Seconds until the next poll: the interval, doubled with each failure up to a bound."""

@@ -297,9 +297,9 @@ class Sessions:
         )
         self._ended([ended], "refresh_reused", client)
 
-    def _ended(self, sessions: Iterable[Session], reason: EndReason, client: Client) -> None:
+    def _ended(self, sessions: Sequence[Session], reason: EndReason, client: Client) -> None:
+        self._revocations.add([_end_of(session) for session in sessions])
         for session in sessions:
-            self._revocations.add([_end_of(session)])
             self._notify(SessionTerminated(**_about(session, client), reason=reason))
 
     def _claims_of(self, subject: str) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -27,6 +28,7 @@ from watchword.errors import InvalidSettings
 __all__ = [
     "Account",
     "AccountStore",
+    "Announcements",
     "EndReason",
     "Feed",
     "KeyKind",
@@ -245,6 +247,29 @@ class SessionStore(Protocol):
         ...
 
 
+class Announcements(Protocol):
+    """Word that sessions have ended, which comes sooner than the next poll.
+
+    Nobody relies on it: it says nothing but that there is news, may come for nothing, and may be lost. So
+    nothing is ever raised here, and whoever waits polls again when the time is over.
+    """
+
+    def announce(self) -> None:
+        """Tell all that wait, in every process; called when an end has committed."""
+        ...
+
+    def wait(self, seconds: float, stopping: threading.Event) -> None:
+        """Return when something was announced since the last call, when that time is over, or when it stops.
+
+        What is announced between two calls may not be lost, unless the connection is. One thread calls this.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back the connection; the next call of :meth:`wait` makes another one."""
+        ...
+
+
 # -- keys ----------------------------------------------------------------------------------------
 
 
@@ -452,6 +477,11 @@ class Store(SessionStore, KeyStore, AccountStore, ThrottleStore, OneTimeStore, P
     def in_memory(self) -> bool:
         """Whether it lives in this process's memory, and is gone when closed."""
         ...
+
+    @property
+    def announcements(self) -> Announcements | None:
+        """Word of ended sessions between two polls; ``None`` where there is no such thing."""
+        return None
 
     def now(self) -> float:
         """The store's time; also the cheapest proof that it answers."""

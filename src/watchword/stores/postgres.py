@@ -14,7 +14,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Pool,
     Text,
     cast,
     create_engine,
@@ -25,6 +24,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from watchword.errors import InvalidSettings, MissingExtra
 from watchword.stores.contract import Session, SessionTimes, TimedSession
+from watchword.stores.postgres_announcements import PostgresAnnouncements
 from watchword.stores.schema import sessions
 from watchword.stores.sql_sessions import KEPT
 
@@ -87,6 +87,7 @@ class PostgresDatabase:
     Attributes:
         path: it is no file here.
         in_memory: it outlives this process.
+        announcements: word of ended sessions between two polls.
 
     Raises:
         InvalidSettings: libpq would not understand the URL, or take the password for something else.
@@ -114,6 +115,7 @@ class PostgresDatabase:
             raise MissingExtra.named("postgres") from None
         _check(url)
         event.listen(self._engine, "connect", _bound_statements)
+        self.announcements = PostgresAnnouncements(self._engine)
         _databases.add(self)
 
     @contextmanager
@@ -192,11 +194,12 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """Close every idle connection; the others close when they come back."""
+        self.announcements.close()
         self._engine.dispose()
 
     def after_fork_in_child(self) -> None:
         """Leave the parent's connections to the parent."""
-        _inherited.append(self._engine.pool)
+        _inherited.extend((self._engine.pool, self.announcements.abandon()))
         self._engine.dispose(close=False)
 
     @contextmanager
@@ -214,7 +217,7 @@ class PostgresDatabase:
                         pooled.invalidate()
         except self._engine.dialect.loaded_dbapi.Error as error:
             if is_lost:
-                self.close()  # the others have lost the same server
+                self._engine.dispose()  # the others have lost the same server
             raise DBAPIError(None, None, error, connection_invalidated=is_lost) from None
 
     @contextmanager
@@ -248,7 +251,7 @@ def _bound_statements(connection: Any, _record: object) -> None:
 
 
 _databases: weakref.WeakSet[PostgresDatabase] = weakref.WeakSet()
-_inherited: list[Pool] = []  # kept, or psycopg would warn that nobody has closed what only the parent may
+_inherited: list[object] = []  # kept, or psycopg would warn that nobody has closed what only the parent may
 
 
 def _after_fork_in_child() -> None:

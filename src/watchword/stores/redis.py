@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from watchword.stores import redis_keys, redis_one_time, redis_sessions, redis_throttles
 from watchword.stores.contract import (
+    Announcements,
     EndReason,
     Feed,
     KeyKind,
@@ -27,6 +28,7 @@ from watchword.stores.contract import (
     ThrottleStore,
     TimedSession,
 )
+from watchword.stores.redis_announcements import RedisAnnouncements
 from watchword.stores.redis_connection import RedisConnection
 
 __all__ = ["RedisStore"]
@@ -55,6 +57,7 @@ class RedisStore(SessionStore, KeyStore, ThrottleStore, OneTimeStore):
 
     def __init__(self, url: str, *, time_shift: float = 0.0, wait_replicas: int = 0) -> None:
         self._redis = RedisConnection(url, time_shift=time_shift, wait_replicas=wait_replicas)
+        self._announcements = RedisAnnouncements(self._redis)
         self._warn_of_forgetfulness()
 
     @property
@@ -65,10 +68,15 @@ class RedisStore(SessionStore, KeyStore, ThrottleStore, OneTimeStore):
     def time_shift(self, seconds: float) -> None:
         self._redis.time_shift = seconds
 
+    @property
+    def announcements(self) -> Announcements:
+        return self._announcements
+
     def now(self) -> float:
         return self.keys().now
 
     def close(self) -> None:
+        self._announcements.close()
         self._redis.close()
 
     # -- sessions --------------------------------------------------------------------------------

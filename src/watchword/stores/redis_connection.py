@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
 from redis import Redis, RedisCluster
+from redis.client import PubSub
 from redis.exceptions import (
     ConnectionError,  # noqa: A004 -- redis-py's
     MovedError,
@@ -24,7 +26,7 @@ from watchword.errors import StoreUnavailable
 from watchword.stores.redis_scripts import Script
 from watchword.stores.redis_url import RedisClient, client_maker
 
-__all__ = ["RedisConnection"]
+__all__ = ["RedisConnection", "Subscription"]
 
 logger = logging.getLogger("watchword.stores")
 
@@ -33,6 +35,32 @@ REPLICAS_ANSWER_WITHIN = 1.0
 _T = TypeVar("_T")
 _Argument: TypeAlias = str | float
 _Call: TypeAlias = tuple[str, Sequence[_Argument]]  # the key and the arguments
+
+
+class Subscription:
+    """A channel that is listened to.
+
+    Raises:
+        StoreUnavailable: Redis does not answer; so does every method.
+    """
+
+    def __init__(self, client: RedisClient, channel: str) -> None:
+        self._messages: PubSub = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+        with _unavailable_without_redis():
+            self._messages.subscribe(channel)
+
+    def heard_within(self, seconds: float) -> bool:
+        """Whether there was a message since the last call, or is one within that time."""
+        with _unavailable_without_redis():
+            if self._messages.get_message(timeout=seconds) is None:
+                return False
+            while self._messages.get_message() is not None:
+                pass  # those that came together are one
+        return True
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._messages.close()
 
 
 class RedisConnection:
@@ -73,6 +101,14 @@ class RedisConnection:
     def ask(self, question: Callable[[Redis], _T]) -> Sequence[_T]:
         """What each master answers."""
         return self._guarded(lambda: [question(master) for master in self._masters()])
+
+    def publish(self, channel: str) -> None:
+        """Send an empty message to whoever has subscribed."""
+        self._guarded(lambda: self._client().publish(channel, ""))
+
+    def subscribe(self, channel: str) -> Subscription:
+        """Listen to a channel, on a connection of its own."""
+        return Subscription(self._client(), channel)
 
     def close(self) -> None:
         """Close every connection of this process. It opens new ones when used again."""
@@ -154,7 +190,7 @@ class RedisConnection:
 
     def _guarded(self, attempt: Callable[[], _T]) -> _T:
         """Once more after a connection was lost, or a node turned out not to be the key's master any more."""
-        try:
+        with _unavailable_without_redis():
             try:
                 return attempt()
             except TimeoutError:
@@ -165,9 +201,6 @@ class RedisConnection:
                     raise
                 self._look_again()
                 return attempt()
-        except (RedisError, RedisClusterException, OSError) as error:
-            logger.warning("the store does not answer: %s", error)
-            raise StoreUnavailable from None
 
     def _look_again(self) -> None:
         """Forget connections to what may no longer be there, and where a cluster's slots were."""
@@ -176,6 +209,15 @@ class RedisConnection:
             client.nodes_manager.initialize()
         else:
             client.connection_pool.disconnect(inuse_connections=False)
+
+
+@contextmanager
+def _unavailable_without_redis() -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, RedisClusterException, OSError) as error:
+        logger.warning("the store does not answer: %s", error)
+        raise StoreUnavailable from None
 
 
 def _is_of_another_node(error: ResponseError) -> bool:

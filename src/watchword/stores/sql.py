@@ -23,6 +23,7 @@ from watchword.errors import InvalidSettings, StoreUnavailable
 from watchword.stores import schema, sql_accounts, sql_keys, sql_one_time, sql_sessions, sql_throttles
 from watchword.stores.contract import (
     Account,
+    Announcements,
     EndReason,
     Feed,
     KeyKind,
@@ -100,6 +101,10 @@ class SqlStore(Store):
     @property
     def in_memory(self) -> bool:
         return self._database.in_memory
+
+    @property
+    def announcements(self) -> Announcements | None:
+        return self._database.announcements
 
     def now(self) -> float:
         return self._read(_now)

@@ -38,7 +38,10 @@ class SqliteDatabase:
     Attributes:
         path: as given.
         in_memory: whether it is gone when closed.
+        announcements: nothing is announced here.
     """
+
+    announcements = None
 
     def __init__(self, path: Path | None) -> None:
         self.path = path

@@ -1,7 +1,8 @@
 """What the stores' contract promises, as tests: hold a store of your own to it.
 
 Each class is for one of the ports of :mod:`watchword.stores.contract`, :class:`StoreContract` for all of them
-together. Subclass it in a test module, and let a fixture ``store`` give a new and empty store to each test::
+together but the announcements, which a store need not have. Subclass it in a test module, and let a fixture
+``store`` give a new and empty store to each test::
 
     class TestMyStore(store_contract.SessionStoreContract):
         @pytest.fixture
@@ -17,6 +18,7 @@ from __future__ import annotations
 import pytest
 
 from watchword.testing.store_contract.accounts import AccountStoreContract, insert_account
+from watchword.testing.store_contract.announcements import AnnouncementsContract
 from watchword.testing.store_contract.keys import KeyStoreContract, insert_key
 from watchword.testing.store_contract.one_time import OneTimeStoreContract
 from watchword.testing.store_contract.racing import Store
@@ -25,6 +27,7 @@ from watchword.testing.store_contract.throttles import ThrottleStoreContract
 
 __all__ = [
     "AccountStoreContract",
+    "AnnouncementsContract",
     "KeyStoreContract",
     "OneTimeStoreContract",
     "SessionStoreContract",

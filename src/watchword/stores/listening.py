@@ -1,0 +1,42 @@
+"""What waiting for announcements is like, whatever carries them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from abc import abstractmethod
+
+from watchword.elapsed import elapsed
+from watchword.stores.contract import Announcements
+
+__all__ = ["ListeningAnnouncements"]
+
+logger = logging.getLogger("watchword.stores")
+
+STEP = 0.1  # seconds until who waits notices that it is to stop
+
+
+class ListeningAnnouncements(Announcements):
+    """Announcements that are heard on a connection of their own.
+
+    Attributes:
+        errors: what the connection raises when it is lost.
+    """
+
+    errors: tuple[type[Exception], ...]
+
+    def wait(self, seconds: float, stopping: threading.Event) -> None:  # noqa: D102 -- the contract's
+        until = elapsed() + seconds
+        try:
+            while not stopping.is_set() and (left := until - elapsed()) > 0:
+                if self.heard_within(min(STEP, left)):
+                    return
+        except self.errors as error:
+            logger.info("announcements of ends are not heard, the polls go on: %s", type(error).__name__)
+            self.close()
+            stopping.wait(max(0, until - elapsed()))
+
+    @abstractmethod
+    def heard_within(self, seconds: float) -> bool:
+        """Whether something was announced since the last call, or is within that time."""
+        ...

@@ -1,0 +1,54 @@
+"""Word of ended sessions between two polls."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from watchword.testing.store_contract.racing import Store
+
+__all__ = ["AnnouncementsContract", "seconds_of"]
+
+LONG, SOON = 30.0, 10.0  # seconds: who waits for the one is done within the other
+
+
+class AnnouncementsContract:
+    """What :class:`~watchword.stores.contract.Announcements` promise, for a store that has some."""
+
+    def test_an_announcement_ends_the_waiting(self, store: Store) -> None:
+        self._listen(store)
+        announcing = threading.Timer(0.2, store.announcements.announce)
+        announcing.start()
+        assert seconds_of(lambda: store.announcements.wait(LONG, threading.Event())) < SOON
+        announcing.join()
+
+    def test_what_was_announced_between_two_waits_ends_the_second(self, store: Store) -> None:
+        self._listen(store)
+        store.announcements.announce()
+        assert seconds_of(lambda: store.announcements.wait(LONG, threading.Event())) < SOON
+
+    def test_waiting_ends_when_it_is_to_stop(self, store: Store) -> None:
+        stopping = threading.Event()
+        threading.Timer(0.2, stopping.set).start()
+        assert seconds_of(lambda: store.announcements.wait(LONG, stopping)) < SOON
+
+    def test_waiting_ends_when_the_time_is_over(self, store: Store) -> None:
+        assert 0.3 <= seconds_of(lambda: store.announcements.wait(0.3, threading.Event())) < SOON
+
+    def test_after_closing_it_is_listened_to_anew(self, store: Store) -> None:
+        self._listen(store)
+        store.announcements.close()
+        self._listen(store)
+        store.announcements.announce()
+        assert seconds_of(lambda: store.announcements.wait(LONG, threading.Event())) < SOON
+
+    def _listen(self, store: Store) -> None:
+        store.announcements.wait(0.3, threading.Event())
+
+
+def seconds_of(action: Callable[[], object]) -> float:
+    """How long that takes."""
+    began = time.monotonic()
+    action()
+    return time.monotonic() - began
