@@ -27,7 +27,7 @@ from watchword.stores.redis import RedisStore
 from watchword.stores.sql import SqlStore
 from watchword.testing.store_contract.announcements import seconds_of
 
-INTERVAL, SOON = 60.0, 20.0  # seconds: what holds within the one does not wait for a poll
+INTERVAL, SOON = 30.0, 10.0  # seconds: what holds within the one does not wait for a poll
 
 Open = Callable[..., Auth]
 

@@ -50,3 +50,19 @@ def test_what_cannot_work_is_refused_at_the_start_in_one_clear_line(refused, pos
         assert words in output
         assert "Traceback" not in output
         assert not re.search("oys|ter@", output)
+
+
+def test_a_logout_that_is_announced_holds_on_another_server_before_its_next_poll(start, postgres, until):
+    environment = {
+        "DATABASE_URL": postgres.new_database(),
+        "WATCHWORD_SECRET": "s" * 32,
+        "WATCHWORD_REVOCATION_PUSH": "true",
+        "WATCHWORD_REVOCATION_INTERVAL": "29",
+    }
+    here, elsewhere = start(**environment), start(**environment)
+
+    elsewhere.greets(here.login())  # from now on it polls, and listens
+    ended = here.login()
+    assert elsewhere.greets(ended)
+    assert here.request("POST", "/auth/logout", token=ended["access_token"]).status == 204
+    until(lambda: not elsewhere.greets(ended), "it has heard of it", within=15)
