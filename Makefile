@@ -7,7 +7,7 @@
 #   make format    let ruff put the code in order
 #   make bench     measure against the peers; prints ratios, writes bench/results/
 #   make simulate  how long a logout takes to hold on 10 to 10,000 nodes; writes bench/results/, docs/scaling.md
-#   make soak      servers, databases and Redis killed, frozen and locked under load, for SOAK_SECONDS (600)
+#   make soak      servers, databases and Redis killed, frozen and cut off under load, for SOAK_SECONDS (600)
 #   make fuzz      two minutes of coverage-guided fuzzing (FUZZ_SECONDS) of all that takes a stranger's bytes
 #   make mutants   break jose/ and the Verifier in thousands of ways, list what no test notices; takes hours
 #                  (MUTANTS='watchword.jose.header*' for a part; `mutmut show NAME` tells what was changed)
