@@ -47,12 +47,11 @@ def postgresql(mortal_postgres):
     def terminate_all_backends(_fleet, _rng):
         """Nobody notices: what was under way is done once more."""
         with psycopg.connect(url, autocommit=True) as connection:
-            for _ in range(5):
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
-                )
-                time.sleep(0.5)
+            # once: a second time might meet who is at the repetition
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
 
     def lock_the_sessions(fleet, _rng):
         with fleet.hurt(*fleet.nodes, news_after=LONGEST_PAUSE), psycopg.connect(url) as connection:
