@@ -96,6 +96,13 @@ class Fleet:
     def look(self, node, tokens):
         return self.ask(node, "GET", "/protected", token=tokens["access_token"])
 
+    def log_out(self, node, tokens):
+        """By the access token; noted if it is acknowledged."""
+        answer = self.ask(node, "POST", "/auth/logout", token=tokens["access_token"])
+        if answer is not None and answer.status == 204:
+            self._ledger.logout(tokens)
+        return answer
+
     def _was_well(self, since):
         return since > self._well_at
 
@@ -116,6 +123,6 @@ class Fleet:
             return False
         tokens = login.json
         uses = (partial(self.look, node, tokens), partial(self.refresh, node, tokens))
-        log_out = partial(self.ask, node, "POST", "/auth/logout", token=tokens["access_token"])
+        log_out = partial(self.log_out, node, tokens)
         answers = (step() for step in (*uses * ROUNDS, log_out))
         return all(answer is not None and answer.status in {200, 204} for answer in answers)
