@@ -71,6 +71,13 @@ def test_for_a_token_that_is_too_long_nobody_waits(verifier, keys) -> None:
     assert keys.fetched_by == []
 
 
+def test_the_longest_token_that_is_looked_at_is_verified_by_a_thread_too(keys) -> None:
+    verifier = Verifier(keys, issuer="i", audience="api", max_token_size=len(TOKEN))
+    assert asyncio.run(verifier.verify_async(TOKEN))["sub"] == "user-1"
+    (fetched_by,) = keys.fetched_by
+    assert fetched_by is not threading.main_thread()
+
+
 def test_the_loop_goes_on_meanwhile(keys) -> None:
     others_ran = threading.Event()
 

@@ -337,6 +337,17 @@ def test_a_token_is_bounded_before_anything_is_done_with_it(
     assert source.asked == 0
 
 
+def test_a_token_has_16_384_characters_at_most_where_nothing_else_is_said(
+    verifier: Verifier[dict[str, Any]], forge: Callable[..., str]
+) -> None:
+    payload = msgspec.json.encode(CLAIMS)
+    longest, longer = forge(payload.ljust(12_227)), forge(payload.ljust(12_228))
+    assert (len(longest), len(longer)) == (16_384, 16_385)
+    assert verifier.verify(longest) == CLAIMS
+    with pytest.raises(MalformedToken):
+        verifier.verify(longer)
+
+
 def test_no_setting_lifts_the_bound_of_all_tokens(key: Key, clock: Any, forge: Callable[..., str]) -> None:
     generous = Verifier(key, **POLICY, max_token_size=2 * header.MAX_TOKEN, clock=clock)
     rest = header.MAX_TOKEN * 3 // 4
@@ -492,6 +503,38 @@ def test_a_key_that_is_gone_verifies_nothing_any_more(
         verifier.verify(token)
     with pytest.raises(UnknownKey):
         verifier.verify(forge(CLAIMS | {"n": 1}))
+
+
+def test_a_key_that_is_gone_verifies_nothing_in_a_batch_either(
+    key: Key, clock: Any, forge: Callable[..., str]
+) -> None:
+    source = Source(key)
+    verifier = Verifier(source, **POLICY, clock=clock)
+    token = forge(CLAIMS)
+    verifier.verify(token)
+    source.keys, source.version = KeySet([]), 2
+    assert [type(result) for result in verifier.verify_many([token])] == [UnknownKey]
+
+
+@pytest.mark.parametrize(
+    "verified",
+    [
+        pytest.param(lambda verifier, token: verifier.verify(token), id="alone"),
+        pytest.param(lambda verifier, token: next(verifier.verify_many([token])), id="in-a-batch"),
+    ],
+)
+def test_under_changed_keys_tokens_are_remembered_as_before(
+    verified: Callable[[Verifier[Any], str], Any], key: Key, clock: Any, forge: Callable[..., str]
+) -> None:
+    source = Source(key)
+    verifier = Verifier(source, **POLICY, clock=clock)
+    token = forge(CLAIMS)
+    verifier.verify(token)
+    source.version = 2
+    for _ in range(2):
+        assert verified(verifier, token) == CLAIMS
+    assert verifier.verify(token) == CLAIMS
+    assert source.asked == 2
 
 
 def test_a_result_under_keys_that_changed_meanwhile_is_not_remembered(
