@@ -82,12 +82,12 @@ def test_nothing_encodes_to_nothing() -> None:
     assert base64url.decode("") == b""
 
 
-@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("place", [8, 9, 10, 11, pytest.param(19, id="last")])
 def test_no_byte_outside_of_the_alphabet_is_accepted_anywhere(place: int) -> None:
     alphabet = set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
     for byte in range(256):
         text = bytearray(b"AAAA" * 5)
-        text[8 + place] = byte
+        text[place] = byte
         if byte in alphabet:
             assert base64url.encode_bytes(base64url.decode_bytes(bytes(text))) == text
         else:

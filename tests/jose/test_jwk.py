@@ -195,6 +195,13 @@ def test_the_public_half_of_a_key_for_both_halves_names_each_operation_once() ->
     assert Key.from_jwk(jwk).to_jwk()["key_ops"] == ["wrapKey", "another"]
 
 
+def test_the_public_half_has_the_kid_and_the_use_of_the_whole() -> None:
+    jwk = {**Key.generate("ES256").to_jwk(private=True), "kid": "mine", "use": "sig"}
+    public = Key.from_jwk(jwk).public()
+    assert (public.kid, public.use) == ("mine", "sig")
+    assert public.to_jwk() == {name: value for name, value in jwk.items() if name != "d"}
+
+
 def test_the_public_half_of_a_signing_key_verifies() -> None:
     jwk = {**Key.generate("ES256").to_jwk(private=True), "key_ops": ["sign"], "use": "sig"}
     key = Key.from_jwk(jwk)
@@ -209,6 +216,14 @@ def test_the_algorithm_asked_for_and_the_one_stated_must_be_the_same() -> None:
     with pytest.raises(InvalidKey):
         Key.from_jwk({**OCT, "alg": "HS256"}, "HS512")
     assert Key.from_jwk({**Key.generate("EdDSA").to_jwk(), "alg": "EdDSA"}, "Ed25519").alg == "Ed25519"
+
+
+def test_a_jwk_for_encrypting_does_not_become_one_that_signs_for_want_of_an_algorithm() -> None:
+    jwk = {**Key.generate("ECDH-ES").to_jwk(private=True), "use": "enc"}
+    del jwk["alg"]
+    assert Key.from_jwk(jwk, "ECDH-ES").allows("decrypt")
+    with pytest.raises(InvalidKey, match="alg is needed"):
+        Key.from_jwk(jwk)
 
 
 @pytest.mark.parametrize(
