@@ -75,6 +75,12 @@ def test_another_party_or_purpose_derives_another_key(change: dict[str, str]) ->
     assert ECDH.accept(bob(), HEADER | change, 16) != ECDH.accept(bob(), HEADER, 16)
 
 
+@pytest.mark.parametrize("name", ["apu", "apv"])
+def test_a_party_that_is_not_named_is_an_empty_one(name: str) -> None:
+    nameless = {other: value for other, value in HEADER.items() if other != name}
+    assert ECDH.accept(bob(), nameless, 16) == ECDH.accept(bob(), {**nameless, name: ""}, 16)
+
+
 def test_another_length_derives_another_key() -> None:
     assert ECDH.accept(bob(), HEADER, 32)[:16] != ECDH.accept(bob(), HEADER, 16)
 

@@ -81,6 +81,9 @@ OPENSSH = PUBLIC.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
         pytest.param(b"---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----", id="ssh2"),
         pytest.param(b"\n\t " + RSA_PUBLIC.public_bytes(Encoding.DER, SPKI), id="der-after-white-space"),
         pytest.param(
+            b"\xef\xbb\xbf" + RSA_PUBLIC.public_bytes(Encoding.DER, SPKI), id="der-after-a-byte-order-mark"
+        ),
+        pytest.param(
             b"\xef\xbb\xbf" + base64.encodebytes(RSA_PUBLIC.public_bytes(Encoding.DER, SPKI)),
             id="pem-body-after-a-byte-order-mark",
         ),
