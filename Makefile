@@ -3,6 +3,7 @@
 #   make run       set up, then serve http://127.0.0.1:8000 (HOST, PORT, DATABASE_URL, ADMIN_PASSWORD)
 #   make test      set up, then run the whole test suite with coverage
 #   make test-all  the test suite on every Python from 3.11 to 3.13 that is installed
+#   make test-oldest  the test suite with the oldest versions of what we need that pyproject.toml allows
 #   make lint      ruff, mypy --strict, the rooms' import rules
 #   make format    let ruff put the code in order
 #   make bench     measure against the peers; prints ratios, writes bench/results/
@@ -31,7 +32,7 @@ CREATE := "$(PYTHON)" -m venv $(VENV)
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 endif
 
-.PHONY: run test test-all lint format bench simulate soak fuzz mutants constraints clean
+.PHONY: run test test-all test-oldest lint format bench simulate soak fuzz mutants constraints clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/watchword serve
@@ -51,9 +52,15 @@ test-all:
 		$(MAKE) --no-print-directory VENV=.venv-$$version PYTHON=$$python pytest || exit 1; \
 	done
 
-.PHONY: pytest
+test-oldest:
+	@$(MAKE) --no-print-directory VENV=.venv-oldest oldest pytest
+
+.PHONY: pytest oldest
 pytest: $(VENV)/.dev
 	$(BIN)/python -m pytest -q
+
+oldest: $(VENV)/.dev
+	$(INSTALL) --require-hashes --no-deps -r constraints/oldest.txt
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check --quiet .
@@ -90,15 +97,17 @@ mutants: $(VENV)/.proof
 # The pinned versions with their hashes; names no index, so everybody's own is used.
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra server \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+EXTRAS := --extra otel --extra postgres --extra redis --extra remote
 constraints: $(VENV)/.dev
 	$(INSTALL) uv
 	$(COMPILE) --group build -o constraints/run.txt
-	$(COMPILE) --extra otel --extra postgres --extra redis --extra remote --group dev -o constraints/dev.txt
-	$(COMPILE) --extra otel --extra postgres --extra redis --extra remote --group bench --constraints constraints/dev.txt -o constraints/bench.txt
-	$(COMPILE) --extra otel --extra postgres --extra redis --extra remote --group proof --constraints constraints/dev.txt -o constraints/proof.txt
+	$(COMPILE) $(EXTRAS) --resolution lowest-direct -o constraints/oldest.txt
+	$(COMPILE) $(EXTRAS) --group dev -o constraints/dev.txt
+	$(COMPILE) $(EXTRAS) --group bench --constraints constraints/dev.txt -o constraints/bench.txt
+	$(COMPILE) $(EXTRAS) --group proof --constraints constraints/dev.txt -o constraints/proof.txt
 
 clean:
-	rm -rf $(VENV) .venv-3.* mutants .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* mutants .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(CREATE)

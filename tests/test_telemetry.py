@@ -63,6 +63,7 @@ def collect(reader: InMemoryMetricReader) -> Collect:
         return {
             metric.name: {tuple(point.attributes.values()): point for point in metric.data.data_points}
             for metric in scope.metrics
+            if metric.data.data_points  # older SDKs have a gauge that says nothing among the others
         }
 
     return collecting
