@@ -598,6 +598,15 @@ def test_the_caches_are_bounded(key: Key, clock: Any, forge: Callable[..., str])
     assert 0 < len(verifier._caches.headers) <= 64
 
 
+def test_8_192_tokens_are_remembered_where_nothing_else_is_said(
+    verifier: Verifier[dict[str, Any]], forge: Callable[..., str]
+) -> None:
+    tokens = [forge(CLAIMS | {"n": n}) for n in range(8_193)]
+    for token in tokens:
+        verifier.verify(token)
+    assert list(verifier._caches.tokens) == tokens[1:]
+
+
 def test_large_tokens_and_headers_are_not_remembered(
     verifier: Verifier[dict[str, Any]], forge: Callable[..., str]
 ) -> None:
