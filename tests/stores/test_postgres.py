@@ -177,6 +177,23 @@ def test_a_connection_that_was_lost_meanwhile_is_replaced(
     assert not caplog.records
 
 
+def test_a_connection_that_does_not_know_yet_that_it_is_of_no_use_is_replaced(
+    store: SqlStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    start(store, "s1")
+    operations: tuple[Callable[[], object], ...] = (
+        lambda: store.find_session("s1"),
+        lambda: store.swap_session("s1", 1, TIMES, user_agent=None, ip_address=None),
+        lambda: store.end_session("s1", "logout"),
+    )
+    for operation in operations:
+        with store._database._driver_connection() as connection:
+            wire = connection.pgconn
+        wire.send_query(b"SELECT 1")  # nobody reads the answer: whatever comes next is refused
+        assert operation() is not None
+    assert not caplog.records
+
+
 def test_a_refresh_becomes_a_prepared_statement(store: SqlStore) -> None:
     start(store, "s1")
     for _ in range(10):

@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    ExceptionContext,
     Text,
     cast,
     create_engine,
@@ -115,6 +116,7 @@ class PostgresDatabase:
             raise MissingExtra.named("postgres") from None
         _check(url)
         event.listen(self._engine, "connect", _bound_statements)
+        event.listen(self._engine, "handle_error", _notice_a_loss)
         self.announcements = PostgresAnnouncements(self._engine)
         _databases.add(self)
 
@@ -206,16 +208,18 @@ class PostgresDatabase:
     def _driver_connection(self) -> Iterator[Any]:
         """A pooled connection as psycopg has it, with errors as SQLAlchemy raises them."""
         is_lost = False
+        driver_error = self._engine.dialect.loaded_dbapi.Error
         try:
             with closing(self._engine.raw_connection()) as pooled:
                 connection: Any = pooled.driver_connection
                 try:
                     yield connection
-                finally:
-                    is_lost = connection.closed
+                except driver_error as error:
+                    is_lost = connection.closed or _is_a_loss(error)
                     if is_lost:
                         pooled.invalidate()
-        except self._engine.dialect.loaded_dbapi.Error as error:
+                    raise
+        except driver_error as error:
             if is_lost:
                 self._engine.dispose()  # the others have lost the same server
             raise DBAPIError(None, None, error, connection_invalidated=is_lost) from None
@@ -248,6 +252,22 @@ def _bound_statements(connection: Any, _record: object) -> None:
     connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT * 1_000}")
     # a process that is stopped in the middle of a transaction keeps nobody waiting for longer
     connection.execute(f"SET idle_in_transaction_session_timeout = {STATEMENT_TIMEOUT * 2_000}")
+
+
+def _is_a_loss(error: Any) -> bool:
+    """Whether it is about the connection: what the server says of a statement has a code.
+
+    Seldom psycopg is told by the system that a socket is closed before libpq is, and its connection does not
+    know then that it is of no use any more.
+    """
+    from psycopg import OperationalError  # noqa: PLC0415 -- needs the extra `postgres`
+
+    return isinstance(error, OperationalError) and error.sqlstate is None
+
+
+def _notice_a_loss(context: ExceptionContext) -> None:
+    if context.connection is not None and _is_a_loss(context.original_exception):
+        context.is_disconnect = True
 
 
 _databases: weakref.WeakSet[PostgresDatabase] = weakref.WeakSet()
