@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from watchword.errors import (
     DecryptionFailed,
     InvalidKey,
+    InvalidSettings,
     InvalidToken,
     MalformedToken,
     Unissuable,
@@ -115,6 +116,15 @@ def test_critical_extensions_are_those_that_the_caller_handles() -> None:
     assert jwe.decrypt(token, KEY, critical=["x"]).header["x"] == 1
     with pytest.raises(MalformedToken):
         jwe.decrypt(token, KEY)
+
+
+@pytest.mark.parametrize("names", [None, "", "x", 0, ["alg"]])
+def test_what_is_no_collection_of_extensions_is_an_error(names: Any) -> None:
+    token = jwe.encrypt(b"secret", KEY)
+    with pytest.raises(InvalidSettings):
+        jwe.decrypt(token, KEY, critical=names)
+    with pytest.raises(InvalidSettings):
+        jwe.decrypt_json(jwe.encrypt_json(b"secret", [KEY]), KEY, critical=names)
 
 
 # -- what fails, and how ---------------------------------------------------------------------------

@@ -152,8 +152,7 @@ def acceptance(
         type(max_decompressed) is not int or not 0 < max_decompressed < sys.maxsize
     ):
         raise InvalidSettings("max_decompressed: a number of bytes, at least 1")
-    extensions = headers.check_critical(critical) if critical else frozenset()
-    return Acceptance(_accepted(enc), max_p2c, max_decompressed, extensions)
+    return Acceptance(_accepted(enc), max_p2c, max_decompressed, headers.check_critical(critical))
 
 
 def content_encryption(enc: str) -> ContentEncryption:
