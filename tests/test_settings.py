@@ -114,6 +114,12 @@ def test_an_unknown_setting_is_refused_by_name():
         Settings(acces_lifetime=5)
 
 
+@pytest.mark.parametrize("given", ["yes", "on", "2"])
+def test_a_switch_says_which_words_it_knows(given):
+    with pytest.raises(InvalidSettings, match="WATCHWORD_METRICS: true or false"):
+        Settings.from_mapping({"WATCHWORD_METRICS": given})
+
+
 def test_a_fraction_of_a_second_is_no_lifetime():
     with pytest.raises(InvalidSettings):
         Settings.from_mapping({"WATCHWORD_ACCESS_LIFETIME": timedelta(milliseconds=1500)})

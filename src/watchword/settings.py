@@ -226,4 +226,5 @@ def _converted(name: str, value: object, kind: Any, *, strict: bool) -> Any:
     try:
         return msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
-        raise InvalidSettings(f"{name}: {error}") from None
+        # to msgspec any other text is no bool, which is no help to who wrote "yes"
+        raise InvalidSettings(f"{name}: {'true or false' if kind is bool else error}") from None
