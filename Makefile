@@ -53,7 +53,8 @@ test-all:
 	done
 
 test-oldest:
-	@$(MAKE) --no-print-directory VENV=.venv-oldest oldest pytest
+	@$(MAKE) --no-print-directory VENV=.venv-oldest oldest
+	@$(MAKE) --no-print-directory VENV=.venv-oldest pytest
 
 .PHONY: pytest oldest
 pytest: $(VENV)/.dev

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy import make_url
 from watchword.stores.postgres import PostgresDatabase
 from watchword.stores.redis import RedisStore
 from watchword.stores.redis_url import client_maker
+from watchword.testing.store_contract.announcements import seconds_of
 from watchword.testing.store_contract.keys import insert_key
 from watchword.testing.store_contract.sessions import start, swap
 
@@ -42,8 +44,10 @@ def test_a_user_with_the_rights_of_the_page_can_do_everything(
     kind: str, redis_server: RedisServer, redis_cluster: RedisCluster
 ) -> None:
     keys, rights = re.findall(r"needs the keys `([^`]+)` and\s+`([^`]+)`", PAGE)[0]
+    channel, more = re.findall(r"needs the channel `([^`]+)` and `([^`]+)`", PAGE)[0]
     server = redis_server if kind == "server" else redis_cluster
-    server.ask("ACL", "SETUSER", "watchword", "on", ">password", f"~{keys}", *rights.split())
+    allowed = f"~{keys}", *rights.split(), "resetchannels", f"&{channel}", *more.split()
+    server.ask("ACL", "SETUSER", "watchword", "reset", "on", ">password", *allowed)
     with closing(RedisStore(server.url.replace("://", "://watchword:password@"))) as store:
         for answer in store._redis.ask(lambda master: master.wait(0, 1)):
             assert answer == 0
@@ -57,6 +61,9 @@ def test_a_user_with_the_rights_of_the_page_can_do_everything(
         store.remember("key", lifetime=10)
         assert store.remembers("key")
         assert store.spend("key", "attempt", keep_until=store.now() + 10)
+        store.announcements.wait(0.3, threading.Event())
+        store.announcements.announce()
+        assert seconds_of(lambda: store.announcements.wait(30, threading.Event())) < 10
 
 
 def test_the_settings_of_the_page_are_not_warned_of(

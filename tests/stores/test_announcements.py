@@ -180,6 +180,15 @@ def test_a_server_that_is_gone_does_not_keep_an_end_from_being_made(mortal_postg
         assert seconds_of(lambda: announcements.wait(INTERVAL, threading.Event())) < SOON
 
 
+def test_a_cluster_that_is_gone_is_no_error_to_who_waits(redis_executable: str, tmp_path: Path) -> None:
+    cluster = RedisCluster(redis_executable, tmp_path)
+    with closing(RedisStore(cluster.url)) as store:
+        cluster.stop()
+        store.close()  # so that it has to be found anew
+        store.announcements.announce()
+        assert 0.3 <= seconds_of(lambda: store.announcements.wait(0.3, threading.Event())) < SOON
+
+
 def test_a_forked_child_hears_on_a_connection_of_its_own(urls: dict[str, str], node: Open) -> None:
     announcements = node(urls).store.announcements
     assert announcements is not None

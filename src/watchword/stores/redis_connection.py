@@ -38,19 +38,18 @@ _Call: TypeAlias = tuple[str, Sequence[_Argument]]  # the key and the arguments
 
 
 class Subscription:
-    """A channel that is listened to.
-
-    Raises:
-        StoreUnavailable: Redis does not answer; so does every method.
-    """
+    """A channel that is listened to; :meth:`RedisConnection.subscribe` makes it."""
 
     def __init__(self, client: RedisClient, channel: str) -> None:
         self._messages: PubSub = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
-        with _unavailable_without_redis():
-            self._messages.subscribe(channel)
+        self._messages.subscribe(channel)
 
     def heard_within(self, seconds: float) -> bool:
-        """Whether there was a message since the last call, or is one within that time."""
+        """Whether there was a message since the last call, or is one within that time.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
         with _unavailable_without_redis():
             if self._messages.get_message(timeout=seconds) is None:
                 return False
@@ -108,7 +107,8 @@ class RedisConnection:
 
     def subscribe(self, channel: str) -> Subscription:
         """Listen to a channel, on a connection of its own."""
-        return Subscription(self._client(), channel)
+        with _unavailable_without_redis():
+            return Subscription(self._client(), channel)
 
     def close(self) -> None:
         """Close every connection of this process. It opens new ones when used again."""
