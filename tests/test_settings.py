@@ -161,3 +161,49 @@ def test_a_refused_secret_is_not_told(secret):
         with pytest.raises(InvalidSettings) as caught:
             refuse()
         assert "short secret" not in str(caught.value)
+
+
+SERVICE_LINKS = {
+    "WATCHWORD_SERVICE_HOST": "10.96.14.3",
+    "WATCHWORD_SERVICE_PORT": "8000",
+    "WATCHWORD_SERVICE_PORT_HTTP": "8000",
+    "WATCHWORD_PORT": "tcp://10.96.14.3:8000",
+    "WATCHWORD_PORT_8000_TCP": "tcp://10.96.14.3:8000",
+    "WATCHWORD_PORT_8000_TCP_PROTO": "tcp",
+    "WATCHWORD_PORT_8000_TCP_PORT": "8000",
+    "WATCHWORD_PORT_8000_TCP_ADDR": "10.96.14.3",
+    "WATCHWORD_REDIS_SERVICE_HOST": "10.96.14.4",
+    "WATCHWORD_REDIS_PORT": "tcp://10.96.14.4:6379",
+    "WATCHWORD_REDIS_PORT_53_UDP_ADDR": "10.96.14.4",
+}
+
+
+def test_kubernetes_variables_for_a_service_of_our_name_are_ignored():
+    assert Settings.from_environment({**SERVICE_LINKS, "WATCHWORD_LEEWAY": "5"}) == Settings(leeway=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WATCHWORD_PORT", "8000"),
+        ("WATCHWORD_SERVICE", "10.96.14.3"),
+        ("WATCHWORD_SERVICE_HOSTS", "10.96.14.3"),
+        ("WATCHWORD_PORT_HTTP", "8000"),
+        ("WATCHWORD_PORT_8000_TCP_LEEWAY", "5"),
+    ],
+)
+def test_a_misspelt_setting_is_not_taken_for_one_of_kubernetes_variables(name, value):
+    with pytest.raises(InvalidSettings, match=name):
+        Settings.from_environment({name: value})
+
+
+def test_white_space_around_values_of_the_environment_does_not_count():
+    environment = {
+        "DATABASE_URL": "sqlite:///made.db\n",
+        "WATCHWORD_ISSUER": " https://login.example\r\n",
+        "WATCHWORD_LEEWAY": "5\n",
+        "WATCHWORD_AUDIENCE": " \n",
+    }
+    assert Settings.from_environment(environment) == Settings(
+        database_url="sqlite:///made.db", issuer="https://login.example", leeway=5
+    )

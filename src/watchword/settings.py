@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeAlias
@@ -19,6 +20,12 @@ Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
 # Names the folder of the published vectors; whoever works on Watchword may have it in their environment
 _OF_THE_TESTS = "WATCHWORD_VECTORS"
+
+# What Kubernetes puts into each container for a Service called `watchword` or `watchword-...`
+_SERVICE_LINK = re.compile(
+    r"WATCHWORD_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)"
+)
+_SERVICE_PORT = re.compile(r"WATCHWORD_(\w+_)?PORT=(tcp|udp|sctp)://.*")
 
 DAY = 86_400
 MOST_PERIODS = 100
@@ -190,17 +197,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
         """The settings in the process's environment.
 
-        ``DATABASE_URL`` and ``SESSIONS_URL`` stand for the prefixed names too.
-        An empty value counts as none.
+        ``DATABASE_URL`` and ``SESSIONS_URL`` stand for the prefixed names too. White space around a value
+        does not count, and an empty value counts as none. Variables that Kubernetes sets for a Service called
+        ``watchword`` are ignored.
 
         Raises:
             InvalidSettings: as :meth:`from_mapping`.
         """
-        given = {name: value for name, value in environ.items() if value and name != _OF_THE_TESTS}
+        given = {
+            name: value.strip()
+            for name, value in environ.items()
+            if value.strip() and name != _OF_THE_TESTS and not _is_service_link(name, value)
+        }
         for name in ("DATABASE_URL", "SESSIONS_URL"):
             if name in given:
                 given.setdefault(f"WATCHWORD_{name}", given[name])
         return cls.from_mapping(given)
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    return bool(_SERVICE_LINK.fullmatch(name) or _SERVICE_PORT.fullmatch(f"{name}={value}"))
 
 
 _LISTS = frozenset({"secret", "trusted_proxies"})
