@@ -855,7 +855,7 @@ def test_a_whole_story_leaves_no_secret_in_events_log_reprs_or_database(make, ur
     names = [event.name for event in events]
     assert set(names) == {
         "key_created", "account_created", "login", "refresh", "refresh_replayed", "refresh_reused",
-        "login_failed", "login_throttled", "session_ended",
+        "login_failed", "login_throttled", "session_ended", "password_changed", "account_deleted",
     }  # fmt: skip
     logged = [json.loads(r.getMessage())["event"] for r in caplog.records if r.name == "watchword.security"]
     assert logged == names

@@ -10,7 +10,7 @@ from watchword import events
 KINDS = {
     value
     for _, value in inspect.getmembers(events, inspect.isclass)
-    if issubclass(value, events.Event) and value is not events.Event
+    if issubclass(value, events.Event) and value not in {events.Event, events.Act}
 }
 
 EXAMPLES = [
@@ -23,9 +23,25 @@ EXAMPLES = [
     (events.SessionTerminated(session="s1", reason="logout"), "session_ended", "INFO"),
     (events.TokenRedeemed(subject="u1", purpose="password-reset"), "token_redeemed", "INFO"),
     (events.TokenReplayed(subject="u1", issuer="https://issuer.example"), "token_replayed", "WARNING"),
+    (events.SessionsEnded(subject="u1", actor="admin"), "sessions_ended", "INFO"),
     (events.AccountCreated(subject="u1"), "account_created", "INFO"),
+    (events.AccountDeleted(subject="u1", actor="admin"), "account_deleted", "INFO"),
+    (events.AccountDisabled(subject="u1", actor="admin"), "account_disabled", "INFO"),
+    (events.AccountEnabled(subject="u1", actor="admin"), "account_enabled", "INFO"),
+    (events.AccountRenamed(subject="u1", actor="admin"), "account_renamed", "INFO"),
+    (events.PasswordChanged(subject="u1", actor="admin"), "password_changed", "INFO"),
+    (events.ScopesChanged(subject="u1", actor="admin", scopes=("read",)), "scopes_changed", "INFO"),
     (events.KeyCreated(kid="k1", kind="public"), "key_created", "INFO"),
     (events.KeyCompromised(kid="k1", kind="public"), "key_compromised", "WARNING"),
+    (
+        events.KeyDeclaredCompromised(kid="k1", kind="public", actor="admin"),
+        "key_declared_compromised",
+        "WARNING",
+    ),
+    (events.KeyAdvanced(kid="k1", kind="public", actor="admin"), "key_advanced", "INFO"),
+    (events.KeyImported(kid="k1", kind="public", actor="admin"), "key_imported", "INFO"),
+    (events.KeyDeleted(kid="k1", kind="public"), "key_deleted", "INFO"),
+    (events.KeysResealed(keys=4, actor="admin"), "keys_resealed", "INFO"),
     (events.KeysFetched(source="https://idp.example/jwks", keys=2, skipped=1), "keys_fetched", "INFO"),
     (events.KeyFetchFailed(source="https://idp.example/jwks", reason="no"), "key_fetch_failed", "WARNING"),
 ]
@@ -49,9 +65,8 @@ def test_an_event_is_one_line_of_json_at_its_level(log, event, name, level):
     assert "\n" not in record.getMessage()
     line = json.loads(record.getMessage())
     assert line.pop("event") == name
-    assert line == {
-        field: getattr(event, field) for field in event.__struct_fields__ if getattr(event, field)
-    }
+    fields = {field: getattr(event, field) for field in event.__struct_fields__ if getattr(event, field)}
+    assert line == json.loads(json.dumps(fields))
 
 
 def test_the_names_of_events_are_distinct_and_in_snake_case():
@@ -80,6 +95,16 @@ def test_nothing_is_logged_below_the_loggers_level(caplog):
     caplog.set_level(logging.ERROR, "watchword.security")
     events.log_event(events.LoginFailed())
     assert not caplog.records
+
+
+def test_the_actor_of_an_act_is_the_argument_or_the_running_requests():
+    assert events.SessionsEnded().actor is None
+    with events.acting_as("admin"):
+        assert events.SessionsEnded().actor == "admin"
+        assert events.SessionsEnded(actor="job").actor == "job"
+        with events.acting_as(None):
+            assert events.SessionsEnded().actor is None
+    assert events.SessionsEnded().actor is None
 
 
 def test_events_do_not_change():

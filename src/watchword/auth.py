@@ -21,7 +21,7 @@ from watchword.errors import (
     StoreUnavailable,
     Throttled,
 )
-from watchword.events import Event, Listener, LoginFailed, LoginThrottled, log_event
+from watchword.events import Event, Listener, LoginFailed, LoginThrottled, SessionsEnded, log_event
 from watchword.identity import ACCESS_TOKENS, Identity
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet
@@ -277,38 +277,49 @@ class Auth:
         """End a session. From then on its tokens are refused: here at once, elsewhere within a poll."""
         self._sessions.end(session_id, "logout", client)
 
-    def end_all(self, subject: str, keep: str | None = None, client: Client | None = None) -> None:
+    def end_all(
+        self,
+        subject: str,
+        keep: str | None = None,
+        client: Client | None = None,
+        *,
+        actor: str | None = None,
+    ) -> None:
         """End every session of a subject, except the one to ``keep``."""
         self._sessions.end_all(subject, "logout_all", keep, client)
+        address = client.ip_address if client else None
+        self._notify(SessionsEnded(subject=subject, address=address, actor=actor))
 
     # -- accounts ----------------------------------------------------------------------------------
 
-    def change_password(self, subject: str, password: str, keep: str | None = None) -> None:
+    def change_password(
+        self, subject: str, password: str, keep: str | None = None, *, actor: str | None = None
+    ) -> None:
         """Set an account's password and end its sessions, except the one to ``keep``.
 
         Raises:
             AccountNotFound: there is no such account.
             PasswordRejected: the password is too short or too long.
         """
-        self.accounts.change_password(subject, password)
+        self.accounts.change_password(subject, password, actor=actor)
         self._sessions.end_all(subject, "password_changed", keep)
 
-    def disable_account(self, subject: str) -> None:
+    def disable_account(self, subject: str, *, actor: str | None = None) -> None:
         """Let an account log in no more, and end its sessions.
 
         Raises:
             AccountNotFound: there is no such account.
         """
-        self.accounts.disable(subject)
+        self.accounts.disable(subject, actor=actor)
         self._sessions.end_all(subject, "account_disabled")
 
-    def delete_account(self, subject: str) -> None:
+    def delete_account(self, subject: str, *, actor: str | None = None) -> None:
         """Delete an account and end its sessions.
 
         Raises:
             AccountNotFound: there is no such account.
         """
-        self.accounts.delete(subject)
+        self.accounts.delete(subject, actor=actor)
         self._sessions.end_all(subject, "account_deleted")
 
     # -- running it --------------------------------------------------------------------------------

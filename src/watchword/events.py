@@ -8,31 +8,63 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import ClassVar, Literal, Protocol
 
 import msgspec
 
 __all__ = [
     "AccountCreated",
+    "AccountDeleted",
+    "AccountDisabled",
+    "AccountEnabled",
+    "AccountRenamed",
+    "Act",
     "Event",
+    "KeyAdvanced",
     "KeyCompromised",
     "KeyCreated",
+    "KeyDeclaredCompromised",
+    "KeyDeleted",
     "KeyFetchFailed",
+    "KeyImported",
     "KeysFetched",
+    "KeysResealed",
     "Listener",
     "LoginFailed",
     "LoginSucceeded",
     "LoginThrottled",
+    "PasswordChanged",
     "RefreshReplayed",
     "RefreshReused",
+    "ScopesChanged",
     "SessionRefreshed",
     "SessionTerminated",
+    "SessionsEnded",
     "TokenRedeemed",
     "TokenReplayed",
+    "acting_as",
+    "current_actor",
     "log_event",
+    "to_json",
 ]
 
 logger = logging.getLogger("watchword.security")
+
+# A web framework's guard sets it to the subject of the running request, and resets it after the request.
+current_actor: ContextVar[str | None] = ContextVar("watchword_actor", default=None)
+
+
+@contextmanager
+def acting_as(actor: str | None) -> Iterator[None]:
+    """Record this actor in the events of every act inside the ``with`` block."""
+    token = current_actor.set(actor)
+    try:
+        yield
+    finally:
+        current_actor.reset(token)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -51,6 +83,21 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     subject: str | None = None
     session: str | None = None
     address: str | None = None
+
+
+class Act(Event, frozen=True, kw_only=True):
+    """An event that records who acted.
+
+    Attributes:
+        actor: the subject of the running request, ``cli:<system user>`` for a command, or what the caller
+            gave as ``actor=``. ``None`` if nothing of that kind is known.
+    """
+
+    actor: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.actor is None:
+            msgspec.structs.force_setattr(self, "actor", current_actor.get())
 
 
 class LoginSucceeded(Event, frozen=True, kw_only=True):
@@ -133,7 +180,7 @@ class RefreshReused(Event, frozen=True, kw_only=True):
     swapped_by: str | None = None
 
 
-class SessionTerminated(Event, frozen=True, kw_only=True):
+class SessionTerminated(Act, frozen=True, kw_only=True):
     """A session ended.
 
     Attributes:
@@ -143,6 +190,12 @@ class SessionTerminated(Event, frozen=True, kw_only=True):
     name = "session_ended"
 
     reason: str
+
+
+class SessionsEnded(Act, frozen=True, kw_only=True):
+    """All sessions of a subject were ended on request. Each live session also has its own event."""
+
+    name = "sessions_ended"
 
 
 class TokenRedeemed(Event, frozen=True, kw_only=True):
@@ -172,10 +225,52 @@ class TokenReplayed(Event, frozen=True, kw_only=True):
     purpose: str | None = None
 
 
-class AccountCreated(Event, frozen=True, kw_only=True):
+class AccountCreated(Act, frozen=True, kw_only=True):
     """An account was made."""
 
     name = "account_created"
+
+
+class AccountDeleted(Act, frozen=True, kw_only=True):
+    """An account was deleted."""
+
+    name = "account_deleted"
+
+
+class AccountDisabled(Act, frozen=True, kw_only=True):
+    """An account was disabled."""
+
+    name = "account_disabled"
+
+
+class AccountEnabled(Act, frozen=True, kw_only=True):
+    """An account was enabled."""
+
+    name = "account_enabled"
+
+
+class AccountRenamed(Act, frozen=True, kw_only=True):
+    """An account got another username."""
+
+    name = "account_renamed"
+
+
+class PasswordChanged(Act, frozen=True, kw_only=True):
+    """An account got another password."""
+
+    name = "password_changed"
+
+
+class ScopesChanged(Act, frozen=True, kw_only=True):
+    """An account got other scopes.
+
+    Attributes:
+        scopes: the new scopes.
+    """
+
+    name = "scopes_changed"
+
+    scopes: tuple[str, ...]
 
 
 class KeyCreated(Event, frozen=True, kw_only=True):
@@ -224,7 +319,7 @@ class KeyFetchFailed(Event, frozen=True, kw_only=True):
 
 
 class KeyCompromised(Event, frozen=True, kw_only=True):
-    """A signing key was declared compromised, and this process uses it no more.
+    """This process stopped using a signing key that was declared compromised.
 
     Attributes:
         kid: its id.
@@ -236,6 +331,75 @@ class KeyCompromised(Event, frozen=True, kw_only=True):
 
     kid: str
     kind: str
+
+
+class KeyDeclaredCompromised(Act, frozen=True, kw_only=True):
+    """A signing key was declared compromised. Each process that stops using it has :class:`KeyCompromised`.
+
+    Attributes:
+        kid: its id.
+        kind: ``public`` or ``internal``.
+    """
+
+    name = "key_declared_compromised"
+    level = logging.WARNING
+
+    kid: str
+    kind: str
+
+
+class KeyAdvanced(Act, frozen=True, kw_only=True):
+    """The next signing key was told to sign before its time.
+
+    Attributes:
+        kid: its id.
+        kind: ``public`` or ``internal``.
+    """
+
+    name = "key_advanced"
+
+    kid: str
+    kind: str
+
+
+class KeyImported(Act, frozen=True, kw_only=True):
+    """A signing key that was made elsewhere was added.
+
+    Attributes:
+        kid: its id.
+        kind: ``public`` or ``internal``.
+    """
+
+    name = "key_imported"
+
+    kid: str
+    kind: str
+
+
+class KeyDeleted(Event, frozen=True, kw_only=True):
+    """A signing key that no session needs any more was deleted.
+
+    Attributes:
+        kid: its id.
+        kind: ``public`` or ``internal``.
+    """
+
+    name = "key_deleted"
+
+    kid: str
+    kind: str
+
+
+class KeysResealed(Act, frozen=True, kw_only=True):
+    """All keys were sealed with the newest secret.
+
+    Attributes:
+        keys: how many keys there are.
+    """
+
+    name = "keys_resealed"
+
+    keys: int
 
 
 class Listener(Protocol):
@@ -250,8 +414,12 @@ class Listener(Protocol):
 
 
 def log_event(event: Event) -> None:
-    """The default listener: one line of JSON for each event on the ``watchword.security`` logger."""
+    """Log an event as one line of JSON to the ``watchword.security`` logger. The default listener."""
     if logger.isEnabledFor(event.level):
-        line = {"event": event.name, **msgspec.to_builtins(event)}
-        # the standard library's writer escapes all but ASCII: whatever a name holds, it is one line of text
-        logger.log(event.level, "%s", json.dumps(line))
+        logger.log(event.level, "%s", to_json(event))
+
+
+def to_json(event: Event) -> str:
+    """Convert an event to one line of JSON without the fields that are not known."""
+    # the standard library's writer escapes all but ASCII: whatever a name holds, it is one line of text
+    return json.dumps({"event": event.name, **msgspec.to_builtins(event)})

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
+import pwd
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -65,13 +68,13 @@ def test_a_password_is_utf_8_whatever_the_locale(watchword, monkeypatch) -> None
 def test_a_new_database_is_announced_and_is_nobody_elses_to_read(watchword, directory) -> None:
     added = watchword("account", "add", "alice", "--password-stdin", stdin=PASSWORD)
 
-    assert added.stderr == "Made a new database: watchword.db\n"
+    assert added.stderr.startswith("Made a new database: watchword.db\n")
     for name in ("watchword.db", "watchword.db.secret"):
         assert stat.S_IMODE((directory / name).stat().st_mode) == 0o600
 
 
 def test_an_account_in_a_database_that_is_there_announces_none(watchword, alice) -> None:
-    assert watchword("account", "add", "bob", "--password-stdin", stdin=PASSWORD).stderr == ""
+    assert "Made" not in watchword("account", "add", "bob", "--password-stdin", stdin=PASSWORD).stderr
 
 
 @pytest.mark.parametrize(
@@ -255,6 +258,29 @@ def test_a_misspelt_name_is_refused_before_anything_is_asked(watchword, alice, c
     refused = watchword("account", command, username, stdin=f"{OTHER}\n{OTHER}\n")
 
     assert (refused.exit_code, refused.output) == (1, "Error: there is no such account\n")
+
+
+def test_each_change_is_recorded_with_the_time_and_the_system_user(watchword, tokens, monkeypatch) -> None:
+    monkeypatch.setenv("USER", "somebody-else")
+    monkeypatch.setenv("LOGNAME", "somebody-else")
+
+    disabled = watchword("account", "disable", "alice")
+
+    records = [json.loads(line) for line in disabled.stderr.splitlines()]
+    assert [record["event"] for record in records] == ["account_disabled", "session_ended"]
+    for record in records:
+        assert record["actor"] == f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+        assert record["subject"] == tokens.subject
+        age = datetime.now(UTC) - datetime.fromisoformat(record["time"])
+        assert timedelta(0) <= age < timedelta(minutes=1)
+
+
+def test_a_system_user_without_a_name_is_recorded_by_its_number(watchword, alice, monkeypatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1_000_680_000)
+
+    enabled = watchword("account", "enable", "alice")
+
+    assert json.loads(enabled.stderr)["actor"] == "cli:1000680000"
 
 
 # -- the wrong place -------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from watchword.errors import InvalidSettings, KeysUnavailable, RotationRefused, StoreUnavailable, UnknownKey
-from watchword.events import KeyCompromised, KeyCreated
+from watchword.events import KeyCompromised, KeyCreated, KeyDeclaredCompromised
 from watchword.jose import jws
 from watchword.jose.jwk import Key
 from watchword.keyring import Keyring, Ring, Schedule
@@ -393,10 +393,13 @@ def test_a_compromised_key_neither_signs_nor_verifies_and_every_process_tells(st
         assert kids(keyring) == [second]
         with pytest.raises(UnknownKey):
             jws.verify(token, keyring.public)
-    assert events == [KeyCompromised(kid=first, kind="public")] * 2
+    assert events == [
+        KeyDeclaredCompromised(kid=first, kind="public"),
+        *[KeyCompromised(kid=first, kind="public")] * 2,
+    ]
     poll(here, store)
     assert states(here) == [(1, "compromised"), (2, "signing"), (3, "published")]
-    assert len(events) == 3, "told once by each; the third is of the new key"
+    assert len(events) == 4, "told once by each; the last is of the new key"
 
 
 def test_a_compromised_standby_is_replaced_and_the_key_that_signs_goes_on(store, secret):

@@ -18,7 +18,15 @@ from watchword.errors import (
     UsernameRejected,
     UsernameTaken,
 )
-from watchword.events import AccountCreated, Event, log_event
+from watchword.events import (
+    AccountCreated,
+    AccountDeleted,
+    AccountDisabled,
+    AccountEnabled,
+    Event,
+    PasswordChanged,
+    log_event,
+)
 from watchword.settings import Settings
 from watchword.stores.contract import Account, AccountStore, checked_scopes
 
@@ -30,11 +38,13 @@ class Accounts:
 
     Every operation also raises :class:`~watchword.errors.StoreUnavailable` when the store does not answer.
 
+    Each change is an event. Its ``actor`` is the argument, or else the subject of the running request.
+
     Args:
         store: where they are kept.
         settings: ``password_min`` counts here.
         hasher: makes and checks the passwords' hashes.
-        notify: told of each account that is made.
+        notify: told of each change of an account.
     """
 
     def __init__(
@@ -67,7 +77,9 @@ class Accounts:
         self._rehash(account, password)
         return account
 
-    def add(self, username: str, password: str, scopes: Iterable[str] = ()) -> Account:
+    def add(
+        self, username: str, password: str, scopes: Iterable[str] = (), *, actor: str | None = None
+    ) -> Account:
         """A new account, with a random subject that is never used again.
 
         Raises:
@@ -86,7 +98,7 @@ class Accounts:
         )
         if account is None:
             raise UsernameTaken
-        self._notify(AccountCreated(subject=account.subject))
+        self._notify(AccountCreated(subject=account.subject, actor=actor))
         return account
 
     def find(self, username: str) -> Account:
@@ -108,7 +120,7 @@ class Accounts:
         """All accounts, by name."""
         return self._store.accounts()
 
-    def change_password(self, subject: str, password: str) -> None:
+    def change_password(self, subject: str, password: str, *, actor: str | None = None) -> None:
         """Set a new password; the old one need not be known.
 
         Raises:
@@ -119,30 +131,34 @@ class Accounts:
         if account is None:
             raise AccountNotFound
         _must_exist(self._store.set_password(subject, self._new_hash(account.username, password)))
+        self._notify(PasswordChanged(subject=subject, actor=actor))
 
-    def disable(self, subject: str) -> None:
+    def disable(self, subject: str, *, actor: str | None = None) -> None:
         """Let the account log in no more.
 
         Raises:
             AccountNotFound: there is no such account.
         """
         _must_exist(self._store.set_disabled(subject, True))
+        self._notify(AccountDisabled(subject=subject, actor=actor))
 
-    def enable(self, subject: str) -> None:
+    def enable(self, subject: str, *, actor: str | None = None) -> None:
         """Let a disabled account log in again.
 
         Raises:
             AccountNotFound: there is no such account.
         """
         _must_exist(self._store.set_disabled(subject, False))
+        self._notify(AccountEnabled(subject=subject, actor=actor))
 
-    def delete(self, subject: str) -> None:
+    def delete(self, subject: str, *, actor: str | None = None) -> None:
         """Delete the account; its name becomes free, its subject does not.
 
         Raises:
             AccountNotFound: there is no such account.
         """
         _must_exist(self._store.delete_account(subject))
+        self._notify(AccountDeleted(subject=subject, actor=actor))
 
     def _named(self, username: str) -> Account | None:
         try:

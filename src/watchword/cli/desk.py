@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from watchword.auth import Auth
 from watchword.errors import InvalidSettings
+from watchword.events import Act, Event, acting_as, to_json
 from watchword.settings import Settings
 
 __all__ = ["database_url", "front_desk"]
@@ -44,13 +49,34 @@ def front_desk(*, create: bool = False) -> Iterator[Auth]:
         _refuse(missing)
     if missing and not Path(missing).parent.is_dir():
         raise InvalidSettings(f"there is no directory {Path(missing).parent} to make the database in")
-    auth = Auth(settings=settings)
+    logging.getLogger("watchword.security").addHandler(logging.NullHandler())  # _record_act writes the acts
+    auth = Auth(settings=settings, listeners=[_record_act])
     try:
         if missing:
             click.echo(f"Made a new database: {missing}", err=True)
-        yield auth
+        with acting_as(f"cli:{_system_user()}"):
+            yield auth
     finally:
         auth.close()
+
+
+def _record_act(event: Event) -> None:
+    """Write one line of JSON to standard error for each administrative act, with the time."""
+    if isinstance(event, Act):
+        time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        click.echo(json.dumps({"time": time, **json.loads(to_json(event))}), err=True)
+
+
+def _system_user() -> str:
+    """Return the name of the user that runs this process, or the user's number if it has no name."""
+    if sys.platform == "win32":
+        return os.getlogin()
+    import pwd  # noqa: PLC0415 -- Windows has no such module
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name  # not from the environment, which can name any user
+    except KeyError:
+        return str(os.geteuid())
 
 
 def _refuse(missing: str | None) -> None:

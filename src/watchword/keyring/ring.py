@@ -6,7 +6,16 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from watchword.errors import InvalidKey, InvalidSettings, KeysUnavailable, RotationRefused
-from watchword.events import Event, KeyCompromised, KeyCreated
+from watchword.events import (
+    Event,
+    KeyAdvanced,
+    KeyCompromised,
+    KeyCreated,
+    KeyDeclaredCompromised,
+    KeyDeleted,
+    KeyImported,
+    KeysResealed,
+)
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet
 from watchword.keyring.schedule import NextKey, Phase, Schedule, due, next_change, phase, signing, standby
@@ -91,7 +100,7 @@ class Keyring:
         secrets: what seals them, newest first.
         schedules: how the keys of each kind take turns.
         clock: the store's time.
-        notify: told of each key that is made, and of each that is given up as compromised.
+        notify: told of each change of the keys.
 
     Raises:
         InvalidSettings: a stored key cannot be opened with any of the secrets, or a new one cannot be made.
@@ -158,7 +167,8 @@ class Keyring:
             if tasks.make is not None:
                 self._make(kind, tasks.make)
             if tasks.delete:
-                self._store.delete_keys(tasks.delete)
+                for kid in self._store.delete_keys(tasks.delete):
+                    self._notify(KeyDeleted(kid=kid, kind=kind))
 
     # -- for the operator --------------------------------------------------------------------------
 
@@ -174,7 +184,7 @@ class Keyring:
             for key in stored.keys
         ]
 
-    def rotate(self, kind: KeyKind) -> SealedKey:
+    def rotate(self, kind: KeyKind, *, actor: str | None = None) -> SealedKey:
         """Let the next key sign as soon as no cache can be without it; that key.
 
         Raises:
@@ -187,9 +197,10 @@ class Keyring:
         advanced = None if following is None else self._store.advance_key(following.kid, lead=lead)
         if advanced is None:
             raise RotationRefused("the next key is just being made: try again in a moment")
+        self._notify(KeyAdvanced(kid=advanced.kid, kind=kind, actor=actor))
         return advanced
 
-    def compromise(self, kid: str) -> SealedKey:
+    def compromise(self, kid: str, *, actor: str | None = None) -> SealedKey:
         """Stop signing with a key and verifying with it; the key as it was. The next one signs in its place.
 
         Raises:
@@ -207,9 +218,10 @@ class Keyring:
         successor = None if following is None else following.kid
         if not self._store.compromise_key(kid, successor=successor):
             raise RotationRefused("no other key could sign yet: the next one is just being made, try again")
+        self._notify(KeyDeclaredCompromised(kid=kid, kind=key.kind, actor=actor))
         return key
 
-    def add(self, key: Key) -> SealedKey:
+    def add(self, key: Key, *, actor: str | None = None) -> SealedKey:
         """Take a key that was made elsewhere as the next public one.
 
         Raises:
@@ -235,9 +247,10 @@ class Keyring:
         )
         if any(other.kid == key.kid for other in stored.keys) or not self._insert("public", wanted, key):
             raise RotationRefused("a key with that kid is there already, or one was made at the same moment")
+        self._notify(KeyImported(kid=key.kid, kind="public", actor=actor))
         return next(added for added in self._store.keys().keys if added.kid == key.kid)
 
-    def reseal(self) -> int:
+    def reseal(self, *, actor: str | None = None) -> int:
         """Seal every key that is not compromised with the newest secret; how many there are.
 
         Raises:
@@ -253,6 +266,7 @@ class Keyring:
         }
         if not self._store.reseal_keys(resealed):
             raise RotationRefused("the keys have changed meanwhile: try again")
+        self._notify(KeysResealed(keys=len(resealed), actor=actor))
         return len(resealed)
 
     # -- inside ------------------------------------------------------------------------------------

@@ -345,8 +345,8 @@ class KeyStore(Protocol):
         """
         ...
 
-    def delete_keys(self, kids: Sequence[str]) -> None:
-        """Delete keys; some or all may be gone already."""
+    def delete_keys(self, kids: Sequence[str]) -> Sequence[str]:
+        """Delete keys, some of which may be gone already. Return the ids of the keys deleted here."""
         ...
 
     def reseal_keys(self, sealed: Mapping[str, str]) -> bool:

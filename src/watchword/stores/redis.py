@@ -132,8 +132,8 @@ class RedisStore(SessionStore, KeyStore, ThrottleStore, OneTimeStore):
     def compromise_key(self, kid: str, *, successor: str | None) -> bool:
         return redis_keys.compromise_key(self._redis, kid, successor=successor)
 
-    def delete_keys(self, kids: Sequence[str]) -> None:
-        redis_keys.delete_keys(self._redis, kids)
+    def delete_keys(self, kids: Sequence[str]) -> Sequence[str]:
+        return redis_keys.delete_keys(self._redis, kids)
 
     def reseal_keys(self, sealed: Mapping[str, str]) -> bool:
         return redis_keys.reseal_keys(self._redis, sealed)

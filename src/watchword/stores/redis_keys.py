@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import msgspec
 
@@ -97,7 +98,17 @@ return 1
 """,
 )
 
-_DELETE = Script(_KEYS, "if redis.call('HDEL', keys, unpack(ARGV, 2)) > 0 then advance(version) end")
+_DELETE = Script(
+    _KEYS,
+    """
+local deleted = {}
+for i = 2, #ARGV do
+  if redis.call('HDEL', keys, ARGV[i]) == 1 then deleted[#deleted + 1] = ARGV[i] end
+end
+if #deleted > 0 then advance(version) end
+return deleted
+""",
+)
 
 _RESEAL = Script(
     _KEYS,
@@ -151,10 +162,9 @@ def compromise_key(redis: RedisConnection, kid: str, *, successor: str | None) -
     return bool(redis.run(_COMPROMISE, _PLACE, kid, successor or ""))
 
 
-def delete_keys(redis: RedisConnection, kids: Sequence[str]) -> None:
-    """Those that are there."""
-    if kids:
-        redis.run(_DELETE, _PLACE, *kids)
+def delete_keys(redis: RedisConnection, kids: Sequence[str]) -> Sequence[str]:
+    """Delete those that are there, and return them."""
+    return cast("list[str]", redis.run(_DELETE, _PLACE, *kids)) if kids else []
 
 
 def reseal_keys(redis: RedisConnection, sealed: Mapping[str, str]) -> bool:

@@ -180,8 +180,8 @@ class SqlStore(Store):
     def compromise_key(self, kid: str, *, successor: str | None) -> bool:
         return self._write("keys", sql_keys.compromise_key, kid, successor=successor)
 
-    def delete_keys(self, kids: Sequence[str]) -> None:
-        self._write("keys", sql_keys.delete_keys, kids)
+    def delete_keys(self, kids: Sequence[str]) -> Sequence[str]:
+        return self._write("keys", sql_keys.delete_keys, kids)
 
     def reseal_keys(self, sealed: Mapping[str, str]) -> bool:
         return self._write("keys", sql_keys.reseal_keys, sealed)

@@ -81,10 +81,14 @@ def compromise_key(connection: Connection, now: float, kid: str, *, successor: s
     return True
 
 
-def delete_keys(connection: Connection, _now: float, kids: Sequence[str]) -> None:
-    """Those that are there."""
-    if connection.execute(delete(keys).where(keys.c.kid.in_(kids))).rowcount:
+def delete_keys(connection: Connection, _now: float, kids: Sequence[str]) -> Sequence[str]:
+    """Delete those that are there, and return them."""
+    deleted = (
+        connection.execute(delete(keys).where(keys.c.kid.in_(kids)).returning(keys.c.kid)).scalars().all()
+    )
+    if deleted:
         _change_version(connection)
+    return deleted
 
 
 def reseal_keys(connection: Connection, _now: float, sealed: Mapping[str, str]) -> bool:
