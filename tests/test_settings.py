@@ -21,12 +21,12 @@ UNUSABLE = [
     ("idle_lifetime", 91 * 86_400),  # over session_lifetime
     ("signing_algorithm", "none"),
     ("signing_algorithm", "eddsa"),
-    ("rotation_period", 3_600),  # not above publish_lead
+    ("rotation_period", 10_800),  # not above publish_lead
     ("rotation_period", 9 * 8_640 - 1),  # not a hundredth of session_lifetime
     ("publish_lead", 629),  # below jwks_max_age and revocation_max_age
     ("jwks_max_age", 0),
     ("jwks_max_age", 601),
-    ("revocation_max_age", 3_001.0),  # with jwks_max_age over publish_lead
+    ("revocation_max_age", 10_201.0),  # with jwks_max_age over publish_lead
     ("refresh_window", 14 * 86_400),  # not below idle_lifetime
     ("leeway", 301),
     ("revocation_interval", 0),
@@ -116,8 +116,44 @@ def test_an_unknown_setting_is_refused_by_name():
 
 @pytest.mark.parametrize("given", ["yes", "on", "2"])
 def test_a_switch_says_which_words_it_knows(given):
-    with pytest.raises(InvalidSettings, match="WATCHWORD_METRICS: true or false"):
+    with pytest.raises(InvalidSettings, match=f"^WATCHWORD_METRICS must be true or false, not '{given}'$"):
         Settings.from_mapping({"WATCHWORD_METRICS": given})
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            {"ACCESS_LIFETIME": "ten"},
+            "WATCHWORD_ACCESS_LIFETIME must be a whole number of at least 1, not 'ten'",
+        ),
+        ({"LEEWAY": 301}, "WATCHWORD_LEEWAY must be a whole number from 0 to 300, not 301"),
+        ({"REVOCATION_INTERVAL": 0}, "WATCHWORD_REVOCATION_INTERVAL must be a number from 0.05 to 60, not 0"),
+        ({"WHEN_STALE": "perhaps"}, "WATCHWORD_WHEN_STALE must be one of accept, reject, not 'perhaps'"),
+        ({"ISSUER": None}, "WATCHWORD_ISSUER must be text that is not empty, not NoneType"),
+        (
+            {"PREFIX": "auth"},
+            "must be empty or a path such as /auth, with a slash in front and none at the end",
+        ),
+        ({"DATABASE_URL": 5}, "WATCHWORD_DATABASE_URL must be text that is not empty, not int"),
+        (
+            {"ACCES_LIFETIME": "5"},
+            "WATCHWORD_ACCES_LIFETIME is not a setting. Did you mean WATCHWORD_ACCESS_LIFETIME?",
+        ),
+        ({"COLOUR": "red"}, "WATCHWORD_COLOUR is not a setting. docs/defaults.md lists all settings."),
+    ],
+)
+def test_an_error_says_what_was_given_and_what_is_accepted(given, sentence):
+    with pytest.raises(InvalidSettings) as caught:
+        Settings.from_mapping({f"WATCHWORD_{name}": value for name, value in given.items()})
+    assert sentence in str(caught.value)
+
+
+def test_a_single_secret_given_in_code_is_told_to_be_a_list():
+    with pytest.raises(
+        InvalidSettings, match=r'secret must be a list of texts such as \["\.\.\."\].*, not str'
+    ):
+        Settings(secret=SECRET)
 
 
 def test_a_fraction_of_a_second_is_no_lifetime():

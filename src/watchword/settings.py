@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import ipaddress
 import re
@@ -83,9 +84,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     client_id: Annotated[str, msgspec.Meta(min_length=1)] = "watchword"
     secret: tuple[str, ...] = ()
 
-    signing_algorithm: Literal["EdDSA", "ES256", "RS256", "PS256", "HS256", "ML-DSA-65"] = "EdDSA"
+    signing_algorithm: Literal["ES256", "EdDSA", "RS256", "PS256", "HS256", "ML-DSA-65"] = "ES256"
     rotation_period: Seconds = 30 * DAY
-    publish_lead: Seconds = 3600
+    publish_lead: Seconds = 3 * 3600
     jwks_max_age: Annotated[int, msgspec.Meta(ge=1, le=600)] = 600
 
     access_lifetime: Seconds = 600
@@ -122,12 +123,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             )
         if any(len(secret) < 32 for secret in self.secret):
             raise InvalidSettings(
-                "secret: each secret needs at least 32 characters; make one with `openssl rand -base64 32`"
+                "secret must have at least 32 characters. Make one with `openssl rand -base64 32`."
             )
         self._check_times()
         self._check_key_times()
         if self.password_min > self.password_max:
-            raise InvalidSettings("password_min must not be above password_max")
+            raise InvalidSettings(
+                f"password_min ({self.password_min}) must not be above password_max ({self.password_max})"
+            )
         for network in self.trusted_proxies:
             try:
                 ipaddress.ip_network(network)
@@ -136,26 +139,40 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def _check_times(self) -> None:
         if self.revocation_max_age <= self.revocation_interval:
-            raise InvalidSettings("revocation_max_age must be longer than revocation_interval")
+            raise InvalidSettings(
+                f"revocation_max_age ({self.revocation_max_age:g} s) must be longer than "
+                f"revocation_interval ({self.revocation_interval:g} s)"
+            )
         if not self.access_lifetime <= self.idle_lifetime <= self.session_lifetime:
-            raise InvalidSettings("access_lifetime <= idle_lifetime <= session_lifetime must hold")
+            raise InvalidSettings(
+                f"access_lifetime ({self.access_lifetime} s) must not be longer than idle_lifetime "
+                f"({self.idle_lifetime} s), and idle_lifetime not longer than session_lifetime "
+                f"({self.session_lifetime} s)"
+            )
         if self.refresh_window >= self.access_lifetime:
-            # a replayed access token ends with the one of the swap, and has to have some life left
-            raise InvalidSettings("refresh_window must be shorter than access_lifetime")
+            # A replayed access token ends with the token of the swap, and must have some life left.
+            raise InvalidSettings(
+                f"refresh_window ({self.refresh_window} s) must be shorter than access_lifetime "
+                f"({self.access_lifetime} s)"
+            )
 
     def _check_key_times(self) -> None:
         if self.publish_lead < self.jwks_max_age + self.revocation_max_age:
-            # a node that old in its news hands out a JWKS that is kept that long
+            # A process that is revocation_max_age behind serves a JWKS that is kept for jwks_max_age.
             raise InvalidSettings(
-                "publish_lead must be at least jwks_max_age and revocation_max_age together: "
+                f"publish_lead ({self.publish_lead} s) must be at least jwks_max_age ({self.jwks_max_age} s) "
+                f"and revocation_max_age ({self.revocation_max_age:g} s) together: "
                 "a key must not sign while a JWKS without it may be in use"
             )
         if self.rotation_period <= self.publish_lead:
-            raise InvalidSettings("rotation_period must be longer than publish_lead")
+            raise InvalidSettings(
+                f"rotation_period ({self.rotation_period} s) must be longer than publish_lead "
+                f"({self.publish_lead} s)"
+            )
         if self.rotation_period * MOST_PERIODS < self.session_lifetime:
             raise InvalidSettings(
-                f"rotation_period must be at least a {MOST_PERIODS}th of session_lifetime: "
-                "keys are kept until the longest session is over"
+                f"rotation_period ({self.rotation_period} s) must be at least a {MOST_PERIODS}th of "
+                f"session_lifetime ({self.session_lifetime} s): keys outlive the longest session"
             )
 
     def __repr__(self) -> str:
@@ -180,11 +197,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             for name, value in mapping.items()
             if name.startswith(prefix)
         }
-        unknown = sorted(given.keys() - set(cls.__struct_fields__))
-        if unknown:
-            raise InvalidSettings(
-                f"unknown setting: {', '.join((prefix + name).upper() for name in unknown)}"
-            )
+        if unknown := sorted(given.keys() - set(cls.__struct_fields__)):
+            raise InvalidSettings(" ".join(_describe_unknown(name, prefix) for name in unknown))
         kinds = _kinds()
         return cls(
             **{
@@ -241,6 +255,56 @@ def _converted(name: str, value: object, kind: Any, *, strict: bool) -> Any:
     """The value as what the setting is; text becomes a number unless ``strict``."""
     try:
         return msgspec.convert(value, kind, strict=strict)
-    except msgspec.ValidationError as error:
-        # to msgspec any other text is no bool, which is no help to who wrote "yes"
-        raise InvalidSettings(f"{name}: {'true or false' if kind is bool else error}") from None
+    except msgspec.ValidationError:
+        raise InvalidSettings(
+            f"{name} must be {_describe_kind(name, kind)}, not {_describe_value(name, value)}"
+        ) from None
+
+
+def _describe_unknown(name: str, prefix: str) -> str:
+    """The sentence about a name that is not a setting."""
+    near = difflib.get_close_matches(name, Settings.__struct_fields__, n=1)
+    hint = f"Did you mean {(prefix + near[0]).upper()}?" if near else "docs/defaults.md lists all settings."
+    return f"{(prefix + name).upper()} is not a setting. {hint}"
+
+
+# What the type alone does not say.
+_DESCRIPTIONS = {
+    "secret": 'a list of texts such as ["..."], newest first (in the environment: text with commas)',
+    "trusted_proxies": 'a list of networks such as ["10.0.0.0/8"] (in the environment: text with commas)',
+    "prefix": "empty or a path such as /auth, with a slash in front and none at the end",
+}
+_MAY_BE_SECRET = frozenset({"secret", "database_url", "sessions_url"})
+
+
+def _describe_kind(name: str, kind: Any) -> str:
+    """What a setting accepts, for people."""
+    setting = name.lower().rpartition("watchword_")[2]
+    if setting in _DESCRIPTIONS:
+        return _DESCRIPTIONS[setting]
+    match msgspec.inspect.type_info(kind):
+        case msgspec.inspect.BoolType():
+            return "true or false"
+        case msgspec.inspect.LiteralType(values=values):
+            return f"one of {', '.join(map(str, values))}"
+        case msgspec.inspect.IntType(ge=least, le=most):
+            return f"a whole number{_describe_bounds(least, most)}"
+        case msgspec.inspect.FloatType(ge=least, le=most):
+            return f"a number{_describe_bounds(least, most)}"
+        case _:
+            return "text that is not empty"
+
+
+def _describe_bounds(least: float | None, most: float | None) -> str:
+    if least is None:
+        return ""
+    return f" of at least {least:g}" if most is None else f" from {least:g} to {most:g}"
+
+
+def _describe_value(name: str, value: object) -> str:
+    """What was given: the value if it is short and cannot be a secret, else its type."""
+    setting = name.lower().rpartition("watchword_")[2]
+    shown = repr(value)
+    if setting in _MAY_BE_SECRET or not isinstance(value, str | int | float) or len(shown) > 60:
+        return type(value).__name__
+    return shown

@@ -66,9 +66,17 @@ def test_what_is_not_understood_is_a_usage_error(watchword, directory, arguments
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("WATCHWORD_ISUER", "https://api.example", "unknown setting: WATCHWORD_ISUER"),
-        ("WATCHWORD_ACCESS_LIFETIME", "ten", "WATCHWORD_ACCESS_LIFETIME: "),
-        ("WATCHWORD_SECRET", "too short", "secret: each secret needs at least 32 characters"),
+        (
+            "WATCHWORD_ISUER",
+            "https://api.example",
+            "WATCHWORD_ISUER is not a setting. Did you mean WATCHWORD_ISSUER?",
+        ),
+        (
+            "WATCHWORD_ACCESS_LIFETIME",
+            "ten",
+            "WATCHWORD_ACCESS_LIFETIME must be a whole number of at least 1, not 'ten'",
+        ),
+        ("WATCHWORD_SECRET", "too short", "secret must have at least 32 characters"),
         ("DATABASE_URL", "watchword.db", "database_url is not a URL"),
         ("DATABASE_URL", "mysql://user:hush-hush@host/db", "database_url: supported are"),
         ("DATABASE_URL", "sqlite://", "DATABASE_URL names a database in memory"),

@@ -148,7 +148,7 @@ def test_jwks_holds_public_keys_that_verify_the_access_token(server, tokens):
     assert answer.status == 200
     assert re.fullmatch(r"public, max-age=\d+", answer.headers["Cache-Control"])
     assert [(key["kty"], key["alg"], "d" in key) for key in answer.json["keys"]] == [
-        ("OKP", "EdDSA", False)
+        ("EC", "ES256", False)
     ] * 2
     verifier = watchword.Verifier(
         KeySet.from_jwks(answer.json), issuer="watchword", audience="watchword", typ="at+jwt"
