@@ -77,6 +77,42 @@ def test_text_is_a_number_in_a_mapping_but_not_in_code():
 
 
 @pytest.mark.parametrize(
+    ("name", "given", "kept"),
+    [
+        ("access_lifetime", timedelta(minutes=5), 300),
+        ("leeway", timedelta(0), 0),
+        ("revocation_interval", timedelta(milliseconds=500), 0.5),
+    ],
+)
+def test_a_duration_may_be_a_timedelta_in_code_and_is_kept_in_seconds(name, given, kept):
+    seconds = getattr(Settings(**{name: given}), name)
+    assert (seconds, type(seconds)) == (kept, type(kept))
+
+
+@pytest.mark.parametrize("given", [timedelta(seconds=1.5), timedelta(seconds=-1)])
+def test_a_timedelta_that_the_setting_cannot_be_is_refused(given):
+    with pytest.raises(InvalidSettings, match="access_lifetime"):
+        Settings(access_lifetime=given)
+
+
+def test_an_application_is_asked_before_the_environment_and_both_count():
+    environ = {
+        "WATCHWORD_LEEWAY": " 7 ",
+        "WATCHWORD_ACCESS_LIFETIME": "77",
+        "WATCHWORD_ISSUER": "",
+        "DATABASE_URL": "postgresql://of-the-application",
+        "SESSIONS_URL": "redis://of-the-application",
+    }
+    settings = Settings.from_application({"WATCHWORD_ACCESS_LIFETIME": 78, "DEBUG": True}, environ)
+    assert settings == Settings(leeway=7, access_lifetime=78)
+
+
+def test_a_misspelt_variable_is_named_whoever_reads_the_environment():
+    with pytest.raises(InvalidSettings, match="WATCHWORD_LEWAY"):
+        Settings.from_application({}, {"WATCHWORD_LEWAY": "7"})
+
+
+@pytest.mark.parametrize(
     ("entry", "value", "setting"),
     [
         ("REVOCATION_INTERVAL", "0.5", 0.5),

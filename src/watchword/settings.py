@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+from watchword.durations import to_seconds
 from watchword.errors import InvalidSettings
 
 __all__ = ["Settings"]
@@ -33,7 +34,9 @@ MOST_PERIODS = 100
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How Watchword behaves. Times are whole seconds; ``docs/defaults.md`` gives each default's reason.
+    """How Watchword behaves. A duration is given in seconds or as a timedelta, and kept in seconds.
+
+    ``docs/defaults.md`` gives the reason for each default.
 
     Attributes:
         database_url: where state lives, as an SQLAlchemy URL.
@@ -118,9 +121,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def __post_init__(self) -> None:
         # msgspec holds what it converts to the annotations, but not keyword arguments
         for name, kind in _kinds().items():
-            msgspec.structs.force_setattr(
-                self, name, _converted(name, getattr(self, name), kind, strict=True)
-            )
+            given = getattr(self, name)
+            value = to_seconds(name, given) if isinstance(given, timedelta) else given
+            msgspec.structs.force_setattr(self, name, _converted(name, value, kind, strict=True))
         if any(len(secret) < 32 for secret in self.secret):
             raise InvalidSettings(
                 "secret must have at least 32 characters. Make one with `openssl rand -base64 32`."
@@ -218,15 +221,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Raises:
             InvalidSettings: as :meth:`from_mapping`.
         """
-        given = {
-            name: value.strip()
-            for name, value in environ.items()
-            if value.strip() and name != _OF_THE_TESTS and not _is_service_link(name, value)
-        }
+        given = _read_environment(environ)
         for name in ("DATABASE_URL", "SESSIONS_URL"):
             if name in given:
                 given.setdefault(f"WATCHWORD_{name}", given[name])
         return cls.from_mapping(given)
+
+    @classmethod
+    def from_application(cls, config: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+        """Read the settings of an application: its configuration, and the environment for the rest.
+
+        Where both name a setting, the configuration counts. The names ``DATABASE_URL`` and ``SESSIONS_URL``
+        without the prefix belong to the application, not to Watchword.
+
+        Raises:
+            InvalidSettings: as :meth:`from_mapping`.
+        """
+        return cls.from_mapping({**_read_environment(environ), **config})
+
+
+def _read_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that may be settings, without white space around their values."""
+    return {
+        name: value.strip()
+        for name, value in environ.items()
+        if value.strip() and name != _OF_THE_TESTS and not _is_service_link(name, value)
+    }
 
 
 def _is_service_link(name: str, value: str) -> bool:
@@ -239,7 +259,7 @@ _LISTS = frozenset({"secret", "trusted_proxies"})
 def _plain(name: str, value: object) -> object:
     """One value in the form that msgspec converts from."""
     if isinstance(value, timedelta):
-        return value.total_seconds()
+        return to_seconds(name, value)
     if name in _LISTS and isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from watchword.durations import to_whole_seconds
 from watchword.errors import InvalidKey, InvalidSettings, Unissuable
 from watchword.jose import base64url, jws
 from watchword.jose import header as headers
@@ -63,7 +64,7 @@ class Issuer:
         self._issuer = issuer
         self._signing_key = key.signing_key if isinstance(key, SigningSource) else lambda: key
         self._audience = _audience(audience)
-        self._lifetime = _seconds(lifetime)
+        self._lifetime = to_whole_seconds("lifetime", lifetime)
         self._typ = typ
         self._encrypt_to = encrypt_to
         self._enc = enc
@@ -105,7 +106,7 @@ class Issuer:
             "sub": subject,
             "aud": self._audience if audience is None else _audience(audience),
             "iat": issued,
-            "exp": issued + (self._lifetime if lifetime is None else _seconds(lifetime)),
+            "exp": issued + (self._lifetime if lifetime is None else to_whole_seconds("lifetime", lifetime)),
             "jti": base64url.encode(os.urandom(16)),
         }
         if content["aud"] is None:
@@ -180,10 +181,3 @@ def _audience(audience: str | Sequence[str] | None) -> str | list[str] | None:
     ):
         raise InvalidSettings("audience: a name, a sequence of names, or None")
     return list(audience)
-
-
-def _seconds(lifetime: int | timedelta) -> int:
-    seconds = lifetime // timedelta(seconds=1) if isinstance(lifetime, timedelta) else lifetime
-    if type(seconds) is not int or seconds <= 0:
-        raise InvalidSettings("lifetime: whole seconds, more than none")
-    return seconds

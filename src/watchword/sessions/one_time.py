@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from watchword.durations import Duration, to_seconds, to_whole_seconds
 from watchword.errors import InvalidSettings, MissingClaim, TokenSpent
 from watchword.events import Event, TokenRedeemed, TokenReplayed
 from watchword.jose import base64url
@@ -82,10 +83,12 @@ class OneTime:
             StoreUnavailable: what is known of our keys is too old for signing.
         """
         audience = self._audience(purpose)
-        seconds = lifetime // timedelta(seconds=1) if isinstance(lifetime, timedelta) else lifetime
-        if type(seconds) is not int or not 0 < seconds <= self._settings.session_lifetime:
+        seconds = to_whole_seconds("lifetime", lifetime)
+        longest = self._settings.session_lifetime
+        if seconds > longest:
             raise InvalidSettings(
-                "lifetime: whole seconds, at most session_lifetime: a token's key is not kept for longer"
+                f"lifetime ({seconds} s) must be at most session_lifetime ({longest} s): "
+                "the key of a token is not kept for longer"
             )
         self._revocations.ensure_fresh()  # a key that was compromised must not sign
         return self._issuer.issue(subject, claims, audience=audience, lifetime=seconds)
@@ -147,7 +150,7 @@ class ReplayGuard:
         self,
         claims: Mapping[str, Any] | msgspec.Struct,
         *,
-        max_age: float | None = None,
+        max_age: Duration | None = None,
         client: Client | None = None,
     ) -> None:
         """Return if a token with the ``iss`` and ``jti`` of these claims was not seen before.
@@ -155,7 +158,7 @@ class ReplayGuard:
         Args:
             claims: those of a token that a Verifier, or another one that you trust, has found good.
             max_age: for tokens without ``exp``, such as DPoP proofs: how long after their ``iat`` they are
-                accepted, in seconds.
+                accepted, in seconds or as a timedelta.
             client: where the request came from.
 
         Raises:
@@ -180,13 +183,13 @@ def _spend(store: OneTimeStore, claims: Mapping[str, Any] | msgspec.Struct, *, k
     return store.spend(key, secrets.token_urlsafe(16), keep_until=keep_until)
 
 
-def _last_use(claims: Mapping[str, Any] | msgspec.Struct, max_age: float | None) -> float:
+def _last_use(claims: Mapping[str, Any] | msgspec.Struct, max_age: Duration | None) -> float:
     expires, issued = _claim(claims, "exp"), _claim(claims, "iat")
     if expires is not None:
         return float(expires)
     if max_age is None or issued is None:
         raise MissingClaim(claim="exp")
-    return float(issued + max_age)
+    return float(issued + to_seconds("max_age", max_age))
 
 
 def _claim(claims: Mapping[str, Any] | msgspec.Struct, name: str) -> Any:

@@ -1,0 +1,57 @@
+"""Durations: seconds or a timedelta, wherever one is an argument or a setting."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import TypeAlias
+
+from watchword.errors import InvalidSettings
+
+__all__ = ["Duration", "to_seconds", "to_whole_seconds"]
+
+Duration: TypeAlias = float | timedelta
+"""Seconds or a timedelta."""
+
+# Larger JSON numbers are not exact everywhere (RFC 8259 §6), and no clock will show them.
+_LONGEST = 2**53 - 1
+
+
+def to_seconds(name: str, duration: object) -> float:
+    """Return a duration in seconds. A whole number of seconds is an ``int``.
+
+    Args:
+        name: the name of the argument or setting, for the error.
+        duration: seconds or a timedelta.
+
+    Raises:
+        InvalidSettings: it is neither, or it is negative.
+    """
+    if isinstance(duration, timedelta):
+        exact = duration.total_seconds()
+        seconds: object = int(exact) if exact.is_integer() else exact
+    else:
+        seconds = duration
+    if type(seconds) not in {int, float}:  # a bool is an int, and not a duration
+        raise InvalidSettings(f"{name} must be seconds or a timedelta, not {type(duration).__name__}")
+    if not (math.isfinite(seconds) and 0 <= seconds <= _LONGEST):  # type: ignore[arg-type,operator]
+        raise InvalidSettings(f"{name} must be zero or more seconds, not {duration}")
+    return seconds  # type: ignore[return-value]
+
+
+def to_whole_seconds(name: str, duration: object) -> int:
+    """Return a duration in whole seconds, at least one. The fraction of a timedelta is dropped.
+
+    Args:
+        name: the name of the argument or setting, for the error.
+        duration: whole seconds or a timedelta.
+
+    Raises:
+        InvalidSettings: it is neither, or it is shorter than one second.
+    """
+    seconds = duration // timedelta(seconds=1) if isinstance(duration, timedelta) else duration
+    if type(seconds) is not int:
+        raise InvalidSettings(f"{name} must be whole seconds or a timedelta, not {type(duration).__name__}")
+    if seconds < 1:
+        raise InvalidSettings(f"{name} must be at least one second, not {duration}")
+    return seconds
