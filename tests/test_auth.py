@@ -1001,3 +1001,29 @@ def test_an_access_token_without_a_session_is_refused(auth):
 def test_the_store_is_the_one_at_the_url(auth):
     assert isinstance(auth.store, SqlStore)
     assert auth.store.file is None
+
+
+@pytest.mark.parametrize("issuer", ["https://one.example", "https://other.example", None])
+def test_an_identity_says_whose_subject_it_is(issuer):
+    claims = {"sub": "7"} if issuer is None else {"sub": "7", "iss": issuer}
+    assert Identity.from_claims(claims).issuer == issuer
+
+
+@pytest.mark.parametrize("claims", [{}, {"cnf": {"jkt": "x"}}, {"cnf": {"x5t#S256": "x"}}, {"cnf": None}])
+def test_an_identity_says_whether_its_token_needs_a_proof_of_possession(claims):
+    assert Identity.from_claims({"sub": "7", **claims}).is_bound is ("cnf" in claims)
+    auth = Auth("sqlite://", subject_claims=lambda _: claims, settings=Settings(issuer="https://one.example"))
+    identity = auth.authenticate(auth.start("7").access_token)
+    auth.close()
+    assert (identity.issuer, identity.is_bound) == ("https://one.example", "cnf" in claims)
+
+
+def test_a_session_has_the_client_that_the_adapter_finds_unless_one_is_given():
+    auth = Auth("sqlite://", check_password=lambda username, _: Subject(username, username))
+    auth.find_client = lambda: Client(ip_address="192.0.2.1")
+    auth.login("7", "right")
+    auth.start("7")
+    auth.start("7", client=Client(ip_address="192.0.2.2"))
+    addresses = [session.ip_address for session in auth.sessions("7")]
+    auth.close()
+    assert sorted(addresses) == ["192.0.2.1", "192.0.2.1", "192.0.2.2"]

@@ -91,6 +91,7 @@ class Auth:
         accounts: usernames and passwords.
         one_time: tokens that work once, such as a password reset's.
         replay_guard: lets any verified token through once.
+        find_client: asked for the Client where a caller gives none. A framework's adapter replaces it.
 
     Raises:
         InvalidSettings: the settings do not fit together, or the secret does not open the stored keys.
@@ -113,6 +114,7 @@ class Auth:
         self.settings = settings = msgspec.structs.replace(
             settings or Settings(), **{name: value for name, value in given.items() if value is not None}
         )
+        self.find_client: Callable[[], Client | None] = lambda: None
         self._listeners = (log_event, *listeners)
         self.store, address_counters = _stores(settings)
         store = self.store
@@ -134,9 +136,10 @@ class Auth:
         except BaseException:
             store.close()
             raise
-        self._access_keys = keys or self.keyring.public
+        access_keys = keys or self.keyring.public
+        self._fixed_keys = KeySet([keys]) if keys else None
         self._verifier = access_token(
-            self._access_keys,
+            access_keys,
             issuer=settings.issuer,
             audience=settings.audience,
             claims=ACCESS_TOKENS,
@@ -145,7 +148,7 @@ class Auth:
         )
         self._sessions = Sessions(
             store,
-            access=Issuer(settings.issuer, self._access_keys, audience=settings.audience, typ="at+jwt"),
+            access=Issuer(settings.issuer, access_keys, audience=settings.audience, typ="at+jwt"),
             refresh=Issuer(settings.issuer, self.keyring.internal, audience=settings.issuer, typ="rt+jwt"),
             refresh_verifier=refresh_verifier(self.keyring.internal, issuer=settings.issuer),
             revocations=self._revocations,
@@ -179,6 +182,7 @@ class Auth:
             Overloaded: as many passwords as may be are being checked already.
         """
         began = elapsed()
+        client = client or self.find_client()
         address = client.ip_address if client else None
         with self._hasher.slot():
             self._admit(username, address)
@@ -214,7 +218,7 @@ class Auth:
         Raises:
             InvalidCredentials: ``subject_claims`` refuses the subject.
         """
-        return self._sessions.start(subject, username or subject, scopes, client)
+        return self._sessions.start(subject, username or subject, scopes, client or self.find_client())
 
     def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
         """The next pair of tokens.
@@ -222,7 +226,7 @@ class Auth:
         Raises:
             InvalidGrant: the token is not, or no longer, good.
         """
-        return self._sessions.refresh(refresh_token, client)
+        return self._sessions.refresh(refresh_token, client or self.find_client())
 
     def authenticate(self, access_token: str) -> Identity:
         """Who presents this access token. Does no I/O while :meth:`ready`.
@@ -264,6 +268,7 @@ class Auth:
                 failure = failure or error
         if not sessions:
             raise failure or MissingToken
+        client = client or self.find_client()
         for session_id in sessions:
             self._sessions.end(session_id, "logout", client)
 
@@ -275,7 +280,7 @@ class Auth:
 
     def end(self, session_id: str, client: Client | None = None) -> None:
         """End a session. From then on its tokens are refused: here at once, elsewhere within a poll."""
-        self._sessions.end(session_id, "logout", client)
+        self._sessions.end(session_id, "logout", client or self.find_client())
 
     def end_all(
         self,
@@ -286,6 +291,7 @@ class Auth:
         actor: str | None = None,
     ) -> None:
         """End every session of a subject, except the one to ``keep``."""
+        client = client or self.find_client()
         self._sessions.end_all(subject, "logout_all", keep, client)
         address = client.ip_address if client else None
         self._notify(SessionsEnded(subject=subject, address=address, actor=actor))
@@ -329,12 +335,15 @@ class Auth:
 
         Where the store does not answer it is the one that was known last.
         """
-        keys = self._access_keys
-        if isinstance(keys, Key):
-            return KeySet([keys]).to_jwks()
+        return self.published_keys().to_jwks()
+
+    def published_keys(self) -> KeySet:
+        """Return the keys behind :meth:`jwks`. Its ``version`` is another one whenever they are others."""
+        if self._fixed_keys:
+            return self._fixed_keys
         with suppress(StoreUnavailable):
             self._revocations.ensure_fresh()
-        return keys.keys.to_jwks()
+        return self.keyring.public.keys
 
     def jwks_max_age(self) -> int:
         """Whole seconds for which others may keep :meth:`jwks`: until it changes, if that comes first.
@@ -342,7 +351,7 @@ class Auth:
         Zero while this process may have missed a change.
         """
         longest = self.settings.jwks_max_age
-        if isinstance(self._access_keys, Key):
+        if self._fixed_keys:
             return longest
         if not self.ready():
             return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import ClassVar, Literal, Protocol
@@ -46,15 +46,30 @@ __all__ = [
     "TokenRedeemed",
     "TokenReplayed",
     "acting_as",
+    "add_actor_source",
     "current_actor",
+    "find_actor",
     "log_event",
     "to_json",
 ]
 
 logger = logging.getLogger("watchword.security")
 
-# A web framework's guard sets it to the subject of the running request, and resets it after the request.
 current_actor: ContextVar[str | None] = ContextVar("watchword_actor", default=None)
+
+_actor_sources: list[Callable[[], str | None]] = []
+
+
+def add_actor_source(source: Callable[[], str | None]) -> None:
+    """Ask this function for the actor of each act that names none. Meant for adapters of web frameworks."""
+    _actor_sources.append(source)
+
+
+def find_actor() -> str | None:
+    """Return the actor that :func:`acting_as` named, or else the subject of the running request."""
+    if (actor := current_actor.get()) is not None:
+        return actor
+    return next((actor for source in _actor_sources if (actor := source()) is not None), None)
 
 
 @contextmanager
@@ -97,7 +112,7 @@ class Act(Event, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.actor is None:
-            msgspec.structs.force_setattr(self, "actor", current_actor.get())
+            msgspec.structs.force_setattr(self, "actor", find_actor())
 
 
 class LoginSucceeded(Event, frozen=True, kw_only=True):

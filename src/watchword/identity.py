@@ -21,18 +21,24 @@ class _AccessClaims(Claims, frozen=True, kw_only=True):
     auth_time: int
     preferred_username: str
     scope: str = ""
+    cnf: Any = msgspec.UNSET
 
 
 class Identity(msgspec.Struct, frozen=True):
     """Who makes a request, as a verified access token says.
 
+    Two issuers may give the same subject to two people: a person is the pair of ``issuer`` and ``subject``.
+
     Attributes:
-        subject: the ``sub``.
+        subject: the ``sub``, which is unique for its issuer only.
         username: the ``preferred_username``, or the subject where a token has none.
         scopes: what the token grants.
         session_id: the ``sid``; ``None`` in other people's tokens that have none.
         authenticated_at: seconds since the epoch at which the subject proved who they are; ``None`` as above.
         content: every claim of the token, as JSON; not shown by ``repr``.
+        issuer: the ``iss``; ``None`` in other people's tokens that have none.
+        is_bound: whether the token is good only with a proof of possession of a key (``cnf``, RFC 7800), as
+            DPoP (RFC 9449) and mutual TLS (RFC 8705) have it. The guards refuse such a token.
     """
 
     subject: str
@@ -41,6 +47,8 @@ class Identity(msgspec.Struct, frozen=True):
     session_id: str | None
     authenticated_at: float | None
     content: bytes
+    issuer: str | None = None
+    is_bound: bool = False
 
     @property
     def claims(self) -> dict[str, Any]:
@@ -49,7 +57,10 @@ class Identity(msgspec.Struct, frozen=True):
         return claims
 
     def __repr__(self) -> str:
-        return f"Identity(subject={self.subject!r}, username={self.username!r}, session={self.session_id!r})"
+        return (
+            f"Identity(issuer={self.issuer!r}, subject={self.subject!r}, username={self.username!r}, "
+            f"session={self.session_id!r})"
+        )
 
     @classmethod
     def from_claims(cls, claims: dict[str, Any], *, scope_claim: str = "scope") -> Identity:
@@ -77,6 +88,8 @@ class Identity(msgspec.Struct, frozen=True):
             session_id,
             authenticated_at,
             msgspec.json.encode(claims),
+            claims.get("iss"),
+            "cnf" in claims,
         )
 
 
@@ -92,6 +105,8 @@ def _read(payload: bytes) -> Identity:
         claims.sid,
         claims.auth_time,
         payload,
+        claims.iss,
+        claims.cnf is not msgspec.UNSET,
     )
 
 

@@ -263,13 +263,14 @@ def test_neither_the_type_nor_the_audience_alone_makes_a_token_another_kind(
     make: Callable[..., Auth], typ: str, used_as: str
 ) -> None:
     """Even signed by the key that both are signed with: the other wall stands."""
-    auth = make(keys=Key.generate("HS256"))
+    access_key = Key.generate("HS256")
+    auth = make(keys=access_key)
     right = {
         "access": ("at+jwt", "api"),
         "refresh": ("rt+jwt", ISSUER),
         "once-only": ("ot+jwt", "invitation"),
     }
-    signer = auth._access_keys if used_as == "access" else auth.keyring.internal
+    signer = access_key if used_as == "access" else auth.keyring.internal
     session = auth.start("alice")
     claims = {
         "sid": session.session_id, "gen": 1, "client_id": "watchword", "auth_time": int(auth.now()),

@@ -1,1 +1,5 @@
 """The HTTP API, and how a web framework gets at it."""
+
+from watchword.web.current import current_identity
+
+__all__ = ["current_identity"]
