@@ -445,25 +445,75 @@ def test_fifty_good_logins_one_after_another_are_never_throttled(make):
     assert len({auth.login("alice", PASSWORD, HOME).session_id for _ in range(50)}) == 50
 
 
-def test_more_logins_than_slots_are_turned_away_at_once(make):
-    checking, go_on = threading.Event(), threading.Event()
+def test_logins_that_find_no_slot_are_turned_away_and_cost_nothing(make):
+    settings = msgspec.structs.replace(SETTINGS, password_checks=1, password_queue=0)
+    auth = make(settings=settings)
+    auth.accounts.add("alice", PASSWORD)
+    with auth._hasher._slots.obtain().hold():
+        for _ in range(10):
+            with pytest.raises(Overloaded) as caught:
+                auth.login("alice", PASSWORD, HOME)
+    assert caught.value.retry_after >= 1
+    assert auth.login("alice", PASSWORD, HOME)
+
+
+def test_a_throttled_login_is_refused_before_it_takes_a_slot(make):
+    settings = msgspec.structs.replace(SETTINGS, password_checks=1, password_queue=0)
+    auth = make(settings=settings)
+    for _ in range(5):
+        with pytest.raises(InvalidCredentials):
+            auth.login("alice", "wrong", HOME)
+    with auth._hasher._slots.obtain().hold(), pytest.raises(Throttled):
+        auth.login("alice", "wrong", HOME)
+
+
+def test_checks_of_the_applications_own_users_are_not_bound_to_the_slots_for_hashes(make):
+    together = threading.Barrier(8)
 
     def slow(username, password):
-        checking.set()
-        go_on.wait(10)
+        together.wait(10)
         return own_users(username, password)
 
-    settings = msgspec.structs.replace(SETTINGS, password_checks=1)
+    settings = msgspec.structs.replace(SETTINGS, password_checks=1, password_queue=0)
     auth = make(check_password=slow, settings=settings)
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(auth.login, "alice", PASSWORD)
-        assert checking.wait(10)
-        with pytest.raises(Overloaded) as caught:
-            auth.login("bob", PASSWORD)
-        go_on.set()
-        assert running.result(10).subject == "7"
-    assert caught.value.retry_after >= 1
-    assert auth.login("bob", PASSWORD).subject == "7"
+    with ThreadPoolExecutor(8) as pool:
+        logins = [pool.submit(auth.login, f"user {number}", PASSWORD) for number in range(8)]
+    assert all(login.result().subject == "7" for login in logins)
+
+
+def test_an_owner_gets_in_at_a_new_place_while_one_address_guesses_every_second(make):
+    auth = make()
+    auth.accounts.add("alice", PASSWORD)
+    for _ in range(100):
+        with pytest.raises((InvalidCredentials, Throttled)):
+            auth.login("alice", "guess", HOME)
+        auth.store.time_shift += 1
+    assert auth.login("alice", PASSWORD, Client(ip_address="198.51.100.7"))
+
+
+def test_a_password_can_be_checked_without_a_session(make):
+    events = []
+    auth = make(listeners=[events.append])
+    account = auth.accounts.add("alice", PASSWORD, ["read"])
+    events.clear()
+    assert auth.check_password("Alice", PASSWORD, HOME) == Subject(account.subject, "alice", ("read",))
+    assert not events
+    assert not auth.sessions(account.subject)
+    for _ in range(5):
+        with pytest.raises(InvalidCredentials):
+            auth.check_password("alice", "wrong", HOME)
+    assert [type(event) for event in events] == [LoginFailed] * 5
+    with pytest.raises(Throttled):
+        auth.check_password("alice", PASSWORD, HOME)
+    with pytest.raises(Throttled):
+        auth.login("alice", PASSWORD, HOME)
+
+
+def test_a_check_of_the_applications_own_users_finds_their_subject(make):
+    auth = make(check_password=own_users)
+    assert auth.check_password("alice", PASSWORD) == Subject("7", "alice", ("read",))
+    with pytest.raises(InvalidCredentials):
+        auth.check_password("alice", "wrong")
 
 
 # -- own users, own claims, own keys -------------------------------------------------------------

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from watchword.accounts import Accounts, LoginThrottle, PasswordHasher
-from watchword.elapsed import elapsed, seconds_since
+from watchword.accounts import Accounts, LoginThrottle, PasswordHasher, ThrottledCheck
+from watchword.elapsed import elapsed
 from watchword.errors import (
     InvalidCredentials,
     InvalidGrant,
@@ -19,9 +19,8 @@ from watchword.errors import (
     MissingToken,
     SessionEnded,
     StoreUnavailable,
-    Throttled,
 )
-from watchword.events import Event, Listener, LoginFailed, LoginThrottled, SessionsEnded, log_event
+from watchword.events import Event, Listener, SessionsEnded, log_event
 from watchword.identity import ACCESS_TOKENS, Identity
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet
@@ -165,10 +164,12 @@ class Auth:
         )
         self.replay_guard = ReplayGuard(store, leeway=settings.leeway, notify=self._notify)
         self._hasher = PasswordHasher(settings=settings)
-        self._throttle = LoginThrottle(
+        throttle = LoginThrottle(
             store, key=derive_key(sealing[-1], "throttle"), settings=settings, addresses=address_counters
         )
-        self._check_password = check_password
+        self._check = ThrottledCheck[Account | Subject](
+            check_password or self._check_account, throttle, self._notify
+        )
         self.accounts = Accounts(store, settings=settings, hasher=self._hasher, notify=self._notify)
 
     # -- logging in and out ------------------------------------------------------------------------
@@ -179,25 +180,30 @@ class Auth:
         Raises:
             InvalidCredentials: unknown user, wrong password or disabled account.
             Throttled: too many failures; nothing was checked.
-            Overloaded: as many passwords as may be are being checked already.
+            Overloaded: too many passwords are being checked; nothing was counted.
         """
         began = elapsed()
         client = client or self.find_client()
-        address = client.ip_address if client else None
-        with self._hasher.slot():
-            self._admit(username, address)
-            checked = self._checked(username, password)
-            if checked is None:
-                self._throttle.failed(username, address)
-                self._notify(LoginFailed(address=address, seconds=seconds_since(began)))
-                raise InvalidCredentials
-            self._throttle.succeeded(username, address)
+        checked = self._find(username, password, client)
         if isinstance(checked, Subject):
             username = checked.username or checked.id
             return self._sessions.start(checked.id, username, checked.scopes, client, began=began)
         tokens = self._sessions.start(checked.subject, checked.username, checked.scopes, client, began=began)
         self._refuse_if_changed(checked, tokens)
         return tokens
+
+    def check_password(self, username: str, password: str, client: Client | None = None) -> Subject:
+        """Check a password as :meth:`login` does, and start no session.
+
+        Meant for a form that asks for the current password again. The check is throttled and recorded like a
+        login's, so a stolen access token does not let its thief guess the password. Compare the subject with
+        the identity of the request: user names can change hands.
+
+        Raises:
+            WatchwordError: the same errors as :meth:`login`.
+        """
+        found = self._find(username, password, client or self.find_client())
+        return found if isinstance(found, Subject) else Subject(found.subject, found.username, found.scopes)
 
     def start(
         self,
@@ -394,21 +400,11 @@ class Auth:
     def _tend_keys(self) -> None:
         self.keyring.tend()
 
-    def _admit(self, username: str, address: str | None) -> None:
-        try:
-            self._throttle.admit(username, address)
-        except Throttled as error:
-            self._notify(LoginThrottled(address=address, retry_after=error.retry_after))
-            raise
+    def _check_account(self, username: str, password: str) -> Account:
+        return self.accounts.check(username, password)
 
-    def _checked(self, username: str, password: str) -> Account | Subject | None:
-        """Whose password it is; ``None`` where it is nobody's."""
-        if self._check_password is not None:
-            return self._check_password(username, password)
-        try:
-            return self.accounts.check(username, password)
-        except InvalidCredentials:
-            return None
+    def _find(self, username: str, password: str, client: Client | None) -> Account | Subject:
+        return self._check.find(username, password, client.ip_address if client else None)
 
     def _refuse_if_changed(self, checked: Account, tokens: Tokens) -> None:
         """Let a change of the account win over a login that began before it."""

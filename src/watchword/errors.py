@@ -296,10 +296,19 @@ class UsernameRejected(WatchwordError):
 
 
 class PasswordRejected(WatchwordError):
-    """The new password is too short or too long."""
+    """The new password cannot be used; the message says why.
+
+    Attributes:
+        reason: ``too_short``, ``too_long``, ``not_text``, ``common``, ``repeated``, ``sequence``,
+            ``username``, ``service`` or ``breached``.
+    """
 
     code = "password_rejected"
     description = "that password cannot be used"
+
+    def __init__(self, message: str | None = None, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 # -- requests ------------------------------------------------------------------------------------
@@ -378,7 +387,7 @@ class KeysUnavailable(Unavailable):
 
 
 class Overloaded(Unavailable):
-    """As many passwords as are allowed are being checked already, or as many bodies read."""
+    """As many passwords as may be are being hashed, or as many bodies read, or there is no memory."""
 
     code = "overloaded"
     description = "too many logins at once, try again"

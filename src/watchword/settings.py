@@ -64,7 +64,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             tokens through that may have been revoked.
         password_min: shortest new password, in characters.
         password_max: longest password, in characters.
-        password_checks: passwords being checked or waiting for it at once, in this process.
+        password_checks: passwords that this process hashes at once, whatever for.
+        password_queue: calls that may wait for that, two seconds at most.
         login_failures: failed logins that a name has free before delays begin.
         login_delay: the longest delay between two tries on a name.
         address_failures: failed logins that an address has in ``address_window``.
@@ -107,6 +108,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     password_min: Annotated[int, msgspec.Meta(ge=8)] = 8
     password_max: Annotated[int, msgspec.Meta(ge=64, le=4096)] = 1024
     password_checks: Count = 4
+    password_queue: Annotated[int, msgspec.Meta(ge=0)] = 8
     login_failures: Count = 5
     login_delay: Seconds = 60
     address_failures: Count = 100

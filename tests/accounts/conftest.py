@@ -1,6 +1,10 @@
 """What the tests of this room share: a real store in memory, real argon2 at its cheapest."""
 
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
 
 import argon2
 import pytest
@@ -55,3 +59,21 @@ def verifications(monkeypatch: pytest.MonkeyPatch) -> list[argon2.Parameters]:
 
     monkeypatch.setattr(argon2.PasswordHasher, "verify", counted)
     return costs
+
+
+@pytest.fixture
+def run_script() -> Callable[[str], subprocess.CompletedProcess]:
+    """Runs Python in a process of its own."""
+
+    def run(script: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            # without coverage: a script here may leave itself too little memory for it
+            env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    return run

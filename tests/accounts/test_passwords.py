@@ -1,9 +1,4 @@
 import logging
-import os
-import subprocess
-import sys
-import textwrap
-import threading
 
 import argon2
 import pytest
@@ -122,87 +117,58 @@ def test_hashing_any_text_works_or_raises_our_error(password, password_hash):
 # -- slots ---------------------------------------------------------------------------------------
 
 
-def test_more_checks_than_slots_are_refused_at_once(cheap):
-    hasher = PasswordHasher(settings=Settings(password_checks=2), parameters=cheap)
-    with hasher.slot(), hasher.slot():
-        with pytest.raises(Overloaded) as caught, hasher.slot():
-            pytest.fail("a third slot")
-        assert caught.value.retry_after == 1
-        assert caught.value.status == 503
-    with hasher.slot(), hasher.slot():
-        pass
+def test_every_hash_takes_a_slot(cheap):
+    settings = Settings(password_checks=1, password_queue=0)
+    hasher = PasswordHasher(settings=settings, parameters=cheap)
+    password_hash = hasher.hash(PASSWORD)
+    with hasher._slots.obtain().hold():
+        for work in (
+            lambda: hasher.hash(PASSWORD),
+            lambda: hasher.verify(password_hash, PASSWORD),
+            lambda: hasher.verify(None, PASSWORD),
+            lambda: hasher.verify(password_hash, "x" * 2_000),
+        ):
+            with pytest.raises(Overloaded):
+                work()
+    assert hasher.verify(password_hash, PASSWORD)
 
 
-def test_a_slot_is_given_back_when_its_block_fails(cheap):
-    hasher = PasswordHasher(settings=Settings(password_checks=1), parameters=cheap)
-    for _ in range(3):
-        with pytest.raises(ZeroDivisionError), hasher.slot():
-            _ = 1 / 0
-
-
-def test_of_many_threads_at_once_only_as_many_as_slots_get_in(cheap):
-    hasher = PasswordHasher(settings=Settings(password_checks=3), parameters=cheap)
-    inside, refused = [], []
-    start, decided = threading.Barrier(20), threading.Barrier(20)
-
-    def attempt() -> None:
-        start.wait()
-        try:
-            with hasher.slot():
-                inside.append(True)
-                decided.wait()
-        except Overloaded:
-            refused.append(True)
-            decided.wait()
-
-    threads = [threading.Thread(target=attempt) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (len(inside), len(refused)) == (3, 17)
-
-
-def run(script: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        # without coverage: a script here may leave itself too little memory for it
-        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-
-
-def test_a_slot_taken_before_a_fork_is_free_in_the_child():
-    answer = run("""
+def test_a_slot_taken_before_a_fork_is_free_in_the_child(run_script):
+    answer = run_script("""
         import os
         from watchword.accounts import PasswordHasher
         from watchword.settings import Settings
 
-        hasher = PasswordHasher(settings=Settings(password_checks=1))
-        with hasher.slot():
+        hasher = PasswordHasher(settings=Settings(password_checks=1, password_queue=0))
+        with hasher._slots.obtain().hold():
             child = os.fork()
             if child == 0:
-                with hasher.slot():
-                    os._exit(7)
+                hasher.hash("correct horse")
+                os._exit(7)
         raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """)
     assert answer.returncode == 7, answer.stderr
 
 
-def test_no_memory_for_a_hash_is_overload():
-    answer = run("""
+@pytest.mark.parametrize("memory_cost", [65_536, 32], ids=["no memory", "no threads"])
+@pytest.mark.parametrize(
+    "work",
+    ['hasher.hash("correct horse")', 'hasher.verify(known, "correct horse")', 'hasher.verify(None, "x")'],
+)
+def test_no_room_for_a_hash_is_overload_and_no_verdict(run_script, work, memory_cost):
+    answer = run_script(f"""
         import resource
+        import argon2
         from watchword.accounts import PasswordHasher
         from watchword.errors import Overloaded
         from watchword.settings import Settings
 
-        hasher = PasswordHasher(settings=Settings())
+        parameters = argon2.Parameters(argon2.Type.ID, 19, 16, 32, 1, {memory_cost}, 4)
+        hasher = PasswordHasher(settings=Settings(), parameters=parameters)
+        known = hasher._decoy  # threads of a hash before would leave their stacks behind
         resource.setrlimit(resource.RLIMIT_AS, (1 << 20, 1 << 20))
         try:
-            hasher.hash("correct horse")
+            {work}
         except Overloaded:
             raise SystemExit(7)
     """)
@@ -210,8 +176,8 @@ def test_no_memory_for_a_hash_is_overload():
 
 
 @pytest.mark.parametrize("library", ["argon2", "limits"])
-def test_without_its_extra_the_room_says_which_line_installs_it(library):
-    answer = run(f"""
+def test_without_its_extra_the_room_says_which_line_installs_it(run_script, library):
+    answer = run_script(f"""
         import sys
         sys.modules["{library}"] = None
         from watchword.errors import MissingExtra

@@ -20,13 +20,27 @@ DAY = 86_400
 
 def fail(throttle, username="alice", address=STRANGER, times=1):
     for _ in range(times):
-        throttle.admit(username, address)
-        throttle.failed(username, address)
+        throttle.record_failure(throttle.admit(username, address))
 
 
 def log_in(throttle, username="alice", address=HOME):
-    throttle.admit(username, address)
-    throttle.succeeded(username, address)
+    throttle.record_success(throttle.admit(username, address))
+
+
+def refusals(throttle, username, addresses):
+    """How many of the attempts, one from each address, are refused."""
+    refused = 0
+    for address in addresses:
+        try:
+            fail(throttle, username, address)
+        except Throttled:
+            refused += 1
+    return refused
+
+
+def hammer(throttle, username="alice"):
+    """Use up what all networks together have free for a name."""
+    assert refusals(throttle, username, [f"192.0.2.{number}" for number in range(101)]) == 1
 
 
 def delay(throttle, username="alice", address=STRANGER):
@@ -116,6 +130,101 @@ def test_good_logins_of_many_names_from_one_address_are_never_throttled(throttle
         log_in(throttle, f"user {number}")
 
 
+# -- networks ------------------------------------------------------------------------------------
+
+
+def test_a_network_that_fails_on_purpose_delays_only_itself(store, throttle):
+    for _ in range(200):
+        refusals(throttle, "alice", [STRANGER])
+        store.time_shift += 60
+    assert delay(throttle, address=STRANGER) > 0
+    log_in(throttle, "alice", HOME)
+
+
+def test_nineteen_networks_that_guess_all_day_are_in_nobodys_way(store, throttle):
+    strangers = [f"192.0.2.{number}" for number in range(19)]
+    for _ in range(20):
+        refusals(throttle, "alice", strangers)
+        store.time_shift += 61
+    throttle.admit("alice", HOME)
+
+
+def test_guesses_from_ever_new_networks_are_delayed_together(store, throttle):
+    hammer(throttle)
+    waited = []
+    for stranger in [f"192.0.3.{number}" for number in range(8)]:
+        waited.append(round(delay(throttle, address=stranger)))
+        store.time_shift += waited[-1]
+        fail(throttle, address=stranger)
+    assert waited == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_delayed_networks_share_shorter_delays_and_are_in_no_new_networks_way(store, throttle):
+    strangers = [f"192.0.2.{number}" for number in range(15)]
+    for _ in range(20):
+        refusals(throttle, "alice", strangers)
+        store.time_shift += 61
+    assert refusals(throttle, "alice", strangers) == 14
+    store.time_shift += 10.1
+    assert refusals(throttle, "alice", strangers) == 14
+    throttle.admit("alice", HOME)
+
+
+def test_an_owner_among_delayed_networks_gets_in_within_ten_seconds(store, throttle):
+    fail(throttle, "alice", HOME, times=5)  # mistyped at a new place
+    for _ in range(200):
+        refusals(throttle, "alice", [STRANGER])
+        store.time_shift += 60
+    refusals(throttle, "alice", [STRANGER])
+    store.time_shift += 10.1
+    log_in(throttle, "alice", HOME)
+
+
+def test_what_all_networks_together_are_refused_costs_a_new_network_nothing(store, throttle):
+    hammer(throttle)
+    for _ in range(20):
+        assert delay(throttle, address=HOME) > 0
+    store.time_shift += 1
+    log_in(throttle, "alice", HOME)
+
+
+def test_networks_of_one_site_share_the_delays_of_a_name(throttle):
+    fail(throttle, address="2001:db8:0:1::1", times=5)
+    assert delay(throttle, address="2001:db8:0:2::1") > 0
+    fail(throttle, address="2001:db8:1:2::1", times=5)
+
+
+def test_an_attempt_without_a_verdict_is_refunded_and_no_other(store, throttle):
+    fail(throttle, times=4)
+    for _ in range(10):
+        throttle.refund(throttle.admit("alice", STRANGER))
+    fail(throttle)
+    assert delay(throttle) > 0
+
+
+def test_refunds_count_for_the_name_too(store, throttle):
+    for number in range(110):
+        throttle.refund(throttle.admit("alice", f"192.0.3.{number}"))
+    hammer(throttle)
+
+
+def test_a_good_login_leaves_the_failures_of_other_networks(store, throttle):
+    refusals(throttle, "alice", [f"192.0.2.{number}" for number in range(99)])
+    log_in(throttle)
+    fail(throttle)
+    assert delay(throttle, address="192.0.3.1") > 0
+
+
+def test_an_unknown_address_is_told_once(throttle, caplog):
+    log_in(throttle, address=HOME)
+    assert not caplog.records
+    for _ in range(3):
+        log_in(throttle, address=None)
+    assert [record.getMessage().partition(",")[0] for record in caplog.records] == [
+        "a password is checked for a client whose address is not known"
+    ]
+
+
 @given(
     st.text(alphabet=st.characters(), max_size=200),
     st.none() | st.text(alphabet=st.characters(), max_size=30),
@@ -134,14 +243,14 @@ def test_any_text_as_name_and_address_is_counted_or_refused(username, address):
 
 def test_an_owner_logs_in_from_a_known_address_while_strangers_hammer(throttle):
     log_in(throttle)
-    fail(throttle, times=5)
+    hammer(throttle)
     assert delay(throttle) > 0
     log_in(throttle)
 
 
 def test_an_owners_login_does_not_help_the_strangers(throttle):
     log_in(throttle)
-    fail(throttle, times=5)
+    hammer(throttle)
     log_in(throttle)
     assert delay(throttle) > 0
 
@@ -155,22 +264,20 @@ def test_a_known_address_is_throttled_by_its_own_failures(throttle):
 
 def test_an_owners_address_is_known_for_ninety_days(store, throttle):
     log_in(throttle)
-    fail(throttle, times=5)
     store.time_shift += 90 * DAY - 60
-    fail(throttle, times=5)
+    hammer(throttle)
     log_in(throttle)  # and from now on for another ninety
     store.time_shift += 60 * DAY
-    fail(throttle, times=5)
     log_in(throttle)
     store.time_shift += 90 * DAY + 60
-    fail(throttle, times=5)
+    hammer(throttle)
     assert delay(throttle, address=HOME) > 0
 
 
 def test_a_known_address_is_known_for_that_account_only(throttle):
     log_in(throttle, "mallory", STRANGER)
     fail(throttle, "alice", STRANGER, times=5)
-    assert delay(throttle, "alice", HOME) > 0
+    assert delay(throttle, "alice", STRANGER) > 0
 
 
 def test_no_name_can_be_made_up_that_hits_an_owners_counter(throttle):
@@ -187,7 +294,7 @@ def test_no_name_can_be_made_up_that_hits_an_owners_counter(throttle):
 
 def test_the_store_sees_neither_names_nor_addresses(store, throttle, monkeypatch):
     keys = []
-    for operation in ("charge", "clear_charges", "remember", "remembers"):
+    for operation in ("charge", "refund", "clear_charges", "remember", "remembers"):
         real = getattr(store, operation)
 
         def seen(key, *, real=real, **rest):
@@ -197,7 +304,8 @@ def test_the_store_sees_neither_names_nor_addresses(store, throttle, monkeypatch
         monkeypatch.setattr(store, operation, seen)
     log_in(throttle)
     fail(throttle)
-    assert len(set(keys)) == 3  # the name's counter, the owner's two addresses
+    # the name's counter, and of two networks each: the counter, and whether it is the owner's
+    assert len(set(keys)) == 5
     assert all(len(bytes.fromhex(key)) == 32 for key in keys)
 
 
@@ -228,6 +336,22 @@ def test_an_address_over_its_limit_charges_no_name(throttle):
     for _ in range(10):
         assert delay(throttle, "alice") > 60
     fail(throttle, "alice", HOME, times=5)
+
+
+def test_refused_attempts_count_against_the_address_that_earned_them(throttle):
+    fail(throttle, times=5)
+    for _ in range(95):
+        assert delay(throttle) <= 1
+    assert delay(throttle) > 60
+    assert delay(throttle, "somebody else") > 60
+    fail(throttle, "somebody else", HOME)
+
+
+def test_attempts_that_others_are_to_blame_for_do_not_count_against_the_address(throttle):
+    hammer(throttle)
+    for _ in range(150):
+        assert delay(throttle, address=HOME) <= 60
+    fail(throttle, "bob", HOME)
 
 
 def test_the_limit_of_one_address_touches_no_other(throttle):
@@ -293,7 +417,7 @@ def test_addresses_are_kept_only_for_failures_and_only_for_their_window(store, m
     throttle = LoginThrottle(store, key=b"k" * 32, settings=Settings())
     for number in range(20):
         throttle.admit(f"user {number}", f"192.0.2.{number}")
-    storage = throttle._limiter().storage
+    storage = throttle._limiters.obtain().storage
     assert not storage.expirations
     spray(throttle, [f"192.0.2.{number}" for number in range(20)])
     assert len(storage.expirations) == 20
@@ -319,8 +443,8 @@ def test_locks_that_were_held_at_a_fork_do_not_stop_the_child():
         from watchword.stores import open_store
 
         throttle = LoginThrottle(open_store("sqlite://"), key=b"k" * 32, settings=Settings())
-        throttle.failed("alice", "192.0.2.1")
-        storage = throttle._limiter().storage
+        throttle.record_failure(throttle.admit("alice", "192.0.2.1"))
+        storage = throttle._limiters.obtain().storage
         storage.timer.join()
         key = throttle._limit.key_for("192.0.2.1")
         held, done = threading.Event(), threading.Event()
@@ -334,7 +458,7 @@ def test_locks_that_were_held_at_a_fork_do_not_stop_the_child():
         held.wait()
         child = os.fork()
         if child == 0:
-            throttle.failed("alice", "192.0.2.1")
+            throttle.record_failure(throttle.admit("alice", "192.0.2.1"))
             os._exit(7)
         status = os.waitpid(child, 0)[1]
         done.set()

@@ -92,7 +92,7 @@ def test_an_account_in_a_database_that_is_there_announces_none(watchword, alice)
         ("password", b"password\n", "a password is not the username"),
         ("", b"correct horse battery\n", "a username has at least one character"),
         (" alice", b"correct horse battery\n", "a username does not begin or end with white space"),
-        ("a" * 129, b"correct horse battery\n", "a username has at most 128 characters"),
+        ("a" * 255, b"correct horse battery\n", "a username has at most 254 characters"),
     ],
 )
 def test_an_account_that_cannot_be_is_refused_with_a_sentence(watchword, username, stdin, sentence) -> None:

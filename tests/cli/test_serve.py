@@ -164,13 +164,16 @@ def test_a_first_password_that_is_none_is_refused(watchword, port, monkeypatch) 
     assert refused.stderr.endswith("Error: a password has at least 8 characters\n")
 
 
-def test_more_password_checks_than_half_the_threads_are_refused(watchword, port, monkeypatch) -> None:
-    monkeypatch.setenv("WATCHWORD_PASSWORD_CHECKS", "3")
+@pytest.mark.parametrize(("checks", "queue"), [("4", ""), ("2", "2"), ("1", "3")])
+def test_hashes_may_not_take_all_threads(watchword, port, monkeypatch, checks, queue) -> None:
+    monkeypatch.setenv("WATCHWORD_PASSWORD_CHECKS", checks)
+    monkeypatch.setenv("WATCHWORD_PASSWORD_QUEUE", queue)
 
     refused = watchword("serve", "--threads", "4", "--port", str(port))
 
     assert refused.exit_code == 1
-    assert "WATCHWORD_PASSWORD_CHECKS is 3: at most half of the 4 threads" in refused.stderr
+    assert f"PASSWORD_CHECKS is {checks} and WATCHWORD_PASSWORD_QUEUE is {queue or 0}: " in refused.stderr
+    assert "at most 3 of the 4 threads" in refused.stderr
 
 
 def test_a_database_in_memory_is_refused(watchword, port, monkeypatch) -> None:

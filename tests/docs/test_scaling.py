@@ -57,7 +57,8 @@ def test_a_user_with_the_rights_of_the_page_can_do_everything(
         assert store.end_sessions(other.subject, "logout_all")
         assert len(store.poll(None, None, grace=30).ends) == 2
         assert insert_key(store, 1, "kid")
-        assert store.charge("key", free=1, max_delay=1, forget_after=1) == 0
+        assert store.charge("key", free=1, max_delay=1, forget_after=1).wait == 0
+        store.refund("key")
         store.remember("key", lifetime=10)
         assert store.remembers("key")
         assert store.spend("key", "attempt", keep_until=store.now() + 10)

@@ -360,7 +360,7 @@ def test_two_stores_on_one_file_write_without_losing_each_others_updates(
     stores = [SqlStore(f"sqlite:///{path}") for _ in range(2)]
 
     def charge_often(charged: SqlStore) -> list[float]:
-        return [charged.charge("key", free=1_000, max_delay=1, forget_after=100) for _ in range(40)]
+        return [charged.charge("key", free=1_000, max_delay=1, forget_after=100).wait for _ in range(40)]
 
     with ThreadPoolExecutor(2) as pool:
         waits = [wait for waits in pool.map(charge_often, stores) for wait in waits]

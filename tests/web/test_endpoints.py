@@ -6,11 +6,13 @@ import json
 import logging
 import math
 import re
+from contextlib import ExitStack
 
 import msgspec
 import pytest
 
 from watchword import Auth, Issuer, Key
+from watchword.accounts import hashing_slots
 from watchword.errors import InvalidSettings, KeysUnavailable, Overloaded, StoreUnavailable, Throttled
 from watchword.jose import jwe
 from watchword.web.endpoints import Endpoints, Request, error_response
@@ -433,13 +435,13 @@ def test_a_throttled_login_says_when_to_come_back(client):
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
 
 
-def test_with_every_slot_taken_a_login_is_turned_away(client, desk):
-    slots = [desk._hasher.slot() for _ in range(desk.settings.password_checks)]
-    for slot in slots:
-        slot.__enter__()
-    answer = login(client)
-    for slot in slots:
-        slot.__exit__(None, None, None)
+def test_with_every_slot_taken_a_login_is_turned_away(client, desk, monkeypatch):
+    slots = desk._hasher._slots.obtain()
+    with ExitStack() as stack:
+        for _ in range(desk.settings.password_checks):
+            stack.enter_context(slots.hold())
+        monkeypatch.setattr(hashing_slots, "PATIENCE", 0.01)
+        answer = login(client)
     assert is_refused(answer, 503, "overloaded")
     assert answer.headers["Retry-After"] == "1"
     assert login(client).status_code == 200

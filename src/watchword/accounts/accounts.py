@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from watchword.accounts import usernames
 from watchword.accounts.passwords import PasswordHasher
 from watchword.errors import (
     AccountNotFound,
     InvalidCredentials,
+    Overloaded,
     PasswordRejected,
     UsernameRejected,
     UsernameTaken,
@@ -178,8 +180,10 @@ class Accounts:
     def _rehash(self, account: Account, password: str) -> None:
         if not self._hasher.needs_rehash(account.password_hash):
             return
-        # Swaps only the hash that was checked: a password changed in this moment stays changed.
-        self._store.replace_hash(account.subject, account.password_hash, self._hasher.hash(password))
+        with suppress(Overloaded):  # the password was right, and the next login will renew its hash
+            new_hash = self._hasher.hash(password)
+            # Swaps only the hash that was checked: a password changed in this moment stays changed.
+            self._store.replace_hash(account.subject, account.password_hash, new_hash)
 
 
 def _must_exist(found: bool) -> None:

@@ -5,24 +5,28 @@ from __future__ import annotations
 import base64
 import logging
 import os
-import threading
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 
+from watchword.accounts.hashing_slots import HashingSlots
 from watchword.errors import MissingExtra, Overloaded, PasswordRejected
+from watchword.forks import PerProcess
 from watchword.settings import Settings
 
 try:
     import argon2
     from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
+    from argon2.low_level import error_to_str
     from argon2.profiles import RFC_9106_LOW_MEMORY
 except ImportError as error:
     raise MissingExtra.named("passwords") from error
 
-__all__ = ["PasswordHasher"]
+__all__ = ["PasswordHasher", "normalize"]
 
 logger = logging.getLogger(__name__)
+
+# ARGON2_MEMORY_ALLOCATION_ERROR and ARGON2_THREAD_FAIL: argon2-cffi tells them apart by their text only.
+_NO_RESOURCES = frozenset({error_to_str(-22), error_to_str(-33)})
+_OUT_OF_MEMORY = "there is not enough memory to hash a password, try again"
 
 
 class PasswordHasher:
@@ -31,8 +35,11 @@ class PasswordHasher:
     Passwords are compared in normalization form C (RFC 8265 §4.2.2), so that it does not matter which
     keyboard composed an accent.
 
+    At most ``password_checks`` hashes run in a process at once, whatever they are for. Up to
+    ``password_queue`` calls wait for their turn, two seconds at most.
+
     Args:
-        settings: ``password_max`` and ``password_checks`` count here.
+        settings: ``password_max``, ``password_checks`` and ``password_queue`` count here.
         parameters: what a hash costs. The default is RFC 9106's second recommended option (§4): 64 MiB.
     """
 
@@ -40,40 +47,22 @@ class PasswordHasher:
         self._settings = settings
         self._argon2 = argon2.PasswordHasher.from_parameters(parameters)
         self._decoy = _decoy(parameters)
-        self._slots: dict[int, threading.BoundedSemaphore] = {}
-
-    @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Hold one of this process's ``password_checks`` slots for the length of a ``with`` block.
-
-        A login takes one before it does anything else, so running and waiting checks together never take
-        more worker threads than that.
-
-        Raises:
-            Overloaded: all slots are taken; at once, nobody waits for one.
-        """
         # By process: a slot that was held elsewhere when this process was forked is free in it.
-        slots = self._slots.setdefault(
-            os.getpid(), threading.BoundedSemaphore(self._settings.password_checks)
-        )
-        if not slots.acquire(blocking=False):
-            raise Overloaded(retry_after=1)
-        try:
-            yield
-        finally:
-            slots.release()
+        self._slots = PerProcess(lambda: HashingSlots(settings.password_checks, settings.password_queue))
 
     def hash(self, password: str) -> str:
         """The password's hash, in PHC form with a new salt.
 
         Raises:
             PasswordRejected: the password is longer than ``password_max``, or not Unicode text.
-            Overloaded: there is no memory for it.
+            Overloaded: too many passwords are being hashed, or there is no memory for it.
         """
-        try:
-            return self._argon2.hash(self._prepared(password))
-        except HashingError:
-            raise Overloaded("there is no memory to hash a password") from None
+        secret = self._prepared(password)
+        with self._slots.obtain().hold():
+            try:
+                return self._argon2.hash(secret)
+            except (HashingError, MemoryError):
+                raise Overloaded(_OUT_OF_MEMORY) from None
 
     def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether the password is the one that was hashed.
@@ -81,18 +70,25 @@ class PasswordHasher:
         ``None`` stands for the hash of an account that does not exist. The answer is then ``False``, and
         takes as long as any other; so is it for a password that nobody can have set. A hash that cannot be
         read is logged, and nobody's password.
+
+        Raises:
+            Overloaded: too many passwords are being hashed, or there is no memory for it. This says nothing
+                about the password.
         """
         try:
             secret = self._prepared(password)
         except PasswordRejected:
             password_hash, secret = None, b""
-        try:
-            return self._argon2.verify(password_hash or self._decoy, secret)
-        except VerifyMismatchError:
-            return False
-        except (VerificationError, ValueError) as error:
-            logger.warning("a stored password hash cannot be checked: %s %s", type(error).__name__, error)
-            return False
+        with self._slots.obtain().hold():
+            try:
+                return self._argon2.verify(password_hash or self._decoy, secret)
+            except VerifyMismatchError:
+                return False
+            except (VerificationError, ValueError, MemoryError) as error:
+                if isinstance(error, MemoryError) or str(error) in _NO_RESOURCES:
+                    raise Overloaded(_OUT_OF_MEMORY) from None
+                logger.warning("a stored password hash cannot be checked: %s %s", type(error).__name__, error)
+                return False
 
     def needs_rehash(self, password_hash: str) -> bool:
         """Whether the hash was made with other parameters than ours, or cannot be read."""
@@ -103,12 +99,22 @@ class PasswordHasher:
 
     def _prepared(self, password: str) -> bytes:
         """What argon2 gets to see of a password."""
+        # before normalizing, which takes quadratic time on runs of combining marks
         if len(password) > self._settings.password_max:
-            raise PasswordRejected(f"a password has at most {self._settings.password_max} characters")
+            raise PasswordRejected(
+                f"a password has at most {self._settings.password_max} characters", reason="too_long"
+            )
         try:
-            return unicodedata.normalize("NFC", password).encode()
+            return normalize(password).encode()
         except UnicodeEncodeError:
-            raise PasswordRejected("a password is made of Unicode characters, not of surrogates") from None
+            raise PasswordRejected(
+                "a password is made of Unicode characters, not of surrogates", reason="not_text"
+            ) from None
+
+
+def normalize(password: str) -> str:
+    """The form in which passwords are counted and hashed."""
+    return unicodedata.normalize("NFC", password)
 
 
 def _decoy(parameters: argon2.Parameters) -> str:

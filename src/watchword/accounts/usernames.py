@@ -9,14 +9,14 @@ from watchword.errors import UsernameRejected
 
 __all__ = ["MAX_LENGTH", "accepted", "folded"]
 
-MAX_LENGTH = 128
+MAX_LENGTH = 254  # of an e-mail address: RFC 5321 §4.5.3.1.3 without the angle brackets
 
 
 def accepted(username: str) -> str:
     """The username as it is kept and shown: NFKC-normalized.
 
     Raises:
-        UsernameRejected: it is empty or longer than 128 characters, begins or ends with white space, or
+        UsernameRejected: it is empty or longer than 254 characters, begins or ends with white space, or
             has characters that cannot be seen: controls, formats, line separators, surrogates, private-use
             and unassigned ones, default-ignorable ones.
     """

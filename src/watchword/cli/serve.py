@@ -9,6 +9,7 @@ import click
 
 from watchword.cli.desk import front_desk
 from watchword.errors import InvalidSettings, MissingExtra
+from watchword.settings import Settings
 
 __all__ = ["serve"]
 
@@ -46,17 +47,31 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     address = _free_address(host, port)
     # taken out of os.environ, which Granian copies into each request's environ
     admin_password = os.environ.pop("ADMIN_PASSWORD", None)
-    os.environ.setdefault("WATCHWORD_PASSWORD_CHECKS", str(threads // 2))
+    spared = max(1, threads // 4)  # threads that go on serving, however many passwords are hashed
+    _bound_hashing(spared, threads - spared)
     with front_desk(create=True) as auth:
-        if auth.settings.password_checks > threads // 2:
-            raise InvalidSettings(
-                f"WATCHWORD_PASSWORD_CHECKS is {auth.settings.password_checks}: at most half of the "
-                f"{threads} threads may check passwords, the others have to go on serving"
-            )
+        _refuse_too_many_hashes(auth.settings, threads - spared, threads)
         password = serving.first_account(auth, admin_password)
     _say_who_logs_in(password, admin_password)
     click.echo(f"Serving http://{f'[{host}]' if ':' in host else host}:{port}")
     serving.serve(address, port, workers=workers, threads=threads)
+
+
+def _bound_hashing(checks: int, most: int) -> None:
+    """Set how many requests hash a password or wait for it, unless the environment says so."""
+    given = os.environ.get("WATCHWORD_PASSWORD_CHECKS") or str(checks)
+    os.environ["WATCHWORD_PASSWORD_CHECKS"] = given
+    if given.isdecimal() and not os.environ.get("WATCHWORD_PASSWORD_QUEUE"):
+        os.environ["WATCHWORD_PASSWORD_QUEUE"] = str(max(0, most - int(given)))
+
+
+def _refuse_too_many_hashes(settings: Settings, most: int, threads: int) -> None:
+    if settings.password_checks + settings.password_queue > most:
+        raise InvalidSettings(
+            f"WATCHWORD_PASSWORD_CHECKS is {settings.password_checks} and WATCHWORD_PASSWORD_QUEUE is "
+            f"{settings.password_queue}: at most {most} of the {threads} threads may hash passwords or wait "
+            "for it, because the others have to go on serving"
+        )
 
 
 def _say_who_logs_in(password: str | None, admin_password: str | None) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from watchword.stores import redis_keys, redis_one_time, redis_sessions, redis_throttles
 from watchword.stores.contract import (
     Announcements,
+    Charge,
     EndReason,
     Feed,
     KeyKind,
@@ -140,10 +141,13 @@ class RedisStore(SessionStore, KeyStore, ThrottleStore, OneTimeStore):
 
     # -- throttles -------------------------------------------------------------------------------
 
-    def charge(self, key: str, *, free: int, max_delay: float, forget_after: float) -> float:
+    def charge(self, key: str, *, free: int, max_delay: float, forget_after: float) -> Charge:
         return redis_throttles.charge(
             self._redis, key, free=free, max_delay=max_delay, forget_after=forget_after
         )
+
+    def refund(self, key: str) -> None:
+        redis_throttles.refund(self._redis, key)
 
     def clear_charges(self, key: str) -> None:
         redis_throttles.clear_charges(self._redis, key)

@@ -24,6 +24,7 @@ from watchword.stores import schema, sql_accounts, sql_keys, sql_one_time, sql_s
 from watchword.stores.contract import (
     Account,
     Announcements,
+    Charge,
     EndReason,
     Feed,
     KeyKind,
@@ -221,7 +222,7 @@ class SqlStore(Store):
 
     # -- throttles -------------------------------------------------------------------------------
 
-    def charge(self, key: str, *, free: int, max_delay: float, forget_after: float) -> float:
+    def charge(self, key: str, *, free: int, max_delay: float, forget_after: float) -> Charge:
         return self._write(
             f"throttle {key}",
             sql_throttles.charge,
@@ -230,6 +231,9 @@ class SqlStore(Store):
             max_delay=max_delay,
             forget_after=forget_after,
         )
+
+    def refund(self, key: str) -> None:
+        self._write(f"throttle {key}", sql_throttles.refund, key)
 
     def clear_charges(self, key: str) -> None:
         self._write(f"throttle {key}", sql_throttles.clear_charges, key)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
+from watchword.stores.contract import Charge
 from watchword.stores.schema import remembered, throttles
 
-__all__ = ["charge", "clear_charges", "remember", "remembers"]
+__all__ = ["charge", "clear_charges", "refund", "remember", "remembers"]
 
 
 def charge(
     connection: Connection, now: float, key: str, *, free: int, max_delay: float, forget_after: float
-) -> float:
-    """0.0 if the attempt may go on, else the seconds to wait."""
+) -> Charge:
+    """Charge one attempt, or say how long to wait."""
     row = connection.execute(select(throttles).where(throttles.c.key == key)).one_or_none()
     if row is not None and row.blocked_until > now:
-        return float(row.blocked_until - now)
+        return Charge(float(row.blocked_until - now), row.charges)
     charges = 1 if row is None or row.keep_until <= now else row.charges + 1
     delay = _delay(charges - free, max_delay)
     clear_charges(connection, now, key)
@@ -27,7 +28,14 @@ def charge(
             keep_until=now + max(forget_after, delay),
         )
     )
-    return 0.0
+    return Charge(0.0, charges)
+
+
+def refund(connection: Connection, now: float, key: str) -> None:
+    """Take one charge back and end a delay that runs."""
+    connection.execute(delete(throttles).where(throttles.c.key == key, throttles.c.charges <= 1))
+    fewer = update(throttles).where(throttles.c.key == key)
+    connection.execute(fewer.values(charges=throttles.c.charges - 1, blocked_until=now))
 
 
 def clear_charges(connection: Connection, _now: float, key: str) -> None:
