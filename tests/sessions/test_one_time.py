@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -201,7 +202,8 @@ def test_without_news_of_the_keys_nothing_is_signed_or_vouched_for(auth: Auth) -
         raise StoreUnavailable
 
     auth.store.poll = away
-    auth._revocations.start_anew()
+    auth._revocations._polls.remove()
+    auth._revocations._spared_until = -math.inf
     with pytest.raises(StoreUnavailable):
         auth.one_time.issue("magic-link", "alice", 60)
     with pytest.raises(StoreUnavailable):

@@ -3,13 +3,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import answer_of_child
 
-from watchword.errors import RevocationsUnavailable, StoreUnavailable
+from watchword import Auth
+from watchword.errors import RevocationsUnavailable, SessionEnded, StoreUnavailable
 from watchword.sessions import revocations as module
 from watchword.sessions.revocations import FeedStatus, Revocations
 from watchword.stores.contract import Feed, NewSession, Session, SessionEnd, SessionTimes
@@ -205,11 +211,43 @@ def test_a_change_of_keys_that_could_not_be_followed_is_no_news_and_is_told_agai
 def test_a_young_set_needs_no_io(store: FaultyStore, revocations: Revocations, clock: Clock) -> None:
     assert not revocations.ready()
     revocations.ensure_fresh()
-    clock.now += 100
+    clock.now += 60
     assert revocations.ready()
-    assert revocations.staleness() == 100
+    assert revocations.staleness() == 60
     revocations.ensure_fresh()
     assert store.polls == 1
+
+
+def test_where_the_thread_is_late_a_request_polls_and_waits_for_a_moment_only(
+    store: FaultyStore, revocations: Revocations, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SHORT_PATIENCE", 0.01)
+    revocations.ensure_fresh()
+    session = end(store)
+    clock.now += 61
+    assert not revocations.ready()
+    with revocations._polls.obtain().polling:  # the thread has asked, and the store is slow
+        revocations.ensure_fresh()
+        assert revocations.ready(), "the others need not wait"
+    assert store.polls == 1
+    clock.now += module.SPARED + 0.1
+    revocations.ensure_fresh()
+    assert store.polls == 2
+    assert revocations.ended(session.id)
+
+
+def test_what_is_young_is_trusted_while_the_store_is_away(
+    store: FaultyStore, revocations: Revocations, clock: Clock
+) -> None:
+    revocations.ensure_fresh()
+    store.away = True
+    for seconds in (61, 20, 19):  # the first request tries, the others know that it is in vain
+        clock.now += seconds
+        revocations.ensure_fresh()
+        assert store.polls == 2
+    clock.now += 1
+    with pytest.raises(StoreUnavailable):
+        revocations.ensure_fresh()
 
 
 def test_too_old_a_set_is_polled_by_the_caller(
@@ -283,12 +321,12 @@ def test_pauses_double_during_an_outage_up_to_a_bound_and_end_with_it(
     store.away = True
     pauses = []
     for _ in range(5):
-        pauses.append(revocations._pause())
-        revocations._try_poll()
+        pauses.append(revocations._pause(revocations._polls.obtain()))
+        revocations._try_poll(revocations._polls.obtain())
     assert pauses == [1, 2, 4, 5, 5]
     store.away = False
-    revocations._try_poll()
-    assert revocations._pause() == 1
+    revocations._try_poll(revocations._polls.obtain())
+    assert revocations._pause(revocations._polls.obtain()) == 1
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]  # once for the outage
 
 
@@ -309,7 +347,7 @@ def test_the_status_tells_age_duration_failure_and_number(
     clock.now += 10
     assert revocations.status() == FeedStatus(staleness=13, poll_seconds=3, failing=False, known_ends=2)
     store.away = True
-    revocations._try_poll()
+    revocations._try_poll(revocations._polls.obtain())
     assert revocations.status().failing
 
 
@@ -324,7 +362,7 @@ def test_a_check_says_whether_polls_fail_or_what_is_known_is_too_old_and_recover
 ) -> None:
     revocations.check()
     store.away = True
-    revocations._try_poll()
+    revocations._try_poll(revocations._polls.obtain())
     with pytest.raises(RevocationsUnavailable, match="fail"):
         revocations.check()
     clock.now += 101
@@ -364,7 +402,7 @@ def test_a_caller_does_not_wait_for_ever_for_anothers_poll(
     revocations: Revocations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.01)
-    with revocations._polling, pytest.raises(StoreUnavailable):
+    with revocations._polls.obtain().polling, pytest.raises(StoreUnavailable):
         revocations.ensure_fresh()
 
 
@@ -372,7 +410,7 @@ def test_a_caller_who_waited_finds_the_set_fresh_and_does_not_poll(
     store: FaultyStore, revocations: Revocations
 ) -> None:
     revocations.poll()
-    assert revocations._caught_up()
+    revocations._catch_up(revocations._polls.obtain())
     assert store.polls == 1
 
 
@@ -382,7 +420,7 @@ def test_the_thread_polls_by_itself_survives_failures_and_stops(
     monkeypatch.setattr(module, "LONGEST_PAUSE", 0.01)
     revocations = make(interval=0.01)
     revocations.ensure_fresh()
-    thread = revocations._thread
+    thread = revocations._thread._runs.obtain().thread
     failed, heard = threading.Event(), threading.Event()
 
     def fail() -> None:
@@ -413,7 +451,7 @@ def test_the_thread_works_in_the_background_of_its_polls_and_survives_that_too(
 
     def work() -> None:
         callers.append(threading.current_thread())
-        assert not revocations._polling.locked(), "no request waits for it"
+        assert not revocations._polls.obtain().polling.locked(), "no request waits for it"
         outcome = outcomes[len(callers) - 1] if len(callers) <= len(outcomes) else None
         if len(callers) > len(outcomes):
             done.set()
@@ -447,34 +485,65 @@ def test_a_thread_that_died_is_replaced_by_the_next_caller_who_notices(
     revocations: Revocations, clock: Clock
 ) -> None:
     revocations.ensure_fresh()
-    first = revocations._thread
+    run = revocations._thread._runs.obtain()
+    first = run.thread
     clock.now += 1_000
     revocations.ensure_fresh()
-    assert revocations._thread is first
-    revocations._stopping.set()
+    assert run.thread is first
+    run.stopping.set()
     assert first is not None
     first.join()
+    run.stopping = threading.Event()
     clock.now += 1_000
     revocations.ensure_fresh()
-    assert revocations._thread is not first
+    assert run.thread is not first
 
 
-def test_a_forked_child_has_locks_and_thread_of_its_own_and_asks_for_everything(
-    store: FaultyStore, revocations: Revocations
+def test_a_forked_child_has_locks_and_thread_of_its_own_and_asks_for_everything(tmp_path: Path) -> None:
+    store = FaultyStore(f"sqlite:///{tmp_path}/app.db")
+    elapsed = Clock()
+    revocations = Revocations(store, interval=0.1, max_age=1_000, grace=GRACE, monotonic=elapsed)
+    here, elsewhere = start(store), start(store)
+    revocations.ensure_fresh()
+    revocations.add([SessionEnd(here.id, here.access_until)])
+
+    def work() -> list[bool]:
+        before = [revocations.ready(), revocations.staleness() > 1_000, revocations.ended(here.id)]
+        store.end_session(elsewhere.id, "logout")
+        elapsed.now += module.SPARED + 0.1
+        revocations.ensure_fresh()
+        return [*before, revocations.ended(elsewhere.id), revocations._thread.is_running()]
+
+    with revocations._polls.obtain().polling, revocations._polls.obtain().changing:
+        assert answer_of_child(work) == [False, True, True, True, True]
+    revocations.close()
+    store.close()
+
+
+def test_a_child_that_was_forked_without_hooks_refuses_an_ended_session_within_a_second(
+    tmp_path: Path,
 ) -> None:
-    revocations.ensure_fresh()
-    session = end(store)
-    revocations.add([SessionEnd(session.id, session.access_until)])
-    parents = revocations._thread
-    with revocations._polling:  # held by a thread of the parent, say
-        module._after_fork_in_child()
-    assert not revocations.ready()
-    assert revocations.ended(session.id)
-    revocations.ensure_fresh()
-    assert revocations._thread is not parents
-    assert revocations.ended(session.id)
-    assert parents is not None
-    parents.join(0)
+    auth = Auth(f"sqlite:///{tmp_path}/app.db")
+    tokens = auth.start("alice")
+    auth.authenticate(tokens.access_token)
+
+    def seconds_until_refused() -> float:
+        began = time.monotonic()
+        with suppress(SessionEnded):
+            while time.monotonic() < began + 10:
+                auth.authenticate(tokens.access_token)
+        return time.monotonic() - began
+
+    inlet, outlet = os.pipe()
+
+    def work() -> float:
+        auth.authenticate(tokens.access_token)  # by what the parent knew
+        os.read(inlet, 1)
+        return seconds_until_refused()
+
+    threading.Timer(0.05, lambda: (auth.end(tokens.session_id), os.write(outlet, b"."))).start()
+    assert answer_of_child(work) < 1.5
+    auth.close()
 
 
 def test_where_no_thread_can_be_started_the_callers_poll(
@@ -497,14 +566,14 @@ def test_where_no_thread_can_be_started_the_callers_poll(
     assert store.polls == 3
     assert "can't start new thread" in caplog.text
     revocations.ensure_fresh()
-    assert revocations._thread is not None, "it is tried again"
+    assert revocations._thread.is_running(), "it is tried again"
 
 
 def test_where_threads_are_started_and_never_run_the_callers_poll(
     store: FaultyStore, revocations: Revocations, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """uWSGI without --enable-threads: they wait for the GIL for as long as no request is served."""
-    monkeypatch.setattr(revocations, "_keep_polling", lambda stopping: stopping.wait())
+    monkeypatch.setattr(revocations._thread, "_plan_rest", lambda _: lambda stopping: stopping.wait())
     for _ in range(3):
         session = end(store)
         clock.now += 100.1

@@ -232,7 +232,8 @@ def test_a_jwks_may_be_kept_until_its_next_change(client, desk, before_the_chang
 
 def test_a_jwks_that_may_have_changed_unseen_is_answered_but_not_kept(client, desk, monkeypatch):
     answer = client.get(JWKS)
-    monkeypatch.setattr(desk._revocations, "_trusted_until", -math.inf)
+    desk._revocations._polls.remove()
+    monkeypatch.setattr(desk._revocations, "_spared_until", -math.inf)
     desk.store.close()  # the database in memory is gone
     again = client.get(JWKS)
     assert (again.status_code, again.data) == (200, answer.data)

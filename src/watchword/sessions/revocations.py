@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
 from typing import Literal
 
 import msgspec
 
+from watchword.background import BackgroundThread
 from watchword.elapsed import elapsed
 from watchword.errors import RevocationsUnavailable, StoreUnavailable
+from watchword.forks import PerProcess
 from watchword.sessions.ended import EndedSessions
 from watchword.stores.contract import Announcements, Feed, SessionEnd, SessionStore
 
@@ -29,8 +30,17 @@ __all__ = ["FeedStatus", "Revocations"]
 logger = logging.getLogger("watchword.revocations")
 
 PATIENCE = 1.0  # seconds that a request waits for another one's poll
+SHORT_PATIENCE = 0.1  # seconds, where what is known may be trusted, and only a newer answer is hoped for
 LONGEST_PAUSE = 5.0  # seconds between two tries while the store is away
 SPACING = 0.1  # of an interval, between two polls at least: or each of many ends at once would make one
+
+# Seconds beyond the interval after which requests poll, because the thread does not. It may be dead, or wait
+# for the interpreter's lock, which uWSGI without --enable-threads never lets go between two requests.
+LATE = 0.25
+
+# Seconds for which requests do not look whether process, thread and polls are as they should be. A child that
+# was forked without hooks trusts what its parent knew for that long at most, so a logout holds there in time.
+SPARED = 0.5
 
 
 class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +82,6 @@ class Revocations:
 
     ended: Callable[[str | None], bool]
     key_version: int | None
-    _thread: threading.Thread | None
 
     def __init__(
         self,
@@ -101,8 +110,11 @@ class Revocations:
         self.key_version = None
         self._poll_seconds: float | None = None
         self._offset = time.time() - monotonic()
-        self.start_anew()
-        _instances.add(self)
+        self._spared_until = -math.inf
+        self._polls = PerProcess(_Polls)
+        self._thread = BackgroundThread(
+            self, "watchword-revocations", plan_rest=Revocations._plan_rest, work=Revocations._work
+        )
 
     def ensure_fresh(self) -> None:
         """Return at once if the set is young enough; otherwise poll, or wait a second for who is polling.
@@ -110,26 +122,32 @@ class Revocations:
         Raises:
             StoreUnavailable: the set is too old, the store does not answer, and ``when_stale`` is ``reject``.
         """
-        if self.ready():
+        if self._monotonic() <= self._spared_until:
             return
         self._start_thread()
-        if not self._caught_up() and self._when_stale == "reject":
+        polls = self._polls.obtain()
+        if not self._is_prompt(polls):
+            self._catch_up(polls)
+        if self._is_trusted(polls):
+            self._spare(polls)
+        elif self._when_stale == "reject":
             raise StoreUnavailable
 
     def ready(self) -> bool:
         """Whether :meth:`ensure_fresh` would return at once, without I/O."""
-        return self._monotonic() <= self._trusted_until
+        polls = self._polls.obtain()
+        return self._monotonic() <= polls.spared_until or self._is_prompt(polls)
 
     def staleness(self) -> float:
         """Seconds since the last answered poll was sent; infinite before the first."""
-        return self._monotonic() - self._sent_at
+        return self._monotonic() - self._polls.obtain().sent_at
 
     def status(self) -> FeedStatus:
         """How it stands with the news."""
         return FeedStatus(
             staleness=self.staleness(),
             poll_seconds=self._poll_seconds,
-            failing=self._failures > 0,
+            failing=self._polls.obtain().failures > 0,
             known_ends=len(self._ended),
         )
 
@@ -141,9 +159,10 @@ class Revocations:
         """
         with suppress(StoreUnavailable):
             self.ensure_fresh()
-        if not self.ready():
+        polls = self._polls.obtain()
+        if not self._is_trusted(polls):
             raise RevocationsUnavailable("what is known of ended sessions is too old to be trusted")
-        if self._failures:
+        if polls.failures:
             raise RevocationsUnavailable("the polls for ended sessions fail")
 
     def now(self) -> float:
@@ -159,14 +178,14 @@ class Revocations:
             StoreUnavailable: as in :meth:`ensure_fresh`.
         """
         monotonic = self._monotonic()
-        if monotonic > self._trusted_until:
+        if monotonic > self._spared_until:
             self.ensure_fresh()
             monotonic = self._monotonic()
         return self._offset + monotonic
 
     def add(self, ends: Collection[SessionEnd]) -> None:
         """Take note of ends that this process made: they hold here at once, and are announced to others."""
-        with self._changing:
+        with self._polls.obtain().changing:
             self._ended.add(ends)
         if ends and self._announcements is not None:
             self._announcements.announce()
@@ -177,139 +196,159 @@ class Revocations:
         Raises:
             StoreUnavailable: it does not answer.
         """
-        with self._polling:
-            self._poll()
+        polls = self._polls.obtain()
+        with polls.polling:
+            self._poll(polls)
 
     def close(self) -> None:
         """Stop the thread. It starts again when it is needed."""
-        self._stopping.set()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join()
+        self._thread.close()
 
-    def start_anew(self) -> None:
-        """Take new locks, no thread, and no position: a forked child calls this, by itself.
-
-        The ends that were known stay known, since an end is never taken back.
-        """
-        self._polling = threading.Lock()
-        self._changing = threading.Lock()
-        self._stopping = threading.Event()
-        self._thread = None
-        self._identity: str | None = None
-        self._position: int | None = None
-        self._sent_at = self._trusted_until = -math.inf
-        self._retry_at = -math.inf
-        self._failures = 0
-        self._background_failed = False
-
-    def _caught_up(self) -> bool:
-        """One caller polls, the others wait for it; after a failure nobody does until the next try is due."""
-        if self._must_wait() or not self._polling.acquire(timeout=PATIENCE):
-            return False
+    def _catch_up(self, polls: _Polls) -> None:
+        """Let a single caller poll, and the others wait for it. After a failure wait until a try is due."""
+        patience = SHORT_PATIENCE if self._is_trusted(polls) else PATIENCE
+        if self._must_wait(polls) or not polls.polling.acquire(timeout=patience):
+            return
         try:
-            if not self.ready() and not self._must_wait():
-                self._try_poll()
+            if not self._is_prompt(polls) and not self._must_wait(polls):
+                self._try_poll(polls)
         finally:
-            self._polling.release()
-        return self.ready()
+            polls.polling.release()
 
-    def _must_wait(self) -> bool:
-        return self._monotonic() < self._retry_at
+    def _is_trusted(self, polls: _Polls) -> bool:
+        return self._monotonic() <= polls.sent_at + self._max_age
 
-    def _keep_polling(self, stopping: threading.Event) -> None:
-        """The thread."""
-        while not self._rest(stopping):
-            with self._polling:
-                self._try_poll()
-            if self._in_background is not None and not self._failures:
-                self._run_in_background(self._in_background)
+    def _is_prompt(self, polls: _Polls) -> bool:
+        """Whether no request has to poll: the last poll is young, or it is trusted and the store is away."""
+        return self._monotonic() <= self._prompt_until(polls)
 
-    def _run_in_background(self, work: Callable[[], None]) -> None:
+    def _prompt_until(self, polls: _Polls) -> float:
+        if polls.failures:
+            return polls.sent_at + self._max_age
+        return polls.sent_at + min(self._interval + LATE, self._max_age)
+
+    def _spare(self, polls: _Polls) -> None:
+        """Spare the next requests the look at process, thread and polls."""
+        now, prompt_until = self._monotonic(), self._prompt_until(polls)
+        until = prompt_until if now <= prompt_until else polls.sent_at + self._max_age
+        polls.spared_until = self._spared_until = min(now + SPARED, until)
+
+    def _must_wait(self, polls: _Polls) -> bool:
+        return self._monotonic() < polls.retry_at
+
+    def _start_thread(self) -> None:
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # the system has no thread left; whoever finds the set old polls
+            logger.warning("no thread for the news of ended sessions: %s", error)
+
+    def _work(self) -> None:
+        """Do what the thread does after each rest."""
+        polls = self._polls.obtain()
+        with polls.polling:
+            self._try_poll(polls)
+        if self._in_background is not None and not polls.failures:
+            self._run_in_background(self._in_background, polls)
+
+    def _run_in_background(self, work: Callable[[], None], polls: _Polls) -> None:
         """Whatever goes wrong is logged once until it goes right, and tried again after the next poll."""
         try:
             work()
         except Exception as error:  # the thread must live on
-            if not self._background_failed:
+            if not polls.background_failed:
                 expected = isinstance(error, StoreUnavailable)
                 logger.warning("work beside the polls failed: %s", error, exc_info=not expected)
-            self._background_failed = True
+            polls.background_failed = True
         else:
-            self._background_failed = False
+            polls.background_failed = False
 
-    def _rest(self, stopping: threading.Event) -> bool:
-        """Wait until a poll is due, or an end is announced; whether the thread shall stop instead."""
-        pause, announcements = self._pause(), self._announcements
+    def _plan_rest(self) -> Callable[[threading.Event], object]:
+        """Return what waits until a poll is due, or an end is announced."""
+        polls, announcements = self._polls.obtain(), self._announcements
+        pause = self._pause(polls)
         if announcements is None:
-            return stopping.wait(pause)
-        if self._failures:
+            return partial(_wait, pause)
+        if polls.failures:
             announcements.close()  # its connection may be as dead as the one for the polls
-            return stopping.wait(pause)
-        began = self._monotonic()
-        announcements.wait(pause, stopping)
-        return stopping.wait(max(0.0, began + pause * SPACING - self._monotonic()))
+            return partial(_wait, pause)
+        return partial(_listen, announcements, pause, self._monotonic)
 
-    def _pause(self) -> float:
+    def _pause(self, polls: _Polls) -> float:
         """Seconds until the next poll: the interval, doubled with each failure up to a bound."""
-        return min(self._interval * 2.0 ** min(self._failures, 16), max(self._interval, LONGEST_PAUSE))
+        return min(self._interval * 2.0 ** min(polls.failures, 16), max(self._interval, LONGEST_PAUSE))
 
-    def _try_poll(self) -> None:
+    def _try_poll(self, polls: _Polls) -> None:
         """Poll; whatever goes wrong is logged once for each outage, and waited out."""
         try:
-            self._poll()
+            self._poll(polls)
         except Exception as error:  # the thread must live on, and a caller looks at the age
-            self._failures += 1
-            self._retry_at = self._monotonic() + self._pause()
-            if self._failures == 1:
+            polls.failures += 1
+            polls.retry_at = self._monotonic() + self._pause(polls)
+            if polls.failures == 1:
                 expected = isinstance(error, StoreUnavailable)
                 logger.warning("no news of ended sessions: %s", error, exc_info=not expected)
 
-    def _poll(self) -> None:
+    def _poll(self, polls: _Polls) -> None:
         sent_at = self._monotonic()
-        feed = self._store.poll(self._identity, self._position, grace=self._grace)
+        feed = self._store.poll(polls.identity, polls.position, grace=self._grace)
         self._poll_seconds = self._monotonic() - sent_at
         self._merge(feed)
-        self._identity, self._position = feed.identity, feed.position
+        polls.identity, polls.position = feed.identity, feed.position
         self._offset = feed.now - sent_at
         if feed.key_version != self.key_version and self._on_keys_changed is not None:
             self._on_keys_changed(feed.key_version)
         self.key_version = feed.key_version
-        self._sent_at = sent_at  # only now: who has not heard of a compromised key is not up to date
-        self._trusted_until = sent_at + self._max_age
-        if self._failures:
+        polls.sent_at = sent_at  # only now: who has not heard of a compromised key is not up to date
+        if polls.failures:
             logger.info("news of ended sessions again")
-        self._failures = 0
-        self._retry_at = -math.inf
+        polls.failures = 0
+        polls.retry_at = -math.inf
 
     def _merge(self, feed: Feed) -> None:
         """Add what is new, drop what no token can need."""
-        with self._changing:
+        with self._polls.obtain().changing:
             self._ended.add(feed.ends)
             self._ended.forget(feed.now - self._grace)
 
-    def _start_thread(self) -> None:
-        with self._changing:
-            if self._thread is not None and self._thread.is_alive():
-                return
-            self._stopping = threading.Event()
-            thread = threading.Thread(
-                target=self._keep_polling, args=(self._stopping,), name="watchword-revocations", daemon=True
-            )
-            try:
-                thread.start()
-            except RuntimeError as error:  # the system has no thread left; whoever finds the set old polls
-                logger.warning("no thread for the news of ended sessions: %s", error)
-            else:
-                self._thread = thread
+
+class _Polls:
+    """How the polls of one process stand. A forked child begins anew, without a position in the feed.
+
+    The ends that its parent knew stay known to it, since an end is never taken back.
+
+    Attributes:
+        polling: held during a poll.
+        changing: held while the set of ends changes.
+        identity: of the store, as of the last poll.
+        position: in the feed, as of the last poll.
+        sent_at: when the last answered poll was sent.
+        spared_until: before that no request looks how the polls stand.
+        retry_at: before that no request polls.
+        failures: how many polls have failed since the last answered poll.
+        background_failed: whether the work beside the polls failed last time.
+    """
+
+    def __init__(self) -> None:
+        self.polling = threading.Lock()
+        self.changing = threading.Lock()
+        self.identity: str | None = None
+        self.position: int | None = None
+        self.sent_at = self.spared_until = self.retry_at = -math.inf
+        self.failures = 0
+        self.background_failed = False
 
 
-_instances: weakref.WeakSet[Revocations] = weakref.WeakSet()
+def _wait(seconds: float, stopping: threading.Event) -> None:
+    stopping.wait(seconds)
 
 
-def _after_fork_in_child() -> None:
-    for revocations in _instances:
-        revocations.start_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+def _listen(
+    announcements: Announcements,
+    seconds: float,
+    monotonic: Callable[[], float],
+    stopping: threading.Event,
+) -> None:
+    """Wait until an end is announced, and a little longer for the ends that come together."""
+    began = monotonic()
+    announcements.wait(seconds, stopping)
+    stopping.wait(max(0.0, began + seconds * SPACING - monotonic()))
