@@ -190,12 +190,18 @@ class MissingClaim(InvalidClaims):
     code = "missing_claim"
     description = "the token lacks a required claim"
 
+    def __init__(self, message: str | None = None, *, claim: str | None = None) -> None:
+        super().__init__(message or (claim and f"the token lacks the required claim {claim}"), claim=claim)
+
 
 class MalformedClaim(InvalidClaims):
     """A claim is there but not of the type that it must have."""
 
     code = "malformed_claim"
     description = "a claim of the token has the wrong type"
+
+    def __init__(self, message: str | None = None, *, claim: str | None = None) -> None:
+        super().__init__(message or (claim and f"the claim {claim} has the wrong type"), claim=claim)
 
 
 # -- logins and sessions -------------------------------------------------------------------------

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from click.testing import CliRunner
@@ -58,6 +60,23 @@ def names() -> dict[str, Any]:
 def test_a_token_is_issued_and_verified(names: dict[str, Any]) -> None:
     assert (names["claims"]["sub"], names["claims"]["scope"]) == ("user-1", "read")
     assert names["claims"].keys() == {"iss", "sub", "aud", "iat", "exp", "jti", "scope"}
+
+
+def test_what_becomes_of_claims_is_as_the_document_says(names: dict[str, Any]) -> None:
+    assert names["refused"] in DOCUMENT
+    assert names["delivered"].keys() == {"iss", "iat", "nbf"}
+    table = re.findall(
+        r"^\| (`.+`|Struct.*) \| (.+) \|$", DOCUMENT.partition("### What becomes")[2], re.MULTILINE
+    )
+    written = {
+        "`datetime`": dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC),
+        "`timedelta`": dt.timedelta(0, 60),
+    }
+    written |= {"`UUID`": UUID(int=1), "`Decimal`": Decimal("1.10")}
+    for name, value in written.items():
+        [form] = [form for kinds, form in table if name in kinds]
+        claims = names["inspect"](names["issuer"].issue("user-1", {"c": value})).claims
+        assert f'`"{claims["c"]}"`' in form
 
 
 def test_what_works_here_is_told(names: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 
-from watchword.errors import InvalidKey, Unissuable
+from watchword.errors import InvalidKey, InvalidSettings
 from watchword.jose import Key, jws
 from watchword.jose.signatures import raw_from_der
 
@@ -79,7 +79,7 @@ def test_a_signers_garbage_is_not_issued(answer: Any) -> None:
 
 @pytest.mark.parametrize(("alg", "kid"), [(None, "kms"), (5, "kms"), ("ES256", None), ("ES256", 5)])
 def test_a_signers_names_are_strings(alg: Any, kid: Any) -> None:
-    with pytest.raises(Unissuable):
+    with pytest.raises(InvalidSettings):
         jws.sign(b"payload", Elsewhere(alg, kid, lambda data: bytes(64)))
 
 

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import enum
 import json
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from watchword.errors import MalformedToken
-from watchword.jose.strict_json import MAX_DEPTH, decode_object
+from watchword.errors import MalformedToken, Unissuable
+from watchword.jose.strict_json import MAX_DEPTH, decode_object, encode_object
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 VALUES = st.recursive(
@@ -206,3 +213,100 @@ def test_any_bytes_are_an_object_or_malformed(data: bytes) -> None:
 )
 def test_odd_values_are_what_they_are_in_python(data: bytes) -> None:
     assert repr(decode_object(data)) == repr(json.loads(data))
+
+
+# -- writing ---------------------------------------------------------------------------------------------
+
+
+@given(OBJECTS)
+def test_what_is_written_is_what_was_given(value: dict[str, Any]) -> None:
+    assert decode_object(encode_object(value)) == value
+
+
+class Role(enum.Enum):
+    ADMIN = "admin"
+    BYTES = b"x"
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+@dataclass
+class Place:
+    city: Any = "Zoë"
+
+
+class Row(msgspec.Struct, array_like=True):
+    value: Any = 1
+
+
+class Named(str):
+    __slots__ = ()
+
+
+UTC_TIME = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (2**70, 2**70),
+        (1.5, 1.5),
+        ((1, "a"), [1, "a"]),
+        ({1}, [1]),
+        (frozenset({"a"}), ["a"]),
+        (UTC_TIME, "2026-01-02T03:04:05Z"),
+        (UTC_TIME.replace(tzinfo=None), "2026-01-02T03:04:05"),
+        (UTC_TIME.date(), "2026-01-02"),
+        (timedelta(minutes=1), "PT60S"),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (Decimal("1.10"), "1.10"),
+        (Role.ADMIN, "admin"),
+        (Level.HIGH, 3),
+        (Place(), {"city": "Zoë"}),
+        (Row(), [1]),
+        ({Role.ADMIN.value: Place()}, {"admin": {"city": "Zoë"}}),
+    ],
+    ids=repr,
+)
+def test_other_values_are_written_in_one_known_form(value: Any, written: Any) -> None:
+    assert decode_object(encode_object({"c": value, "list": [value]})) == {"c": written, "list": [written]}
+
+
+def holding_itself() -> list[Any]:
+    holder: list[Any] = []
+    holder.append(holder)
+    return holder
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        *((value, "NaN") for value in (math.nan, math.inf, -math.inf)),
+        *((Decimal(value), "NaN") for value in ("NaN", "sNaN", "Infinity")),
+        *((value, "bytes") for value in (b"x", bytearray(b"x"), memoryview(b"x"))),
+        ({1: "a"}, "strings"),
+        ({math.nan: "a"}, "strings"),
+        ({b"x": "a"}, "strings"),
+        (object(), "no form in JSON"),
+        (Named("a"), "no form in JSON"),
+        (Role.BYTES, "bytes"),
+        (msgspec.Raw(b"nonsense"), "no form in JSON"),
+        ("\ud800", "no form in JSON"),
+        (1j, "no form in JSON"),
+        (holding_itself(), "contains itself"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_json_cannot_hold_is_refused_wherever_it_stands(value: Any, fault: str) -> None:
+    for content in (value, [value], {"in": value}, (1, {"in": [value]}), Place(value), Row(value)):
+        with pytest.raises(Unissuable, match=fault):
+            encode_object({"good": 1, "c": content})
+    with pytest.raises(Unissuable):
+        encode_object({value if isinstance(value, bytes | float) else 1: 1})  # type: ignore[dict-item]  # that is the point
+
+
+def test_the_member_that_cannot_be_written_is_named() -> None:
+    with pytest.raises(Unissuable, match=r"^score cannot be written as JSON: it has no NaN and no infinity$"):
+        encode_object({"sub": "user-1", "score": {"of": [1.5, math.nan]}})

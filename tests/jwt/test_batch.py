@@ -422,11 +422,11 @@ def test_a_programs_own_classes_and_rule_are_found_in_its_processes(tmp_path: Pa
 def test_a_program_that_would_start_itself_again_is_told_so(tmp_path: Path) -> None:
     done = said(PROGRAM + "main()\n", tmp_path, name="program.py")
 
-    assert done.stdout.startswith("invalid_settings: processes: one ended while it started")
+    assert done.stdout.startswith("invalid_settings: a process of the batch ended while it started")
     assert '`if __name__ == "__main__":`' in done.stdout
 
 
 def test_a_program_whose_classes_cannot_be_imported_is_told_so(tmp_path: Path) -> None:
     done = said(PROGRAM + "main()\n", tmp_path)
 
-    assert done.stdout.startswith("invalid_settings: processes: the verifier cannot be handed over")
+    assert done.stdout.startswith("invalid_settings: the verifier cannot be handed over")

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import attrs
 import msgspec
+import pydantic
 import pytest
 
 from watchword.errors import InvalidKey, InvalidSettings, Unissuable
@@ -131,6 +135,37 @@ class Row(msgspec.Struct, array_like=True):
     scope: str = ""
 
 
+@dataclass
+class DataclassClaims:
+    scope: Any = "read"
+    exp: int | None = None
+
+
+@attrs.define
+class AttrsClaims:
+    scope: Any = "read"
+    exp: int | None = None
+
+
+class PydanticClaims(pydantic.BaseModel):
+    scope: Any = "read"
+    full_name: str = pydantic.Field("Zoë", serialization_alias="name")
+    exp: int | None = None
+
+
+@pytest.mark.parametrize("claims", [DataclassClaims(), AttrsClaims(), PydanticClaims()], ids=repr)
+def test_an_object_of_any_class_that_a_verifier_takes_serves_as_claims(issuer: Issuer, claims: Any) -> None:
+    said = claims_of(issuer.issue("user-1", claims))
+    assert (said["scope"], said["sub"], said["exp"]) == ("read", "user-1", NOW + 900)
+    assert said.get("name") == ("Zoë" if isinstance(claims, PydanticClaims) else None)
+    claims.exp = 1
+    with pytest.raises(Unissuable, match="issuer's to set"):
+        issuer.issue("user-1", claims)
+    claims.exp, claims.scope = None, math.nan
+    with pytest.raises(Unissuable, match="scope cannot be written as JSON"):
+        issuer.issue("user-1", claims)
+
+
 @pytest.mark.parametrize("claims", [Row(), [("iss", "somebody else")], "scope", 5], ids=repr)
 def test_claims_that_are_no_object_are_rejected(issuer: Issuer, claims: Any) -> None:
     with pytest.raises(Unissuable):
@@ -139,11 +174,21 @@ def test_claims_that_are_no_object_are_rejected(issuer: Issuer, claims: Any) -> 
 
 @pytest.mark.parametrize(
     "argument",
-    [{"issuer": None}, {"issuer": 5}, {"audience": 5}, {"audience": [["a"]]}, {"audience": iter("a")}],
+    [
+        {"issuer": None},
+        {"issuer": 5},
+        {"issuer": ""},
+        {"audience": 5},
+        {"audience": [["a"]]},
+        {"audience": iter("a")},
+        {"typ": None},
+        {"clock": 5},
+        {"lifetime": 0.5},
+    ],
     ids=lambda settings: repr(settings)[:24],
 )
 def test_settings_that_make_no_sense_are_rejected(argument: dict[str, Any], key: Key) -> None:
-    with pytest.raises(InvalidSettings):
+    with pytest.raises(InvalidSettings, match=f"^{next(iter(argument))} must "):
         Issuer(**{"issuer": ISSUER, "key": key, **argument})
 
 
@@ -222,8 +267,8 @@ def test_what_a_signer_raises_is_its_own_and_goes_through(error: Exception) -> N
 
 def test_a_signer_without_a_name_of_an_algorithm_signs_nothing() -> None:
     for alg in (None, 5):
-        with pytest.raises(Unissuable):
-            Issuer(ISSUER, Answering(alg, bytes(64))).issue("user-1")
+        with pytest.raises(InvalidSettings):
+            Issuer(ISSUER, Answering(alg, bytes(64)))
 
 
 class Rotating:
@@ -242,6 +287,11 @@ def test_a_source_of_signing_keys_is_asked_each_time() -> None:
     source.current = Key.generate("ES256")
     second = jws.verify(issuer.issue("user-1"), source.current)
     assert (second.header["alg"], second.header["kid"]) == ("ES256", source.current.kid)
+
+
+def test_an_issuer_shows_what_it_issues_and_nothing_of_its_key(key: Key) -> None:
+    issuer = Issuer(ISSUER, key, audience=["a", "b"], typ="at+jwt")
+    assert repr(issuer) == f"Issuer('{ISSUER}', audience=['a', 'b'], typ='at+jwt')"
 
 
 def test_typ_names_the_kind_of_token(key: Key) -> None:

@@ -121,7 +121,7 @@ CHECKS: dict[str, Callable[[Key], Callable[[str], Any]]] = {
     "logout": lambda key: logout(key).verify,
     "logout without typ": lambda key: logout(key, typ=None).verify,
     "proof": lambda key: lambda token: profiles.dpop_proof(token, **REQUEST),
-    "assertion": lambda key: assertion(key, audience=AUDIENCES).verify,
+    "assertion": lambda key: assertion(key).verify,
     "refresh": lambda key: Verifier(key, issuer=ISSUER, audience=AUDIENCES, typ="rt+jwt", clock=clock).verify,
     "once-only": lambda key: (
         Verifier(key, issuer=ISSUER, audience=AUDIENCES, typ="ot+jwt", clock=clock).verify
@@ -450,9 +450,8 @@ def test_a_provider_may_leave_the_typ_out_if_we_say_so(key: Key, forge: Forge) -
 
 
 def test_a_client_assertion_is_what_rfc_7523_says(key: Key, forge: Forge) -> None:
-    verifier = assertion(key, audience=[ISSUER, ISSUER + "/token"])
-    for aud in (ISSUER, ISSUER + "/token", [ISSUER]):
-        assert verifier.verify(forge(ASSERTION | {"aud": aud})).jti == "c"
+    for typ in ("client-authentication+jwt", "JWT", None):
+        assert assertion(key).verify(forge(ASSERTION, header(typ))).jti == "c"
 
 
 @pytest.mark.parametrize(
@@ -461,6 +460,9 @@ def test_a_client_assertion_is_what_rfc_7523_says(key: Key, forge: Forge) -> Non
         ({"iss": "client-2"}, WrongIssuer, "iss"),
         ({"sub": "client-2"}, WrongSubject, "sub"),
         ({"aud": CLIENT}, WrongAudience, "aud"),
+        ({"aud": ISSUER + "/token"}, WrongAudience, "aud"),
+        ({"aud": [ISSUER, "https://evil.example/token"]}, MalformedClaim, "aud"),
+        ({"aud": [ISSUER]}, MalformedClaim, "aud"),
         ({"jti": None}, MissingClaim, "jti"),
         ({"exp": None}, MissingClaim, "exp"),
         ({"exp": NOW - 30}, ExpiredToken, "exp"),

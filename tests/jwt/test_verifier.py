@@ -231,7 +231,16 @@ def test_only_understood_extensions_are_accepted(key: Key, clock: Any, forge: Ca
         {"audience": [5]},
         {"issuer": [["a"]]},
         {"subject": 5},
+        {"subject": "user-1", "sub_type": int},
+        {"sub_type": float},
+        {"sub_type": None},
         {"typ": 5},
+        {"typ": ""},
+        {"typ": []},
+        {"typ": ["at+jwt", 5]},
+        {"clock": 5},
+        {"rule": "rule"},
+        {"max_age": -1},
         {"require": "scope"},
         {"require": 5},
         {"require": [5]},
@@ -243,8 +252,9 @@ def test_only_understood_extensions_are_accepted(key: Key, clock: Any, forge: Ca
     ids=str,
 )
 def test_settings_that_make_no_sense_are_rejected(argument: dict[str, Any], key: Key) -> None:
-    with pytest.raises(InvalidSettings):
+    with pytest.raises(InvalidSettings) as caught:
         Verifier(key, **argument)
+    assert str(caught.value).startswith(f"{next(iter(argument))} must ")
 
 
 # -- the bytes ---------------------------------------------------------------------------------------

@@ -6,11 +6,13 @@ RFC 7516 §5, the steps that all serializations share.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import zlib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from watchword.arguments import describe
 from watchword.errors import DecryptionFailed, InvalidKey, InvalidSettings, MalformedToken, Unissuable
 from watchword.jose import header as headers
 from watchword.jose.content_encryption import CONTENT_ENCRYPTIONS, ContentEncryption
@@ -35,6 +37,8 @@ __all__ = [
 _COUNTS = range(1_000, 1_000_000 + 1)
 
 _MAX_ENCRYPTED_KEY = 2_048  # what RSA of 16,384 bits makes; all others make far less
+
+_NAME = re.compile(r"[A-Za-z0-9+-]{1,20}")
 
 _BY_NAME: Mapping[str, ContentEncryption] = {row.name: row for row in CONTENT_ENCRYPTIONS}
 
@@ -147,11 +151,14 @@ def acceptance(
         InvalidSettings: one of them is out of its range, or names what there is not.
     """
     if type(max_p2c) is not int or max_p2c not in _COUNTS:
-        raise InvalidSettings(f"max_p2c: an integer from {_COUNTS.start} to {_COUNTS.stop - 1}")
+        raise InvalidSettings(_describe_count("max_p2c", max_p2c))
     if max_decompressed is not None and (
         type(max_decompressed) is not int or not 0 < max_decompressed < sys.maxsize
     ):
-        raise InvalidSettings("max_decompressed: a number of bytes, at least 1")
+        raise InvalidSettings(
+            "max_decompressed must be a whole number of bytes, at least 1, or None, "
+            f"not {describe(max_decompressed)}"
+        )
     return Acceptance(_accepted(enc), max_p2c, max_decompressed, headers.check_critical(critical))
 
 
@@ -162,7 +169,7 @@ def content_encryption(enc: str) -> ContentEncryption:
         Unissuable: there is none.
     """
     if not isinstance(enc, str) or enc not in _BY_NAME:
-        raise Unissuable("there is no such content encryption here")
+        raise Unissuable(f"enc must be one of {', '.join(_BY_NAME)}, not {_describe_enc(enc)}")
     return _BY_NAME[enc]
 
 
@@ -228,10 +235,24 @@ def open_first(
 def _accepted(enc: str | Collection[str] | None) -> Mapping[str, ContentEncryption]:
     if enc is None:
         return _BY_NAME
-    names = {enc} if isinstance(enc, str) else set(enc)
-    if not names <= _BY_NAME.keys():
-        raise InvalidSettings(f"enc: of {', '.join(_BY_NAME)}")
+    names = [enc] if isinstance(enc, str) else enc
+    if not isinstance(names, Collection):
+        raise InvalidSettings(f"enc must be a string, a collection of strings, or None, not {describe(enc)}")
+    for name in names:
+        if not isinstance(name, str) or name not in _BY_NAME:
+            raise InvalidSettings(f"enc must be of {', '.join(_BY_NAME)}, not {_describe_enc(name)}")
     return {name: _BY_NAME[name] for name in names}
+
+
+def _describe_enc(enc: object) -> str:
+    """A name as it was given, since it is harmless; but what is long, or odd, may be something else."""
+    return enc if isinstance(enc, str) and _NAME.fullmatch(enc) else describe(enc)
+
+
+def _describe_count(argument: str, given: object) -> str:
+    return (
+        f"{argument} must be a whole number from {_COUNTS.start} to {_COUNTS.stop - 1}, not {describe(given)}"
+    )
 
 
 def _half_for_encrypting(key: Key) -> Any:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
+from watchword.arguments import describe, describe_names
 from watchword.errors import InvalidSettings, MalformedToken, Unissuable, UnknownKey
 from watchword.jose import base64url, strict_json
 from watchword.jose.algorithms import Operation
@@ -23,6 +22,9 @@ __all__ = [
     "join",
     "plain",
     "protected",
+    "read_unverified",
+    "refuse_segments",
+    "refuse_text",
     "split",
 ]
 
@@ -61,14 +63,39 @@ def split(token: str, segments: int) -> list[bytes]:
         MalformedToken: it is no ASCII text, too long, or has another number of segments.
     """
     if not isinstance(token, str) or len(token) > MAX_TOKEN:
-        raise MalformedToken
+        raise refuse_text(token, MAX_TOKEN)
     try:
-        parts = token.encode("ascii").split(b".", segments)
+        encoded = token.encode("ascii")
     except UnicodeEncodeError:
-        raise MalformedToken from None
+        raise refuse_text(token, MAX_TOKEN) from None
+    parts = encoded.split(b".", segments)
     if len(parts) != segments:
-        raise MalformedToken("the token does not have the right number of segments")
+        raise refuse_segments(encoded, segments)
     return parts
+
+
+def refuse_text(token: object, longest: int) -> MalformedToken:
+    """The error for what is not a token at all: not text, too long, or not ASCII."""
+    if not isinstance(token, str):
+        advice = ": decode it first" if isinstance(token, bytes) else ""
+        return MalformedToken(f"the token must be a str, not {describe(token)}{advice}")
+    if len(token) > longest:
+        return MalformedToken(f"the token is longer than {longest} characters")
+    return MalformedToken("the token has a character in it that is not ASCII")
+
+
+def refuse_segments(token: bytes, expected: int) -> MalformedToken:
+    """The error for a token of another number of segments than ``expected``, and another kind by that."""
+    found = token.count(b".") + 1
+    if not token:
+        return MalformedToken("the token is empty")
+    if token.lstrip().startswith(b"{"):
+        return MalformedToken("the token is in JSON serialization, and a compact token is expected here")
+    if (found, expected) == (5, 3):
+        return MalformedToken("this is an encrypted token (JWE), not a signed token (JWS)")
+    if (found, expected) == (3, 5):
+        return MalformedToken("this is a signed token (JWS), not an encrypted token (JWE)")
+    return MalformedToken(f"a token has {expected} segments with full stops between them, not {found}")
 
 
 def decode(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
@@ -94,9 +121,7 @@ def protected(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
     Raises:
         MalformedToken: it is not an object, or has a critical extension that is not understood.
     """
-    if len(segment) > MAX_HEADER:
-        raise MalformedToken("the header is too long")
-    members = strict_json.decode_object(base64url.decode_bytes(segment))
+    members = read_unverified(segment)
     if not members:  # RFC 7515 §7.2.1: what is empty is left out
         raise MalformedToken("the header is empty")
     extensions = _extensions(members) if "crit" in members else set()
@@ -105,6 +130,19 @@ def protected(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
     if "b64" in members and "b64" not in extensions:  # RFC 7797 §6
         raise MalformedToken("b64 is not among the critical extensions")
     return members
+
+
+def read_unverified(segment: bytes) -> dict[str, Any]:
+    """The members of a header, whatever they are.
+
+    Raises:
+        MalformedToken: it is not a JSON object in base64url, or too long.
+    """
+    if len(segment) > MAX_HEADER:
+        raise MalformedToken("the header is too long")
+    if segment[:7].lower() == b"bearer ":
+        raise MalformedToken("the token has 'Bearer ' in front of it, which does not belong to it")
+    return strict_json.decode_object(base64url.decode_bytes(segment))
 
 
 def join(protected: Mapping[str, Any], *unprotected: object) -> dict[str, Any]:
@@ -152,10 +190,12 @@ def encode(
         Unissuable: a given member would override one of ours, is not what it must be, or is not JSON.
     """
     given = given or {}
-    if own.keys() & given.keys():
-        raise Unissuable("the header would override a member that is set already")
+    if not isinstance(given, Mapping):
+        raise Unissuable(f"the header must be a mapping, not {describe(given)}")
+    if ours := sorted(own.keys() & given.keys()):
+        raise Unissuable(f"the header would override {ours[0]}, which is set already")
     try:
-        segment = base64url.encode_bytes(msgspec.json.encode({**own, **given}))
+        segment = base64url.encode_bytes(strict_json.encode_object({**own, **given}))
         # what nobody may read, nobody should write
         extensions = frozenset(given.get("crit") or ()) - _HANDLED_HERE | understood
         join(protected(segment, extensions), *unprotected)
@@ -170,10 +210,12 @@ def plain(unprotected: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         Unissuable: it is not JSON.
     """
+    if not isinstance(unprotected, Mapping):
+        raise Unissuable(f"the unprotected header must be a mapping, not {describe(unprotected)}")
     try:
-        return strict_json.decode_object(msgspec.json.encode(unprotected))
-    except (TypeError, ValueError, RecursionError, MalformedToken):
-        raise Unissuable("the unprotected header is not JSON") from None
+        return strict_json.decode_object(strict_json.encode_object(unprotected))
+    except MalformedToken:
+        raise Unissuable("the unprotected header is not JSON that may be read again") from None
 
 
 def candidates(keys: KeySource, header: Mapping[str, Any], operation: Operation) -> Sequence[Key]:
@@ -204,10 +246,18 @@ def check_critical(critical: Collection[str]) -> frozenset[str]:
     if (
         isinstance(critical, str)
         or not isinstance(critical, Collection)
-        or not all(isinstance(name, str) and name not in _REGISTERED | _HANDLED_HERE for name in critical)
+        or not all(isinstance(name, str) for name in critical)
     ):
-        raise InvalidSettings("critical: names of header extensions that the application handles itself")
-    return frozenset(critical)
+        raise InvalidSettings(
+            "critical must be a collection of names of header extensions, "
+            f"not {describe_names(critical, lambda name: isinstance(name, str))}"
+        )
+    names = frozenset(critical)
+    if ours := sorted(names & (_REGISTERED | _HANDLED_HERE)):
+        raise InvalidSettings(
+            f"critical must name extensions that the application handles itself, and {ours[0]} is not one"
+        )
+    return names
 
 
 def _extensions(header: Mapping[str, Any]) -> set[str]:

@@ -28,6 +28,7 @@ from watchword.jose.envelope import (
 )
 from watchword.jose.json_serialization import MAX_PARTIES, JsonToken, segment
 from watchword.jose.jwk import Key
+from watchword.jose.key_arguments import check_bytes, check_key
 from watchword.jose.key_set import key_source
 from watchword.jose.ports import KeySource
 
@@ -87,6 +88,8 @@ def encrypt(plaintext: bytes, key: Key, enc: str = _ENC, header: Mapping[str, ob
         Unissuable: the header would override a member that is set here, asks for compression, or is not one
             that may be read again; or there is no such content encryption.
     """
+    check_bytes("plaintext", plaintext)
+    check_key("key", key)
     encryption = content_encryption(enc)
     own, given = {"alg": key.alg, "enc": enc}, {"kid": key.kid, **(header or {})}
     provided = provide(key, given | own, encryption.key_size)
@@ -158,8 +161,11 @@ def encrypt_json(
         Unissuable: the number of recipients or a header is not as said here; or there is no such content
             encryption.
     """
+    check_bytes("plaintext", plaintext)
     encryption = content_encryption(enc)
     parties = [one if isinstance(one, Recipient) else Recipient(one) for one in recipients]
+    for party in parties:
+        check_key("recipients", party.key)
     if not 0 < len(parties) <= MAX_PARTIES:
         raise Unissuable(f"a token has between 1 and {MAX_PARTIES} recipients")
     protected, shared = header or {}, _plain(unprotected)

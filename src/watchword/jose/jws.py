@@ -17,6 +17,7 @@ from watchword.jose import header as headers
 from watchword.jose.algorithms import ALGORITHMS
 from watchword.jose.json_serialization import MAX_PARTIES, JsonToken
 from watchword.jose.jwk import Key
+from watchword.jose.key_arguments import check_bytes, check_signer
 from watchword.jose.key_set import key_source
 from watchword.jose.ports import KeySource, Signer
 from watchword.jose.signatures import ECDSA_FIELDS
@@ -79,9 +80,11 @@ def sign(
 
     Raises:
         InvalidKey: the key does not sign, or a Signer's answer is no signature of its algorithm.
+        InvalidSettings: the payload is not bytes, or the key is neither a Key nor a Signer.
         Unissuable: the header would override ``alg`` or ``kid``, or is not one that may be read again; or the
             payload cannot stand unencoded in a compact JWS.
     """
+    check_bytes("payload", payload)
     header64 = _encoded_header(key, header)
     encoded = _is_encoded(header)
     content = _content(payload, encoded=encoded)
@@ -113,6 +116,8 @@ def verify(
         UnknownKey: no key fits its ``kid`` and ``alg``.
         BadSignature: the signature is not from any key that fits.
     """
+    if payload is not None:
+        check_bytes("payload", payload)
     header64, shown, signature64 = headers.split(token, 3)
     header = headers.decode(header64, headers.check_critical(critical) | _UNDERSTOOD)
     encoded = _is_encoded(header)
@@ -121,9 +126,10 @@ def verify(
     if not encoded and not _BETWEEN_DOTS.fullmatch(shown):
         raise MalformedToken("the unencoded payload is not printable ASCII")
     content = shown if payload is None else _content(payload, encoded=encoded)
+    signed = base64url.decode_bytes(content) if encoded else content
     candidates = headers.candidates(key_source(keys), header, "verify")
     key = authenticate(candidates, header64 + b"." + content, base64url.decode_bytes(signature64))
-    return Verified(base64url.decode_bytes(content) if encoded else content, header, key, {})
+    return Verified(signed, header, key, {})
 
 
 def sign_json(
@@ -138,9 +144,11 @@ def sign_json(
 
     Raises:
         InvalidKey: a key does not sign, or a Signer's answer is no signature of its algorithm.
+        InvalidSettings: the payload is not bytes, or a key is neither a Key nor a Signer.
         Unissuable: the number of signers, a header or the payload is not as said here, or the signatures do
             not agree on ``b64`` (RFC 7797 §3).
     """
+    check_bytes("payload", payload)
     signings = [signer if isinstance(signer, Signing) else Signing(signer) for signer in signers]
     if not 0 < len(signings) <= MAX_PARTIES:
         raise Unissuable(f"a token has between 1 and {MAX_PARTIES} signatures")
@@ -178,6 +186,8 @@ def verify_json(
         UnknownKey: no key fits the ``kid`` and ``alg`` of any signature, or too many do to try them all.
         BadSignature: no signature is from any key that fits.
     """
+    if payload is not None:
+        check_bytes("payload", payload)
     members = json_serialization.members(token)
     if "ciphertext" in members:  # RFC 7516 §9: that is what tells a JWE
         raise MalformedToken("the token is encrypted, not signed")
@@ -283,6 +293,7 @@ def _sign_part(content: bytes, signing: Signing) -> dict[str, Any]:
 def _encoded_header(
     key: Key | Signer, header: Mapping[str, object] | None, *unprotected: Mapping[str, object]
 ) -> bytes:
+    check_signer("key", key)
     own = {"alg": key.alg, "kid": key.kid}
     return headers.encode(own, header, *unprotected, understood=_UNDERSTOOD)
 

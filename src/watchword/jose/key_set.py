@@ -11,6 +11,7 @@ import msgspec
 from watchword.errors import InvalidKey
 from watchword.jose.jwk import Key
 from watchword.jose.jwk_description import decode_object
+from watchword.jose.key_arguments import check_key_source
 from watchword.jose.ports import KeySource
 
 __all__ = ["MAX_JWKS", "MAX_KEYS", "KeySet", "SkippedKey", "key_source"]
@@ -141,8 +142,13 @@ def _names(entry: object, key: Key | None) -> Iterator[tuple[tuple[str | None, s
         yield (_kid(entry), alg), ""
 
 
-def key_source(keys: Key | KeySource) -> KeySource:
-    """``keys`` as a KeySource; a key that comes alone serves whatever ``kid`` a token gives."""
+def key_source(keys: Key | KeySource, argument: str = "keys") -> KeySource:
+    """``keys`` as a KeySource; a key that comes alone serves whatever ``kid`` a token gives.
+
+    Raises:
+        InvalidSettings: it is neither; ``argument`` is the name of what was given.
+    """
+    check_key_source(argument, keys)
     return _SoleKey(keys) if isinstance(keys, Key) else keys
 
 

@@ -1,24 +1,32 @@
-"""JSON objects from strangers: UTF-8 only, no duplicate members, bounded depth (RFC 8259, RFC 8725 §3.7).
+"""JSON objects, read and written strictly.
+
+From strangers: UTF-8 only, no duplicate members, bounded depth (RFC 8259, RFC 8725 §3.7). From callers: only
+what JSON can hold, so that nothing is read as something else than was written.
 
 msgspec refuses NaN, Infinity, integers of more than 4,300 digits, bad UTF-8 and lone surrogates. It keeps the
 last of two members of the same name, descends until Python's recursion limit, and takes its time over some
-fractions, so all three are looked after here.
+fractions, so all three are looked after here. It writes NaN as null, and bytes as text, so these are refused.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import msgspec
 
-from watchword.errors import MalformedToken
+from watchword.errors import MalformedToken, Unissuable
 
-__all__ = ["MAX_DEPTH", "decode_object"]
+__all__ = ["MAX_DEPTH", "UNCHANGED", "check_members", "decode_object", "encode_checked", "encode_object"]
 
 MAX_DEPTH = 32
 """Containers inside each other; claims of real issuers stay under ten."""
+
+UNCHANGED = (bytes, bytearray, memoryview, Decimal)
+"""What to_builtins must leave as it is, so that :func:`encode_object` sees it and refuses it."""
 
 _BACKSLASH = 0x5C
 # Never goes back, and takes a string without an end for one: linear in whatever it is given.
@@ -42,6 +50,10 @@ _decode = msgspec.json.Decoder(dict[str, Any], float_hook=_finite).decode
 _encode = msgspec.json.Encoder().encode
 
 
+_NO_FORM = "something has no form in JSON, or contains itself"
+_ATOMS = frozenset({str, int, bool, type(None)})
+
+
 def decode_object(data: bytes) -> dict[str, Any]:
     """The JSON object in ``data``; integers keep their value, however large.
 
@@ -60,6 +72,89 @@ def decode_object(data: bytes) -> dict[str, Any]:
         if again != data and _has_lost_members(data, again):
             raise MalformedToken("the JSON names a member twice")
     return decoded
+
+
+def encode_object(content: Mapping[str, Any]) -> bytes:
+    """The content as JSON.
+
+    Raises:
+        Unissuable: JSON has no form for something in it, at any depth: NaN, infinity, bytes, an object of an
+            unknown class.
+    """
+    check_members(content)
+    return encode_checked(content)
+
+
+def check_members(content: Mapping[str, Any]) -> None:
+    """Return if JSON can hold all members of an object, but for text that is not Unicode.
+
+    Raises:
+        Unissuable: it cannot; the message names the member.
+    """
+    for name, value in content.items():
+        kind = type(value)
+        if type(name) is str and (kind in _ATOMS or (kind is list and _ATOMS.issuperset(map(type, value)))):
+            continue
+        try:
+            _check_member(name, value)
+        except (TypeError, ValueError, RecursionError):
+            raise Unissuable(_NO_FORM) from None
+
+
+def encode_checked(content: Mapping[str, Any]) -> bytes:
+    """As :func:`encode_object`, for members that :func:`check_members` has seen.
+
+    Raises:
+        Unissuable: there is text that is not Unicode.
+    """
+    try:
+        return _encode(content)
+    except (TypeError, ValueError, RecursionError):
+        raise Unissuable(_NO_FORM) from None
+
+
+def _check_member(name: object, value: object) -> None:
+    """Return if JSON can hold a member of an object.
+
+    Raises:
+        Unissuable: it cannot; the message names the member.
+        TypeError: msgspec does not know what the value is.
+        RecursionError: the value contains itself.
+    """
+    fault = _find_name_fault([name]) or _find_fault(value)
+    if fault:
+        raise Unissuable(
+            f"{name if isinstance(name, str) else 'a member'} cannot be written as JSON: {fault}"
+        )
+
+
+def _find_fault(value: object) -> str | None:
+    """Why JSON cannot hold a value, if it cannot."""
+    match value:
+        case None | str() | int():
+            return None
+        case float() | Decimal():
+            # a signalling NaN cannot even be turned into a float
+            is_number = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+            return None if is_number else "it has no NaN and no infinity"
+        case bytes() | bytearray() | memoryview():
+            return "it has no bytes; encode them as text, in base64 or hexadecimal"
+        case list() | tuple():
+            return _find_first_fault(value)
+        case dict():
+            return _find_name_fault(value) or _find_first_fault(value.values())
+    # Of other classes msgspec knows the fields, or that there are none.
+    return _find_fault(msgspec.to_builtins(value, builtin_types=UNCHANGED))
+
+
+def _find_first_fault(values: Iterable[object]) -> str | None:
+    return next((fault for fault in map(_find_fault, values) if fault), None)
+
+
+def _find_name_fault(names: Iterable[object]) -> str | None:
+    if all(isinstance(name, str) for name in names):
+        return None
+    return "the names in an object are strings"
 
 
 def _decode_nested(data: bytes) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeAlias, TypeVar, cast
 
+from watchword.arguments import describe
 from watchword.errors import InvalidClaims, InvalidSettings, InvalidToken, Unavailable, WatchwordError
 from watchword.jose.jwk import Key
 
@@ -81,7 +82,9 @@ def in_processes(
         Unavailable: a process ended before its time.
     """
     if type(processes) is not int or processes < 1:
-        raise InvalidSettings("processes: how many, or None for threads")
+        raise InvalidSettings(
+            f"processes must be a whole number, at least 1, or None for threads, not {describe(processes)}"
+        )
     return _in_processes(_handed_over(make), clock, tokens, processes)
 
 
@@ -273,10 +276,10 @@ class _Handover(pickle.Pickler):
 
 
 _NOT_STARTED = (
-    "processes: one ended while it started; a program that starts processes does so below "
+    "a process of the batch ended while it started. A program that gives processes= must start below "
     '`if __name__ == "__main__":`'
 )
 _NOT_HANDED_OVER = (
-    "processes: the verifier cannot be handed over; its keys have to be a Key or a KeySet, and its type of "
-    "claims and its rule such as can be imported by name"
+    "the verifier cannot be handed over to processes. Its keys must be a Key or a KeySet, its type of claims "
+    "and its rule must be importable by name. Otherwise leave processes= out"
 )

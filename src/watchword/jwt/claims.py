@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeGuard, dataclass_transform
 
 import msgspec
 
+from watchword.arguments import describe, describe_names, is_names
 from watchword.errors import (
     ExpiredToken,
     InvalidClaims,
@@ -27,9 +29,11 @@ __all__ = [
     "Policy",
     "Shortcut",
     "Window",
+    "check_duration",
+    "check_names",
     "failures",
-    "is_duration",
     "is_time",
+    "list_names",
     "never",
     "shortcut",
     "window",
@@ -81,38 +85,62 @@ class Policy:
         InvalidSettings: an argument is of the wrong form.
     """
 
-    __slots__ = ("audiences", "issuers", "leeway", "max_age", "required", "subject")
+    __slots__ = (
+        "audiences",
+        "issuers",
+        "leeway",
+        "max_age",
+        "required",
+        "subject",
+        "subject_type",
+        "wrong_audience",
+        "wrong_issuer",
+    )
 
     def __init__(
         self,
         *,
         issuer: str | Collection[str] | None = None,
         audience: str | Collection[str] | None = None,
-        subject: str | None = None,
+        subject: str | int | None = None,
+        sub_type: type[str | int] = str,
         require: Collection[str] = (),
         allow_no_exp: bool = False,
         leeway: float = 0,
         max_age: float | None = None,
     ) -> None:
-        if not is_duration(leeway):
-            raise InvalidSettings("leeway: seconds, zero or more")
-        if max_age is not None and not is_duration(max_age):
-            raise InvalidSettings("max_age: seconds, zero or more, or None")
-        if subject is not None and not isinstance(subject, str):
-            raise InvalidSettings("subject: a name or None")
-        if isinstance(require, str) or not _are_names(require):
-            raise InvalidSettings("require: a collection of names")
-        self.issuers = _names("issuer", issuer)
-        self.audiences = _names("audience", audience) or frozenset()  # nobody: any aud is for somebody else
+        check_duration("leeway", leeway)
+        if max_age is not None:
+            check_duration("max_age", max_age)
+        if sub_type not in (str, int):
+            raise InvalidSettings(f"sub_type must be str or int, not {describe(sub_type)}")
+        if subject is not None and type(subject) is not sub_type:
+            raise InvalidSettings(
+                f"subject must be {sub_type.__name__}, as sub_type says, or None, not {describe(subject)}"
+            )
+        if isinstance(require, str) or not is_names(require):
+            raise InvalidSettings(
+                'require must be a collection of claim names, such as ["client_id"], '
+                f"not {describe_names(require)}"
+            )
+        self.issuers = check_names("issuer", issuer)
+        self.audiences = check_names("audience", audience) or frozenset()  # any aud is then another's
         self.subject = subject
+        self.subject_type = sub_type
         self.leeway = leeway
         self.max_age = max_age
+        self.wrong_issuer = f"the token comes from another issuer than {list_names(self.issuers)}"
+        self.wrong_audience = (
+            f"the token is meant for another audience than {list_names(self.audiences)}"
+            if self.audiences
+            else "the token has an aud, and no audience is expected here; the argument audience= names it"
+        )
         # What is expected must be there: a token without the claim is not an exception to the rule.
         implied = {
             "exp": not allow_no_exp,
             "iss": issuer is not None,
             "aud": audience is not None,
-            "sub": subject is not None,
+            "sub": subject is not None or sub_type is not str,
             "iat": max_age is not None,
         }
         self.required = tuple(dict.fromkeys([*(name for name in implied if implied[name]), *require]))
@@ -167,21 +195,21 @@ def failures(  # noqa: C901, PLR0912 - the rules in a row, as calls would cost m
     iss = claims.get("iss", _ABSENT)
     if isinstance(iss, str):
         if policy.issuers is not None and iss not in policy.issuers:
-            found.append(WrongIssuer(claim="iss"))
+            found.append(WrongIssuer(policy.wrong_issuer, claim="iss"))
     elif iss is not _ABSENT:
         found.append(MalformedClaim(claim="iss"))
     aud = claims.get("aud", _ABSENT)
     if isinstance(aud, str):
         if aud not in policy.audiences:
-            found.append(WrongAudience(claim="aud"))
+            found.append(WrongAudience(policy.wrong_audience, claim="aud"))
     elif aud is not _ABSENT:
         found += _audience_list(aud, policy)
     sub = claims.get("sub", _ABSENT)
-    if isinstance(sub, str):
+    if type(sub) is policy.subject_type:
         if policy.subject is not None and sub != policy.subject:
             found.append(WrongSubject(claim="sub"))
     elif sub is not _ABSENT:
-        found.append(MalformedClaim(claim="sub"))
+        found.append(_malformed_subject(sub, policy))
     if not isinstance(claims.get("jti", ""), str):
         found.append(MalformedClaim(claim="jti"))
     return found
@@ -234,7 +262,7 @@ def _usual_names(policy: Policy) -> tuple[str, str] | None:
     """Issuer and audience, if one of each is expected, and besides nothing of the claims but to be there."""
     if policy.issuers is None or not len(policy.issuers) == len(policy.audiences) == 1:
         return None
-    if policy.subject is not None or policy.max_age is not None:
+    if policy.subject is not None or policy.max_age is not None or policy.subject_type is not str:
         return None
     (issuer,), (audience,) = policy.issuers, policy.audiences
     return issuer, audience
@@ -244,7 +272,9 @@ def _audience_list(aud: object, policy: Policy) -> list[InvalidClaims]:
     """What is wrong with an ``aud`` that is not a single name."""
     if not isinstance(aud, list) or not all(isinstance(name, str) for name in aud):
         return [MalformedClaim(claim="aud")]
-    return [WrongAudience(claim="aud")] if policy.audiences.isdisjoint(aud) else []
+    if policy.audiences.isdisjoint(aud):
+        return [WrongAudience(policy.wrong_audience, claim="aud")]
+    return []
 
 
 def is_time(value: object) -> TypeGuard[float]:
@@ -255,22 +285,54 @@ def is_time(value: object) -> TypeGuard[float]:
 
 _NUMBERS = (int, float)
 _USUAL = frozenset({"iss", "aud", "exp", "iat", "sub", "jti"})  # what the shortcut sees to anyway
+# RFC 6750 §3: what an error_description may hold, but for white space
+_LISTABLE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")
+_MOST_LISTED = 3
 _ABSENT = object()  # null is not absent, and no claim of ours may be null
 
 
-def is_duration(value: object) -> TypeGuard[float]:
-    """Whether a value is a length of time in seconds, of sane size and not negative."""
-    return is_time(value) and value >= 0
+def check_duration(argument: str, value: object) -> None:
+    """Return if a value is a length of time in seconds, of sane size and not negative.
+
+    Raises:
+        InvalidSettings: it is not.
+    """
+    if not (is_time(value) and value >= 0):
+        raise InvalidSettings(f"{argument} must be seconds, zero or more, not {describe(value)}")
 
 
-def _names(argument: str, names: str | Collection[str] | None) -> frozenset[str] | None:
+def check_names(argument: str, names: str | Collection[str] | None) -> frozenset[str] | None:
+    """One name or several, as a set; ``None`` stays what it is.
+
+    Raises:
+        InvalidSettings: it is neither.
+    """
     if names is None:
         return None
     several = [names] if isinstance(names, str) else names
-    if not several or not _are_names(several):
-        raise InvalidSettings(f"{argument}: a name, a collection of names, or None")
+    if not several or not is_names(several):
+        raise InvalidSettings(
+            f"{argument} must be a non-empty string, a collection of such strings, or None, "
+            f"not {describe_names(names)}"
+        )
     return frozenset(several)
 
 
-def _are_names(names: object) -> bool:
-    return isinstance(names, Collection) and all(isinstance(name, str) and name for name in names)
+def list_names(names: Collection[str] | None) -> str:
+    """Names for a message, which must also fit into a header (RFC 6750 §3): few, and no odd characters."""
+    listed = sorted(names or ())
+    if len(listed) <= _MOST_LISTED and all(_LISTABLE.fullmatch(name) for name in listed):
+        return " or ".join(listed)
+    return "those that are expected here"
+
+
+def _malformed_subject(sub: object, policy: Policy) -> MalformedClaim:
+    """Why a ``sub`` is not of its type (RFC 7519 §4.1.2: a string)."""
+    if policy.subject_type is int:
+        return MalformedClaim("the claim sub is not an integer, and sub_type=int demands one", claim="sub")
+    if type(sub) is int:
+        return MalformedClaim(
+            "the claim sub is a number, not a string; sub_type=int is for an issuer of such tokens",
+            claim="sub",
+        )
+    return MalformedClaim(claim="sub")

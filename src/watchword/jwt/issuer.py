@@ -11,12 +11,15 @@ from typing import Any
 
 import msgspec
 
+from watchword.arguments import describe, describe_names, is_name
 from watchword.durations import to_whole_seconds
 from watchword.errors import InvalidKey, InvalidSettings, Unissuable
 from watchword.jose import base64url, jws
 from watchword.jose import header as headers
 from watchword.jose.jwk import Key
+from watchword.jose.key_arguments import check_key, check_signer
 from watchword.jose.ports import Signer, SigningSource
+from watchword.jose.strict_json import UNCHANGED, check_members, encode_checked
 from watchword.jwt.claims import REGISTERED
 from watchword.jwt.nesting import encrypted
 
@@ -55,14 +58,16 @@ class Issuer:
         enc: str = "A256GCM",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not isinstance(issuer, str):
-            raise InvalidSettings("issuer: a name")
-        if isinstance(key, Key) and not key.allows("sign"):
-            raise InvalidKey("this key does not sign")
+        if not is_name(issuer):
+            raise InvalidSettings(f"issuer must be a non-empty string, not {describe(issuer)}")
+        if not is_name(typ):
+            raise InvalidSettings(f'typ must be a non-empty string such as "at+jwt", not {describe(typ)}')
+        if not callable(clock):
+            raise InvalidSettings(f"clock must be a function, not {describe(clock)}")
         if encrypt_to is not None:
             _check_encryption(encrypt_to, enc)
         self._issuer = issuer
-        self._signing_key = key.signing_key if isinstance(key, SigningSource) else lambda: key
+        self._signing_key = _signing_key(key)
         self._audience = _audience(audience)
         self._lifetime = to_whole_seconds("lifetime", lifetime)
         self._typ = typ
@@ -71,10 +76,13 @@ class Issuer:
         self._clock = clock
         self._plain_header: tuple[Signer | None, bytes] = (None, b"")
 
+    def __repr__(self) -> str:
+        return f"Issuer({self._issuer!r}, audience={self._audience!r}, typ={self._typ!r})"
+
     def issue(
         self,
         subject: str,
-        claims: Mapping[str, Any] | msgspec.Struct | None = None,
+        claims: Mapping[str, Any] | object | None = None,
         *,
         audience: str | Sequence[str] | None = None,
         lifetime: int | timedelta | None = None,
@@ -85,7 +93,9 @@ class Issuer:
 
         Args:
             subject: the ``sub``.
-            claims: the other claims; of a Struct those registered ones that are ``None`` are left out.
+            claims: the other claims: a mapping, or an object of a class that a Verifier takes for claims: a
+                Struct, dataclass, attrs class or pydantic model. The registered claims of an object that are
+                ``None`` are left out.
             audience: in place of the issuer's.
             lifetime: in place of the issuer's.
             header: further members of the header.
@@ -98,7 +108,8 @@ class Issuer:
             InvalidKey: what a Signer answers is no signature of its algorithm.
         """
         if not isinstance(subject, str):
-            raise Unissuable("the subject must be a string")  # RFC 7519 §4.1.2: a verifier would refuse it
+            # RFC 7519 §4.1.2: a verifier would refuse it.
+            raise Unissuable(f"subject must be a string, not {describe(subject)}; write str(...) around it")
         signer = self._signing_key()
         issued = math.floor(self._clock() if issued_at is None else issued_at)
         content = {
@@ -113,7 +124,7 @@ class Issuer:
             del content["aud"]
         if claims is not None:
             content.update(_unregistered(claims))
-        token = jws.sign_encoded(self._header(signer, header), _json(content), signer)
+        token = jws.sign_encoded(self._header(signer, header), encode_checked(content), signer)
         return token if self._encrypt_to is None else encrypted(token, self._encrypt_to, self._enc)
 
     def _header(self, signer: Signer, given: Mapping[str, Any] | None) -> bytes:
@@ -130,54 +141,62 @@ class Issuer:
         return {"alg": signer.alg, "typ": self._typ, "kid": signer.kid}
 
 
-def _unregistered(claims: Mapping[str, Any] | msgspec.Struct) -> Mapping[str, Any]:
-    """The claims, if none is one that the issuer sets itself."""
-    if isinstance(claims, msgspec.Struct):
+def _signing_key(key: Key | Signer | SigningSource) -> Callable[[], Signer]:
+    """What gives the key to sign with now."""
+    if isinstance(key, SigningSource):
+        return key.signing_key
+    check_signer("key", key)
+    if isinstance(key, Key) and not key.allows("sign"):
+        raise InvalidKey("this key does not sign")
+    return lambda: key
+
+
+def _unregistered(claims: object) -> Mapping[str, Any]:
+    """The claims, if JSON can hold them and none is one that the issuer sets itself."""
+    # dict first, which is found at once.
+    if not isinstance(claims, (dict, Mapping)):
         fields = _fields(claims)
         claims = {
             name: value for name, value in fields.items() if value is not None or name not in REGISTERED
         }
-    # dict first, which is found at once. Pairs, say, have names that nobody would look at.
-    if not isinstance(claims, (dict, Mapping)):
-        raise Unissuable("the claims are not an object")
     if not REGISTERED.isdisjoint(claims):
         raise Unissuable("iss, sub, aud, exp, nbf, iat and jti are the issuer's to set, not among the claims")
+    check_members(claims)
     return claims
 
 
-def _fields(claims: msgspec.Struct) -> dict[str, Any]:
-    """The members of a Struct, by the names that they have in JSON."""
+def _fields(claims: object) -> Mapping[str, Any]:
+    """The members of an object of a class that describes claims, by the names that they have in JSON."""
+    serializer = getattr(type(claims), "__pydantic_serializer__", None)
     try:
-        fields = msgspec.to_builtins(claims)
+        fields = (
+            msgspec.to_builtins(claims, builtin_types=UNCHANGED)
+            if serializer is None
+            else serializer.to_python(claims, by_alias=True)
+        )
     except (TypeError, ValueError, RecursionError):
-        raise Unissuable("the claims are not JSON") from None
+        raise Unissuable(
+            f"claims must be a mapping or an object with fields, not {describe(claims)}"
+        ) from None
     if not isinstance(fields, dict):  # of a Struct that is an array in JSON
-        raise Unissuable("the claims are not an object")
+        raise Unissuable(f"claims must be a mapping or an object with fields, not {describe(claims)}")
     return fields
-
-
-def _json(content: Mapping[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(content)
-    except (TypeError, ValueError, RecursionError):
-        raise Unissuable("the claims are not JSON") from None
 
 
 def _check_encryption(key: Key, enc: str) -> None:
     """Encrypt something, so that what does not work is known at once."""
+    check_key("encrypt_to", key)
     try:
         encrypted("", key, enc)
-    except Unissuable:
-        raise InvalidSettings("enc: the name of a content encryption (RFC 7518 §5.1)") from None
+    except Unissuable as error:
+        raise InvalidSettings(str(error)) from None
 
 
 def _audience(audience: str | Sequence[str] | None) -> str | list[str] | None:
     if audience is None or isinstance(audience, str):
         return audience
-    if (
-        not isinstance(audience, Collection)
-        or not audience
-        or not all(isinstance(name, str) for name in audience)
-    ):
-        raise InvalidSettings("audience: a name, a sequence of names, or None")
+    if not isinstance(audience, Collection) or not audience or not all(map(is_name, audience)):
+        raise InvalidSettings(
+            f"audience must be a string, a sequence of strings, or None, not {describe_names(audience)}"
+        )
     return list(audience)

@@ -58,7 +58,10 @@ def decrypted(token: str, keys: KeySource) -> tuple[bytes, Mapping[str, Any]]:
     """
     opened = jwe.decrypt(token, keys)
     if media_type(opened.header.get("cty", "")) != JWT:
-        raise MalformedToken("the encrypted token does not say that there is a token in it")
+        raise MalformedToken(
+            "the cty of the encrypted token does not say that there is a signed token in it; "
+            "Verifier.without_signature reads claims that are only encrypted"
+        )
     return opened.plaintext, opened.header
 
 

@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable
+from collections.abc import Generator, Iterable
 from functools import partial
-from typing import Generic, TypedDict, TypeVar
+from typing import Generic, TypeVar
 
+from watchword.arguments import describe
 from watchword.errors import (
     InvalidSettings,
     InvalidToken,
     MalformedClaim,
-    MalformedToken,
     MissingClaim,
     WrongIssuer,
 )
-from watchword.jose import Key, KeySource
 from watchword.jose.base64url import decode_bytes
-from watchword.jose.header import split
+from watchword.jose.header import refuse_text, split
 from watchword.jose.strict_json import decode_object
 from watchword.jwt import batch
-from watchword.jwt.verifier import Rule, Verifier
+from watchword.jwt.claims import list_names
+from watchword.jwt.verifier import Verifier
 
-__all__ = ["Expectations", "MultiIssuer"]
+__all__ = ["MultiIssuer"]
 
 T = TypeVar("T")
-
-
-class Expectations(TypedDict, total=False):
-    """What may be expected of an issuer's tokens besides issuer, audience and type: as in a Verifier."""
-
-    subject: str | None
-    typ: str | None
-    require: Collection[str]
-    allow_no_exp: bool
-    leeway: float
-    max_age: float | None
-    critical: Collection[str]
-    rule: Rule | None
-    decrypt_with: Key | KeySource | None
-    max_token_size: int
-    cache_size: int
-    clock: Callable[[], float]
 
 
 class MultiIssuer(Generic[T]):
@@ -62,16 +45,20 @@ class MultiIssuer(Generic[T]):
 
     def __init__(self, verifiers: Iterable[Verifier[T]]) -> None:
         self._verifiers: dict[str, Verifier[T]] = {}
-        for verifier in verifiers:
-            if not verifier.issuers:
-                raise InvalidSettings("verifiers: each with the issuer that it is for")
-            if not self._verifiers.keys().isdisjoint(verifier.issuers):
-                raise InvalidSettings("verifiers: one for each issuer")
-            self._verifiers.update(dict.fromkeys(verifier.issuers, verifier))
+        for verifier in _check_verifiers(verifiers):
+            issuers = verifier.issuers
+            if issuers is None:
+                raise InvalidSettings(
+                    "each of the verifiers must name its issuer, and one has none: give it issuer="
+                )
+            if shared := sorted(self._verifiers.keys() & issuers):
+                raise InvalidSettings(f"two of the verifiers have the issuer {shared[0]}: give each its own")
+            self._verifiers.update(dict.fromkeys(issuers, verifier))
         if not self._verifiers:
-            raise InvalidSettings("verifiers: one at least")
+            raise InvalidSettings("verifiers must have at least one Verifier in it, and it is empty")
         self.clock = next(iter(self._verifiers.values())).clock
         self._max_token_size = max(verifier.max_token_size for verifier in self._verifiers.values())
+        self._wrong_issuer = f"the token comes from another issuer than {list_names(self._verifiers)}"
 
     def verify(self, token: str) -> T:
         """The claims of a token that is good here and now, as :meth:`Verifier.verify` returns them.
@@ -94,12 +81,20 @@ class MultiIssuer(Generic[T]):
     def _verifier(self, token: str) -> Verifier[T]:
         """The Verifier of the issuer that a token names."""
         if not isinstance(token, str) or len(token) > self._max_token_size:
-            raise MalformedToken
+            raise refuse_text(token, self._max_token_size)
         issuer = decode_object(decode_bytes(split(token, 3)[1])).get("iss")
         if issuer is None:
             raise MissingClaim(claim="iss")
         if not isinstance(issuer, str):
             raise MalformedClaim(claim="iss")
         if issuer not in self._verifiers:
-            raise WrongIssuer(claim="iss")
+            raise WrongIssuer(self._wrong_issuer, claim="iss")
         return self._verifiers[issuer]
+
+
+def _check_verifiers(verifiers: Iterable[Verifier[T]]) -> list[Verifier[T]]:
+    each = list(verifiers) if isinstance(verifiers, Iterable) else [verifiers]
+    for verifier in each:
+        if not isinstance(verifier, Verifier):
+            raise InvalidSettings(f"verifiers must be a collection of Verifiers, not {describe(verifier)}")
+    return each

@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 from msgspec import inspect
 
+from watchword.arguments import describe
 from watchword.errors import InvalidSettings
 from watchword.jwt.immutability import is_immutable
 
@@ -51,7 +52,10 @@ def reader(type_: Any) -> Reader[Any]:
         return _reader(type_)
     except TypeError:
         pass  # a type that msgspec does not know, or cannot decode; or a value that is no type
-    raise InvalidSettings("claims: dict, a Struct, dataclass, TypedDict, attrs class or pydantic model")
+    raise InvalidSettings(
+        "claims must be dict, a Struct, dataclass, TypedDict, attrs class or pydantic model, and have fields "
+        f"that msgspec can decode, not {describe(type_)}"
+    )
 
 
 @lru_cache(maxsize=64)  # looking into a type takes longer than verifying a token, and some verify just one

@@ -7,14 +7,8 @@ from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, Unpack, overload
 
-from watchword.errors import (
-    InvalidClaims,
-    InvalidSettings,
-    InvalidToken,
-    MalformedClaim,
-    MalformedToken,
-    WrongType,
-)
+from watchword.arguments import describe
+from watchword.errors import InvalidClaims, InvalidSettings, InvalidToken, MalformedClaim
 from watchword.jose import header as headers
 from watchword.jose import jws
 from watchword.jose.base64url import decode_bytes
@@ -25,25 +19,20 @@ from watchword.jose.strict_json import decode_object
 from watchword.jwt import batch, nesting
 from watchword.jwt.caches import Caches, Header
 from watchword.jwt.claims import Policy, failures, never, shortcut, window
-from watchword.jwt.media_types import JWT, media_type
+from watchword.jwt.expectations import Expectations, IssuerExpectations, Rule, TypeNames, TypePolicy
 from watchword.jwt.readers import Reader, decode_dict, reader
 from watchword.jwt.readiness import is_ready
 
 if TYPE_CHECKING:
-    from watchword.jwt.providers import Expectations
     from watchword.keyring.fetching import FetchPolicy
 
 __all__ = ["Rule", "Verifier"]
 
 T = TypeVar("T")
 
-Rule: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], float], Iterable[InvalidClaims]]
-"""Takes claims, header and the time in seconds: everything about them that is not acceptable. Either may hold
-any JSON at all."""
-
 _Read: TypeAlias = tuple[Header, bytes, bytes, bytes, bytes, str, Mapping[str, Any] | None]
-"""Of a token: its header; what is signed; the signature; header and claims, encoded; its text; what the
-header outside says, if there is one. A plain tuple, as a class of its own would cost 5 % of the whole."""
+"""Of a token: its header; what is signed; the signature; the header, encoded; the claims as JSON; its text;
+what the header outside says, if there is one. A plain tuple: a class would cost 5 % of the whole."""
 
 _DOT = 0x2E  # looked for as a number: several times as fast as b"."
 
@@ -58,7 +47,10 @@ class Verifier(Generic[T]):
         issuer: the acceptable ``iss``, or several; ``None`` accepts any and none.
         audience: the ``aud`` that we are, or several; ``None`` accepts only tokens without ``aud``.
         subject: the acceptable ``sub``; ``None`` accepts any and none.
-        typ: the ``typ`` that the header must have; ``None`` accepts ``JWT`` and none, no other kind.
+        sub_type: the type of ``sub``. With ``int`` it must be there and be an integer, for issuers that do
+            not keep to RFC 7519 §4.1.2; ``subject`` is then an integer, too.
+        typ: the ``typ`` that the header must have, or several: ``["at+jwt", "JWT"]``. ``None`` among several
+            is a token without ``typ``. ``None`` alone accepts ``JWT`` and none, no other kind.
         claims: the type to return: a Struct (see :class:`~watchword.Claims`), dataclass, TypedDict or attrs
             class, or a model or dataclass of pydantic's, which is validated in its strict mode. Or a Reader.
         require: claims that must be there and not null, besides ``exp``.
@@ -87,21 +79,7 @@ class Verifier(Generic[T]):
     def __init__(
         self: Verifier[dict[str, Any]],
         keys: Key | KeySource,
-        *,
-        issuer: str | Collection[str] | None = None,
-        audience: str | Collection[str] | None = None,
-        subject: str | None = None,
-        typ: str | None = None,
-        require: Collection[str] = (),
-        allow_no_exp: bool = False,
-        leeway: float = 30,
-        max_age: float | None = None,
-        critical: Collection[str] = (),
-        rule: Rule | None = None,
-        decrypt_with: Key | KeySource | None = None,
-        max_token_size: int = 16_384,
-        cache_size: int = 8_192,
-        clock: Callable[[], float] = time.time,
+        **expected: Unpack[Expectations],
     ) -> None: ...
 
     @overload
@@ -109,21 +87,8 @@ class Verifier(Generic[T]):
         self,
         keys: Key | KeySource,
         *,
-        issuer: str | Collection[str] | None = None,
-        audience: str | Collection[str] | None = None,
-        subject: str | None = None,
-        typ: str | None = None,
         claims: type[T] | Reader[T],
-        require: Collection[str] = (),
-        allow_no_exp: bool = False,
-        leeway: float = 30,
-        max_age: float | None = None,
-        critical: Collection[str] = (),
-        rule: Rule | None = None,
-        decrypt_with: Key | KeySource | None = None,
-        max_token_size: int = 16_384,
-        cache_size: int = 8_192,
-        clock: Callable[[], float] = time.time,
+        **expected: Unpack[Expectations],
     ) -> None: ...
 
     def __init__(
@@ -132,8 +97,9 @@ class Verifier(Generic[T]):
         *,
         issuer: str | Collection[str] | None = None,
         audience: str | Collection[str] | None = None,
-        subject: str | None = None,
-        typ: str | None = None,
+        subject: str | int | None = None,
+        sub_type: type[str | int] = str,
+        typ: TypeNames = None,
         claims: type[Any] | Reader[Any] = dict,
         require: Collection[str] = (),
         allow_no_exp: bool = False,
@@ -151,21 +117,25 @@ class Verifier(Generic[T]):
         _check_size("max_token_size", max_token_size)
         _check_size("cache_size", cache_size)
         self._keys = key_source(keys)
-        self._decrypting = None if decrypt_with is None else key_source(decrypt_with)
+        self._decrypting = None if decrypt_with is None else key_source(decrypt_with, "decrypt_with")
         if self._decrypting is not None:
             self._keys = nesting.DecryptingSource(self._keys, self._decrypting)
         self._policy = Policy(
             issuer=issuer,
             audience=audience,
             subject=subject,
+            sub_type=sub_type,
             require=require,
             allow_no_exp=allow_no_exp,
             leeway=leeway,
             max_age=max_age,
         )
+        _check_callable("clock", clock)
+        if rule is not None:
+            _check_callable("rule", rule)
         self._rule = rule
         self._is_plainly_good = shortcut(self._policy) if rule is None else never
-        self._typ = None if typ is None else _media_type(typ)
+        self._types = TypePolicy(typ)
         self._critical = headers.check_critical(critical)
         self._decode, self._shared = reader(claims)
         self._max_token_size = min(max_token_size, headers.MAX_TOKEN)
@@ -179,9 +149,9 @@ class Verifier(Generic[T]):
         cls,
         issuer: str,
         *,
-        audience: str | Collection[str],
+        audience: str | Collection[str] | None,
         fetch: FetchPolicy | None = None,
-        **expected: Unpack[Expectations],
+        **expected: Unpack[IssuerExpectations],
     ) -> Verifier[dict[str, Any]]: ...
 
     @overload
@@ -190,10 +160,10 @@ class Verifier(Generic[T]):
         cls,
         issuer: str,
         *,
-        audience: str | Collection[str],
+        audience: str | Collection[str] | None,
         claims: type[T],
         fetch: FetchPolicy | None = None,
-        **expected: Unpack[Expectations],
+        **expected: Unpack[IssuerExpectations],
     ) -> Verifier[T]: ...
 
     @classmethod
@@ -201,10 +171,10 @@ class Verifier(Generic[T]):
         cls,
         issuer: str,
         *,
-        audience: str | Collection[str],
+        audience: str | Collection[str] | None,
         claims: type[Any] = dict,
         fetch: FetchPolicy | None = None,
-        **expected: Unpack[Expectations],
+        **expected: Unpack[IssuerExpectations],
     ) -> Verifier[Any]:
         """A Verifier of an identity provider's tokens, with the keys that its metadata name.
 
@@ -212,7 +182,8 @@ class Verifier(Generic[T]):
 
         Args:
             issuer: the ``iss`` of the tokens, to the letter; below it are the metadata.
-            audience: the ``aud`` that we are, or several.
+            audience: the ``aud`` that we are, or several; ``None`` is for a provider whose tokens have none,
+                such as Amazon Cognito. Then give a ``rule`` that sees to what they have instead.
             claims: the type to return, as in a Verifier.
             fetch: how to fetch.
             expected: what else is expected, as in a Verifier.
@@ -225,6 +196,14 @@ class Verifier(Generic[T]):
 
         keys = IssuerKeySet(issuer, fetch=fetch)
         return cls(keys, issuer=issuer, audience=audience, claims=claims, **expected)
+
+    def __repr__(self) -> str:
+        issuers = None if self.issuers is None else sorted(self.issuers)
+        keys, typ = type(self._given["keys"]).__name__, self._given["typ"]
+        return (
+            f"{type(self).__name__}(keys={keys}, issuer={issuers!r}, "
+            f"audience={sorted(self._policy.audiences)!r}, typ={typ!r})"
+        )
 
     @property
     def issuers(self) -> frozenset[str] | None:
@@ -260,7 +239,7 @@ class Verifier(Generic[T]):
         try:
             known = caches.tokens.get(token) if self._cache_size else None
         except TypeError:  # it is not even something that could be looked up
-            raise MalformedToken from None
+            raise headers.refuse_text(token, self._max_token_size) from None
         if known is not None:
             content, opens, closes, _ = known
             if opens <= now < closes:
@@ -332,27 +311,26 @@ class Verifier(Generic[T]):
     def _read(self, token: str, caches: Caches) -> _Read:
         """What the token's segments come to, before anything is known of who made them."""
         if not isinstance(token, str) or len(token) > self._max_token_size:
-            raise MalformedToken
+            raise headers.refuse_text(token, self._max_token_size)
         outside = None
         if self._decrypting is None:
             try:
                 encoded = token.encode("ascii")
             except UnicodeEncodeError:
-                raise MalformedToken from None
+                raise headers.refuse_text(token, self._max_token_size) from None
         else:
             encoded, outside = nesting.decrypted(token, self._decrypting)
         signed, _, signature64 = encoded.rpartition(b".")
         # As headers.split, but what is signed need not be joined again: 4 % of the whole.
         header64, dot, payload64 = signed.partition(b".")
         if not dot or _DOT in payload64:
-            raise MalformedToken("the token does not have the right number of segments")
+            raise headers.refuse_segments(encoded, 3)
         header = caches.headers.get(header64) or self._header(header64)
-        return header, signed, decode_bytes(signature64), header64, payload64, token, outside
+        return header, signed, decode_bytes(signature64), header64, decode_bytes(payload64), token, outside
 
     def _accepted(self, read: _Read, caches: Caches, now: float) -> T:
         """The claims of a token whose signature is good, if they are acceptable."""
-        header, _, _, header64, payload64, token, outside = read
-        payload = decode_bytes(payload64)
+        header, _, _, header64, payload, token, outside = read
         claims = decode_object(payload)
         misfits = header.misfits
         if outside is not None:
@@ -372,14 +350,7 @@ class Verifier(Generic[T]):
         header = headers.decode(header64, self._critical)
         candidates = headers.candidates(self._keys, header, "verify")
         authenticate = candidates[0].verify if len(candidates) == 1 else partial(jws.authenticate, candidates)
-        misfits: list[InvalidClaims] = [] if self._expects(header.get("typ")) else [WrongType(claim="typ")]
-        return Header(authenticate, misfits, header)
-
-    def _expects(self, typ: str | None) -> bool:
-        """Whether a header with that ``typ`` is of the kind expected (RFC 8725 §3.11)."""
-        if typ is None:
-            return self._typ is None
-        return media_type(typ) == (self._typ or JWT)
+        return Header(authenticate, self._types.find_misfits(header), header)
 
     def _judge(
         self,
@@ -426,10 +397,9 @@ def _authenticated(read: _Read) -> _Read:
 
 def _check_size(argument: str, size: object) -> None:
     if type(size) is not int or size < 0:
-        raise InvalidSettings(f"{argument}: a whole number, zero or more")
+        raise InvalidSettings(f"{argument} must be a whole number, zero or more, not {describe(size)}")
 
 
-def _media_type(typ: object) -> str:
-    if not isinstance(typ, str):
-        raise InvalidSettings("typ: the name of a type of tokens, or None")
-    return media_type(typ)
+def _check_callable(argument: str, value: object) -> None:
+    if not callable(value):
+        raise InvalidSettings(f"{argument} must be a function, not {describe(value)}")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from watchword.errors import InvalidClaims, InvalidSettings
+from watchword.arguments import describe, is_name
+from watchword.errors import InvalidClaims, InvalidSettings, MalformedClaim
 from watchword.jose import Key, KeySource
-from watchword.jwt.claims import Claims, is_duration, is_time
+from watchword.jwt.claims import Claims, check_duration, is_time
 from watchword.jwt.verifier import Verifier
 
 __all__ = ["ClientAssertionClaims", "client_assertion"]
+
+
+_TYPES = ("client-authentication+jwt", "JWT", None)
 
 
 class ClientAssertionClaims(Claims):
@@ -19,7 +23,7 @@ class ClientAssertionClaims(Claims):
 
     iss: str
     sub: str
-    aud: str | tuple[str, ...]
+    aud: str
     exp: int | float
     jti: str
 
@@ -28,20 +32,23 @@ def client_assertion(
     keys: Key | KeySource,
     *,
     client_id: str,
-    audience: str | Collection[str],
+    audience: str,
     max_lifetime: float = 300,
     leeway: float = 30,
     clock: Callable[[], float] = time.time,
 ) -> Verifier[ClientAssertionClaims]:
     """The Verifier of an authorization server for the assertions of one client (RFC 7523 §3).
 
-    Demands ``iss`` and ``sub`` to be the client, ``aud`` to be us, ``jti``, and an ``exp`` that is near.
-    Whether a ``jti`` has been used before is for the caller to know.
+    Demands ``iss`` and ``sub`` to be the client, ``aud`` to be us and nothing else, ``jti``, and an ``exp``
+    that is near. An ``aud`` that is an array is refused: another server that the client trusts could have it
+    signed, and present the assertion here (draft-ietf-oauth-rfc7523bis). The ``typ`` is
+    ``client-authentication+jwt``, ``JWT`` or absent. Whether a ``jti`` has been used before is for the caller
+    to know.
 
     Args:
         keys: those of the client.
         client_id: the client, as the request names it or as :func:`~watchword.inspect` shows it.
-        audience: who we are: the issuer's name, or the URL of the token endpoint, or both.
+        audience: who we are: the issuer's name, as our metadata have it. The URL of an endpoint will not do.
         max_lifetime: how far ahead ``exp`` may be, in seconds.
         leeway: allowed clock difference, in seconds.
         clock: what time it is, in seconds since the epoch.
@@ -49,19 +56,25 @@ def client_assertion(
     Raises:
         InvalidSettings: an argument is of the wrong form.
     """
-    if not is_duration(max_lifetime):
-        raise InvalidSettings("max_lifetime: seconds, zero or more")
+    check_duration("max_lifetime", max_lifetime)
+    if not is_name(audience):
+        raise InvalidSettings(
+            f"audience must be a non-empty string, the issuer identifier, not {describe(audience)}"
+        )
 
     def rule(claims: Mapping[str, Any], _header: Mapping[str, Any], now: float) -> Iterator[InvalidClaims]:
         exp = claims.get("exp")
         if is_time(exp) and exp > now + max_lifetime + leeway:
             yield InvalidClaims("the assertion would be good for too long", claim="exp")
+        if isinstance(claims.get("aud"), list):
+            yield MalformedClaim("the aud of a client assertion is a string, not an array", claim="aud")
 
     return Verifier(
         keys,
         issuer=(client_id,),  # None is not one: it would accept any
-        audience=audience or (),
+        audience=audience,
         subject=client_id,
+        typ=_TYPES,
         claims=ClientAssertionClaims,
         require=("jti",),
         leeway=leeway,

@@ -6,9 +6,21 @@ import hmac
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from watchword.errors import InvalidClaims, MalformedClaim, MissingClaim
+from watchword.arguments import describe
+from watchword.errors import InvalidClaims, InvalidSettings, MalformedClaim, MissingClaim
 
-__all__ = ["differs", "octets"]
+__all__ = ["check_texts", "differs", "octets"]
+
+
+def check_texts(**arguments: object) -> None:
+    """Return if each of the arguments is a string or ``None``.
+
+    Raises:
+        InvalidSettings: one of them is something else.
+    """
+    for argument, value in arguments.items():
+        if value is not None and not isinstance(value, str):
+            raise InvalidSettings(f"{argument} must be a string, not {describe(value)}")
 
 
 def differs(claims: Mapping[str, Any], name: str, *expected: str) -> Collection[InvalidClaims]:

@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from watchword.arguments import describe_names, is_names
 from watchword.errors import InvalidClaims, InvalidKey, InvalidSettings, MalformedToken
 from watchword.jose import Key, base64url
 from watchword.jose import header as headers
 from watchword.jwt.claims import Claims
-from watchword.jwt.profiles.comparisons import differs, octets
+from watchword.jwt.profiles.comparisons import check_texts, differs, octets
 from watchword.jwt.verifier import Verifier
 
 __all__ = ["Proof", "ProofClaims", "dpop_proof"]
@@ -92,8 +93,11 @@ def dpop_proof(
             of them.
         InvalidSettings: an argument is of the wrong form.
     """
-    if isinstance(algorithms, str):
-        raise InvalidSettings("algorithms: a collection of names")
+    if isinstance(algorithms, str) or not is_names(algorithms):
+        raise InvalidSettings(
+            f'algorithms must be a collection such as ("ES256", "EdDSA"), not {describe_names(algorithms)}'
+        )
+    check_texts(method=method, url=url, access_token=access_token)
     key = _key(headers.decode(headers.split(proof, 3)[0], ()), algorithms)
     nonces = (nonce,) if isinstance(nonce, str) else nonce
     target = _target(url)

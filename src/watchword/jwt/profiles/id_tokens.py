@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, SHAKE256, Hash, HashAlgorithm
 
+from watchword.arguments import describe_names, is_names
 from watchword.errors import (
     InvalidClaims,
     InvalidSettings,
@@ -18,8 +19,8 @@ from watchword.errors import (
     WrongAudience,
 )
 from watchword.jose import Key, KeySource, base64url
-from watchword.jwt.claims import Claims, is_duration, is_time
-from watchword.jwt.profiles.comparisons import differs, octets
+from watchword.jwt.claims import Claims, check_duration, is_time
+from watchword.jwt.profiles.comparisons import check_texts, differs, octets
 from watchword.jwt.verifier import Verifier
 
 __all__ = ["IdTokenClaims", "id_token"]
@@ -126,10 +127,13 @@ def id_token(
     Raises:
         InvalidSettings: an argument is of the wrong form.
     """
-    if max_age is not None and not is_duration(max_age):
-        raise InvalidSettings("max_age: seconds, zero or more, or None")
-    if isinstance(trusted_audiences, str):
-        raise InvalidSettings("trusted_audiences: a collection of names")
+    if max_age is not None:
+        check_duration("max_age", max_age)
+    check_texts(nonce=nonce, access_token=access_token, code=code)
+    if isinstance(trusted_audiences, str) or not is_names(trusted_audiences):
+        raise InvalidSettings(
+            f"trusted_audiences must be a collection of strings, not {describe_names(trusted_audiences)}"
+        )
     ours = frozenset({client_id, *trusted_audiences})
 
     def rule(said: Mapping[str, Any], header: Mapping[str, Any], now: float) -> Iterator[InvalidClaims]:

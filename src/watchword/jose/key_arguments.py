@@ -1,0 +1,97 @@
+"""Check that what was given for a key is one, and say what to write instead.
+
+The usual mistake is the text of a secret, a PEM, a JWK or a path, as other libraries take it. A key here has
+exactly one algorithm, so it is made beforehand.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from watchword.arguments import describe
+from watchword.errors import InvalidSettings
+from watchword.jose.jwk import Key
+
+__all__ = ["check_bytes", "check_key", "check_key_source", "check_signer"]
+
+
+def check_key(argument: str, value: object) -> None:
+    """Return if a value is a Key.
+
+    Raises:
+        InvalidSettings: it is something else; the message says how to make a Key of it.
+    """
+    if not isinstance(value, Key):
+        raise _refuse(argument, "a Key", value)
+
+
+def check_signer(argument: str, value: Any) -> None:
+    """Return if a value is a Key or a Signer.
+
+    Raises:
+        InvalidSettings: it is neither; the message says how to make a Key of it.
+    """
+    if isinstance(value, Key):
+        return
+    has_names = isinstance(getattr(value, "alg", None), str) and isinstance(getattr(value, "kid", None), str)
+    if not has_names or not _has_method(value, "sign"):
+        raise _refuse(argument, "a Key, or a Signer with alg, kid and sign", value)
+
+
+def check_key_source(argument: str, value: object) -> None:
+    """Return if a value is a Key or a KeySource.
+
+    Raises:
+        InvalidSettings: it is neither; the message says how to make a Key or a KeySet of it.
+    """
+    if isinstance(value, Key):
+        return
+    if not _has_method(value, "find") or not _has_method(value, "ready"):  # str has a method find
+        raise _refuse(argument, "a Key, a KeySet, or another KeySource", value)
+
+
+def check_bytes(argument: str, value: object) -> None:
+    """Return if a value is bytes, or an object like bytes.
+
+    Raises:
+        InvalidSettings: it is something else; the message says how to make bytes of it.
+    """
+    if isinstance(value, bytes | bytearray | memoryview):
+        return
+    advice = ": encode it first" if isinstance(value, str) else ": write it as JSON first, say"
+    raise InvalidSettings(f"{argument} must be bytes, not {describe(value)}{advice}")
+
+
+def _has_method(value: object, name: str) -> bool:
+    return not isinstance(value, type) and callable(getattr(value, name, None))
+
+
+def _refuse(argument: str, accepted: str, given: object) -> InvalidSettings:
+    advice = _advise(given)
+    return InvalidSettings(f"{argument} must be {accepted}, not {describe(given)}{advice and '. ' + advice}")
+
+
+def _advise(given: object) -> str:
+    """What to write instead, as far as the form of what was given shows what it is; never its content."""
+    match given:
+        case str() if given.startswith(("https://", "http://")):
+            return "For an issuer's keys write Verifier.from_issuer(...) or RemoteKeySet(url)"
+        case str() if "-----BEGIN" in given:
+            return "Read a PEM with Key.from_pem(text)"
+        case bytes() if b"-----BEGIN" in given:
+            return "Read a PEM with Key.from_pem(data)"
+        case str() if given.lstrip().startswith("{"):
+            return "Read a JWK with Key.from_jwk(text), a JWK set with KeySet.from_jwks(text)"
+        case str() | bytes() | bytearray():
+            return 'Make a Key of a secret with Key.from_secret(secret, alg="HS256")'
+        case os.PathLike():
+            return "Read the file with Key.from_pem(path.read_text())"
+        case Mapping() if "keys" in given:
+            return "Read a JWK set with KeySet.from_jwks(jwks)"
+        case Mapping():
+            return "Read a JWK with Key.from_jwk(jwk)"
+        case Collection() if all(isinstance(key, Key) for key in given):
+            return "Put several keys into a KeySet: KeySet([...])"
+    return ""

@@ -1,0 +1,85 @@
+"""What may be expected of tokens besides their keys, their audience and the type of their claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypeAlias, TypedDict
+
+from watchword.arguments import describe_names, is_name
+from watchword.errors import InvalidClaims, InvalidSettings, WrongType
+from watchword.jose import Key, KeySource
+from watchword.jwt.claims import list_names
+from watchword.jwt.media_types import JWT, media_type
+
+__all__ = ["Expectations", "IssuerExpectations", "Rule", "TypeNames", "TypePolicy"]
+
+Rule: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], float], Iterable[InvalidClaims]]
+"""Takes claims, header and the time in seconds: everything about them that is not acceptable. Either may hold
+any JSON at all."""
+
+TypeNames: TypeAlias = str | Collection[str | None] | None
+"""The acceptable ``typ``, or several. ``None`` among them is a token without ``typ``; alone: see Verifier."""
+
+
+class IssuerExpectations(TypedDict, total=False):
+    """What may be expected of an issuer's tokens: the arguments of a Verifier of those names."""
+
+    subject: str | int | None
+    sub_type: type[str | int]
+    typ: TypeNames
+    require: Collection[str]
+    allow_no_exp: bool
+    leeway: float
+    max_age: float | None
+    critical: Collection[str]
+    rule: Rule | None
+    decrypt_with: Key | KeySource | None
+    max_token_size: int
+    cache_size: int
+    clock: Callable[[], float]
+
+
+class Expectations(IssuerExpectations, total=False):
+    """The same where keys and issuer are said one by one."""
+
+    issuer: str | Collection[str] | None
+    audience: str | Collection[str] | None
+
+
+class TypePolicy:
+    """Which ``typ`` a token may have (RFC 8725 §3.11), by the argument of a Verifier.
+
+    Raises:
+        InvalidSettings: it is neither a name nor a collection of names.
+    """
+
+    def __init__(self, typ: TypeNames) -> None:
+        several = [typ] if isinstance(typ, str) else typ
+        if several is not None and not (_is_collection(several) and all(map(_is_type_name, several))):
+            raise InvalidSettings(
+                'typ must be a string such as "at+jwt", a collection of such strings '
+                f"(with None for tokens without typ), or None, not {describe_names(typ, _is_type_name)}"
+            )
+        self._accepted = frozenset(
+            {JWT, None} if several is None else {name and media_type(name) for name in several}
+        )
+        self._wrong_type = (
+            "the token has another typ than JWT; the argument typ= names the one that is expected"
+            if several is None
+            else f"the token has another typ than {list_names([name or 'none' for name in several])}"
+        )
+
+    def find_misfits(self, header: Mapping[str, Any]) -> list[InvalidClaims]:
+        """What is wrong with the ``typ`` of a header; nothing, if it is of a kind that is expected."""
+        typ = header.get("typ")
+        if (typ if typ is None else media_type(typ)) in self._accepted:
+            return []
+        return [WrongType(self._wrong_type, claim="typ")]
+
+
+def _is_collection(value: object) -> bool:
+    return isinstance(value, Collection) and len(value) > 0
+
+
+def _is_type_name(name: object) -> bool:
+    return name is None or is_name(name)

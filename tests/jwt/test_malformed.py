@@ -1,0 +1,111 @@
+"""A token with something around it: what is wrong is said, and nothing of what the token says."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from watchword import Issuer, Key, MultiIssuer, Verifier, inspect
+from watchword.errors import MalformedToken
+from watchword.jose import jwe, jws
+
+ISSUER = "https://issuer.example"
+KEY = Key.from_secret(secrets.token_bytes(32), "HS256", kid="k1")
+SHARED = Key.from_secret(secrets.token_bytes(32), "dir")
+TOKEN = Issuer(ISSUER, KEY).issue("user-1")
+NESTED = Issuer(ISSUER, KEY, encrypt_to=SHARED).issue("user-1")
+HEADER, PAYLOAD, SIGNATURE = TOKEN.split(".")
+
+VERIFIER = Verifier(KEY, issuer=ISSUER)
+VERIFIER.verify(TOKEN)  # so that the header is known, and the token remembered
+
+TAKES_A_TOKEN: dict[str, Callable[[Any], object]] = {
+    "warm": VERIFIER.verify,
+    "cold": lambda token: Verifier(KEY, issuer=ISSUER).verify(token),
+    "many": lambda token: raised(next(iter(VERIFIER.verify_many([token])))),
+    "several issuers": MultiIssuer([VERIFIER]).verify,
+    "inspect": inspect,
+    "jws": lambda token: jws.verify(token, KEY),
+}
+
+
+def raised(outcome: object) -> object:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def message(call: Callable[[Any], object], token: Any) -> str:
+    with pytest.raises(MalformedToken) as caught:
+        call(token)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("place", TAKES_A_TOKEN)
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        (TOKEN.encode(), "must be a str, not bytes: decode it first"),
+        (None, "must be a str, not None"),
+        ("", "the token is empty"),
+        (TOKEN + "\n", "white space or a line break"),
+        (" " + TOKEN, "white space or a line break"),
+        (f"{HEADER}.{PAYLOAD[:9]}\n{PAYLOAD[9:]}.{SIGNATURE}", "white space or a line break"),
+        (f'"{TOKEN}"', "a quotation mark"),
+        (f"'{TOKEN}'", "a quotation mark"),
+        (f"Bearer {TOKEN}", "'Bearer ' in front of it"),
+        (f"bearer {TOKEN}", "'Bearer ' in front of it"),
+        (TOKEN + "=", "padding (=)"),
+        (f"{HEADER}.{PAYLOAD}.+/{SIGNATURE[2:]}", "+ or / in it"),
+        (f"{HEADER}.{PAYLOAD}.*{SIGNATURE[1:]}", "a character in it that is none of"),
+        (f"{HEADER}.{PAYLOAD}.{SIGNATURE}\N{ZERO WIDTH SPACE}", "not ASCII"),
+        (f"{HEADER}.{PAYLOAD}.A", "nothing encodes to"),
+        (f"{HEADER}.{PAYLOAD}", "3 segments with full stops between them, not 2"),
+        (f"{TOKEN}.{SIGNATURE}", "3 segments with full stops between them, not 4"),
+        (json.dumps(jws.sign_json(b"{}", [KEY])), "JSON serialization"),
+    ],
+    ids=lambda value: None if isinstance(value, str) and value.startswith(HEADER) else repr(value)[:24],
+)
+def test_what_is_wrong_with_a_token_is_said_everywhere(token: Any, said: str, place: str) -> None:
+    found = message(TAKES_A_TOKEN[place], token)
+    assert said in found
+    assert all(part not in found for part in (HEADER, PAYLOAD[:9], SIGNATURE))
+    assert '"' not in found, "it stands between quotation marks in WWW-Authenticate"
+
+
+@pytest.mark.parametrize("place", [place for place in TAKES_A_TOKEN if place != "inspect"])
+def test_an_encrypted_token_is_told_from_a_signed_one(place: str) -> None:
+    assert "this is an encrypted token (JWE)" in message(TAKES_A_TOKEN[place], NESTED)
+
+
+def test_a_signed_token_is_told_from_an_encrypted_one() -> None:
+    for call in (Verifier(KEY, decrypt_with=SHARED).verify, lambda token: jwe.decrypt(token, SHARED)):
+        assert "this is a signed token (JWS)" in message(call, TOKEN)
+
+
+def test_how_long_a_token_may_be_is_said() -> None:
+    for call in (VERIFIER.verify, MultiIssuer([VERIFIER]).verify):
+        assert message(call, TOKEN + "A" * 20_000) == "the token is longer than 16384 characters"
+
+
+def test_what_is_inside_an_encrypted_token_is_said_to_be_missing() -> None:
+    bare = jwe.encrypt(b'{"sub": "user-1"}', SHARED)
+    assert "does not say that there is a signed token in it" in message(
+        Verifier(KEY, decrypt_with=SHARED).verify, bare
+    )
+
+
+def test_of_an_encrypted_token_the_header_is_shown() -> None:
+    shown = inspect(NESTED)
+    assert (shown.header["alg"], shown.header["cty"], shown.claims, shown.is_encrypted) == (
+        "dir",
+        "JWT",
+        {},
+        True,
+    )
+    assert repr(shown).endswith("claims=encrypted>")
+    assert not inspect(TOKEN).is_encrypted
