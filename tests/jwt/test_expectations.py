@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypedDict
 
 import pytest
 
 from watchword import Issuer, Key, Verifier
-from watchword.errors import InvalidClaims, MalformedClaim, MissingClaim, WrongSubject, WrongType
+from watchword.errors import (
+    InvalidClaims,
+    InvalidSettings,
+    MalformedClaim,
+    MissingClaim,
+    WrongSubject,
+    WrongType,
+)
+from watchword.jwt import profiles
 
 Forge = Callable[..., str]
 NOW = 1_700_000_000
@@ -134,3 +144,40 @@ def test_a_verifier_shows_what_it_expects_and_nothing_of_its_keys(key: Key) -> N
         "Verifier(keys=Key, issuer=['https://issuer.example'], audience=['a', 'b'], typ='at+jwt')"
     )
     assert repr(Verifier(key)) == "Verifier(keys=Key, issuer=None, audience=[], typ=None)"
+
+
+# -- durations -------------------------------------------------------------------------------------------
+
+
+def test_a_duration_is_seconds_or_a_timedelta(key: Key, forge: Forge) -> None:
+    claims = {
+        "iss": "i",
+        "sub": "i",
+        "aud": "a",
+        "jti": "1",
+        "iat": NOW - 60,
+        "exp": NOW + 60,
+        "auth_time": NOW - 60,
+    }
+    token = forge(claims)
+    makes: dict[str, Callable[[Any], Verifier[Any]]] = {
+        "max_age": lambda age: Verifier(key, audience="a", max_age=age, leeway=0, clock=clock),
+        "leeway": lambda leeway: Verifier(key, audience="a", leeway=leeway, max_age=0, clock=clock),
+        "login": lambda age: profiles.id_token(
+            key, issuer="i", client_id="a", nonce=None, max_age=age, leeway=0, clock=clock
+        ),
+        "tolerance": lambda leeway: profiles.id_token(
+            key, issuer="i", client_id="a", nonce=None, max_age=0, leeway=leeway, clock=clock
+        ),
+        "max_lifetime": lambda age: profiles.client_assertion(
+            key, client_id="i", audience="a", max_lifetime=age, leeway=0, clock=clock
+        ),
+    }
+    for make in makes.values():
+        for enough in (60, 60.0, timedelta(minutes=1)):
+            assert make(enough).verify(token)
+        for few in (59, timedelta(seconds=59)):
+            assert refusal(make(few), token)
+        for wrong in (-1, timedelta(seconds=-1), "60", math.nan):
+            with pytest.raises(InvalidSettings, match="seconds"):
+                make(wrong)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeGuard, dataclass_transform
 import msgspec
 
 from watchword.arguments import describe, describe_names, is_names
+from watchword.durations import Duration, to_seconds
 from watchword.errors import (
     ExpiredToken,
     InvalidClaims,
@@ -29,7 +30,6 @@ __all__ = [
     "Policy",
     "Shortcut",
     "Window",
-    "check_duration",
     "check_names",
     "failures",
     "is_time",
@@ -106,12 +106,11 @@ class Policy:
         sub_type: type[str | int] = str,
         require: Collection[str] = (),
         allow_no_exp: bool = False,
-        leeway: float = 0,
-        max_age: float | None = None,
+        leeway: Duration = 0,
+        max_age: Duration | None = None,
     ) -> None:
-        check_duration("leeway", leeway)
-        if max_age is not None:
-            check_duration("max_age", max_age)
+        leeway = to_seconds("leeway", leeway)
+        max_age = None if max_age is None else to_seconds("max_age", max_age)
         if sub_type not in (str, int):
             raise InvalidSettings(f"sub_type must be str or int, not {describe(sub_type)}")
         if subject is not None and type(subject) is not sub_type:
@@ -289,16 +288,6 @@ _USUAL = frozenset({"iss", "aud", "exp", "iat", "sub", "jti"})  # what the short
 _LISTABLE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")
 _MOST_LISTED = 3
 _ABSENT = object()  # null is not absent, and no claim of ours may be null
-
-
-def check_duration(argument: str, value: object) -> None:
-    """Return if a value is a length of time in seconds, of sane size and not negative.
-
-    Raises:
-        InvalidSettings: it is not.
-    """
-    if not (is_time(value) and value >= 0):
-        raise InvalidSettings(f"{argument} must be seconds, zero or more, not {describe(value)}")
 
 
 def check_names(argument: str, names: str | Collection[str] | None) -> frozenset[str] | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeAlias, TypedDict
 
 from watchword.arguments import describe_names, is_name
+from watchword.durations import Duration
 from watchword.errors import InvalidClaims, InvalidSettings, WrongType
 from watchword.jose import Key, KeySource
 from watchword.jwt.claims import list_names
@@ -29,8 +30,8 @@ class IssuerExpectations(TypedDict, total=False):
     typ: TypeNames
     require: Collection[str]
     allow_no_exp: bool
-    leeway: float
-    max_age: float | None
+    leeway: Duration
+    max_age: Duration | None
     critical: Collection[str]
     rule: Rule | None
     decrypt_with: Key | KeySource | None

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, Unpack, overload
 
 from watchword.arguments import describe
+from watchword.durations import Duration
 from watchword.errors import InvalidClaims, InvalidSettings, InvalidToken, MalformedClaim
 from watchword.jose import header as headers
 from watchword.jose import jws
@@ -55,8 +56,8 @@ class Verifier(Generic[T]):
             class, or a model or dataclass of pydantic's, which is validated in its strict mode. Or a Reader.
         require: claims that must be there and not null, besides ``exp``.
         allow_no_exp: accept tokens that never expire.
-        leeway: allowed clock difference, in seconds.
-        max_age: oldest acceptable ``iat``, in seconds back.
+        leeway: allowed clock difference, in seconds or as a timedelta.
+        max_age: oldest acceptable ``iat``, in seconds back or as a timedelta.
         critical: header extensions that the application itself understands and handles (``crit``).
         rule: what else is expected, reported together with the rest. Not asked again about a token that is
             remembered, so it should only count on time as something that runs out later than ``exp``.
@@ -103,8 +104,8 @@ class Verifier(Generic[T]):
         claims: type[Any] | Reader[Any] = dict,
         require: Collection[str] = (),
         allow_no_exp: bool = False,
-        leeway: float = 30,
-        max_age: float | None = None,
+        leeway: Duration = 30,
+        max_age: Duration | None = None,
         critical: Collection[str] = (),
         rule: Rule | None = None,
         decrypt_with: Key | KeySource | None = None,

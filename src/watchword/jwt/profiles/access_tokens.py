@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
+from watchword.durations import Duration
 from watchword.jose import Key, KeySource
 from watchword.jwt.claims import Claims
 from watchword.jwt.readers import Reader
@@ -62,7 +63,7 @@ def access_token(
     issuer: str,
     audience: str | Collection[str],
     decrypt_with: Key | KeySource | None = None,
-    leeway: float = 30,
+    leeway: Duration = 30,
     clock: Callable[[], float] = time.time,
 ) -> Verifier[AccessTokenClaims]: ...
 
@@ -75,7 +76,7 @@ def access_token(
     audience: str | Collection[str],
     claims: type[T] | Reader[T],
     decrypt_with: Key | KeySource | None = None,
-    leeway: float = 30,
+    leeway: Duration = 30,
     clock: Callable[[], float] = time.time,
 ) -> Verifier[T]: ...
 
@@ -87,7 +88,7 @@ def access_token(
     audience: str | Collection[str],
     claims: type[Any] | Reader[Any] = AccessTokenClaims,
     decrypt_with: Key | KeySource | None = None,
-    leeway: float = 30,
+    leeway: Duration = 30,
     clock: Callable[[], float] = time.time,
 ) -> Verifier[Any]:
     """The Verifier of a resource server: one for the life of the process (RFC 9068 §4).
@@ -101,7 +102,7 @@ def access_token(
         audience: the resource that we are, or several names of it.
         claims: the type to return, where tokens say more.
         decrypt_with: our keys, where access tokens are encrypted to us.
-        leeway: allowed clock difference, in seconds.
+        leeway: allowed clock difference, in seconds or as a timedelta.
         clock: what time it is, in seconds since the epoch.
 
     Raises:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from watchword.arguments import describe, is_name
+from watchword.durations import Duration, to_seconds
 from watchword.errors import InvalidClaims, InvalidSettings, MalformedClaim
 from watchword.jose import Key, KeySource
-from watchword.jwt.claims import Claims, check_duration, is_time
+from watchword.jwt.claims import Claims, is_time
 from watchword.jwt.verifier import Verifier
 
 __all__ = ["ClientAssertionClaims", "client_assertion"]
@@ -33,8 +34,8 @@ def client_assertion(
     *,
     client_id: str,
     audience: str,
-    max_lifetime: float = 300,
-    leeway: float = 30,
+    max_lifetime: Duration = 300,
+    leeway: Duration = 30,
     clock: Callable[[], float] = time.time,
 ) -> Verifier[ClientAssertionClaims]:
     """The Verifier of an authorization server for the assertions of one client (RFC 7523 §3).
@@ -49,14 +50,14 @@ def client_assertion(
         keys: those of the client.
         client_id: the client, as the request names it or as :func:`~watchword.inspect` shows it.
         audience: who we are: the issuer's name, as our metadata have it. The URL of an endpoint will not do.
-        max_lifetime: how far ahead ``exp`` may be, in seconds.
-        leeway: allowed clock difference, in seconds.
+        max_lifetime: how far ahead ``exp`` may be, in seconds or as a timedelta.
+        leeway: allowed clock difference, in seconds or as a timedelta.
         clock: what time it is, in seconds since the epoch.
 
     Raises:
         InvalidSettings: an argument is of the wrong form.
     """
-    check_duration("max_lifetime", max_lifetime)
+    ahead = to_seconds("max_lifetime", max_lifetime) + to_seconds("leeway", leeway)
     if not is_name(audience):
         raise InvalidSettings(
             f"audience must be a non-empty string, the issuer identifier, not {describe(audience)}"
@@ -64,7 +65,7 @@ def client_assertion(
 
     def rule(claims: Mapping[str, Any], _header: Mapping[str, Any], now: float) -> Iterator[InvalidClaims]:
         exp = claims.get("exp")
-        if is_time(exp) and exp > now + max_lifetime + leeway:
+        if is_time(exp) and exp > now + ahead:
             yield InvalidClaims("the assertion would be good for too long", claim="exp")
         if isinstance(claims.get("aud"), list):
             yield MalformedClaim("the aud of a client assertion is a string, not an array", claim="aud")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from watchword.arguments import describe_names, is_names
+from watchword.durations import Duration
 from watchword.errors import InvalidClaims, InvalidKey, InvalidSettings, MalformedToken
 from watchword.jose import Key, base64url
 from watchword.jose import header as headers
@@ -63,8 +64,8 @@ def dpop_proof(
     access_token: str | None = None,
     nonce: str | Collection[str] | None = None,
     algorithms: Collection[str] = ("ES256", "EdDSA", "Ed25519"),
-    max_age: float = 60,
-    leeway: float = 30,
+    max_age: Duration = 60,
+    leeway: Duration = 30,
     clock: Callable[[], float] = time.time,
 ) -> Proof:
     """What the DPoP header of a request proves (RFC 9449 §4.3); a request may have one such header only.
@@ -81,8 +82,8 @@ def dpop_proof(
         nonce: the one that the client was told to use, or several that are still good; then it must be there.
         algorithms: the acceptable ones. By default those whose keys and signatures are small, as anybody may
             send a key here.
-        max_age: oldest acceptable ``iat``, in seconds back.
-        leeway: allowed clock difference, in seconds.
+        max_age: oldest acceptable ``iat``, in seconds back or as a timedelta.
+        leeway: allowed clock difference, in seconds or as a timedelta.
         clock: what time it is, in seconds since the epoch.
 
     Raises:

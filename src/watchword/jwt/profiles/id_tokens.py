@@ -9,6 +9,7 @@ from typing import Any, TypeVar, overload
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, SHAKE256, Hash, HashAlgorithm
 
 from watchword.arguments import describe_names, is_names
+from watchword.durations import Duration, to_seconds
 from watchword.errors import (
     InvalidClaims,
     InvalidSettings,
@@ -19,7 +20,7 @@ from watchword.errors import (
     WrongAudience,
 )
 from watchword.jose import Key, KeySource, base64url
-from watchword.jwt.claims import Claims, check_duration, is_time
+from watchword.jwt.claims import Claims, is_time
 from watchword.jwt.profiles.comparisons import check_texts, differs, octets
 from watchword.jwt.verifier import Verifier
 
@@ -62,10 +63,10 @@ def id_token(
     nonce: str | None,
     access_token: str | None = None,
     code: str | None = None,
-    max_age: float | None = None,
+    max_age: Duration | None = None,
     trusted_audiences: Collection[str] = (),
     decrypt_with: Key | KeySource | None = None,
-    leeway: float = 30,
+    leeway: Duration = 30,
     clock: Callable[[], float] = time.time,
 ) -> Verifier[IdTokenClaims]: ...
 
@@ -80,10 +81,10 @@ def id_token(
     claims: type[T],
     access_token: str | None = None,
     code: str | None = None,
-    max_age: float | None = None,
+    max_age: Duration | None = None,
     trusted_audiences: Collection[str] = (),
     decrypt_with: Key | KeySource | None = None,
-    leeway: float = 30,
+    leeway: Duration = 30,
     clock: Callable[[], float] = time.time,
 ) -> Verifier[T]: ...
 
@@ -97,10 +98,10 @@ def id_token(
     claims: type[Any] = IdTokenClaims,
     access_token: str | None = None,
     code: str | None = None,
-    max_age: float | None = None,
+    max_age: Duration | None = None,
     trusted_audiences: Collection[str] = (),
     decrypt_with: Key | KeySource | None = None,
-    leeway: float = 30,
+    leeway: Duration = 30,
     clock: Callable[[], float] = time.time,
 ) -> Verifier[Any]:
     """The Verifier of a client, for one answer to one authentication request (OpenID Connect Core §3.1.3.7).
@@ -118,17 +119,18 @@ def id_token(
         access_token: the one that came along, which ``at_hash`` must then vouch for (§3.1.3.6, §3.2.2.9). In
             the code flow, where ``at_hash`` is optional, only given for a provider that sends it.
         code: the one that came along in the hybrid flow, which ``c_hash`` must then vouch for (§3.3.2.10).
-        max_age: that of the request, in seconds: how long ago ``auth_time`` may be, which must then be there.
+        max_age: that of the request, in seconds or as a timedelta: how long ago ``auth_time`` may be. It must
+            then be there.
         trusted_audiences: the other audiences that are acceptable beside us.
         decrypt_with: our keys, where ID tokens are encrypted to us.
-        leeway: allowed clock difference, in seconds.
+        leeway: allowed clock difference, in seconds or as a timedelta.
         clock: what time it is, in seconds since the epoch.
 
     Raises:
         InvalidSettings: an argument is of the wrong form.
     """
-    if max_age is not None:
-        check_duration("max_age", max_age)
+    tolerance = to_seconds("leeway", leeway)
+    oldest = None if max_age is None else to_seconds("max_age", max_age)
     check_texts(nonce=nonce, access_token=access_token, code=code)
     if isinstance(trusted_audiences, str) or not is_names(trusted_audiences):
         raise InvalidSettings(
@@ -142,7 +144,7 @@ def id_token(
             yield from differs(said, "nonce", nonce)
         elif "nonce" in said:
             yield InvalidClaims("the token belongs to another request", claim="nonce")
-        yield from _long_ago(said, now, leeway, max_age)
+        yield from _long_ago(said, now, tolerance, oldest)
         if access_token is not None:
             yield from differs(said, "at_hash", *_half_hash(header["alg"], access_token))
         if code is not None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from watchword.durations import Duration
 from watchword.errors import InvalidClaims, MalformedClaim, MissingClaim
 from watchword.jose import Key, KeySource
 from watchword.jwt.claims import Claims
@@ -38,7 +39,7 @@ def logout_token(
     client_id: str,
     typ: str | None = "logout+jwt",
     decrypt_with: Key | KeySource | None = None,
-    leeway: float = 30,
+    leeway: Duration = 30,
     clock: Callable[[], float] = time.time,
 ) -> Verifier[LogoutTokenClaims]:
     """The Verifier of a client for what its provider posts to the back-channel logout URI (§2.6).
@@ -55,7 +56,7 @@ def logout_token(
             for a provider whose logout tokens have ``JWT`` or none. The other rules still keep them apart
             from ID tokens (RFC 8725 §3.12).
         decrypt_with: our keys, where logout tokens are encrypted to us.
-        leeway: allowed clock difference, in seconds.
+        leeway: allowed clock difference, in seconds or as a timedelta.
         clock: what time it is, in seconds since the epoch.
 
     Raises:
