@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 
@@ -174,6 +175,39 @@ def test_our_token_is_of_no_key_of_another_server(watchword, tokens, jwks) -> No
     assert refused.stderr.startswith("Error: unknown_key: ")
 
 
+def test_keys_without_alg_are_of_the_usual_one_or_of_the_one_that_is_given(watchword, directory) -> None:
+    key = Key.from_pem(Key.generate("RS256").to_pem(private=True), "PS256")
+    token = Issuer("https://other.example", key, audience="api").issue("user-1")
+    jwk = {name: value for name, value in key.to_jwk().items() if name != "alg"}
+    (directory / "keys").write_text(json.dumps({"keys": [jwk]}))
+
+    verify = ("token", "verify", "--jwks", "keys", *EXPECTED)
+    assert watchword(*verify, "--alg", "PS256", stdin=token).exit_code == 0
+    assert watchword(*verify, stdin=token).stderr.startswith("Error: unknown_key: ")
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"kty": "oct", "kid": "x", "k": "A" * 86}, "alg is needed: .*--alg on the command line.*kid 'x'"),
+        (
+            {"kty": "EC", "crv": "P-1", "kid": "\x1b"},
+            r"has no key that can be used\. kid '\\x1b': .*P-1",
+        ),
+    ],
+    ids=["alg", "crv"],
+)
+def test_a_set_without_a_usable_key_is_refused_with_the_reason_of_each(
+    watchword, directory, entry, reason
+) -> None:
+    (directory / "keys").write_text(json.dumps({"keys": [entry]}))
+
+    refused = watchword("token", "verify", "--jwks", "keys", *EXPECTED, stdin=ISSUER.issue("user-1"))
+
+    assert refused.exit_code == 1
+    assert re.search(reason, refused.stderr.replace("\n", " "))
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{}", b"[]", b'{"keys": 1}', b"\xff\xfe", b"a.b.c", b" " * 2_000_000, b"[" * 100_000]
 )
@@ -186,7 +220,7 @@ def test_what_is_no_key_set_is_refused(watchword, directory, content) -> None:
     assert refused.stderr.startswith("Error: ")
 
 
-@pytest.mark.parametrize("option", ["--issuer", "--audience", "--typ"])
+@pytest.mark.parametrize("option", ["--issuer", "--audience", "--typ", "--alg"])
 def test_what_a_token_of_ours_has_to_say_is_no_option(watchword, tokens, option) -> None:
     refused = watchword("token", "verify", option, "watchword", stdin=tokens.access_token)
 
@@ -241,6 +275,6 @@ def test_a_batch_is_one_file(watchword, jwks, arguments, sentence) -> None:
     assert sentence in refused.stderr
 
 
-@pytest.mark.parametrize("option", ["--issuer", "--audience", "--typ"])
+@pytest.mark.parametrize("option", ["--issuer", "--audience", "--typ", "--alg"])
 def test_what_a_batch_of_ours_has_to_say_is_no_option(watchword, jwks, option) -> None:
     assert watchword("token", "verify", "--batch", jwks, option, "x").exit_code == 2

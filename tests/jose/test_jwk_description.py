@@ -25,17 +25,13 @@ def test_a_jwk_may_say_nothing_or_all_of_its_key() -> None:
     "members",
     [
         pytest.param({"kid": 7}, id="kid-a-number"),
-        pytest.param({"kid": None}, id="kid-null"),
         pytest.param({"use": ["sig"]}, id="use-a-list"),
-        pytest.param({"alg": None}, id="alg-null"),
         pytest.param({"alg": ["HS256"]}, id="alg-a-list"),
         pytest.param({"alg": "ES256"}, id="alg-of-another-type"),
         pytest.param({"alg": "none"}, id="alg-none"),
         pytest.param({"alg": "hs256"}, id="alg-in-lower-case"),
         pytest.param({"key_ops": "sign"}, id="key_ops-text"),
-        pytest.param({"key_ops": None}, id="key_ops-null"),
         pytest.param({"key_ops": ["sign", 1]}, id="key_ops-numbers"),
-        pytest.param({"key_ops": ["sign", "sign"]}, id="key_ops-twice"),
         pytest.param({"key_ops": [["sign"]]}, id="key_ops-nested"),
     ],
 )

@@ -123,7 +123,7 @@ def test_a_coordinate_that_begins_with_zeros_is_written_in_full(alg: str) -> Non
 
 @pytest.mark.parametrize("name", ["d", "p", "q", "dp", "dq", "qi"])
 def test_every_private_member_of_rsa_must_fit_the_others(name: str, rsa_jwk: dict[str, str]) -> None:
-    for bad in (changed(rsa_jwk[name]), lengthened(rsa_jwk[name]), rsa_jwk["n"] + "AAAA", "", "AQ"):
+    for bad in (changed(rsa_jwk[name]), rsa_jwk["n"] + "AAAA", "", "AQ"):
         with pytest.raises(InvalidKey):
             Key.from_jwk(rsa_jwk | {name: bad}, "RS256")
 
@@ -163,11 +163,11 @@ def test_an_rsa_private_key_without_its_primes_is_completed(rsa: Key, rsa_jwk: d
     [
         pytest.param(lambda jwk: jwk | {"d": changed(jwk["d"])}, id="another-d"),
         pytest.param(lambda jwk: jwk | {"dp": changed(jwk["dp"])}, id="another-dp"),
-        pytest.param(lambda jwk: jwk | {"oth": []}, id="three-primes"),
+        pytest.param(lambda jwk: jwk | {"oth": [{"r": "AQ"}]}, id="three-primes"),
         pytest.param(lambda jwk: {n: v for n, v in jwk.items() if n != "q"}, id="half-of-the-primes"),
         pytest.param(lambda jwk: {n: v for n, v in jwk.items() if n != "n"}, id="no-modulus"),
-        pytest.param(lambda jwk: jwk | {"n": lengthened(jwk["n"])}, id="leading-zeros"),
-        pytest.param(lambda jwk: jwk | {"e": "AQAB=="}, id="padding"),
+        pytest.param(lambda jwk: jwk | {"e": "AQ=AB"}, id="padding-inside"),
+        pytest.param(lambda jwk: jwk | {"e": "AQAB\n"}, id="a-line-break"),
         pytest.param(lambda jwk: jwk | {"e": 65537}, id="a-number"),
         pytest.param(
             lambda jwk: {"kty": "RSA", "n": jwk["n"], "e": "AQAB", "d": changed(jwk["d"])},

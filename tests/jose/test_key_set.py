@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key, KeySet, KeySource, SkippedKey
-from watchword.jose.key_set import MAX_JWKS, MAX_KEYS, key_source
+from watchword.jose.key_set import MAX_JWKS, MAX_KEYS, key_source, list_reasons
 
 
 def test_a_set_finds_a_given_kid_exactly_and_otherwise_by_algorithm() -> None:
@@ -61,7 +61,9 @@ def test_a_set_keeps_what_it_can_read_and_tells_of_the_rest() -> None:
     )
     assert [key.kid for key in keys] == [good["kid"]]
     assert [(skipped.index, skipped.kid) for skipped in keys.skipped] == [(0, "future"), (2, None), (3, None)]
-    assert keys.skipped[0] == SkippedKey(0, "future", "the JWK's kty is missing or unknown")
+    assert keys.skipped[0] == SkippedKey(
+        0, "future", "the JWK's kty must be one of oct, RSA, EC, OKP, AKP, not 'NEW'"
+    )
     assert KeySet([]).skipped == ()
 
 
@@ -138,6 +140,84 @@ def test_finding_looks_at_no_key_that_is_not_found() -> None:
     assert keys.find(None, "HS256") is keys.find(None, "HS256")
     assert len(keys.find(None, "HS256")) == 1_000
     assert keys.find(None, "ES256") == ()
+
+
+def unnamed(key: Key, **said: Any) -> dict[str, Any]:
+    """Its JWK without ``alg``."""
+    private = isinstance(key.material, bytes)
+    return {name: value for name, value in key.to_jwk(private=private).items() if name != "alg"} | said
+
+
+RSA = Key.generate("RS256")
+
+
+@pytest.mark.parametrize(
+    ("alg", "expected"),
+    [
+        (None, "RS256 ES256 EdDSA"),
+        ("PS384", "PS384 ES256 EdDSA"),
+        ("Ed25519", "ES256 Ed25519"),
+    ],
+)
+def test_keys_without_alg_are_of_the_one_that_is_given_where_it_fits(alg: str | None, expected: str) -> None:
+    entries = [unnamed(key) for key in (RSA, Key.generate("ES256"), Key.generate("EdDSA"))]
+    keys = KeySet.from_jwks({"keys": entries}, alg=alg)
+    assert " ".join(key.alg for key in keys) == expected
+    assert len(keys) + len(keys.skipped) == 3
+
+
+def test_a_key_that_names_its_algorithm_keeps_it_whatever_is_given() -> None:
+    jwks = {"keys": [RSA.to_jwk(), Key.generate("HS512").to_jwk(private=True)]}
+    assert [key.alg for key in KeySet.from_jwks(jwks, alg="PS256")] == ["RS256"]
+
+
+def test_the_algorithm_of_secrets_can_be_given() -> None:
+    secret = Key.generate("HS512")
+    (key,) = KeySet.from_jwks({"keys": [unnamed(secret)]}, alg="HS384")
+    assert (key.alg, key.kid) == ("HS384", secret.kid)
+
+
+def test_a_key_for_encryption_is_not_made_one_that_signs() -> None:
+    entries = [unnamed(RSA, use="enc"), Key.generate("ES256").to_jwk()]
+    for alg in (None, "PS256"):
+        assert [key.alg for key in KeySet.from_jwks({"keys": entries}, alg=alg)] == ["ES256"]
+    encrypting, _ = KeySet.from_jwks({"keys": entries}, alg="RSA-OAEP-256")
+    assert encrypting.alg == "RSA-OAEP-256"
+
+
+@pytest.mark.parametrize("alg", ["RS265", "", "none", 5])
+def test_an_algorithm_that_is_not_one_is_refused_at_once(alg: Any) -> None:
+    with pytest.raises(InvalidKey, match="alg must be the name of an algorithm"):
+        KeySet.from_jwks({"keys": [RSA.to_jwk()]}, alg=alg)
+
+
+def test_a_set_that_lacks_nothing_but_alg_is_refused_with_what_to_do() -> None:
+    entries = [unnamed(Key.generate("HS256"), kid="first"), unnamed(Key.generate("ECDH-ES", crv="X25519"))]
+    with pytest.raises(InvalidKey, match=r"alg is needed: .* KeySet\.from_jwks\(\.\.\., alg=\).*kid 'first'"):
+        KeySet.from_jwks({"keys": entries[:1]})
+    with pytest.raises(InvalidKey, match="alg is needed"):
+        KeySet.from_jwks({"keys": entries[1:]})
+    broken = KeySet.from_jwks({"keys": [*entries, {"kty": "EC"}]})
+    assert (len(broken), len(broken.skipped)) == (0, 3)
+    assert len(KeySet.from_jwks({"keys": []})) == 0
+
+
+def test_a_broken_key_without_alg_makes_its_namesake_as_doubtful() -> None:
+    for entries in (
+        [unnamed(RSA), unnamed(RSA, n="AAAA")],
+        [RSA.to_jwk(), unnamed(RSA, n="AAAA")],
+    ):
+        assert len(KeySet.from_jwks({"keys": entries})) == 0
+
+
+def test_reasons_are_told_in_one_line_of_bounded_length() -> None:
+    hostile = Key.generate("ES256").to_jwk() | {"kid": "\x1b[31m\n" * 10_000, "crv": "x" * 10_000}
+    skipped = KeySet.from_jwks({"keys": [{"kty": "NEW"}, *[hostile] * 9]}).skipped
+    said = list_reasons(skipped)
+    assert said.isprintable()
+    assert said.startswith("key 0: the JWK's kty must be one of oct, RSA, EC, OKP, AKP, not 'NEW'; kid '")
+    assert said.endswith("; and 5 more")
+    assert len(said) < 1_500
 
 
 def test_a_set_shows_no_secrets() -> None:

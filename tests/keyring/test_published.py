@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from watchword import Key
 from watchword.errors import KeysUnavailable
-from watchword.keyring.published import VERIFYING, published
+from watchword.keyring.published import VERIFYING, NoUsableKey, published
 
 RSA = Key.generate("RS256")
 EC = Key.generate("ES256")
@@ -77,7 +77,8 @@ def test_keys_for_encryption_are_no_trouble_and_no_use():
     other = nameless(Key.generate("RS256"), use="enc")
     keys = read({**nameless(RSA), "alg": "RSA-OAEP", "use": "enc"}, other, ED.to_jwk())
     assert [key.kid for key in keys] == [ED.kid]
-    assert keys.skipped == ()
+    assert [skipped.index for skipped in keys.skipped] == [0, 1]
+    assert "not for verifying: alg RSA-OAEP, use 'enc'" in keys.skipped[0].reason
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,8 @@ def test_a_key_without_alg_of_a_curve_is_of_the_curves_algorithm():
 def test_algorithms_only_narrow(algorithms, expected):
     keys = read(RSA.to_jwk(), EC.to_jwk(), ED.to_jwk(), algorithms=algorithms)
     assert [key.kid for key in keys] == [key.kid for key in expected]
+    assert all("is not accepted here" in skipped.reason for skipped in keys.skipped)
+    assert len(keys) + len(keys.skipped) == 3
 
 
 @pytest.mark.parametrize("algorithms", [["HS256"], ["ES384"], ["none"], []])
@@ -143,6 +146,34 @@ def test_what_is_no_set_is_a_failure(body):
         published(body, None)
 
 
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (RSA.to_jwk() | {"e": "AQ"}, "public exponent of at least 65537, this one has 1"),
+        (EC.to_jwk(private=True), "a secret or private key, which is not for publishing"),
+        (RSA.to_jwk() | {"alg": "RSA-OAEP"}, "not for verifying: alg RSA-OAEP"),
+        (ED.to_jwk() | {"use": "enc"}, "use 'enc'"),
+        (ED.to_jwk() | {"key_ops": ["sign"]}, "key_ops 'sign'"),
+        (EC.to_jwk(), "its alg ES256 is not accepted here, only 'EdDSA, RS256'"),
+        ("text", "a JWK is an object"),
+    ],
+    ids=str,
+)
+def test_a_set_without_a_usable_key_says_why_for_each_of_them(entry, reason):
+    with pytest.raises(NoUsableKey) as caught:
+        read(entry, entry, algorithms=["RS256", "EdDSA"])
+    assert [skipped.index for skipped in caught.value.skipped] == [0, 1]
+    assert all(reason in skipped.reason for skipped in caught.value.skipped)
+    assert caught.value.__notes__[0].count(reason) == 2
+    assert reason not in str(caught.value)  # which a client may get to see
+
+
+@pytest.mark.parametrize("member", ["oth", "d", "p", "q", "dp", "dq", "qi", "k", "priv"])
+def test_a_private_member_that_is_null_or_empty_is_no_secret(member):
+    for empty in (None, [], ())[: 3 if member == "oth" else 1]:
+        assert len(read(RSA.to_jwk() | {member: empty})) == 1
+
+
 def test_an_empty_set_is_a_mishap():
     with pytest.raises(KeysUnavailable, match="no key that can be used"):
         read()
@@ -151,7 +182,7 @@ def test_an_empty_set_is_a_mishap():
 def test_a_hundred_keys_are_read_and_one_more_is_refused():
     entries = [{**EC.to_jwk(), "kid": str(number)} for number in range(101)]
     assert len(read(*entries[:100])) == 100
-    with pytest.raises(KeysUnavailable, match="more than 100"):
+    with pytest.raises(KeysUnavailable, match="101 keys, and may have 100"):
         read(*entries)
 
 

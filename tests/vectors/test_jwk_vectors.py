@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from watchword.errors import InvalidKey, WatchwordError
-from watchword.jose import Key, KeySet, jws
+from watchword.jose import Key, KeySet, base64url, jwe, jws
+from watchword.keyring.published import published
 
 Load = Callable[[str], Any]
 
@@ -97,15 +100,59 @@ def test_of_a_set_of_the_rfc_the_keys_with_an_algorithm_are_read(jwks: dict[str,
     keys = KeySet.from_jwks(jwks)
     named = [index for index, jwk in enumerate(jwks["keys"]) if "alg" in jwk]
     assert len(keys) == len(named)
-    assert {skipped.reason for skipped in keys.skipped} <= {"several algorithms fit the key: alg is needed"}
+    assert all(skipped.reason.startswith("alg is needed") for skipped in keys.skipped)
 
 
-def test_a_content_encryption_is_no_algorithm_of_a_key(load: Load) -> None:
+def test_a_secret_for_a_content_encryption_is_used_directly(load: Load) -> None:
     jwk = load("rfc7520-cookbook/jwk/3_6.symmetric_key_encryption.json")
     assert jwk["alg"] == "A256GCM"
-    for alg in (None, "dir"):
+    assert Key.from_jwk(jwk).alg == Key.from_jwk(jwk, "dir").alg == "dir"
+    for wrong in (jwk | {"alg": "A128GCM"}, jwk | {"use": "sig"}):
         with pytest.raises(InvalidKey):
-            Key.from_jwk(jwk, alg)
+            jwe.encrypt(b"data", Key.from_jwk(wrong))
+    with pytest.raises(InvalidKey, match="'dir', and not 'HS256'"):
+        Key.from_jwk(jwk, "HS256")
+
+
+# -- issuers ---------------------------------------------------------------------------------------
+
+ISSUERS = (
+    "apple", "battle-net", "discord", "docker", "dropbox", "entra-common", "entra-organizations", "facebook",
+    "gitlab", "google", "klarna", "lego", "mojeid", "paypal", "slack", "spotify", "twitch", "verimi", "yahoo",
+)  # fmt: skip
+UNUSED = {
+    ("paypal", 7): "alg is needed: a key of type X25519",
+    ("yahoo", 0): "at least 2048 bits, this one has 1024",
+    ("yahoo", 2): "at least 2048 bits, this one has 1024",
+    ("yahoo", 3): "at least 2048 bits, this one has 1024",
+}
+
+
+@pytest.mark.vectors("issuer, entries", lambda load: [
+    pytest.param(name, load(f"providers/{name}.json")["jwks"]["keys"], id=name) for name in ISSUERS
+])  # fmt: skip
+def test_every_strong_key_that_an_issuer_publishes_is_used_and_every_other_says_why(
+    issuer: str, entries: list[dict[str, Any]]
+) -> None:
+    for keys in (
+        KeySet.from_jwks({"keys": entries}),
+        published(json.dumps({"keys": entries}).encode(), None),
+    ):
+        reasons = {skipped.index: skipped.reason for skipped in keys.skipped}
+        assert reasons.keys() == {index for name, index in UNUSED if name == issuer}
+        assert all(UNUSED[issuer, index] in reason for index, reason in reasons.items())
+        used = [entry for index, entry in enumerate(entries) if index not in reasons]
+        assert [key.kid for key in keys] == [entry["kid"] for entry in used]
+        assert all(key.allows("verify") for key in keys)
+        for key in keys:
+            assert Key.from_jwk(key.to_jwk()).thumbprint == key.thumbprint == canonical(key.to_jwk())
+
+
+def canonical(jwk: dict[str, Any]) -> str:
+    """The thumbprint by RFC 7638 §3, of a JWK without defects."""
+    members = {name: jwk[name] for name in ("crv", "e", "kty", "n", "x", "y") if name in jwk}
+    assert not base64url.decode(members.get("n", "AQ")).startswith(b"\0")
+    return base64url.encode(sha256(json.dumps(members, separators=(",", ":")).encode()).digest())
 
 
 # -- Wycheproof ----------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from click.core import ParameterSource
 
 from watchword.cli.batch import processes_for, verify_lines
 from watchword.cli.desk import front_desk
-from watchword.errors import InvalidToken
-from watchword.jose.key_set import KeySet
+from watchword.errors import InvalidKey, InvalidToken
+from watchword.jose.key_set import KeySet, list_reasons
 from watchword.jwt.batch import each, in_threads
 from watchword.jwt.inspection import inspect
 from watchword.jwt.verifier import Verifier
@@ -61,6 +61,7 @@ def inspect_token(file: TextIO) -> None:
 @click.option("--issuer", help="The expected iss (with --jwks).")
 @click.option("--audience", help="The expected aud (with --jwks).")
 @click.option("--typ", help="The expected typ, such as at+jwt (with --jwks).")
+@click.option("--alg", help="The algorithm of the keys that do not name theirs (with --jwks).")
 @click.pass_context
 def verify(
     context: click.Context,
@@ -71,16 +72,17 @@ def verify(
     issuer: str | None,
     audience: str | None,
     typ: str | None,
+    alg: str | None,
 ) -> None:
     """Verify a token and show its claims; the exit status is 1 if it is not good.
 
     With --batch, verify any number of tokens; the exit status is 1 if one of them is not good.
     """
-    if jwks is None and (issuer or audience or typ):
-        raise click.UsageError("--issuer, --audience and --typ go with --jwks")
+    if jwks is None and (issuer or audience or typ or alg):
+        raise click.UsageError("--issuer, --audience, --typ and --alg go with --jwks")
     verifier = None
     if jwks is not None:
-        keys = KeySet.from_jwks(jwks.read(_READ_AT_MOST))
+        keys = _read_keys(jwks.read(_READ_AT_MOST), alg)
         verifier = Verifier(keys, issuer=issuer, audience=audience, typ=typ, cache_size=0)
     if batch is None:
         _verify_one(_read(file), verifier)
@@ -88,6 +90,13 @@ def verify(
         raise click.UsageError("with --batch there is no other FILE")
     elif not _all_good(batch, verifier):
         context.exit(1)
+
+
+def _read_keys(jwks: bytes, alg: str | None) -> KeySet:
+    keys = KeySet.from_jwks(jwks, alg=alg)
+    if not len(keys):
+        raise InvalidKey(f"--jwks has no key that can be used. {list_reasons(keys.skipped)}".strip())
+    return keys
 
 
 def _verify_one(text: str, verifier: Verifier[dict[str, Any]] | None) -> None:

@@ -22,10 +22,12 @@ from watchword.jose.key_management import (
     rsa_oaep,
 )
 from watchword.jose.material import Kind
+from watchword.jose.quotation import quote
 from watchword.jose.signatures import Scheme, ecdsa, hashless, hmac, rsa_pkcs1, rsa_pss
 
 __all__ = [
     "ALGORITHMS",
+    "ALG_NEEDED",
     "DERIVING",
     "ENCRYPTING",
     "SIGNING",
@@ -88,6 +90,16 @@ class Algorithm(NamedTuple):
         return (self.name,) if self.synonym is None else (self.name, self.synonym)
 
     @property
+    def use(self) -> str:
+        """What a JWK's ``use`` calls what it does (RFC 7517 §4.2)."""
+        return "sig" if self.scheme else "enc"
+
+    @property
+    def is_for_passwords(self) -> bool:
+        """Whether its secrets may be such as people remember (RFC 7518 §4.8)."""
+        return self.name.startswith("PBES2-")
+
+    @property
     def operations(self) -> tuple[Operation, Operation]:
         """What a holder of the private key does, and what a holder of the public key does."""
         return ("sign", "verify") if self.scheme else ("decrypt", "encrypt")
@@ -102,7 +114,7 @@ class Algorithm(NamedTuple):
             use: the JWK's ``use``, if it says.
             key_ops: the JWK's ``key_ops``, if it says.
         """
-        if use not in (None, "sig" if self.scheme else "enc"):
+        if use not in (None, self.use):
             return frozenset()
         return frozenset(
             operation
@@ -160,6 +172,10 @@ ALGORITHMS: tuple[Algorithm, ...] = (
 """Every algorithm there is; where several rows fit a key, the first is meant."""
 
 
+ALG_NEEDED = "alg is needed"
+"""How the message begins where a key does not say its algorithm and several fit."""
+
+
 def fitting(alg: str | None, kind: Kind, use: str | None = None) -> Algorithm:
     """The row for a key: the one named, or else the only one that signs with a key of that kind.
 
@@ -169,14 +185,19 @@ def fitting(alg: str | None, kind: Kind, use: str | None = None) -> Algorithm:
     """
     rows = [row for row in ALGORITHMS if kind in row.kinds]
     if alg is None:
-        return _only([row for row in rows if row.scheme and use != "enc"])
+        return _only(kind, rows, use)
     for row in rows:
         if row.name == alg:
             return row
-    raise InvalidKey("there is no such algorithm for that type of key")
+    raise InvalidKey(f"alg {quote(alg)} does not work with a key of type {kind}, which takes {_names(rows)}")
 
 
-def _only(rows: Sequence[Algorithm]) -> Algorithm:
-    if not rows or any(rows[0].name not in row.names for row in rows):
-        raise InvalidKey("several algorithms fit the key: alg is needed")
-    return rows[0]
+def _only(kind: Kind, rows: Sequence[Algorithm], use: str | None) -> Algorithm:
+    signing = [row for row in rows if row.scheme and use != "enc"]
+    if not signing or any(signing[0].name not in row.names for row in signing):
+        raise InvalidKey(f"{ALG_NEEDED}: a key of type {kind} can be for {_names(signing or rows)}")
+    return signing[0]
+
+
+def _names(rows: Sequence[Algorithm]) -> str:
+    return ", ".join(dict.fromkeys(row.name for row in rows))

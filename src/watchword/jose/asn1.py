@@ -1,12 +1,11 @@
-"""Keys in PEM and DER, to and from cryptography's key objects.
+"""Keys in DER, to and from cryptography's key objects; and their PEM, written.
 
 Read are PKCS#1 (RFC 8017), SEC 1 (RFC 5915), PKCS#8 (RFC 5958), plain and encrypted, SubjectPublicKeyInfo and
-X.509 certificates (RFC 5280). OpenSSH has a format of its own, which is not read.
+X.509 certificates (RFC 5280). What PEM and other texts hold is read by :mod:`watchword.jose.pem`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeAlias
@@ -22,35 +21,23 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_der_private_key,
     load_der_public_key,
-    load_pem_private_key,
-    load_pem_public_key,
 )
 
 from watchword.errors import InvalidKey
 from watchword.jose.material import Private, Public
 
-__all__ = ["UNREADABLE", "from_der", "from_pem", "to_der", "to_pem"]
+__all__ = ["MAX_KEY", "UNREADABLE", "Reader", "from_der", "public_reader", "read", "to_der", "to_pem"]
 
 UNREADABLE = (ValueError, UnsupportedAlgorithm, InternalError, x509.InvalidVersion, Warning)
 """What cryptography raises where bytes are no key and no certificate. The last three are no ValueErrors, but
 stand for a private Ed25519 key of a wrong length, for a certificate of an unknown version, and, where
 warnings are errors, for one that its next release will not read."""
 
-_MAX = 65_536  # bytes; the largest key that is usable here needs a quarter, in PEM
+MAX_KEY = 65_536
+"""Longest key, in bytes; the largest that is usable here needs a quarter, in PEM."""
 
-_Reader: TypeAlias = Callable[[bytes, bytes | None], object]
-
-
-def from_pem(pem: bytes, password: bytes | None) -> Private | Public:
-    """The key in a PEM text: that of its first key or certificate.
-
-    Raises:
-        InvalidKey: it holds none, one of an unknown type, or the password does not fit.
-    """
-    for label in _LABEL.findall(pem):
-        if label in _PEM_READERS:
-            return _read(pem, password, _PEM_READERS[label])
-    raise InvalidKey("there is no key or certificate in PEM here")
+Reader: TypeAlias = Callable[[bytes, bytes | None], object]
+"""Takes the bytes of a key and a password; raises TypeError if there is one too many, or none."""
 
 
 def from_der(der: bytes, password: bytes | None) -> Private | Public:
@@ -61,8 +48,8 @@ def from_der(der: bytes, password: bytes | None) -> Private | Public:
     """
     for reader in _DER_READERS:
         with suppress(InvalidKey):
-            return _read(der, password, reader)
-    raise InvalidKey("that is no key in DER, or the password does not fit")
+            return read(der, password, reader)
+    raise InvalidKey("the bytes are not a key in DER that is usable here, or the password does not fit")
 
 
 def to_pem(material: Private | Public, password: bytes | None = None) -> str:
@@ -79,41 +66,51 @@ def to_der(material: Private | Public) -> bytes:
     return _written(material, Encoding.DER, None)
 
 
-def _read(data: bytes, password: bytes | None, reader: _Reader) -> Private | Public:
-    if len(data) > _MAX:
-        raise InvalidKey(f"a key has at most {_MAX} bytes")
+def read(data: bytes, password: bytes | None, reader: Reader) -> Private | Public:
+    """Read a key in the form that a reader knows.
+
+    Raises:
+        InvalidKey: it cannot be read, is of an unknown type, or the password does not fit.
+    """
+    if len(data) > MAX_KEY:
+        raise InvalidKey(f"a key may have at most {MAX_KEY} bytes, not {len(data)}")
     try:
         key = reader(data, password)
     except TypeError:
-        raise InvalidKey("the key is encrypted and needs a password, or is not and needs none") from None
+        raise InvalidKey(_NOT_ENCRYPTED if password is not None else _ENCRYPTED) from None
+    except UnsupportedAlgorithm as error:
+        raise InvalidKey(_NO_BCRYPT if "bcrypt" in str(error) else _UNREADABLE) from None
     except UNREADABLE:
-        raise InvalidKey("the key cannot be read, or the password does not fit") from None
+        raise InvalidKey(_UNREADABLE if password is None else _UNFIT) from None
     if not isinstance(key, Private | Public):
-        raise InvalidKey("no algorithm here uses that type of key")
+        raise InvalidKey(f"no algorithm here uses a key of type {type(key).__name__}")
     return key
 
 
-def _public(load: Callable[[bytes], object]) -> _Reader:
-    def read(data: bytes, password: bytes | None) -> object:
+def public_reader(load: Callable[[bytes], object]) -> Reader:
+    """Make a reader of a function for public keys, which have no password."""
+
+    def reader(data: bytes, password: bytes | None) -> object:
         if password is not None:
             raise TypeError  # as cryptography does with a private key that is not encrypted
         return load(data)
 
-    return read
+    return reader
 
 
-_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,32})-----")
-_PEM_READERS: dict[bytes, _Reader] = {
-    **dict.fromkeys(
-        (b"PRIVATE KEY", b"ENCRYPTED PRIVATE KEY", b"RSA PRIVATE KEY", b"EC PRIVATE KEY"),
-        load_pem_private_key,
-    ),
-    **dict.fromkeys((b"PUBLIC KEY", b"RSA PUBLIC KEY"), _public(load_pem_public_key)),
-    b"CERTIFICATE": _public(lambda data: x509.load_pem_x509_certificate(data).public_key()),
-}
-_DER_READERS: tuple[_Reader, ...] = (
-    _public(load_der_public_key),
-    _public(lambda data: x509.load_der_x509_certificate(data).public_key()),
+_ENCRYPTED = "the key is encrypted: give password="
+_NOT_ENCRYPTED = "the key is not encrypted: leave password= out"
+_UNREADABLE = "the key cannot be read: it is damaged, or of a type that is not usable here"
+_UNFIT = "the key cannot be read: the password does not fit, or the key is damaged"
+_NO_BCRYPT = (
+    "an encrypted OpenSSH key needs the package bcrypt: install it, or convert a copy of the key "
+    "with ssh-keygen -p -m PKCS8 -f FILE"
+)
+
+
+_DER_READERS: tuple[Reader, ...] = (
+    public_reader(load_der_public_key),
+    public_reader(lambda data: x509.load_der_x509_certificate(data).public_key()),
     load_der_private_key,
 )
 
@@ -124,7 +121,7 @@ def _written(material: Private | Public, encoding: Encoding, password: bytes | N
     try:
         return material.private_bytes(encoding, PrivateFormat.PKCS8, _encryption(password))
     except ValueError:
-        raise InvalidKey("a password has between 1 and 1023 bytes") from None
+        raise InvalidKey(f"a password needs 1 to 1023 bytes, this one has {len(password or b'')}") from None
 
 
 def _encryption(password: bytes | None) -> KeySerializationEncryption:

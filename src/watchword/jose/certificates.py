@@ -1,6 +1,7 @@
-"""The certificates of a JWK: kept, and checked to be those of its key, but never a reason to trust it.
+"""The certificates of a JWK. They are never a reason to trust its key (RFC 7517 §4.7 to §4.9).
 
-RFC 7517 §4.7 to §4.9. Whether a certificate is valid, and who signed it, is nobody's question here.
+Whether a certificate is valid, and who signed it, is not asked here. So what cannot be read of them is left
+out and costs nothing. Only a chain that belongs to another key is refused: then the JWK contradicts itself.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import binascii
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from watchword.errors import InvalidKey, MalformedToken
 from watchword.jose import base64url
@@ -22,44 +25,49 @@ _MAX_CHAIN = 16  # certificates; real chains have up to five
 _DIGESTS = {"x5t": "sha1", "x5t#S256": "sha256"}  # as the RFC names them; nothing rests on the first
 
 
-def certificate_members(jwk: Mapping[str, object], material: Material) -> dict[str, object]:
-    """The ``x5c``, ``x5t`` and ``x5t#S256`` of a JWK, those that it has.
+def certificate_members(jwk: Mapping[str, Any], material: Material) -> dict[str, object]:
+    """Return the usable ones of a JWK's ``x5c``, ``x5t`` and ``x5t#S256``.
+
+    Left out are a chain that cannot be read, and a digest of another form (Auth0 and WSO2 write it in hex) or
+    of another certificate than the chain's first.
 
     Raises:
-        InvalidKey: one of them is malformed, or belongs to another key or certificate.
+        InvalidKey: the chain belongs to another key.
     """
-    kept = {name: jwk[name] for name in ("x5c", *_DIGESTS) if name in jwk}
-    first = None
-    if "x5c" in kept:
-        kept["x5c"], first = _chain(kept["x5c"], material)
+    kept: dict[str, object] = {}
+    first = _read_first(jwk.get("x5c"))
+    if first is not None:
+        if isinstance(material, bytes) or public_half(material) != first.public_key():  # RFC 7517 §4.7
+            raise InvalidKey("the JWK's x5c is the certificate of another key: leave it out, or give its own")
+        kept["x5c"] = tuple(jwk["x5c"])
     for name, digest in _DIGESTS.items():
-        if name in kept:
-            _check_digest(name, kept[name], digest, first)
+        stated = jwk.get(name)
+        if isinstance(stated, str) and _is_digest(stated, digest, first):
+            kept[name] = stated
     return kept
 
 
-def _chain(x5c: object, material: Material) -> tuple[tuple[str, ...], bytes]:
-    """The chain, and its first certificate in DER."""
-    if not isinstance(x5c, list | tuple) or not all(isinstance(text, str) for text in x5c):
-        raise InvalidKey("the JWK's x5c is not an array of strings")
-    if not 0 < len(x5c) <= _MAX_CHAIN:
-        raise InvalidKey(f"the JWK's x5c has no certificate, or more than {_MAX_CHAIN}")
+def _read_first(x5c: object) -> x509.Certificate | None:
+    """The first certificate of a chain, or ``None`` if not all of them can be read."""
+    if not isinstance(x5c, list | tuple) or not 0 < len(x5c) <= _MAX_CHAIN:
+        return None
+    if not all(isinstance(text, str) for text in x5c):
+        return None
     try:
-        chain = [binascii.a2b_base64(text, strict_mode=True) for text in x5c]
-        key, *_ = [x509.load_der_x509_certificate(certificate).public_key() for certificate in chain]
+        chain = [x509.load_der_x509_certificate(binascii.a2b_base64(text, strict_mode=True)) for text in x5c]
+        chain[0].public_key()
     except UNREADABLE:
-        raise InvalidKey("the JWK's x5c is not a chain of certificates") from None
-    if isinstance(material, bytes) or public_half(material) != key:  # RFC 7517 §4.7
-        raise InvalidKey("the JWK's x5c is for another key")
-    return tuple(x5c), chain[0]
+        return None
+    return chain[0]
 
 
-def _check_digest(name: str, stated: object, digest: str, certificate: bytes | None) -> None:
+def _is_digest(stated: str, digest: str, certificate: x509.Certificate | None) -> bool:
+    """Whether it is a digest in base64url and, where there is a certificate, that certificate's."""
     try:
-        octets = base64url.decode(stated) if isinstance(stated, str) else b""
+        octets = base64url.decode(stated)
     except MalformedToken:
-        octets = b""
-    if len(octets) != hashlib.new(digest, usedforsecurity=False).digest_size:
-        raise InvalidKey(f"the JWK's {name} is not a digest in base64url")
-    if certificate is not None and hashlib.new(digest, certificate, usedforsecurity=False).digest() != octets:
-        raise InvalidKey(f"the JWK's {name} is that of another certificate")
+        return False
+    if certificate is None:
+        return len(octets) == hashlib.new(digest, usedforsecurity=False).digest_size
+    der = certificate.public_bytes(Encoding.DER)
+    return hashlib.new(digest, der, usedforsecurity=False).digest() == octets

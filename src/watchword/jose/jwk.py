@@ -5,17 +5,22 @@ A key has exactly one algorithm. A token names it, and never chooses.
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import Mapping
-from typing import Any, Never
+from typing import Any, Never, Self
 
 from watchword.errors import InvalidKey
 from watchword.jose import asn1, base64url
+from watchword.jose import pem as pem_reader
 from watchword.jose.algorithms import ALGORITHMS, Algorithm, Operation, fitting
 from watchword.jose.certificates import certificate_members
+from watchword.jose.content_encryption import CONTENT_ENCRYPTIONS
+from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_object, describe
 from watchword.jose.jwk_members import from_members, members, thumbprint
 from watchword.jose.material import Material, Private, Public, generate, kind_of, public_half
+from watchword.jose.quotation import quote
 from watchword.jose.signatures import Sign, Verify
 from watchword.jose.strength import check_public, check_secret
 
@@ -24,18 +29,23 @@ __all__ = ["MAX_JWK", "Key"]
 MAX_JWK = 65_536
 """Longest JSON of a key, in bytes, its certificates included."""
 
+_CONTENT_KEYS = {row.name: row.key_size for row in CONTENT_ENCRYPTIONS}
+_SECRET_KID = 8  # bytes: enough to tell secrets apart, and less of a hint than a signature with one
+
 
 class Key:
     """A key that is bound to one algorithm, never changes, and never shows itself.
 
-    Made by :meth:`generate`, :meth:`from_secret`, :meth:`from_pem`, :meth:`from_der` and :meth:`from_jwk`,
-    not directly.
+    Made by :meth:`generate`, :meth:`from_secret`, :meth:`from_pem`, :meth:`from_der`, :meth:`from_jwk` and
+    :meth:`from_cryptography`, not directly. A copy of a key is the same object. Public keys can be pickled,
+    private keys and secrets cannot.
 
     Attributes:
         algorithm: the row of the table of algorithms that it is bound to.
         material: the secret's bytes or cryptography's key object: the key itself, not for showing.
-        kid: its id. By default the RFC 7638 thumbprint; random for a secret, whose thumbprint is not for
-            publishing (RFC 7638 §7).
+        kid: its id. By default the RFC 7638 thumbprint. That of a secret is not for publishing (RFC 7638
+            §7), so its kid is a short keyed hash, the same wherever the secret is. Random for a password
+            (PBES2), which a quick hash would help to guess.
         use: the JWK's ``use``, if it says.
         key_ops: the JWK's ``key_ops``, if it says.
         is_private: whether it holds what only its owner may know: a private key or a secret.
@@ -87,7 +97,7 @@ class Key:
         put = object.__setattr__
         put(self, "algorithm", algorithm)
         put(self, "material", material)
-        put(self, "kid", _default_kid(material) if kid is None else _checked_kid(kid))
+        put(self, "kid", _default_kid(algorithm, material) if kid is None else _checked_kid(kid))
         put(self, "use", use)
         put(self, "key_ops", key_ops)
         put(self, "is_private", private)
@@ -112,7 +122,7 @@ class Key:
             for kind in row.kinds:
                 if row.name == alg and crv in (None, kind):
                     return cls(row, generate(kind, row.secret))
-        raise InvalidKey("there is no such algorithm here, or no such curve of it")
+        raise InvalidKey(_no_such_key(alg, crv))
 
     @classmethod
     def from_secret(cls, secret: str | bytes, alg: str, *, kid: str | None = None) -> Key:
@@ -133,9 +143,11 @@ class Key:
         password: str | bytes | None = None,
         kid: str | None = None,
     ) -> Key:
-        """The private or public key of a PEM text (PKCS#8, PKCS#1, SEC 1, SubjectPublicKeyInfo, X.509).
+        r"""The private or public key of a PEM text (PKCS#8, PKCS#1, SEC 1, SubjectPublicKeyInfo, X.509).
 
-        Of a certificate only the public key is taken; its validity, and who signed it, is not looked at.
+        A text with several takes its first private key, or else its first public key or certificate. Of a
+        certificate only the public key is taken; its validity, and who signed it, is not looked at. Read are
+        also OpenSSH keys, the bare Base64 of a key, and texts whose line breaks are written as ``\n``.
 
         Args:
             pem: the text.
@@ -147,8 +159,7 @@ class Key:
             InvalidKey: it cannot be read, or the algorithm does not fit it.
             WeakKey: RSA under 2,048 bits or with a small exponent.
         """
-        material = asn1.from_pem(_encoded(pem), _password(password))
-        return cls(fitting(alg, kind_of(material)), material, kid=kid)
+        return cls.from_cryptography(pem_reader.from_pem(_encoded(pem), _password(password)), alg, kid=kid)
 
     @classmethod
     def from_der(
@@ -165,12 +176,37 @@ class Key:
             InvalidKey: it cannot be read, or the algorithm does not fit it.
             WeakKey: RSA under 2,048 bits or with a small exponent.
         """
-        material = asn1.from_der(_encoded(der), _password(password))
-        return cls(fitting(alg, kind_of(material)), material, kid=kid)
+        return cls.from_cryptography(asn1.from_der(_encoded(der), _password(password)), alg, kid=kid)
+
+    @classmethod
+    def from_cryptography(
+        cls, key: Private | Public, alg: str | None = None, *, kid: str | None = None
+    ) -> Key:
+        """The key in a key object of the cryptography package; of a certificate give ``public_key()``.
+
+        Args:
+            key: a private or public key.
+            alg: its algorithm; needed where several fit.
+            kid: its id, if not the thumbprint.
+
+        Raises:
+            InvalidKey: it is something else, of a type that is not usable here, or the algorithm does not
+                fit it.
+            WeakKey: RSA under 2,048 bits or with a small exponent.
+        """
+        if isinstance(key, bytes):
+            raise InvalidKey(
+                "bytes are not a key object of cryptography: use Key.from_secret, from_pem or from_der"
+            )
+        return cls(fitting(alg, kind_of(key)), key, kid=kid)
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, Any] | str | bytes, alg: str | None = None) -> Key:
         """The key of a JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2, RFC 9964).
+
+        Harmless defects are put right: members that are null, empty lists, standard Base64, zero octets in
+        front of RSA's integers, unusable ``x5t``. A secret whose ``alg`` is a content encryption (RFC 7520
+        §5.6) is one for ``dir``.
 
         Args:
             jwk: a mapping, or its JSON.
@@ -180,12 +216,13 @@ class Key:
             InvalidKey: a member is missing, malformed or contradicts another.
             WeakKey: the key is too small for the algorithm.
         """
-        jwk = decode_object(jwk, MAX_JWK)
+        jwk = mend(decode_object(jwk, MAX_JWK))
         kid, stated, use, key_ops = describe(jwk)
         material = from_members(jwk)
+        stated = _for_direct_use(stated, material)
         algorithm = fitting(alg or stated, kind_of(material), use)
         if stated is not None and stated not in algorithm.names:
-            raise InvalidKey("the JWK's alg is not the algorithm asked for")
+            raise InvalidKey(f"the JWK's alg is {quote(stated)}, and not {quote(alg)} as was asked for")
         certificates = certificate_members(jwk, material)
         return cls(algorithm, material, kid=kid, use=use, key_ops=key_ops, certificates=certificates)
 
@@ -219,7 +256,7 @@ class Key:
             InvalidKey: this is a public key, or one not meant for signing.
         """
         if self._sign is None:
-            raise InvalidKey("this key does not sign")
+            raise InvalidKey(f"this key does not sign: {self._describe_limits()}")
         return self._sign(data)
 
     def public(self) -> Key:
@@ -229,7 +266,9 @@ class Key:
             InvalidKey: a secret has none.
         """
         if isinstance(self.material, bytes):
-            raise InvalidKey("a secret has no public half")
+            raise InvalidKey(
+                f"a secret has no public half: {self.alg} signs and verifies with the same secret"
+            )
         renamed = dict(zip(*self.algorithm.key_ops, strict=True))
         key_ops = self.key_ops and tuple(renamed.get(name, name) for name in self.key_ops)
         return Key(
@@ -271,7 +310,7 @@ class Key:
                 password and nothing to encrypt, or it is empty or longer than 1,023 bytes.
         """
         if password is not None and not private:
-            raise InvalidKey("a public key is not encrypted")
+            raise InvalidKey("password= goes with private=True: a public key is not encrypted")
         return asn1.to_pem(self._half(private=private), _password(password))
 
     def to_der(self, *, private: bool = False) -> bytes:
@@ -285,12 +324,20 @@ class Key:
     def _half(self, *, private: bool) -> Private | Public:
         self._check_half(private=private)
         if isinstance(self.material, bytes):
-            raise InvalidKey("a secret has no PEM and no DER")
+            raise InvalidKey("a secret has no PEM and no DER: to_jwk(private=True) writes it")
         return self.material if private else public_half(self.material)
 
     def _check_half(self, *, private: bool) -> None:
         if private and not self.is_private:
-            raise InvalidKey("this is a public key, its private half is not here")
+            raise InvalidKey("this is a public key: private=True needs the private one")
+
+    def _describe_limits(self) -> str:
+        """Why it does not do all that its algorithm does."""
+        if not self.is_private:
+            return "it is the public half"
+        if self.algorithm.scheme is None:
+            return f"{self.alg} encrypts"
+        return f"its use is {quote(self.use)} and its key_ops are {quote(self.key_ops)}"
 
     def __setattr__(self, name: str, value: object) -> Never:
         raise AttributeError("a Key never changes")
@@ -298,11 +345,28 @@ class Key:
     def __delattr__(self, name: str) -> Never:
         raise AttributeError("a Key never changes")
 
-    def __getstate__(self) -> Never:
-        raise InvalidKey("a Key is not pickled or copied; to_jwk(private=True) writes it, on purpose")
+    def __copy__(self) -> Self:
+        return self
 
-    def __reduce_ex__(self, protocol: object) -> Never:
-        self.__getstate__()
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+    def __getstate__(self) -> Never:
+        raise InvalidKey(
+            "a private key or secret is not pickled: pickle public(), or write it on purpose with "
+            "to_jwk(private=True)"
+        )
+
+    def __reduce_ex__(self, _protocol: object) -> tuple[Any, ...]:
+        if self.is_private:
+            self.__getstate__()
+        description = {
+            "kid": self.kid,
+            "use": self.use,
+            "key_ops": self.key_ops,
+            "certificates": dict(self._certificates),
+        }
+        return _unpickle, (self.to_der(), self.alg, description)
 
     def __dir__(self) -> list[str]:
         # what inspects a key shows all of these
@@ -313,26 +377,56 @@ class Key:
         return f"<Key {self.alg} kid={self.kid!r} {half}>"
 
 
+def _unpickle(der: bytes, alg: str, description: dict[str, Any]) -> Key:
+    material = asn1.from_der(der, None)
+    return Key(fitting(alg, kind_of(material)), material, **description)
+
+
 def _refuse(_data: bytes, _signature: bytes) -> Never:
-    raise InvalidKey("this key does not verify signatures")
+    raise InvalidKey("this key does not verify signatures: its alg, use or key_ops are for something else")
 
 
 def _check_material(algorithm: Algorithm, material: Material) -> None:
     if kind_of(material) not in algorithm.kinds:
-        raise InvalidKey("there is no such algorithm for that type of key")
+        raise InvalidKey(f"alg {algorithm.name!r} does not work with a key of type {kind_of(material)}")
     if isinstance(material, bytes):
         check_secret(material, algorithm.name, algorithm.secret, algorithm.lengths)
     else:
         check_public(public_half(material))
 
 
-def _default_kid(material: Material) -> str:
-    return base64url.encode(os.urandom(16)) if isinstance(material, bytes) else thumbprint(material)
+def _default_kid(algorithm: Algorithm, material: Material) -> str:
+    if not isinstance(material, bytes):
+        return thumbprint(material)
+    if algorithm.is_for_passwords:
+        return base64url.encode(os.urandom(16))
+    # A token gives a guesser of the secret as much as this does: each guess costs one HMAC. No token signs
+    # these bytes, since what a JWS signs has a dot in it.
+    return base64url.encode(hmac.digest(material, b"watchword kid of a secret", "sha256")[:_SECRET_KID])
+
+
+def _for_direct_use(stated: str | None, material: Material) -> str | None:
+    """``dir`` for a secret whose ``alg`` is a content encryption, which must fit its length."""
+    size = _CONTENT_KEYS.get(stated or "")
+    if size is None or not isinstance(material, bytes):
+        return stated
+    if len(material) != size:
+        raise InvalidKey(
+            f"the JWK's alg {stated} needs a secret of {size} bytes, this one has {len(material)}"
+        )
+    return "dir"
+
+
+def _no_such_key(alg: object, crv: object) -> str:
+    kinds = dict.fromkeys(kind for row in ALGORITHMS if row.name == alg for kind in row.kinds)
+    if kinds:
+        return f"crv of {quote(alg)} must be one of {', '.join(kinds)}, not {quote(crv)}"
+    return f"alg must be one of {', '.join(dict.fromkeys(row.name for row in ALGORITHMS))}, not {quote(alg)}"
 
 
 def _checked_kid(kid: object) -> str:
     if not isinstance(kid, str):
-        raise InvalidKey("a kid is a string")
+        raise InvalidKey(f"kid must be a string, not {type(kid).__name__}")
     _encoded(kid)  # it goes into headers, which are UTF-8
     return kid
 
@@ -341,11 +435,11 @@ def _encoded(text: object) -> bytes:
     if isinstance(text, bytes | bytearray):
         return bytes(text)
     if not isinstance(text, str):  # bytes(32) would be a secret of zeros
-        raise InvalidKey("text or bytes are needed")
+        raise InvalidKey(f"text or bytes are needed, not {type(text).__name__}; of a file give what it holds")
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise InvalidKey("the text is not Unicode") from None
+        raise InvalidKey("the text has characters that are not Unicode, which UTF-8 cannot write") from None
 
 
 def _password(password: str | bytes | None) -> bytes | None:

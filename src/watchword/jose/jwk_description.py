@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from watchword.errors import InvalidKey, MalformedToken
 from watchword.jose import strict_json
+from watchword.jose.quotation import quote
 
 __all__ = ["Description", "decode_object", "describe"]
 
@@ -49,13 +50,13 @@ def decode_object(jwk: Mapping[str, Any] | str | bytes, limit: int) -> Mapping[s
     if isinstance(jwk, Mapping):
         return jwk
     if not isinstance(jwk, str | bytes):
-        raise InvalidKey("a JWK is a mapping or its JSON")
+        raise InvalidKey(f"a JWK is a mapping, or JSON as str or bytes, not {type(jwk).__name__}")
     if len(jwk) > limit:
         raise InvalidKey(f"the JSON is longer than {limit} bytes")
     try:
         return strict_json.decode_object(jwk.encode() if isinstance(jwk, str) else jwk)
     except (MalformedToken, UnicodeEncodeError):
-        raise InvalidKey("not the JSON of a key") from None
+        raise InvalidKey("the text is not a JSON object in UTF-8 that names each member once") from None
 
 
 def _text(jwk: Mapping[str, object], name: str) -> str | None:
@@ -63,7 +64,7 @@ def _text(jwk: Mapping[str, object], name: str) -> str | None:
         return None
     value = jwk[name]
     if not isinstance(value, str):
-        raise InvalidKey(f"the JWK's {name} is not a string")
+        raise InvalidKey(f"the JWK's {name} must be a string, not {type(value).__name__}")
     return value
 
 
@@ -72,7 +73,5 @@ def _key_ops(jwk: Mapping[str, object]) -> tuple[str, ...] | None:
         return None
     names = jwk["key_ops"]
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise InvalidKey("the JWK's key_ops is not an array of strings")
-    if len(set(names)) != len(names):  # RFC 7517 §4.3
-        raise InvalidKey("the JWK's key_ops names an operation twice")
-    return tuple(names)
+        raise InvalidKey(f"the JWK's key_ops must be an array of strings, not {quote(names)}")
+    return tuple(dict.fromkeys(names))  # RFC 7517 §4.3 has each once; a second time says nothing

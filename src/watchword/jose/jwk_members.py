@@ -26,6 +26,7 @@ from watchword.jose.material import (
     public_half,
     unavailable,
 )
+from watchword.jose.quotation import quote
 from watchword.jose.rsa_primes import recovered_primes
 from watchword.jose.strength import check_rsa
 
@@ -44,12 +45,14 @@ def from_members(jwk: Mapping[str, object]) -> Material:
     readers = {"oct": _read_oct, "RSA": _read_rsa, "EC": _read_ec, "OKP": _read_okp, "AKP": _read_akp}
     kty = jwk.get("kty")
     if not isinstance(kty, str) or kty not in readers:
-        raise InvalidKey("the JWK's kty is missing or unknown")
+        raise InvalidKey(f"the JWK's kty must be one of {', '.join(readers)}, not {quote(kty)}")
     try:
         return readers[kty](jwk)
     except ValueError:
         # cryptography: not on the curve, out of range, private and public part of different keys
-        raise InvalidKey("the JWK's members do not make a key") from None
+        raise InvalidKey(
+            f"the JWK's members do not make a key of kty {kty}: they contradict each other"
+        ) from None
     except UnsupportedAlgorithm:
         raise unavailable(str(jwk.get("crv") or jwk.get("alg") or kty)) from None
 
@@ -78,7 +81,7 @@ def _read_oct(jwk: Mapping[str, object]) -> bytes:
 
 def _read_rsa(jwk: Mapping[str, object]) -> Private | Public:
     if "oth" in jwk:
-        raise InvalidKey("RSA keys of more than two primes are not supported")
+        raise InvalidKey("the JWK has oth: RSA keys of more than two primes are not supported")
     public = rsa.RSAPublicNumbers(_integer(jwk, "e"), _integer(jwk, "n"))
     check_rsa(public)  # before any work is done on numbers of any size
     if "d" not in jwk:
@@ -125,19 +128,21 @@ def _kind(jwk: Mapping[str, object], name: str, kinds: Collection[Kind]) -> Kind
     for kind in kinds:
         if jwk.get(name) == kind:
             return kind
-    raise InvalidKey(f"the JWK's {name} is missing or unknown")
+    raise InvalidKey(f"the JWK's {name} must be one of {', '.join(kinds)}, not {quote(jwk.get(name))}")
 
 
 def _octets(jwk: Mapping[str, object], name: str, size: int | None = None) -> bytes:
     value = jwk.get(name)
+    if value is None:
+        raise InvalidKey(f"the JWK's {name} is missing")
     if not isinstance(value, str):
-        raise InvalidKey(f"the JWK's {name} is missing or not a string")
+        raise InvalidKey(f"the JWK's {name} must be a string of base64url, not {type(value).__name__}")
     try:
         octets = base64url.decode(value)
     except MalformedToken:
         raise InvalidKey(f"the JWK's {name} is not base64url") from None
     if size is not None and len(octets) != size:  # RFC 7518 §6.2.1.2: the full size of a coordinate
-        raise InvalidKey(f"the JWK's {name} must be {size} bytes long")
+        raise InvalidKey(f"the JWK's {name} must be {size} bytes long, not {len(octets)}")
     return octets
 
 

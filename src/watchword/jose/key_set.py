@@ -9,12 +9,15 @@ from typing import Any
 import msgspec
 
 from watchword.errors import InvalidKey
+from watchword.jose.algorithms import ALG_NEEDED, ALGORITHMS, Algorithm
 from watchword.jose.jwk import Key
+from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_object
 from watchword.jose.key_arguments import check_key_source
 from watchword.jose.ports import KeySource
+from watchword.jose.quotation import quote
 
-__all__ = ["MAX_JWKS", "MAX_KEYS", "KeySet", "SkippedKey", "key_source"]
+__all__ = ["MAX_JWKS", "MAX_KEYS", "KeySet", "SkippedKey", "key_source", "list_reasons", "read_set"]
 
 MAX_JWKS = 1_048_576
 """Longest JSON of a key set, in bytes."""
@@ -22,6 +25,8 @@ MAX_JWKS = 1_048_576
 MAX_KEYS = 1_000
 """Most keys of a JWK set."""
 
+
+_TOLD = 5  # keys; with the reasons of more, a message is not read
 
 _versions = count()  # numbers, since a Verifier compares them at each token
 
@@ -38,6 +43,17 @@ class SkippedKey(msgspec.Struct, frozen=True):
     index: int
     kid: str | None
     reason: str
+
+
+def list_reasons(skipped: Sequence[SkippedKey]) -> str:
+    """Tell why keys of a set are not used, in one line of bounded length."""
+    told = [f"{_name(each)}: {each.reason}" for each in skipped[:_TOLD]]
+    more = [f"and {len(skipped) - _TOLD} more"] if len(skipped) > _TOLD else []
+    return "; ".join(told + more)
+
+
+def _name(skipped: SkippedKey) -> str:
+    return f"key {skipped.index}" if skipped.kid is None else f"kid {quote(skipped.kid)}"
 
 
 class KeySet:
@@ -59,30 +75,28 @@ class KeySet:
         self._found = {wanted: tuple(keys) for wanted, keys in found.items()}
 
     @classmethod
-    def from_jwks(cls, jwks: Mapping[str, Any] | str | bytes) -> KeySet:
+    def from_jwks(cls, jwks: Mapping[str, Any] | str | bytes, *, alg: str | None = None) -> KeySet:
         """The keys of a JWK set that are usable here (RFC 7517 §5); ``skipped`` tells of the others.
 
         Skipped are also secrets among public keys, and keys that share ``kid`` and ``alg`` with another, even
         with one that cannot be read: somebody has made a mistake, and to guess which would be another.
 
+        Args:
+            jwks: a mapping, or its JSON.
+            alg: the algorithm of the keys that do not name theirs, where it fits them. Without it an RSA key
+                is one of RS256 (as in OpenID Connect Core 1.0 §2), and a key of a curve of the curve's.
+
         Raises:
-            InvalidKey: it is no JWK set at all, or has more than 1,000 keys.
+            InvalidKey: it is no JWK set at all, or has more than 1,000 keys; ``alg`` is unknown, or is needed
+                for every key that is there.
         """
         entries = decode_object(jwks, MAX_JWKS).get("keys")
         if not isinstance(entries, list | tuple):
-            raise InvalidKey("a JWK set is an object with an array named keys")
-        if len(entries) > MAX_KEYS:
-            raise InvalidKey(f"a JWK set has at most {MAX_KEYS} keys")
-        keys: dict[int, Key] = {}
-        reasons: dict[int, str] = {}
-        for index, entry in enumerate(entries):
-            try:
-                keys[index] = _read(entry)
-            except InvalidKey as error:
-                reasons[index] = str(error)
-        reasons |= _misplaced(keys, entries)
-        skipped = [SkippedKey(index, _kid(entries[index]), reasons[index]) for index in sorted(reasons)]
-        return cls([key for index, key in keys.items() if index not in reasons], skipped=skipped)
+            raise InvalidKey(f"a JWK set is an object with an array named keys, not with {quote(entries)}")
+        found = read_set(entries, alg)
+        if found.skipped and not len(found):
+            _check_alg_known(found.skipped)
+        return found
 
     def find(self, kid: str | None, alg: str) -> Sequence[Key]:
         """The keys of that id and algorithm; all of that algorithm, where ``kid`` is ``None``."""
@@ -106,10 +120,53 @@ class KeySet:
         return f"KeySet({list(self._keys)!r})"
 
 
-def _read(entry: object) -> Key:
+def read_set(entries: Sequence[object], alg: str | None) -> KeySet:
+    """Read the keys of a JWK set, as :meth:`KeySet.from_jwks` does, also if none of them can be used.
+
+    Raises:
+        InvalidKey: there are more than 1,000, or ``alg`` is unknown.
+    """
+    if len(entries) > MAX_KEYS:
+        raise InvalidKey(f"a JWK set may have at most {MAX_KEYS} keys, not {len(entries)}")
+    rows = [row for row in ALGORITHMS if row.name == (_USUAL if alg is None else alg)]
+    if not rows:
+        raise InvalidKey(f"alg must be the name of an algorithm, not {quote(alg)}")
+    jwks = [mend(entry) if isinstance(entry, Mapping) else entry for entry in entries]
+    keys: dict[int, Key] = {}
+    reasons: dict[int, str] = {}
+    for index, jwk in enumerate(jwks):
+        try:
+            keys[index] = _read(jwk, rows)
+        except InvalidKey as error:
+            reasons[index] = str(error)
+    reasons |= _misplaced(keys, jwks, rows)
+    skipped = [SkippedKey(index, _kid(entries[index]), reasons[index]) for index in sorted(reasons)]
+    return KeySet([key for index, key in keys.items() if index not in reasons], skipped=skipped)
+
+
+_USUAL = "RS256"  # OpenID Connect Core 1.0 §2, RFC 8414 §2: what is meant where nothing is said
+
+
+def _read(entry: object, unnamed: Sequence[Algorithm]) -> Key:
+    """The key of an entry. If it names no algorithm, the first of these rows that fits it is meant."""
     if not isinstance(entry, Mapping):
-        raise InvalidKey("a JWK is an object")
-    return Key.from_jwk(entry)
+        raise InvalidKey(f"a JWK is an object, not {quote(entry)}")
+    return Key.from_jwk(entry, None if "alg" in entry else _infer_alg(entry, unnamed))
+
+
+def _infer_alg(jwk: Mapping[str, object], unnamed: Sequence[Algorithm]) -> str | None:
+    kind = jwk.get("crv") or jwk.get("kty")
+    fit = (row.name for row in unnamed if kind in row.kinds and jwk.get("use") in (None, row.use))
+    return next(fit, None)
+
+
+def _check_alg_known(skipped: Sequence[SkippedKey]) -> None:
+    """Refuse a set whose keys could all be used if it was known for which algorithm."""
+    if all(each.reason.startswith(ALG_NEEDED) for each in skipped):
+        raise InvalidKey(
+            f"{ALG_NEEDED}: no key of the JWK set names its algorithm. "
+            f"Give it: KeySet.from_jwks(..., alg=), or --alg on the command line. {list_reasons(skipped)}"
+        )
 
 
 def _kid(entry: object) -> str | None:
@@ -117,12 +174,14 @@ def _kid(entry: object) -> str | None:
     return kid if isinstance(kid, str) else None
 
 
-def _misplaced(keys: Mapping[int, Key], entries: Sequence[object]) -> dict[int, str]:
+def _misplaced(
+    keys: Mapping[int, Key], entries: Sequence[object], unnamed: Sequence[Algorithm]
+) -> dict[int, str]:
     """Why some keys, good by themselves, are not in the company of the others; by their place."""
     mixed = len({isinstance(key.material, bytes) for key in keys.values()}) > 1
     namesakes: dict[tuple[str | None, str], set[str]] = {}
     for index, entry in enumerate(entries):
-        for named, identity in _names(entry, keys.get(index)):
+        for named, identity in _names(entry, keys.get(index), unnamed):
             namesakes.setdefault(named, set()).add(identity)
     reasons = {}
     for index, key in keys.items():
@@ -133,13 +192,17 @@ def _misplaced(keys: Mapping[int, Key], entries: Sequence[object]) -> dict[int, 
     return reasons
 
 
-def _names(entry: object, key: Key | None) -> Iterator[tuple[tuple[str | None, str], str]]:
+def _names(
+    entry: object, key: Key | None, unnamed: Sequence[Algorithm]
+) -> Iterator[tuple[tuple[str | None, str], str]]:
     """What an entry is found by, and which key it is: one that cannot be read is like none that can."""
     if key is not None:
         for name in key.algorithm.names:
             yield (key.kid, name), key.thumbprint
-    elif isinstance(entry, Mapping) and isinstance(alg := entry.get("alg"), str):
-        yield (_kid(entry), alg), ""
+    elif isinstance(entry, Mapping):
+        alg = entry.get("alg", _infer_alg(entry, unnamed))
+        if isinstance(alg, str):
+            yield (_kid(entry), alg), ""
 
 
 def key_source(keys: Key | KeySource, argument: str = "keys") -> KeySource:

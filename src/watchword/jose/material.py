@@ -164,7 +164,12 @@ def kind_of(material: Material) -> Kind:
         for kind, halves in OCTET_KINDS.items():
             if isinstance(material, (halves.private, halves.public)):
                 return kind
-    raise InvalidKey("no algorithm here uses that type of key")
+    raise InvalidKey(f"no algorithm here uses a key of type {_describe(material)}")
+
+
+def _describe(material: object) -> str:
+    curve = getattr(material, "curve", None)
+    return f"EC on {curve.name}" if isinstance(curve, ec.EllipticCurve) else type(material).__name__
 
 
 def public_half(material: Private | Public) -> Public:

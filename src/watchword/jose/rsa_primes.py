@@ -25,7 +25,10 @@ def recovered_primes(n: int, e: int, d: int) -> tuple[int, int]:
         InvalidKey: the numbers do not belong together, or have more than 4,096 bits.
     """
     if n.bit_length() > _MAX_BITS:
-        raise InvalidKey(f"an RSA private key of more than {_MAX_BITS} bits needs its primes")
+        raise InvalidKey(
+            f"an RSA private key without p and q may have {_MAX_BITS} bits, "
+            f"not {n.bit_length()}: give p, q, dp, dq and qi"
+        )
     # Of a prime, or a power of one, no attempt finds anything: somebody has made it up to keep us busy. Of a
     # real key the order of 2 modulo one prime would have to divide the other less one.
     if gcd(pow(2, n, n) - 2, n) > 1:

@@ -56,15 +56,17 @@ def check_rsa(numbers: rsa.RSAPublicNumbers) -> None:
         InvalidKey: its modulus or exponent is even, or enormous.
     """
     if numbers.n.bit_length() < _RSA_BITS.start:
-        raise WeakKey("an RSA key needs at least 2048 bits")
+        raise WeakKey(f"an RSA key needs at least 2048 bits, this one has {numbers.n.bit_length()}")
     if numbers.n.bit_length() not in _RSA_BITS:
-        raise InvalidKey("an RSA key has at most 16384 bits")
+        raise InvalidKey(f"an RSA key may have at most 16384 bits, this one has {numbers.n.bit_length()}")
     if numbers.e < _RSA_EXPONENTS.start:
-        raise WeakKey("an RSA key needs a public exponent of at least 65537")
+        raise WeakKey(f"an RSA key needs a public exponent of at least 65537, this one has {numbers.e}")
     if not (numbers.n & numbers.e & 1 and numbers.e in _RSA_EXPONENTS):
-        raise InvalidKey("an RSA key has an odd modulus, and an odd exponent of at most 64 bits")
+        raise InvalidKey("an RSA key needs an odd modulus, and an odd exponent of at most 64 bits")
     if all(numbers.n % prime in residues for prime, residues in _ROCA.items()):
-        raise WeakKey("the RSA key is of a series whose private keys can be computed (CVE-2017-15361)")
+        raise WeakKey(
+            "the RSA key is of a series whose private keys can be computed (CVE-2017-15361): make a new key"
+        )
 
 
 def check_secret(secret: bytes, alg: str, least: int, lengths: tuple[int, ...] | None) -> None:
@@ -81,12 +83,20 @@ def check_secret(secret: bytes, alg: str, least: int, lengths: tuple[int, ...] |
         InvalidKey: it is of another length than it may be, or a public key's text: everybody knows that
             "secret".
     """
-    if len(secret) < (min(lengths) if lengths else least):
-        raise WeakKey(f"{alg} needs a secret of at least {min(lengths) if lengths else least} bytes")
+    shortest = min(lengths) if lengths else least
+    if len(secret) < shortest:
+        raise WeakKey(
+            f"{alg} needs a secret of at least {shortest} bytes, this one has {len(secret)}. "
+            f"Make one with Key.generate({alg!r})"
+        )
     if lengths and len(secret) not in lengths:
-        raise InvalidKey(f"{alg} needs a secret of {' or '.join(map(str, lengths))} bytes")
+        accepted = " or ".join(map(str, lengths))
+        raise InvalidKey(f"{alg} needs a secret of {accepted} bytes, this one has {len(secret)}")
     if _is_key_text(secret):
-        raise InvalidKey("that is the text of a key or certificate, not a secret")
+        raise InvalidKey(
+            "the secret is the text of a key or certificate, which others may know: "
+            "read it with Key.from_pem or Key.from_jwk"
+        )
 
 
 _BLANK = b"\xef\xbb\xbf \t\r\n\v\f\0"  # a byte order mark included
