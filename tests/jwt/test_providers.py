@@ -302,7 +302,7 @@ def test_tokens_of_the_shapes_that_providers_make_verify(provider, forge, shape:
     token = forge(claims, header, by=RSA)
     keys = IssuerKeySet(issuer)
     assert Verifier(keys, issuer=issuer, audience="api").verify(token) == claims
-    assert keys.skipped == ()
+    assert [skipped.kid for skipped in keys.skipped] in ([], ["enc"])  # Keycloak publishes one for encryption
     with pytest.raises(BadSignature):
         Verifier(keys, issuer=issuer, audience="api").verify(forge(claims, header, by=Key.generate("RS256")))
 

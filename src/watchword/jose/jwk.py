@@ -421,7 +421,8 @@ def _no_such_key(alg: object, crv: object) -> str:
     kinds = dict.fromkeys(kind for row in ALGORITHMS if row.name == alg for kind in row.kinds)
     if kinds:
         return f"crv of {quote(alg)} must be one of {', '.join(kinds)}, not {quote(crv)}"
-    return f"alg must be one of {', '.join(dict.fromkeys(row.name for row in ALGORITHMS))}, not {quote(alg)}"
+    names = ", ".join(dict.fromkeys(row.name for row in ALGORITHMS))
+    return f"there is no such algorithm: alg is {quote(alg)}, and must be one of {names}"
 
 
 def _checked_kid(kid: object) -> str:
