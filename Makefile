@@ -1,6 +1,6 @@
 # Everything lives in .venv beside this file; nothing is installed anywhere else.
 #
-#   make run       set up, then serve http://127.0.0.1:8000 (HOST, PORT, DATABASE_URL, ADMIN_PASSWORD)
+#   make run       set up, then serve http://localhost:8000 (HOST, PORT, DATABASE_URL, ADMIN_PASSWORD)
 #   make test      set up, then run the whole test suite with coverage
 #   make test-all  the test suite on every Python from 3.11 to 3.13 that is installed
 #   make test-oldest  the test suite with the oldest versions of what we need that pyproject.toml allows

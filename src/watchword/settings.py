@@ -74,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         prefix: where the endpoints live.
         max_body: largest request body of the endpoints, in bytes.
         metrics: whether ``watchword serve`` answers ``/metrics``.
+        stop_timeout: seconds within which ``watchword serve`` has stopped once it is told to.
         scope_claim: the claim that holds the scopes of other people's tokens (bare Verifier).
 
     Raises:
@@ -83,7 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_url: str = "sqlite:///watchword.db"
     sessions_url: str = ""
     sessions_wait_replicas: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
-    issuer: Annotated[str, msgspec.Meta(min_length=1)] = "watchword"
+    issuer: Annotated[str, msgspec.Meta(min_length=1)] = "http://localhost:8000"
     audience: Annotated[str, msgspec.Meta(min_length=1)] = "watchword"
     client_id: Annotated[str, msgspec.Meta(min_length=1)] = "watchword"
     secret: tuple[str, ...] = ()
@@ -118,6 +119,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     prefix: Annotated[str, msgspec.Meta(pattern=r"^(/[A-Za-z0-9._~-]+)*\Z")] = "/auth"
     max_body: Annotated[int, msgspec.Meta(ge=1024, le=1_048_576)] = 16_384
     metrics: bool = False
+    stop_timeout: Annotated[int, msgspec.Meta(ge=2, le=3600)] = 10
     scope_claim: Literal["scope", "scp", "permissions"] = "scope"
 
     def __post_init__(self) -> None:

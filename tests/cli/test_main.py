@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,9 +10,9 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from watchword.cli.main import main
-from watchword.errors import MissingExtra
 
 WATCHWORD = Path(sys.executable).with_name("watchword")
 
@@ -136,21 +137,48 @@ def run(command: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
-def test_output_that_cannot_be_written_is_an_answer(alice) -> None:
-    refused = run("watchword account list > /dev/full")
+@pytest.mark.parametrize("command", ["account list", "--version", "account --help"])
+def test_output_that_cannot_be_written_is_an_answer(alice, command) -> None:
+    refused = run(f"watchword {command} > /dev/full")
 
     assert refused.returncode == 1
     assert refused.stderr.startswith("Error: No space left on device")
     assert "Traceback" not in refused.stderr
 
 
+def test_a_hint_runs_as_printed_where_the_command_is_not_on_the_path(directory) -> None:
+    (directory / ".venv").symlink_to(WATCHWORD.parent.parent)
+    relative = ".venv/bin/watchword"
+
+    by_path = subprocess.run([relative, "account", "list"], capture_output=True, text=True, check=False)
+
+    assert f"`{relative} account add`" in by_path.stderr
+    assert "`watchword account add`" in run("watchword account list").stderr
+
+
+def test_a_file_that_may_not_be_used_is_named_with_what_to_do() -> None:
+    @click.command()
+    def touch() -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/data/watchword.db")
+
+    refused = CliRunner().invoke(type(main)(commands=[touch]), ["touch"])
+
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(
+        "Error: /data/watchword.db: Permission denied. Run as the user that owns"
+    )
+
+
 def test_a_reader_that_has_seen_enough_is_no_error_to_talk_of(alice) -> None:
     assert run("watchword account list | true").stderr == ""
 
 
-def test_without_the_extra_it_says_how_to_install_it() -> None:
-    hidden = "import sys; sys.modules['click'] = None; import watchword.cli.main"
+@pytest.mark.parametrize("module", ["click", "rich", "argon2"])
+def test_without_a_part_of_the_extra_it_names_the_extra(module) -> None:
+    hidden = f"import sys; sys.modules[{module!r}] = None; from watchword.cli import run; run()"
     told = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True, check=False)
 
-    assert told.stderr.splitlines()[-1].endswith("pip install 'watchword[cli]'")
-    assert MissingExtra.__name__ in told.stderr
+    assert (told.returncode, told.stderr) == (
+        1,
+        "Error: this needs an extra: pip install 'watchword[server]'\n",
+    )

@@ -87,11 +87,10 @@ def test_the_first_start_makes_an_account_whose_password_is_shown_once(directory
 
     made = re.fullmatch(r'Made the account "admin" with the password (\S{20,})', said[0])
     assert made
-    assert said[1:3] == [
-        "It is shown this once. Change it with: watchword account password admin",
-        f"Serving http://127.0.0.1:{port}",
-    ]
-    assert said_again[0] == f"Serving http://127.0.0.1:{port}"
+    assert said[1] == f"It is shown this once. Change it with: {WATCHWORD} account password admin"
+    assert said[2].startswith(f"WATCHWORD_ISSUER is not set: tokens are issued by http://localhost:{port}. ")
+    assert said[3] == f"Serving http://localhost:{port}"
+    assert said_again[:2] == said[2:4]
     auth = Auth()
     assert auth.login("admin", made[1])
     auth.close()
@@ -100,7 +99,7 @@ def test_the_first_start_makes_an_account_whose_password_is_shown_once(directory
 
 
 def test_the_first_password_can_be_given_and_is_not_shown(port) -> None:
-    with serving(port, ADMIN_PASSWORD=PASSWORD) as said:
+    with serving(port, ADMIN_PASSWORD=f"{PASSWORD}\n") as said:
         assert healthy(f"127.0.0.1:{port}")
     assert said[0] == 'Made the account "admin" with the password of ADMIN_PASSWORD'
 
@@ -116,7 +115,7 @@ def test_a_first_password_that_comes_too_late_is_said_not_to_be_used(watchword, 
 
     assert said[0] == (
         "ADMIN_PASSWORD is not used, as there are accounts already; "
-        "to set a password: watchword account password admin"
+        f"to set a password: {WATCHWORD} account password admin"
     )
     assert "another" not in "\n".join(said)
     assert [line.split()[0] for line in watchword("account", "list").stdout.splitlines()[1:]] == ["alice"]
@@ -127,7 +126,23 @@ def test_a_name_and_an_ipv6_address_are_listened_on(port) -> None:
         assert healthy(f"127.0.0.1:{port}")
     with serving(port, "--host", "::1") as said:
         assert healthy(f"[::1]:{port}")
-    assert f"Serving http://[::1]:{port}" in said
+    assert f"Serving http://localhost:{port}" in said
+
+
+@pytest.mark.parametrize("host", ["x86_64-conda-linux-gnu", "a-laptop", "0"])
+def test_a_host_of_the_environment_that_is_not_an_address_is_ignored(watchword, monkeypatch, host) -> None:
+    monkeypatch.setenv("HOST", host)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        refused = watchword("serve", "--port", str(taken.getsockname()[1]))
+
+    assert refused.stderr.startswith(f"HOST is '{host}', which is not an IP address: it is ignored")
+    assert "Error: cannot listen on 127.0.0.1 port" in refused.stderr
+
+
+def test_an_address_in_host_is_listened_on_and_white_space_does_not_count(port) -> None:
+    with serving(port, HOST=" 127.0.0.2\n") as said:
+        assert healthy(f"127.0.0.2:{port}")
+    assert f"Serving http://127.0.0.2:{port}" in said
 
 
 def test_a_port_that_somebody_listens_on_is_refused_before_anything_is_made(watchword, directory) -> None:
@@ -145,7 +160,7 @@ def test_a_second_server_does_not_join_the_first(watchword, directory, port) -> 
         assert watchword("serve", "--port", str(port)).exit_code == 1
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "nobody.invalid", "::2", "not an address"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "nobody.invalid", "::2", "not an address", "a..b"])
 def test_an_address_that_is_not_ours_is_refused(watchword, directory, host) -> None:
     refused = watchword("serve", "--host", host)
 
@@ -185,11 +200,37 @@ def test_a_database_in_memory_is_refused(watchword, port, monkeypatch) -> None:
     )
 
 
-def test_without_the_extra_it_says_how_to_install_it(directory) -> None:
-    hidden = "import sys; sys.modules['granian'] = None; from watchword.cli.main import main; main(['serve'])"
+def test_no_account_is_made_beside_the_secret_of_a_database_that_is_missing(watchword, directory) -> None:
+    (directory / "watchword.db.secret").write_text("x" * 43)
+
+    for command in (("serve",), ("account", "add", "alice", "--password-stdin")):
+        refused = watchword(*command, stdin=PASSWORD)
+        assert refused.exit_code == 1
+        assert (
+            "watchword.db is missing, but watchword.db.secret is there: restore the database"
+            in refused.stderr
+        )
+    assert [path.name for path in directory.iterdir()] == ["watchword.db.secret"]
+
+
+def test_an_account_made_in_a_database_that_was_there_is_not_made_without_a_word(
+    watchword, alice, port
+) -> None:
+    watchword("account", "delete", "alice")
+
+    with serving(port, ADMIN_PASSWORD=PASSWORD) as said:
+        pass
+
+    assert said[0].startswith("The database was there, without any account. If it comes from a backup,")
+    assert said[1].startswith('Made the account "admin"')
+
+
+@pytest.mark.parametrize("module", ["granian", "prometheus_client", "flask", "argon2"])
+def test_without_a_part_of_the_extra_it_names_the_extra(directory, module) -> None:
+    hidden = f"import sys; sys.modules[{module!r}] = None; from watchword.cli import run; run()"
 
     refused = subprocess.run(
-        [sys.executable, "-c", hidden], capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, "-c", hidden, "serve"], capture_output=True, text=True, check=False, timeout=30
     )
 
     assert (refused.returncode, refused.stderr) == (

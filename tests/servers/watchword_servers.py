@@ -14,9 +14,20 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["COMMAND", "PATIENCE", "Answer", "Server", "clean_environment", "free_port", "starting", "until"]
+__all__ = [
+    "COMMAND",
+    "ISSUER",
+    "PATIENCE",
+    "Answer",
+    "Server",
+    "clean_environment",
+    "free_port",
+    "starting",
+    "until",
+]
 
 ADMIN_PASSWORD = "correct horse battery staple"
+ISSUER = "https://login.example"  # the same for all servers of a test, whatever their ports
 COMMAND = [sys.executable, "-c", "from watchword.cli.main import main; main()"]
 PATIENCE = 20
 
@@ -44,7 +55,12 @@ class Server:
                 [*COMMAND, "serve", *arguments],
                 cwd=self.directory,
                 env=clean_environment(
-                    {"PORT": str(self.port), "ADMIN_PASSWORD": ADMIN_PASSWORD, **environment}
+                    {
+                        "PORT": str(self.port),
+                        "ADMIN_PASSWORD": ADMIN_PASSWORD,
+                        "WATCHWORD_ISSUER": ISSUER,
+                        **environment,
+                    }
                 ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

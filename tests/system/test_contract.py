@@ -4,6 +4,7 @@ import re
 import time
 
 import pytest
+from watchword_servers import ISSUER
 
 import watchword
 from watchword import KeySet
@@ -151,7 +152,7 @@ def test_jwks_holds_public_keys_that_verify_the_access_token(server, tokens):
         ("EC", "ES256", False)
     ] * 2
     verifier = watchword.Verifier(
-        KeySet.from_jwks(answer.json), issuer="watchword", audience="watchword", typ="at+jwt"
+        KeySet.from_jwks(answer.json), issuer=ISSUER, audience="watchword", typ="at+jwt"
     )
     assert verifier.verify(tokens["access_token"])["preferred_username"] == "admin"
 

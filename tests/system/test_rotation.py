@@ -6,6 +6,8 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from watchword_servers import ISSUER
+
 import watchword
 from watchword import KeySet, Verifier
 
@@ -39,7 +41,7 @@ class Cache:
             assert max_age <= MAX_AGE
             self.until = time.monotonic() + max_age
             keys = KeySet.from_jwks(answer.body)
-            self.verifier = Verifier(keys, issuer="watchword", audience="watchword", typ="at+jwt", leeway=300)
+            self.verifier = Verifier(keys, issuer=ISSUER, audience="watchword", typ="at+jwt", leeway=300)
         self.verifier.verify(token)
 
 

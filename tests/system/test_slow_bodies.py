@@ -26,7 +26,7 @@ def stalled(server, count, rest):
 def test_more_slow_bodies_than_threads_keep_nobody_waiting(start, rest):
     server = start("--threads", "4")
     tokens = server.login()
-    with stalled(server, 40, rest):
+    with stalled(server, 300, rest):
         started = time.monotonic()
         assert server.request("GET", "/healthz").status == 200
         assert server.greets(tokens)
@@ -38,7 +38,7 @@ def test_more_slow_bodies_than_threads_keep_nobody_waiting(start, rest):
 def test_where_no_more_bodies_are_read_it_is_a_503_and_the_rest_is_served(start, until):
     server = start()
     tokens = server.login()
-    with stalled(server, 256, STALLED["with a length"]):
+    with stalled(server, 512, STALLED["with a length"]):
         answers = []
 
         def refused():

@@ -142,7 +142,7 @@ def says(output, *expected):
 
 REFUSED = [
     ({"PORT": "eight thousand"}, "'--port'"),
-    ({"WATCHWORD_ACCESS_LIFETME": "600"}, "unknown setting: WATCHWORD_ACCESS_LIFETME"),
+    ({"WATCHWORD_ACCESS_LIFETME": "600"}, "WATCHWORD_ACCESS_LIFETME"),
     ({"WATCHWORD_PASSWORD_CHECKS": "100"}, "WATCHWORD_PASSWORD_CHECKS"),
     ({"DATABASE_URL": "mysql://user:swordfish@localhost/db"}, "sqlite:///"),
     ({"DATABASE_URL": "sqlite://"}, "in memory"),

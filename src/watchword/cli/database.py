@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from watchword.cli.desk import database_url
+from watchword.cli.hints import runnable
 from watchword.stores import open_store, schema_status
 
 if TYPE_CHECKING:
@@ -52,5 +53,5 @@ def _what_to_do(found: SchemaStatus) -> str:
     if found.version > found.newest:
         return "A newer Watchword upgraded it; run that one"
     if found.version < found.newest:
-        return "`watchword database upgrade` brings it up to date, as does any server when it starts"
+        return f"`{runnable('database upgrade')}` brings it up to date, as does any server when it starts"
     return "It is up to date"

@@ -14,11 +14,18 @@ from pathlib import Path
 import click
 
 from watchword.auth import Auth
+from watchword.cli.hints import runnable
 from watchword.errors import InvalidSettings
 from watchword.events import Act, Event, acting_as, to_json
 from watchword.settings import Settings
 
-__all__ = ["database_url", "front_desk"]
+__all__ = ["database_url", "front_desk", "has_database_file"]
+
+
+def has_database_file(settings: Settings) -> bool:
+    """Return whether the settings name a database file, and it is there."""
+    url = settings.database_url
+    return url.startswith("sqlite:") and _missing_file(url) is None
 
 
 def database_url() -> str:
@@ -33,22 +40,25 @@ def database_url() -> str:
 
 
 @contextmanager
-def front_desk(*, create: bool = False) -> Iterator[Auth]:
+def front_desk(*, create: bool = False, settings: Settings | None = None) -> Iterator[Auth]:
     """The front desk of the database in the environment, closed at the end.
 
     Args:
         create: whether to make a database file that is not there, and say so; otherwise the directory or the
             URL is taken to be wrong.
+        settings: instead of the environment's.
 
     Raises:
         InvalidSettings: a setting is not usable, or there is no such database.
     """
-    settings = Settings.from_environment(os.environ)
+    settings = settings or Settings.from_environment(os.environ)
     missing = _missing_file(settings.database_url)
     if not create:
         _refuse(missing)
     if missing and not Path(missing).parent.is_dir():
         raise InvalidSettings(f"there is no directory {Path(missing).parent} to make the database in")
+    if missing:
+        _refuse_lone_secret(Path(missing))
     logging.getLogger("watchword.security").addHandler(logging.NullHandler())  # _record_act writes the acts
     auth = Auth(settings=settings, listeners=[_record_act])
     try:
@@ -83,7 +93,21 @@ def _refuse(missing: str | None) -> None:
     if missing:
         raise InvalidSettings(
             f"there is no database {missing} here: change to its directory or set DATABASE_URL "
-            "(`watchword serve` and `watchword account add` make a new one)"
+            f"(`{runnable('serve')}` and `{runnable('account add')}` make a new one)"
+        )
+
+
+def _refuse_lone_secret(database: Path) -> None:
+    """Refuse to make a new database, with a new account, where a secret says that there was another.
+
+    Of servers that start at once the first makes the database, and then the secret. So the database is looked
+    for once more after the secret.
+    """
+    secret = database.with_name(f"{database.name}.secret")
+    if secret.exists() and not database.exists():
+        raise InvalidSettings(
+            f"the database {database} is missing, but {secret.name} is there: restore the database, "
+            "or remove the secret to begin with no accounts"
         )
 
 

@@ -17,9 +17,9 @@ try:
     from watchword.cli.serve import serve
     from watchword.cli.token import token
 except ModuleNotFoundError as error:
-    if error.name not in {"click", "rich"}:
+    if (error.name or "").partition(".")[0] not in {"click", "rich"}:
         raise
-    raise MissingExtra.named("cli") from None
+    raise MissingExtra.named("server") from None
 
 __all__ = ["main"]
 
@@ -32,11 +32,25 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except WatchwordError as error:
             raise click.ClickException(str(error)) from None
-        except BrokenPipeError:
-            raise  # click ends quietly: whoever reads the output has seen enough
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return super().main(*arguments, **options)  # it ends quietly if the output's reader is gone
         except OSError as error:
             _let_go_of_output()
-            raise click.ClickException(error.strerror or type(error).__name__) from None
+            click.echo(f"Error: {_sentence(error)}", err=True)
+            sys.exit(1)
+
+
+def _sentence(error: OSError) -> str:
+    """Say what went wrong, with the file and what to do about it."""
+    reason = error.strerror or type(error).__name__
+    if error.filename is None:
+        return reason
+    place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else error.filename
+    if isinstance(error, PermissionError):
+        return f"{place}: {reason}. Run as the user that owns it, or change its owner or mode"
+    return f"{place}: {reason}"
 
 
 def _let_go_of_output() -> None:

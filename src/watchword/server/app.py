@@ -32,6 +32,7 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
     app.config.update(
         {f"WATCHWORD_{name.upper()}": getattr(settings, name) for name in settings.__struct_fields__}
     )
+    app.url_map.merge_slashes = False  # a redirect to the one slash would carry a password to where Host says
     metrics = Metrics()
     auth = Watchword(app, listeners=[metrics] if settings.metrics else [])
     app.register_error_handler(HTTPException, _answer_http_error)

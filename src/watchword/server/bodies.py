@@ -55,5 +55,4 @@ class BodyFirst:
     def _is_to_be_read(self, environ: WSGIEnvironment) -> bool:
         if "CONTENT_LENGTH" in environ:
             return 0 < int(environ["CONTENT_LENGTH"]) <= self._max_body
-        # HTTP/2 ends a body of any length without having announced it
-        return "HTTP_TRANSFER_ENCODING" in environ or environ["SERVER_PROTOCOL"] == "HTTP/2"
+        return "HTTP_TRANSFER_ENCODING" in environ

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import secrets
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server import Server
 
@@ -20,14 +22,35 @@ from watchword.server.app import create_app
 from watchword.server.bodies import BodyFirst
 from watchword.settings import Settings
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 __all__ = ["first_account", "serve"]
 
 # Header bytes that Granian reads before it answers 431; a token is at most 16 KiB
 _HEADER_BUFFER = 65_536
+# Seconds without a byte, or for the head of a request, after which a connection is closed
+_SILENCE = 10
+# Connections of a worker, if the system allows it so many open files
+_CONNECTIONS = 8_192
+_FEWEST_CONNECTIONS = 128
+# Open files of a worker besides its connections, and those of each thread: SQLite has three
+_OTHER_FILES = 128
+_FILES_OF_A_THREAD = 4
 # Request bodies that may be on their way at once, each with a thread that waits for it (some 80 KiB)
-_BODIES = 256
-# Seconds that a running request has to finish in once the server is told to stop
-_STOP_TIMEOUT = 30
+_BODIES = 512
+# How names begin that mean something in a request's environ (PEP 3333)
+_OF_A_REQUEST = (
+    "HTTP_",
+    "CONTENT_",
+    "GATEWAY_",
+    "PATH_INFO",
+    "QUERY_",
+    "REMOTE_",
+    "REQUEST_",
+    "SCRIPT_",
+    "SERVER_",
+)
 # To stop, and to start the workers anew
 _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
@@ -88,12 +111,13 @@ def first_account(auth: Auth, password: str | None) -> str | None:
     return password
 
 
-def serve(host: str, port: int, *, workers: int, threads: int) -> None:
+def serve(settings: Settings, host: str, port: int, *, workers: int, threads: int) -> None:
     """Serve until SIGTERM or SIGINT; running requests are finished first.
 
-    Each worker is a process of its own that reads the settings from the environment.
+    Each worker is a process of its own, which is given the settings: no secret stays in the environment.
 
     Args:
+        settings: how the application behaves.
         host: the address to listen on.
         port: the port to listen on.
         workers: processes.
@@ -105,25 +129,57 @@ def serve(host: str, port: int, *, workers: int, threads: int) -> None:
         interface=Interfaces.WSGI,
         address=host,
         port=port,
+        # over HTTP/2 a connection that says nothing is never closed, and headers are bounded at 16 MiB
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(max_buffer_size=_HEADER_BUFFER, header_read_timeout=_SILENCE * 1000),
+        websockets=False,
         workers=workers,
         blocking_threads=threads + _BODIES,
+        backpressure=_allow_connections(threads),
         respawn_failed_workers=True,
-        workers_kill_timeout=_STOP_TIMEOUT,
-        websockets=False,
-        http1_settings=HTTP1Settings(max_buffer_size=_HEADER_BUFFER),
+        workers_kill_timeout=settings.stop_timeout - 1,  # the rest is for what comes after it
         log_access=True,
         log_dictconfig=_LOGGING,
     )
     server.on_startup(partial(_in_a_thread, _hand_on_signals))
-    server.serve(target_loader=partial(_application, threads), wrap_loader=False)
+    server.serve(target_loader=partial(_application, settings, threads), wrap_loader=False)
 
 
-def _application(threads: int) -> BodyFirst:
+def _allow_connections(threads: int) -> int:
+    """Raise the limit of open files as far as needed. Return how many connections a worker may have."""
+    others = _OTHER_FILES + _FILES_OF_A_THREAD * threads
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = _CONNECTIONS + others
+    if most != resource.RLIM_INFINITY:
+        allowed = min(allowed, most)
+    if limit != resource.RLIM_INFINITY and limit < allowed:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+        except (OSError, ValueError):
+            allowed = limit  # macOS has a bound below the hard limit that it tells
+    return max(_FEWEST_CONNECTIONS, allowed - others)
+
+
+def _application(settings: Settings, threads: int) -> WSGIApplication:
     """What each worker serves."""
     signal.signal(signal.SIGTERM, _stop_while_starting)
     _in_a_thread(_hand_on_stop)
-    settings = Settings.from_environment(os.environ)
-    return BodyFirst(create_app(settings), max_body=settings.max_body, threads=threads, bodies=_BODIES)
+    app = BodyFirst(create_app(settings), max_body=settings.max_body, threads=threads, bodies=_BODIES)
+    return _without_environment(app)
+
+
+def _without_environment(app: WSGIApplication) -> WSGIApplication:
+    """Hide this process's environment, which Granian copies into the environ of each request."""
+    for name in [name for name in os.environ if name.startswith(_OF_A_REQUEST)]:
+        del os.environ[name]  # a request without that header would have it
+    names = tuple(os.environ)
+
+    def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        for name in names:
+            environ.pop(name, None)
+        return app(environ, start_response)
+
+    return call
 
 
 # Python runs a handler in the main thread, between two steps of it. A signal that comes just before the
