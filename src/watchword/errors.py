@@ -284,6 +284,7 @@ class AccountNotFound(WatchwordError):
     """No account has that name or subject."""
 
     code = "account_not_found"
+    status = 404
     description = "there is no such account"
 
 
@@ -291,6 +292,7 @@ class UsernameTaken(WatchwordError):
     """Another account has that name (names are compared case-folded)."""
 
     code = "username_taken"
+    status = 409
     description = "that username is taken"
 
 
@@ -298,6 +300,7 @@ class UsernameRejected(WatchwordError):
     """The username is empty, too long, or has characters that cannot be seen."""
 
     code = "username_rejected"
+    status = 422
     description = "that username cannot be used"
 
 
@@ -310,6 +313,7 @@ class PasswordRejected(WatchwordError):
     """
 
     code = "password_rejected"
+    status = 422
     description = "that password cannot be used"
 
     def __init__(self, message: str | None = None, *, reason: str = "") -> None:

@@ -66,7 +66,7 @@ def test_every_example_is_answered_as_it_says(tmp_path: Path) -> None:
 
 def test_every_endpoint_is_documented() -> None:
     auth = Auth("sqlite://")
-    routes = Endpoints(auth).routes
+    routes = Endpoints(lambda: auth, auth.settings).routes
     auth.close()
 
     assert [route for route in routes if f"`{route.method} {route.path}`" not in DOCUMENT] == []

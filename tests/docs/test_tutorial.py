@@ -68,7 +68,7 @@ def run() -> Iterator[Callable[..., Namespace]]:
     yield run
     for app in apps:
         if "watchword" in app.extensions:
-            app.extensions["watchword"].desk.close()
+            app.extensions["watchword"].close()
 
 
 @pytest.fixture

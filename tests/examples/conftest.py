@@ -25,6 +25,4 @@ def load(tmp_path, monkeypatch) -> Iterator[Callable[[str], ModuleType]]:
 
     yield load
     for example in loaded:
-        desk = example.app.extensions["watchword"].desk
-        if hasattr(desk, "close"):
-            desk.close()
+        example.app.extensions["watchword"].close()

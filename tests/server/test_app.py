@@ -85,7 +85,7 @@ def test_an_error_of_ours_says_nothing_of_itself(
 
     answer = client.get("/broken")
 
-    assert (answer.status_code, answer.json["error"]) == (500, "internal_server_error")
+    assert (answer.status_code, answer.json["error"]) == (500, "server_error")
     assert b"detail" not in answer.data
     assert "a detail" in caplog.text  # for us, in the log
 

@@ -52,14 +52,19 @@ def desk() -> Iterator[Desk]:
 
 
 @pytest.fixture
-def app(desk: Desk) -> flask.Flask:
+def extension(desk: Desk) -> Watchword:
+    return Watchword(auth=desk)
+
+
+@pytest.fixture
+def app(extension: Watchword) -> flask.Flask:
     app = flask.Flask("tested")
-    auth = Watchword(app, desk)
+    extension.init_app(app)
 
     @app.get("/protected")
-    @auth.protect()
+    @extension.protect()
     def protected():
-        return {"message": f"Hello, {auth.identity.username}!"}
+        return {"message": f"Hello, {extension.identity.username}!"}
 
     return app
 

@@ -242,7 +242,7 @@ def test_a_jwks_that_may_have_changed_unseen_is_answered_but_not_kept(client, de
 
 def test_a_fixed_key_may_be_kept_for_as_long_as_any_jwks():
     auth = Auth("sqlite://", keys=Key.generate("ES256"))
-    answer = Endpoints(auth).jwks(Request())
+    answer = Endpoints(lambda: auth, auth.settings).jwks(Request())
     assert answer.headers["Cache-Control"] == "public, max-age=600"
     auth.close()
 
@@ -282,7 +282,7 @@ def test_without_a_token_there_is_a_bare_challenge_and_with_a_bad_one_a_reason(c
 def test_the_prefix_is_a_setting(desk):
     moved = type(desk)(prefix="/api/v1/users")
     try:
-        paths = [route.path for route in Endpoints(moved).routes]
+        paths = [route.path for route in Endpoints(lambda: moved, moved.settings).routes]
     finally:
         moved.close()
     assert paths.count("/.well-known/jwks.json") == 1
@@ -493,7 +493,7 @@ def test_a_forwarded_address_counts_only_behind_a_trusted_proxy(desk, trusted, a
     behind = type(desk)(trusted_proxies=trusted)
     try:
         tokens = behind.start("7")
-        Endpoints(behind).refresh(
+        Endpoints(lambda: behind, behind.settings).refresh(
             Request(
                 body=json.dumps({"refresh_token": tokens.refresh_token}).encode(),
                 content_type="application/json",

@@ -11,11 +11,12 @@ from datetime import timedelta
 import flask
 import msgspec
 import pytest
+from werkzeug.exceptions import Forbidden, Unauthorized
 
 from watchword import Auth, Issuer, Key, MultiIssuer, Subject, Verifier
 from watchword.errors import InvalidSettings, InvalidToken, MissingToken
 from watchword.events import LoginSucceeded
-from watchword.web.flask import Watchword
+from watchword.web.flask import Refused, Watchword
 
 ISSUER = "https://idp.example"
 KEY = Key.generate("HS256")
@@ -34,13 +35,12 @@ def configured(**config):
 
 
 def close(app):
-    app.extensions["watchword"].desk.close()
+    app.extensions["watchword"].close()
 
 
 @pytest.fixture
-def auth(app):
+def auth(app, extension):
     """The extension of the room's application, with the views that these tests protect."""
-    extension = Watchword()
     views = {
         "read": {"scopes": ["read"]},
         "as-text": {"scopes": "read"},
@@ -55,6 +55,7 @@ def auth(app):
             return {"hello": name}
 
         app.add_url_rule(f"/{name}", name, extension.protect(**options)(view))
+    app.add_url_rule("/bare", "bare", extension.protect(lambda: {"hello": "bare"}))
     app.add_url_rule("/open", "open", lambda: {"hello": extension.identity.username})
     app.add_url_rule("/items/<int:item>", "item", extension.protect()(lambda item: {"item": item}))
     return extension
@@ -123,8 +124,10 @@ def test_the_identity_of_one_request_is_gone_in_the_next(app, auth, bearer):
         assert auth.is_authenticated
     with app.test_request_context():
         assert not auth.is_authenticated
-        with pytest.raises(MissingToken):
+        with pytest.raises(Unauthorized, match="bearer token") as caught:
             _ = auth.identity
+    assert isinstance(caught.value, Refused)
+    assert isinstance(caught.value.error, MissingToken)
 
 
 def test_a_refused_view_is_not_called_and_leaves_no_identity(app, auth, bearer):
@@ -145,7 +148,7 @@ def test_an_async_view_is_protected_and_stays_async(app, auth, bearer):
     assert asyncio.iscoroutinefunction(view)
     with app.test_request_context(headers=bearer):
         assert asyncio.run(view(item=5)) == (5, "alice")
-    with app.test_request_context(), pytest.raises(MissingToken):
+    with app.test_request_context(), pytest.raises(Unauthorized):
         asyncio.run(view(item=5))
 
 
@@ -157,12 +160,90 @@ def test_protect_keeps_the_name_of_the_view(auth):
     assert (view.__name__, view.__doc__) == ("view", "What it does.")
 
 
-def test_forgotten_parentheses_are_an_error_where_they_are_forgotten(auth):
-    with pytest.raises(TypeError):
+@pytest.mark.usefixtures("auth")
+def test_protect_works_without_parentheses(client, bearer):
+    assert client.get("/bare").status_code == 401
+    assert client.get("/bare", headers=bearer).get_json() == {"hello": "bare"}
 
-        @auth.protect
-        def view():
-            """Never protected, and never reachable."""
+
+def test_scopes_in_one_text_are_several(app, auth, bearer):
+    guarded = auth.protect(scopes="read admin")(lambda: "never")
+    with app.test_request_context(headers=bearer), pytest.raises(Forbidden) as caught:
+        guarded()
+    assert caught.value.error.scopes == ("admin", "read")
+
+
+@pytest.mark.parametrize("fresh", [300, 300.0, timedelta(minutes=5)])
+def test_fresh_is_seconds_or_a_timedelta(app, desk, auth, bearer, fresh):
+    guarded = auth.protect(fresh=fresh)(lambda: "let through")
+    with app.test_request_context(headers=bearer):
+        assert guarded() == "let through"
+        desk.wait(301)
+        with pytest.raises(Unauthorized, match="recent login"):
+            guarded()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "told"),
+    [
+        (("read",), {}, "guards functions, not str"),
+        ((), {"fresh": "5 minutes"}, "fresh must be seconds or a timedelta, not str"),
+        ((), {"fresh": -1}, "fresh must be zero or more seconds"),
+    ],
+)
+def test_a_mistake_in_protect_is_told_where_it_is_made(auth, arguments, options, told):
+    with pytest.raises(InvalidSettings, match=told):
+        auth.protect(*arguments, **options)
+
+
+# -- OPTIONS -----------------------------------------------------------------------------------------
+
+
+def test_a_preflight_needs_no_token_and_the_view_is_not_called(app, auth, client):
+    called = []
+
+    @app.route("/both", methods=["GET", "OPTIONS"])
+    @auth.protect()
+    def both():
+        called.append(True)
+        return "secret"
+
+    guarded = flask.Blueprint("guarded", "guarded", url_prefix="/guarded")
+    guarded.before_request(auth.protect()(lambda: None))
+    guarded.add_url_rule("/things", "things", lambda: called.append(True) or "secret")
+    app.register_blueprint(guarded)
+    for path in ("/both", "/guarded/things", "/protected", "/auth/me"):
+        answer = client.options(path)
+        assert (answer.status_code, answer.data) == (200, b"")
+        assert "GET" in answer.headers["Allow"]
+        assert client.get(path).status_code == 401
+    assert called == []
+
+
+def test_a_guard_for_the_whole_application_leaves_an_unknown_path_unknown(app, auth, client):
+    app.before_request(auth.protect(optional=True)(lambda: None))
+    assert client.options("/nowhere").status_code == 404
+
+
+# -- tokens that are bound to a key ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("claim", [{"jkt": "x"}, {"x5t#S256": "x"}, None])
+def test_a_bound_token_is_no_bearer_token(claim):
+    app, _ = guarding()
+    answer = app.test_client().get("/claims", headers=issued(cnf=claim))
+    assert (answer.status_code, answer.get_json()["error"]) == (401, "invalid_token")
+    assert "bound to a key" in answer.headers["WWW-Authenticate"]
+
+
+def test_a_bound_token_of_ours_opens_neither_view_nor_endpoint():
+    app = configured()
+    auth = Watchword(app, check_password=own_users, subject_claims=lambda _: {"cnf": {"jkt": "x"}})
+    app.add_url_rule("/", "root", auth.protect()(lambda: "never"))
+    headers = {"Authorization": f"Bearer {auth.desk.start('alice').access_token}"}
+    for path in ("/", "/auth/me", "/auth/sessions"):
+        assert app.test_client().get(path, headers=headers).status_code == 401
+    auth.close()
 
 
 def test_outside_of_a_request_there_is_no_identity(auth):

@@ -29,14 +29,19 @@ WALKS = {
     "IPv6 in another spelling": ("10.0.0.1", "2001:DB9:0::0007", PROXIES, "2001:db9::7"),
     "an IPv6 proxy": ("2001:db8::1", "203.0.113.9", PROXIES, "203.0.113.9"),
     "an IPv4 proxy on an IPv6 socket": ("::ffff:10.0.0.1", "203.0.113.9", PROXIES, "203.0.113.9"),
-    "an IPv4 stranger on an IPv6 socket": ("::ffff:11.0.0.1", "203.0.113.9", PROXIES, "::ffff:11.0.0.1"),
+    "an IPv4 stranger on an IPv6 socket": ("::ffff:11.0.0.1", "203.0.113.9", PROXIES, "11.0.0.1"),
     "garbage": ("10.0.0.1", "unknown", PROXIES, "10.0.0.1"),
     "garbage stops the walk": ("10.0.0.1", "203.0.113.9, <script>, 10.0.0.2", PROXIES, "10.0.0.2"),
     "an open bracket": ("10.0.0.1", "[", PROXIES, "10.0.0.1"),
     "nothing but commas": ("10.0.0.1", ",,,", PROXIES, "10.0.0.1"),
     "blanks": ("10.0.0.1", "  203.0.113.9\t", PROXIES, "203.0.113.9"),
     "no peer": (None, "203.0.113.9", PROXIES, None),
-    "a Unix socket": ("", "203.0.113.9", PROXIES, ""),
+    "a Unix socket": ("", "203.0.113.9", PROXIES, None),
+    "a peer that a middleware made of something else": ("<script>", "203.0.113.9", PROXIES, None),
+    "a peer with a zone": ("fe80::1%eth0", None, (), "fe80::1"),
+    "a zone": ("10.0.0.1", "fe80::1%eth0", PROXIES, "fe80::1"),
+    "a zone of any text": ("10.0.0.1", "fe80::1%<img src=x>", PROXIES, "fe80::1"),
+    "a proxy with a zone": ("2001:db8::1%eth0", "203.0.113.9", PROXIES, "203.0.113.9"),
 }
 
 

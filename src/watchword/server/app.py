@@ -29,12 +29,10 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
     """
     settings = settings or Settings.from_environment(os.environ)
     app = flask.Flask(__name__, static_folder=None)
-    app.config.update(
-        {f"WATCHWORD_{name.upper()}": getattr(settings, name) for name in settings.__struct_fields__}
-    )
     app.url_map.merge_slashes = False  # a redirect to the one slash would carry a password to where Host says
     metrics = Metrics()
-    auth = Watchword(app, listeners=[metrics] if settings.metrics else [])
+    auth = Watchword(app, settings=settings, listeners=[metrics] if settings.metrics else [])
+    auth.open()
     app.register_error_handler(HTTPException, _answer_http_error)
 
     @app.get("/protected")
@@ -67,7 +65,7 @@ def _answer_http_error(error: HTTPException) -> flask.typing.ResponseReturnValue
     """What werkzeug refuses, in the form of all our errors: a code, a sentence, nothing of the request."""
     status = HTTPStatus(error.code or 500)
     body = {
-        "error": re.sub(r"\W+", "_", status.phrase.lower()),
+        "error": "server_error" if status == 500 else re.sub(r"\W+", "_", status.phrase.lower()),
         "error_description": status.description or status.phrase,
     }
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from watchword.stores.split import SplitStore
     from watchword.stores.sql import SchemaStatus
 
-__all__ = ["open_split_store", "open_store", "schema_status"]
+__all__ = ["open_split_store", "open_store", "resolve_urls", "schema_status"]
 
 
 def open_store(url: str) -> Store:
@@ -72,3 +72,29 @@ def schema_status(url: str) -> SchemaStatus:
             raise
         raise MissingExtra.named("sql") from None
     return sql.schema_status(url)
+
+
+def resolve_urls(database_url: str, sessions_url: str) -> str:
+    """Check both URLs without opening anything, and return the first one with an absolute path.
+
+    Args:
+        database_url: as :func:`open_store` takes it.
+        sessions_url: as :func:`open_split_store` takes it; empty if there is none.
+
+    Raises:
+        InvalidSettings: no store of ours has such a URL.
+        MissingExtra: a store's library is not installed.
+    """
+    try:
+        from watchword.stores.sql import resolve_url  # noqa: PLC0415 -- as above
+
+        if sessions_url:
+            from watchword.stores.redis_url import client_maker  # noqa: PLC0415 -- as above
+
+            client_maker(sessions_url)
+    except ModuleNotFoundError as error:
+        extra = {"sqlalchemy": "sql", "redis": "redis"}.get(error.name or "")
+        if extra is None:
+            raise
+        raise MissingExtra.named(extra) from None
+    return resolve_url(database_url)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, delete, make_url, select
+from sqlalchemy import URL, Connection, delete, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 
 from watchword.errors import InvalidSettings, StoreUnavailable
@@ -349,20 +349,42 @@ def _nothing(_connection: Connection, _now: float) -> None:
     """A write that is there for what is done beside it."""
 
 
+def resolve_url(url: str) -> str:
+    """Return the URL of a database with an absolute path, if it names a file. Nothing is opened.
+
+    Raises:
+        InvalidSettings: the URL is not one of a supported database.
+    """
+    parsed = _parse(url)
+    if parsed.drivername in _POSTGRES or _is_in_memory(parsed):
+        return url
+    path = Path(str(parsed.database)).absolute()
+    return parsed.set(database=str(path)).render_as_string(hide_password=False)
+
+
 def _database(url: str) -> SqliteDatabase | PostgresDatabase:
+    parsed = _parse(url)
+    if parsed.drivername in _POSTGRES:
+        return PostgresDatabase(parsed)
+    path = None if _is_in_memory(parsed) else Path(str(parsed.database)).absolute()
+    return _run(lambda: SqliteDatabase(path))
+
+
+def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # a port that is no number is the other one
         raise InvalidSettings("database_url is not a URL; sqlite:///watchword.db is one") from None
-    if parsed.drivername in _POSTGRES:
-        return PostgresDatabase(parsed)
-    if parsed.drivername not in _SQLITE or parsed.query:
-        raise InvalidSettings(
-            "database_url: supported are sqlite:///path/to/file, sqlite:// (in memory) and "
-            "postgresql://user:password@host/name"
-        )
-    in_memory = parsed.database in {None, "", ":memory:"}
-    return _run(lambda: SqliteDatabase(None if in_memory else Path(str(parsed.database)).absolute()))
+    if parsed.drivername in _POSTGRES or (parsed.drivername in _SQLITE and not parsed.query):
+        return parsed
+    raise InvalidSettings(
+        "database_url: supported are sqlite:///path/to/file, sqlite:// (in memory) and "
+        "postgresql://user:password@host/name"
+    )
+
+
+def _is_in_memory(sqlite: URL) -> bool:
+    return sqlite.database in {None, "", ":memory:"}
 
 
 _SQLITE = frozenset({"sqlite", "sqlite+pysqlite"})

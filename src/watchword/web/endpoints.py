@@ -6,10 +6,11 @@ A framework's file turns its own request into a :class:`Request`, hands it to th
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -17,6 +18,8 @@ import msgspec
 from watchword.auth import Auth
 from watchword.errors import (
     InvalidRequest,
+    InvalidSettings,
+    MalformedToken,
     MissingToken,
     NotFound,
     Throttled,
@@ -25,11 +28,14 @@ from watchword.errors import (
     WatchwordError,
 )
 from watchword.identity import Identity
-from watchword.jose import base64url
+from watchword.jose import KeySet, base64url
+from watchword.jose.strict_json import decode_object
 from watchword.sessions import Client, Tokens
+from watchword.settings import Settings
 from watchword.stores.contract import Session
 from watchword.web.credentials import bearer_token, challenge, public_code
-from watchword.web.proxies import client_address
+from watchword.web.guard import check_identity
+from watchword.web.proxies import ClientAddresses
 
 __all__ = ["Endpoints", "Request", "Response", "Route", "error_response"]
 
@@ -78,8 +84,9 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class Route(NamedTuple):
-    """One endpoint: the method, the path (``<session_id>`` stands for a segment), and who handles it."""
+    """One endpoint: its name, the method, the path (``<session_id>`` stands for a segment), the handler."""
 
+    name: str
     method: str
     path: str
     handler: Callable[[Request], Response]
@@ -106,32 +113,52 @@ class Endpoints:
     """The endpoints of one :class:`~watchword.auth.Auth`.
 
     Args:
-        auth: the front desk.
+        auth: returns the front desk. It is not called before the first request, so the store may open late.
+        settings: those of the front desk.
+        switches: names of endpoints, and whether they are served; those that are not named are.
+
+    Attributes:
+        routes: the endpoints that are served.
+
+    Raises:
+        InvalidSettings: a name is not one of an endpoint.
     """
 
-    def __init__(self, auth: Auth) -> None:
+    def __init__(
+        self, auth: Callable[[], Auth], settings: Settings, switches: Mapping[str, bool] | None = None
+    ) -> None:
         self._auth = auth
-        prefix = auth.settings.prefix
-        self.routes = (
-            Route("POST", f"{prefix}/login", self.login),
-            Route("POST", f"{prefix}/refresh", self.refresh),
-            Route("POST", f"{prefix}/logout", self.logout),
-            Route("POST", f"{prefix}/logout-all", self.logout_all),
-            Route("GET", f"{prefix}/me", self.me),
-            Route("GET", f"{prefix}/sessions", self.sessions),
-            Route("DELETE", f"{prefix}/sessions/<session_id>", self.end_session),
-            Route("GET", "/.well-known/jwks.json", self.jwks),
+        self._addresses = ClientAddresses(settings.trusted_proxies)
+        self._key_set = _KeySetBody(None, b"", "")
+        prefix = settings.prefix
+        routes = (
+            Route("login", "POST", f"{prefix}/login", self.login),
+            Route("refresh", "POST", f"{prefix}/refresh", self.refresh),
+            Route("logout", "POST", f"{prefix}/logout", self.logout),
+            Route("logout_all", "POST", f"{prefix}/logout-all", self.logout_all),
+            Route("me", "GET", f"{prefix}/me", self.me),
+            Route("sessions", "GET", f"{prefix}/sessions", self.sessions),
+            Route("end_session", "DELETE", f"{prefix}/sessions/<session_id>", self.end_session),
+            Route("jwks", "GET", "/.well-known/jwks.json", self.jwks),
         )
+        switches = switches or {}
+        _check_switches(switches, [route.name for route in routes])
+        self.routes = tuple(route for route in routes if switches.get(route.name, True))
 
     def login(self, request: Request) -> Response:
         """``{"username", "password"}`` for a pair of tokens."""
         body = _decoded(request, _Login)
-        return _issued(self._auth.login(body.username, body.password, self._client(request)))
+        return _issued(self._auth().login(body.username, body.password, self.client(request)))
 
     def refresh(self, request: Request) -> Response:
         """``{"refresh_token"}`` for the next pair of tokens."""
+        if not request.body and request.authorization:
+            raise InvalidRequest(
+                "send the refresh token in the body, as application/json: "
+                '{"refresh_token": "..."}. The Authorization header is for access tokens'
+            )
         body = _decoded(request, _Refresh)
-        return _issued(self._auth.refresh(body.refresh_token, self._client(request)))
+        return _issued(self._auth().refresh(body.refresh_token, self.client(request)))
 
     def logout(self, request: Request) -> Response:
         """End the session of the bearer token, or of ``{"refresh_token"}``."""
@@ -142,12 +169,12 @@ class Endpoints:
             if refresh_token is None:
                 raise
             access_token = None
-        self._auth.logout(access_token, refresh_token, self._client(request))
+        self._auth().logout(access_token, refresh_token, self.client(request))
         return Response(204)
 
     def logout_all(self, request: Request) -> Response:
         """End every session of the caller."""
-        self._auth.end_all(self._caller(request).subject, client=self._client(request))
+        self._auth().end_all(self._caller(request).subject, client=self.client(request))
         return Response(204)
 
     def me(self, request: Request) -> Response:
@@ -168,34 +195,69 @@ class Endpoints:
     def sessions(self, request: Request) -> Response:
         """The caller's live sessions."""
         caller = self._caller(request)
-        live = self._auth.sessions(caller.subject)
+        live = self._auth().sessions(caller.subject)
         return _json(200, {"sessions": [_shown(session, caller) for session in live]})
 
     def end_session(self, request: Request) -> Response:
         """End one of the caller's own sessions; of anybody else's there is nothing to see."""
         caller = self._caller(request)
-        if all(session.id != request.session_id for session in self._auth.sessions(caller.subject)):
+        if all(session.id != request.session_id for session in self._auth().sessions(caller.subject)):
             raise NotFound
-        self._auth.end(request.session_id, self._client(request))
+        self._auth().end(request.session_id, self.client(request))
         return Response(204)
 
     def jwks(self, request: Request) -> Response:
         """The public keys, or 304 where the caller has them already (RFC 9110 §13.1.2)."""
-        jwks, max_age = self._auth.jwks(), self._auth.jwks_max_age()
-        found = _json(200, jwks, cache_control=f"public, max-age={max_age}")
-        tag = f'"{base64url.encode(hashlib.sha256(found.body).digest())}"'
-        headers = {**found.headers, "ETag": tag}
-        if _has(request.if_none_match, tag):
+        auth = self._auth()
+        found = self._encode_key_set(auth.published_keys())
+        headers = {
+            "Content-Type": "application/json",
+            "Cache-Control": f"public, max-age={auth.jwks_max_age()}",
+            "ETag": found.tag,
+            "Access-Control-Allow-Origin": "*",  # public keys: a page of any origin may verify tokens
+        }
+        if _has(request.if_none_match, found.tag):
             del headers["Content-Type"]
             return Response(304, b"", headers)
         return Response(200, found.body, headers)
 
-    def _caller(self, request: Request) -> Identity:
-        return self._auth.authenticate(bearer_token(request.authorization))
-
-    def _client(self, request: Request) -> Client:
-        address = client_address(request.peer, request.forwarded_for, self._auth.settings.trusted_proxies)
+    def client(self, request: Request) -> Client:
+        """Return where a request came from, as the trusted proxies say."""
+        address = self._addresses.find(request.peer, request.forwarded_for)
         return Client(ip_address=address, user_agent=request.user_agent)
+
+    def _encode_key_set(self, keys: KeySet) -> _KeySetBody:
+        """Return what is kept of these keys. Anybody may ask for them, and encoding a set takes its time."""
+        kept = self._key_set
+        if kept.version != keys.version:
+            body = msgspec.json.encode(keys.to_jwks())
+            tag = f'"{base64url.encode(hashlib.sha256(body).digest())}"'
+            kept = self._key_set = _KeySetBody(keys.version, body, tag)
+        return kept
+
+    def _caller(self, request: Request) -> Identity:
+        auth = self._auth()
+        identity = auth.authenticate(bearer_token(request.authorization))
+        check_identity(identity, auth.now)
+        return identity
+
+
+class _KeySetBody(NamedTuple):
+    """A key set as it is sent, and the version of the keys."""
+
+    version: object
+    body: bytes
+    tag: str
+
+
+def _check_switches(switches: Mapping[str, bool], names: Sequence[str]) -> None:
+    for name, is_on in switches.items():
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(names)}."
+            raise InvalidSettings(f"endpoints: {name!r} is not the name of an endpoint. {hint}")
+        if not isinstance(is_on, bool):
+            raise InvalidSettings(f"endpoints: {name} must be True or False, not {type(is_on).__name__}")
 
 
 def error_response(error: WatchwordError) -> Response:
@@ -218,13 +280,18 @@ def _decoded(request: Request, kind: type[T]) -> T:
         UnsupportedMediaType: it is not declared as JSON.
         InvalidRequest: it is not JSON in UTF-8, or not of that kind.
     """
+    names = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))  # type: ignore[arg-type]
     if not _is_json(request.content_type):
-        raise UnsupportedMediaType
+        raise UnsupportedMediaType(
+            f"send the body as application/json: a JSON object with the text members {names}"
+        )
     try:
-        return msgspec.json.decode(request.body, type=kind)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        names = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))  # type: ignore[arg-type]
-        raise InvalidRequest(f"the body must be a JSON object with the text members {names}") from None
+        # Strict as with tokens: of two members of one name, a proxy may have looked at the other.
+        return msgspec.convert(decode_object(request.body), kind)
+    except (MalformedToken, msgspec.ValidationError):
+        raise InvalidRequest(
+            f"the body must be a JSON object with the text members {names}, each once"
+        ) from None
 
 
 def _has(if_none_match: str | None, tag: str) -> bool:

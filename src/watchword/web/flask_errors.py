@@ -1,0 +1,109 @@
+"""Our errors in a Flask application: as HTTP errors from the guard, as answers from our own endpoints.
+
+An error without an HTTP status is a mistake of the application. It is not touched here, so Flask treats it as
+any other: the debugger, the log, the handlers of the application and its page for status 500.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import flask
+from werkzeug.exceptions import HTTPException, default_exceptions
+
+from watchword import errors
+from watchword.errors import WatchwordError
+from watchword.web.endpoints import Response, error_response
+
+__all__ = ["Refused", "register_handlers", "to_flask", "to_refusal"]
+
+
+class Refused(HTTPException):
+    """A request that a guard refused.
+
+    Flask, and extensions such as Flask-RESTX, answer an ``HTTPException`` with its status, and 500 for all
+    else. Each refusal is also the werkzeug exception of its status, for ``@app.errorhandler(401)``.
+
+    Attributes:
+        error: why the request was refused, with its stable ``code``.
+        data: the body of the answer, as Flask-RESTX reads it.
+    """
+
+    def __init__(self, error: WatchwordError) -> None:
+        response = error_response(error)
+        super().__init__(description=str(error), response=to_flask(response))
+        self.error = error
+        self.data = flask.json.loads(response.body)
+
+    def get_headers(self, *_: Any) -> list[tuple[str, str]]:
+        """Return the headers of the answer, the challenge among them."""
+        return [(name, value) for name, value in self.get_response().headers if name != "Content-Length"]
+
+
+def to_refusal(error: WatchwordError) -> Refused:
+    """Return the HTTP error for an error that has a status."""
+    return _refusal_class(error.status)(error)
+
+
+@functools.cache
+def _refusal_class(status: int | None) -> type[Refused]:
+    base = default_exceptions.get(status or 500, HTTPException)
+    return type(f"Refused{base.__name__}", (Refused, base), {"code": status})
+
+
+def to_flask(response: Response) -> flask.Response:
+    """Return our response as Flask's."""
+    answer = flask.Response(response.body, response.status, dict(response.headers))
+    if not response.body:
+        del answer.headers["Content-Type"]  # Flask's own guess, about nothing
+    return answer
+
+
+def register_handlers(app: flask.Flask) -> None:
+    """Answer refusals and our errors that have a status, unless the application has handlers for them.
+
+    The application's handlers count whether they are registered before or after this, for one error, for
+    :class:`~watchword.errors.WatchwordError`, or on a blueprint.
+    """
+    taken = app.error_handler_spec[None][None]
+    if Refused not in taken:
+        app.register_error_handler(Refused, _answer_refusal)
+    for kind in _KINDS:
+        if kind not in taken:
+            app.register_error_handler(kind, _answer_error)
+
+
+def _with_status() -> Iterable[type[WatchwordError]]:
+    """The topmost classes of errors that have a status."""
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        if kind.status is not None and kind.__base__.status is None:
+            yield kind
+
+
+_KINDS = tuple(_with_status())
+
+
+def _answer_refusal(refusal: Refused) -> flask.typing.ResponseReturnValue:
+    return _ask_application(refusal.error) or refusal.get_response()
+
+
+def _answer_error(error: WatchwordError) -> flask.typing.ResponseReturnValue:
+    return _ask_application(error) or to_flask(error_response(error))
+
+
+def _ask_application(error: WatchwordError) -> flask.typing.ResponseReturnValue | None:
+    """Return what the application's own handler answers; ``None`` if it has no handler for this error."""
+    handlers = flask.current_app.error_handler_spec
+    for name in (*flask.request.blueprints, None):
+        own = handlers[name][None]
+        for kind in type(error).__mro__:
+            handler: Callable[..., Any] | None = own.get(kind)
+            if handler is not None and handler is not _answer_error:
+                answer: flask.typing.ResponseReturnValue = flask.current_app.ensure_sync(handler)(error)
+                return answer
+            if kind is WatchwordError:
+                break
+    return None

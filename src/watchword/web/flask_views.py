@@ -1,0 +1,72 @@
+"""Which views are guarded, and whether one stands open because its decorators are in the wrong order."""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import flask
+
+from watchword.errors import InvalidSettings
+
+__all__ = ["GuardedViews", "refuse_what_is_no_view"]
+
+
+class GuardedViews:
+    """The views that one extension guards. Neither they nor their applications are kept alive by it."""
+
+    def __init__(self) -> None:
+        self._guarded: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
+        self._bare: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
+
+    def add(self, guarded: Callable[..., Any], view: Callable[..., Any]) -> None:
+        """Remember a guarded view, and the view inside it, which must not be registered without its guard."""
+        self._guarded.add(guarded)
+        if not self._is_guarded(view):
+            self._bare.add(view)
+
+    def refuse_open(self, app: flask.Flask) -> None:
+        """Return if no view is registered in an application without the guard that it was given.
+
+        Raises:
+            InvalidSettings: there is such a view.
+        """
+        for endpoint, view in app.view_functions.items():
+            if not self._is_guarded(view) and any(layer in self._bare for layer in _unwrap(view)):
+                raise InvalidSettings(
+                    f"the view {endpoint!r} is open to everybody, because protect() stands above its route: "
+                    "put @app.route(...) above @auth.protect(). A view that is to be open as well needs a "
+                    "function of its own."
+                )
+
+    def _is_guarded(self, view: Callable[..., Any]) -> bool:
+        return any(layer in self._guarded for layer in _unwrap(view))
+
+
+def refuse_what_is_no_view(view: object) -> None:
+    """Return if this can be a view.
+
+    Raises:
+        InvalidSettings: it is a class, whose route would lead to the class itself; or it cannot be called.
+    """
+    if inspect.isclass(view):
+        raise InvalidSettings(
+            f"protect() guards functions, and {view.__name__} is a class. Write "
+            "`decorators = [auth.protect()]` in a MethodView, `method_decorators = [auth.protect()]` in a "
+            "resource of Flask-RESTX or Flask-RESTful, or decorate the methods."
+        )
+    if not callable(view):
+        raise InvalidSettings(
+            f"protect() guards functions, not {type(view).__name__}. Scopes are given by name: "
+            'protect(scopes="read write").'
+        )
+
+
+def _unwrap(view: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """The view, and what other decorators have wrapped, from the outside to the inside."""
+    layer: Callable[..., Any] | None = view
+    while layer is not None:
+        yield layer
+        layer = getattr(layer, "__wrapped__", None)
