@@ -80,6 +80,7 @@ def _verify_async(verifier: Verifier[Any], token: str) -> None:
 
 _HEADER = compact({"alg": "HS256", "typ": "JWT"})
 _DIRECT = compact({"alg": "dir", "enc": "A256GCM", "cty": "JWT"})
+_BARE = compact({"alg": "dir", "enc": "A256GCM"})
 _PROOF = compact({"alg": "Ed25519", "typ": "dpop+jwt", "jwk": key("Ed25519 Ed25519").public().to_jwk()})
 _URL = "https://api.example/things"
 # A good token takes as long as its key does, and so does the key itself: where any may come, the slowest.
@@ -195,6 +196,14 @@ TARGETS: dict[str, Target] = {
     "verifier_typed": Target(_trusting(claims=Fields).verify, _after(_HEADER), signed, _CLAIMED),
     "verifier_nested": Target(
         _trusting(decrypt_with=key("dir oct")).verify, _after(_DIRECT, _HEADER), nested, _NESTED
+    ),
+    "verifier_without_signature": Target(
+        Verifier.without_signature(
+            decrypt_with=key("dir oct"), issuer=ISSUER, audience=AUDIENCE, cache_size=0, clock=lambda: NOW
+        ).verify,
+        _after(_BARE, b""),
+        encrypted,
+        tuple(_BARE + b"\n\n" + payload for payload in (*seeds.CLAIMS, *seeds.OBJECTS)),
     ),
     "verifier_async": Target(partial(_verify_async, _trusting()), _after(_HEADER), signed, _HEADED),
     "multi_issuer": Target(MultiIssuer([_trusting()]).verify, _after(_HEADER), signed, _CLAIMED),

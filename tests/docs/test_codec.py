@@ -129,6 +129,13 @@ def test_nested_tokens_are_read_by_whom_they_are_for_and_nothing_else_is(names: 
             verifier.verify(token)
 
 
+def test_claims_under_a_shared_secret_are_read_and_a_password_is_hashed_as_often_as_said(
+    names: dict[str, Any],
+) -> None:
+    assert names["in_cookie"] == names["session"]
+    assert names["inspect"](names["portable"]).header["p2c"] == 10_000
+
+
 def test_many_tokens_have_an_outcome_each(names: dict[str, Any]) -> None:
     assert names["outcomes"] == ["good", "wrong_audience", "malformed_token"]
 

@@ -17,6 +17,7 @@ from watchword.jose.key_management import AES_WRAPPING, Header
 
 KEY = Key.from_secret(b"\x07" * 32, "dir", kid="k1")
 PASSWORD = Key.from_secret("sixteen letters.", "PBES2-HS256+A128KW")
+SHARED = Key.generate("A256KW")
 ROWS = {row.name: row for row in CONTENT_ENCRYPTIONS}
 Forge = Callable[..., str]
 
@@ -202,3 +203,37 @@ def with_count(count: object) -> str:
     header = {"alg": PASSWORD.alg, "enc": "A256GCM", "p2s": "AAAAAAAAAAAAAAAAAAAAAA", "p2c": count}
     segments = map(base64url.encode, (bytes(40), bytes(12), b"secret", bytes(16)))
     return ".".join([base64url.encode(msgspec.json.encode(header)), *segments])
+
+
+@pytest.mark.parametrize("count", [1_000, 10_000])
+def test_a_password_is_hashed_as_often_as_is_asked_for(count: int) -> None:
+    token = jwe.encrypt(b"secret", PASSWORD, p2c=count)
+    assert jwe.decrypt(token, PASSWORD, max_p2c=count).header["p2c"] == count
+    copies = jwe.encrypt_json(b"secret", [SHARED, PASSWORD], p2c=count)
+    assert jwe.decrypt_json(copies, PASSWORD, max_p2c=count).unprotected["p2c"] == count
+    alone = jwe.encrypt_json(b"secret", [PASSWORD], p2c=count)
+    assert jwe.decrypt_json(alone, PASSWORD, max_p2c=count).header["p2c"] == count
+
+
+@pytest.mark.parametrize("count", [999, 1_000_001, True, "1000", 1e3], ids=repr)
+def test_the_iterations_that_are_asked_for_are_bounded(count: Any) -> None:
+    for call in (
+        lambda: jwe.encrypt(b"secret", PASSWORD, p2c=count),
+        lambda: jwe.encrypt_json(b"secret", [PASSWORD], p2c=count),
+    ):
+        with pytest.raises(InvalidSettings, match=f"^p2c must be .* from 1000 to 1000000, not {count}|str"):
+            call()
+    with pytest.raises(InvalidSettings, match="p2c is for passwords"):
+        jwe.encrypt(b"secret", KEY, p2c=1_000)
+
+
+@pytest.mark.parametrize("count", [1, 10**12, "many", None], ids=repr)
+def test_a_header_does_not_set_the_iterations(count: Any) -> None:
+    for call in (
+        lambda: jwe.encrypt(b"secret", PASSWORD, header={"p2c": count}, p2c=1_000),
+        lambda: jwe.encrypt(b"secret", PASSWORD, header={"p2c": count}),
+        lambda: jwe.encrypt_json(b"secret", [PASSWORD], unprotected={"p2c": count}, p2c=1_000),
+        lambda: jwe.encrypt_json(b"secret", [SHARED, PASSWORD], header={"p2c": count}, p2c=1_000),
+    ):
+        with pytest.raises(Unissuable):
+            call()

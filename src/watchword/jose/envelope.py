@@ -26,6 +26,7 @@ __all__ = [
     "Provided",
     "Share",
     "acceptance",
+    "asked_count",
     "content_encryption",
     "open_first",
     "provide",
@@ -171,6 +172,21 @@ def content_encryption(enc: str) -> ContentEncryption:
     if not isinstance(enc, str) or enc not in _BY_NAME:
         raise Unissuable(f"enc must be one of {', '.join(_BY_NAME)}, not {_describe_enc(enc)}")
     return _BY_NAME[enc]
+
+
+def asked_count(p2c: int | None, keys: Iterable[Key]) -> dict[str, int | None]:
+    """The iterations that a caller asks for, as a member for :func:`provide` that stands over any other.
+
+    Raises:
+        InvalidSettings: it is out of its range, or none of the keys is a password.
+    """
+    if p2c is None:
+        return {"p2c": None}
+    if type(p2c) is not int or p2c not in _COUNTS:
+        raise InvalidSettings(_describe_count("p2c", p2c))
+    if not any(key.alg.startswith("PBES2-") for key in keys):
+        raise InvalidSettings("p2c is for passwords (PBES2-...), and no key here is one: leave it out")
+    return {"p2c": p2c}
 
 
 def provide(key: Key, header: Mapping[str, Any], size: int) -> Provided:

@@ -20,6 +20,7 @@ from watchword.jose.envelope import (
     Provided,
     Share,
     acceptance,
+    asked_count,
     content_encryption,
     open_first,
     provide,
@@ -73,7 +74,14 @@ class Recipient(NamedTuple):
     unprotected: Mapping[str, object] | None = None
 
 
-def encrypt(plaintext: bytes, key: Key, enc: str = _ENC, header: Mapping[str, object] | None = None) -> str:
+def encrypt(
+    plaintext: bytes,
+    key: Key,
+    enc: str = _ENC,
+    header: Mapping[str, object] | None = None,
+    *,
+    p2c: int | None = None,
+) -> str:
     """The plaintext as a compact JWE.
 
     Args:
@@ -82,9 +90,12 @@ def encrypt(plaintext: bytes, key: Key, enc: str = _ENC, header: Mapping[str, ob
         enc: the content encryption.
         header: further members of the header, readable by all and authenticated; a ``kid`` among them stands
             in place of the key's own.
+        p2c: the iterations of PBKDF2 where the key is a password (PBES2), from 1,000 to 1,000,000; by default
+            as many as OWASP recommends. Many other readers refuse so many.
 
     Raises:
         InvalidKey: the key does not encrypt, or does not fit ``enc``.
+        InvalidSettings: the plaintext is not bytes, the key is not a Key, or ``p2c`` is not as said here.
         Unissuable: the header would override a member that is set here, asks for compression, or is not one
             that may be read again; or there is no such content encryption.
     """
@@ -92,7 +103,7 @@ def encrypt(plaintext: bytes, key: Key, enc: str = _ENC, header: Mapping[str, ob
     check_key("key", key)
     encryption = content_encryption(enc)
     own, given = {"alg": key.alg, "enc": enc}, {"kid": key.kid, **(header or {})}
-    provided = provide(key, given | own, encryption.key_size)
+    provided = provide(key, given | own | asked_count(p2c, [key]), encryption.key_size)
     header64 = _header(own | provided.members, given)
     sealed = seal(encryption, provided.content_key, plaintext, header64)
     parts = (provided.encrypted_key, sealed.iv, sealed.ciphertext, sealed.tag)
@@ -144,6 +155,7 @@ def encrypt_json(
     *,
     unprotected: Mapping[str, object] | None = None,
     aad: bytes | None = None,
+    p2c: int | None = None,
 ) -> dict[str, Any]:
     """The plaintext as a JWE in JSON serialization (RFC 7516 §7.2): flattened for one recipient, or general.
 
@@ -155,9 +167,11 @@ def encrypt_json(
         header: further members of the protected header.
         unprotected: members of the header that hold for all recipients, and are not authenticated.
         aad: what is to be authenticated besides, readable by all.
+        p2c: as in :func:`encrypt`, for all recipients whose key is a password.
 
     Raises:
         InvalidKey: a key does not encrypt, does not fit ``enc``, or cannot be one of several.
+        InvalidSettings: as in :func:`encrypt`.
         Unissuable: the number of recipients or a header is not as said here; or there is no such content
             encryption.
     """
@@ -168,11 +182,12 @@ def encrypt_json(
         check_key("recipients", party.key)
     if not 0 < len(parties) <= MAX_PARTIES:
         raise Unissuable(f"a token has between 1 and {MAX_PARTIES} recipients")
+    count = asked_count(p2c, [party.key for party in parties])
     protected, shared = header or {}, _plain(unprotected)
     if len(parties) == 1:
-        header64, content_key, entries = _for_one(parties[0], encryption, protected, shared)
+        header64, content_key, entries = _for_one(parties[0], encryption, protected, shared, count)
     else:
-        header64, content_key, entries = _for_several(parties, encryption, protected, shared)
+        header64, content_key, entries = _for_several(parties, encryption, protected, shared, count)
     aad64 = base64url.encode_bytes(aad or b"")
     sealed = seal(encryption, content_key, plaintext, _authenticated(header64, aad64))
     token = {
@@ -244,12 +259,13 @@ def _for_one(
     encryption: ContentEncryption,
     protected: Mapping[str, object],
     shared: list[dict[str, Any]],
+    count: Mapping[str, int | None],
 ) -> tuple[bytes, bytes, list[dict[str, Any]]]:
     """The protected header, the content key, and what stands in the token for its only recipient."""
     theirs = _plain(party.unprotected)
     own = {"alg": party.key.alg, "enc": encryption.name}
     given = {"kid": party.key.kid, **protected}
-    provided = provide(party.key, _joined(*shared, *theirs, given, own), encryption.key_size)
+    provided = provide(party.key, _joined(*shared, *theirs, given, own, count), encryption.key_size)
     header64 = _header(own | provided.members, given, *shared, *theirs)
     return header64, provided.content_key, [_entry(provided, *theirs)]
 
@@ -259,6 +275,7 @@ def _for_several(
     encryption: ContentEncryption,
     protected: Mapping[str, object],
     shared: list[dict[str, Any]],
+    count: Mapping[str, int | None],
 ) -> tuple[bytes, bytes, list[dict[str, Any]]]:
     """The same for several, whose algorithms and ``kid`` stand in their own parts of the header."""
     own, content_key = {"enc": encryption.name}, os.urandom(encryption.key_size)
@@ -266,7 +283,7 @@ def _for_several(
     for party in parties:
         given = {"kid": party.key.kid, **_joined(*_plain(party.unprotected))}
         alg = {"alg": party.key.alg}
-        provided = wrap(party.key, _joined(*shared, protected, own, given, alg), content_key)
+        provided = wrap(party.key, _joined(*shared, protected, own, given, alg, count), content_key)
         if given.keys() & (alg | provided.members).keys():
             raise Unissuable("the header would override a member that is set already")
         entries.append(_entry(provided, alg | given | provided.members))

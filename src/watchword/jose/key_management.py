@@ -170,7 +170,7 @@ def pbes2(digest: HashAlgorithm, size: int, count: int) -> Wrapping:
     Args:
         digest: the hash of PBKDF2's HMAC.
         size: length of the derived key, in bytes.
-        count: iterations when wrapping.
+        count: iterations when wrapping, where the header does not ask for another number.
     """
 
     def derive(password: bytes, alg: str, salt: bytes, iterations: int) -> bytes:
@@ -179,8 +179,9 @@ def pbes2(digest: HashAlgorithm, size: int, count: int) -> Wrapping:
 
     def wrap(password: bytes, header: Header, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
         salt = os.urandom(16)
-        wrapping_key = derive(password, header["alg"], salt, count)
-        return aes_key_wrap(wrapping_key, content_key), {"p2s": base64url.encode(salt), "p2c": count}
+        iterations = header.get("p2c") or count
+        wrapping_key = derive(password, header["alg"], salt, iterations)
+        return aes_key_wrap(wrapping_key, content_key), {"p2s": base64url.encode(salt), "p2c": iterations}
 
     def unwrap(password: bytes, header: Header, encrypted_key: bytes) -> bytes:
         salt = octets(header, "p2s")

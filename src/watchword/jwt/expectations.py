@@ -12,7 +12,7 @@ from watchword.jose import Key, KeySource
 from watchword.jwt.claims import list_names
 from watchword.jwt.media_types import JWT, media_type
 
-__all__ = ["Expectations", "IssuerExpectations", "Rule", "TypeNames", "TypePolicy"]
+__all__ = ["EncryptedExpectations", "Expectations", "IssuerExpectations", "Rule", "TypeNames", "TypePolicy"]
 
 Rule: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], float], Iterable[InvalidClaims]]
 """Takes claims, header and the time in seconds: everything about them that is not acceptable. Either may hold
@@ -22,9 +22,7 @@ TypeNames: TypeAlias = str | Collection[str | None] | None
 """The acceptable ``typ``, or several. ``None`` among them is a token without ``typ``; alone: see Verifier."""
 
 
-class IssuerExpectations(TypedDict, total=False):
-    """What may be expected of an issuer's tokens: the arguments of a Verifier of those names."""
-
+class _ClaimExpectations(TypedDict, total=False):
     subject: str | int | None
     sub_type: type[str | int]
     typ: TypeNames
@@ -34,17 +32,26 @@ class IssuerExpectations(TypedDict, total=False):
     max_age: Duration | None
     critical: Collection[str]
     rule: Rule | None
-    decrypt_with: Key | KeySource | None
     max_token_size: int
     cache_size: int
     clock: Callable[[], float]
 
 
-class Expectations(IssuerExpectations, total=False):
-    """The same where keys and issuer are said one by one."""
+class IssuerExpectations(_ClaimExpectations, total=False):
+    """What may be expected of the tokens of an issuer: the arguments of a Verifier of those names."""
+
+    decrypt_with: Key | KeySource | None
+
+
+class EncryptedExpectations(_ClaimExpectations, total=False):
+    """What may be expected of tokens that are only encrypted: the arguments of a Verifier of those names."""
 
     issuer: str | Collection[str] | None
     audience: str | Collection[str] | None
+
+
+class Expectations(IssuerExpectations, EncryptedExpectations, total=False):
+    """What may be expected of any token."""
 
 
 class TypePolicy:

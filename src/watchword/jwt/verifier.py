@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 from watchword.arguments import describe
 from watchword.durations import Duration
@@ -14,13 +14,20 @@ from watchword.jose import header as headers
 from watchword.jose import jws
 from watchword.jose.base64url import decode_bytes
 from watchword.jose.jwk import Key
-from watchword.jose.key_set import key_source
+from watchword.jose.key_set import KeySet, key_source
 from watchword.jose.ports import KeySource
 from watchword.jose.strict_json import decode_object
 from watchword.jwt import batch, nesting
-from watchword.jwt.caches import Caches, Header
+from watchword.jwt.caches import Caches, Header, ReadToken
 from watchword.jwt.claims import Policy, failures, never, shortcut, window
-from watchword.jwt.expectations import Expectations, IssuerExpectations, Rule, TypeNames, TypePolicy
+from watchword.jwt.expectations import (
+    EncryptedExpectations,
+    Expectations,
+    IssuerExpectations,
+    Rule,
+    TypeNames,
+    TypePolicy,
+)
 from watchword.jwt.readers import Reader, decode_dict, reader
 from watchword.jwt.readiness import is_ready
 
@@ -30,10 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Rule", "Verifier"]
 
 T = TypeVar("T")
-
-_Read: TypeAlias = tuple[Header, bytes, bytes, bytes, bytes, str, Mapping[str, Any] | None]
-"""Of a token: its header; what is signed; the signature; the header, encoded; the claims as JSON; its text;
-what the header outside says, if there is one. A plain tuple: a class would cost 5 % of the whole."""
 
 _DOT = 0x2E  # looked for as a number: several times as fast as b"."
 
@@ -143,6 +146,46 @@ class Verifier(Generic[T]):
         self._cache_size = cache_size
         self.clock = clock
         self._caches = Caches(self._keys.version, cache_size)
+
+    @overload
+    @classmethod
+    def without_signature(
+        cls, *, decrypt_with: Key | KeySet, **expected: Unpack[EncryptedExpectations]
+    ) -> Verifier[dict[str, Any]]: ...
+
+    @overload
+    @classmethod
+    def without_signature(
+        cls,
+        *,
+        decrypt_with: Key | KeySet,
+        claims: type[T] | Reader[T],
+        **expected: Unpack[EncryptedExpectations],
+    ) -> Verifier[T]: ...
+
+    @classmethod
+    def without_signature(
+        cls,
+        *,
+        decrypt_with: Key | KeySet,
+        claims: type[Any] | Reader[Any] = dict,
+        **expected: Unpack[EncryptedExpectations],
+    ) -> Verifier[Any]:
+        """Make a Verifier of claims that are only encrypted, not signed, such as NextAuth's cookies.
+
+        It trusts every holder of the secret, as with HS256. Signed tokens are refused, inside too.
+
+        Args:
+            decrypt_with: the secret, for ``dir`` or AES key wrap, or several. Everybody can use a public key.
+            claims: the type to return, as in a Verifier.
+            expected: what else is expected, as in a Verifier. ``typ`` is that of the only header.
+
+        Raises:
+            InvalidSettings: an argument is of the wrong form, or a key is not a shared secret.
+        """
+        from watchword.jwt.encrypted_claims import EncryptedClaimsVerifier  # noqa: PLC0415 - it is a Verifier
+
+        return EncryptedClaimsVerifier(decrypt_with, claims=claims, **expected)
 
     @overload
     @classmethod
@@ -309,7 +352,7 @@ class Verifier(Generic[T]):
         verifier = cls(**given, clock=clock)
         return verifier._verify_each
 
-    def _read(self, token: str, caches: Caches) -> _Read:
+    def _read(self, token: str, caches: Caches) -> ReadToken:
         """What the token's segments come to, before anything is known of who made them."""
         if not isinstance(token, str) or len(token) > self._max_token_size:
             raise headers.refuse_text(token, self._max_token_size)
@@ -329,7 +372,7 @@ class Verifier(Generic[T]):
         header = caches.headers.get(header64) or self._header(header64)
         return header, signed, decode_bytes(signature64), header64, decode_bytes(payload64), token, outside
 
-    def _accepted(self, read: _Read, caches: Caches, now: float) -> T:
+    def _accepted(self, read: ReadToken, caches: Caches, now: float) -> T:
         """The claims of a token whose signature is good, if they are acceptable."""
         header, _, _, header64, payload, token, outside = read
         claims = decode_object(payload)
@@ -389,7 +432,7 @@ class Verifier(Generic[T]):
         raise MalformedClaim("the claims do not have the form that is expected of them")
 
 
-def _authenticated(read: _Read) -> _Read:
+def _authenticated(read: ReadToken) -> ReadToken:
     """The same token, if its signature is good."""
     header, signed, signature, _, _, _, _ = read
     header.authenticate(signed, signature)
