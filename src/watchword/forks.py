@@ -8,7 +8,8 @@ server that forks in C, such as uWSGI, does not run them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 __all__ = ["PerProcess"]
@@ -24,17 +25,23 @@ class PerProcess(Generic[_T]):
     So several threads may make the resource at the same time. The first is kept and the others are dropped
     unused, which ``make`` has to allow for.
 
-    What a process inherited from its parent is never used, and kept alive: its destructor would close what
-    belongs to the parent, or complain that it was not closed.
+    What a process inherited from its parent is never used, and kept alive for as long as the process: its
+    destructor would close what belongs to the parent, or complain that it was not closed.
 
     Args:
         make: makes the resource.
+
+    Attributes:
+        inherited: the resources of the parent and of earlier ancestors.
     """
+
+    inherited: list[_T]
 
     def __init__(self, make: Callable[[], _T]) -> None:
         self._make = make
         self._by_process: dict[int, _T] = {}
-        self._inherited: list[_T] = []
+        self.inherited = []
+        weakref.finalize(self, _keep_inherited, self._by_process, self.inherited)
 
     def obtain(self) -> _T:
         """Return the resource of this process, and make it if there is none."""
@@ -58,5 +65,14 @@ class PerProcess(Generic[_T]):
         # Set the inherited resources aside, because the system may give their process id out again.
         for process in list(self._by_process):
             if process != os.getpid() and process in self._by_process:
-                self._inherited.append(self._by_process.pop(process))
+                self.inherited.append(self._by_process.pop(process))
         return self._by_process.setdefault(os.getpid(), self._make())
+
+
+_kept: list[object] = []
+
+
+def _keep_inherited(by_process: Mapping[int, object], inherited: Sequence[object]) -> None:
+    """Keep what others have made, when the object that held it is gone or the process ends."""
+    _kept.extend(inherited)
+    _kept.extend(resource for process, resource in by_process.items() if process != os.getpid())

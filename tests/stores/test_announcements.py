@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from forked import answer_of_child
 from postgres_servers import PostgresServer
 from redis import Redis
 from redis_servers import RedisCluster, RedisServer
@@ -193,12 +193,13 @@ def test_a_forked_child_hears_on_a_connection_of_its_own(urls: dict[str, str], n
     announcements = node(urls).store.announcements
     assert announcements is not None
     announcements.wait(0.2, threading.Event())
-    child = os.fork()
-    if child == 0:  # only the exit code leaves it, whatever happens
+
+    def work() -> bool:
         announcements.wait(0.2, threading.Event())
         announcements.announce()
-        os._exit(not hears(announcements))
-    assert os.waitpid(child, 0)[1] == 0
+        return hears(announcements)
+
+    assert answer_of_child(work), "on a connection of its own"
     assert hears(announcements), "what the child announced, on the connection that was there before"
 
 

@@ -386,10 +386,10 @@ def test_the_usual_spellings_of_the_url_are_taken(url: str, scheme: str) -> None
 
 
 FORKING = """
-import os, sys
+import ctypes, os, sys
 from watchword.stores.sql import SqlStore
 store = SqlStore(sys.argv[1])
-child = os.fork()
+child = os.fork() if sys.argv[2] == "with hooks" else ctypes.PyDLL(None).fork()
 for number in range(3):
     store.remember(f"from {os.getpid()}", lifetime=100)
     assert store.remembers(f"from {os.getpid()}")
@@ -401,8 +401,9 @@ store.close()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
-def test_a_forked_child_has_connections_of_its_own_and_leaves_the_parents_alone(url: str) -> None:
-    script = [sys.executable, "-W", "error", "-c", FORKING, url]
+@pytest.mark.parametrize("fork", ["with hooks", "without hooks"])
+def test_a_forked_child_has_connections_of_its_own_and_leaves_the_parents_alone(url: str, fork: str) -> None:
+    script = [sys.executable, "-W", "error", "-c", FORKING, url, fork]
     done = subprocess.run(script, check=True, timeout=60, capture_output=True, text=True)
     assert done.stderr == ""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import signal
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -20,6 +20,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from forked import answer_of_child
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis_servers import Proxy, RedisCluster, RedisServer, free_port, until
@@ -506,12 +507,14 @@ def test_a_subject_of_any_form_has_its_sessions(
 
 def test_a_forked_child_has_connections_of_its_own(store: RedisStore) -> None:
     session = start(store)
-    child = os.fork()
-    if child == 0:
-        found = [store.find_session(session.id).session == session for _ in range(200)]
-        os._exit(0 if all(found) else 1)
-    assert all(store.find_session(session.id).session == session for _ in range(200))
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    def work() -> bool:
+        return all(store.find_session(session.id).session == session for _ in range(200))
+
+    with ThreadPoolExecutor(1) as beside:
+        done = beside.submit(work)
+        assert answer_of_child(work)
+    assert done.result()
 
 
 def test_a_forked_child_does_not_wait_for_what_the_parent_was_doing(
@@ -530,12 +533,12 @@ def test_a_forked_child_does_not_wait_for_what_the_parent_was_doing(
     holder = threading.Thread(target=hold)
     holder.start()
     held.wait(20)
-    child = os.fork()
-    if child == 0:
-        signal.alarm(10)
+
+    def work() -> bool:
         store._redis._look_again()
-        os._exit(0 if store.find_session(session.id).session == session else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        return store.find_session(session.id).session == session
+
+    assert answer_of_child(work)
     done.set()
     holder.join()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -11,13 +12,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import answer_of_child, hard_fork
 
 from watchword.errors import StoreUnavailable
 from watchword.stores import sql_sessions, sqlite
@@ -275,16 +277,70 @@ def test_a_forked_child_has_connections_and_locks_of_its_own(tmp_path: Path) -> 
     subprocess.run(script, check=True, timeout=60)
 
 
-def test_a_fork_keeps_a_database_in_memory() -> None:
-    store = SqlStore("sqlite://")
-    store.remember("key", lifetime=100)
-    sqlite._before_fork()
-    sqlite._after_fork_in_parent()
-    assert store.remembers("key")
-    sqlite._before_fork()
-    sqlite._after_fork_in_child()
+def test_what_a_child_commits_stays_when_its_parent_closes_the_file(path: Path) -> None:
+    """SQLite would take the parent's locks for the child's, and the parent would delete the child's log."""
+    store = SqlStore(f"sqlite:///{path}")
+    store.remember("from the parent", lifetime=100)
+    of_child, to_child = os.pipe(), os.pipe()
+
+    def work() -> bool:
+        store.remember("before", lifetime=100)
+        os.write(of_child[1], b".")
+        os.read(to_child[0], 1)
+        store.remember("after", lifetime=100)
+        return store.remembers("from the parent")
+
+    def close_in_parent() -> None:
+        os.read(of_child[0], 1)
+        store.close()
+        os.write(to_child[1], b".")
+
+    closer = threading.Thread(target=close_in_parent)
+    closer.start()
+    assert answer_of_child(work)
+    closer.join()
+    assert [store.remembers(key) for key in ("from the parent", "before", "after")] == [True] * 3
+    store.close()
+
+
+def test_a_child_does_not_touch_what_a_thread_of_its_parent_was_doing(path: Path) -> None:
+    store = SqlStore(f"sqlite:///{path}")
+    with store._database._writing.obtain(), store._database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM watchword_sessions").scalar_one() == 0
+
+        def work() -> bool:
+            store.remember("key", lifetime=100)
+            return store.remembers("key")
+
+        assert answer_of_child(work)
+        assert connection.exec_driver_sql("SELECT count(*) FROM watchword_remembered").scalar_one() == 0
     assert store.remembers("key")
     store.close()
+
+
+@pytest.mark.parametrize("fork", [os.fork, hard_fork], ids=["with hooks", "without hooks"])
+def test_a_child_goes_on_with_a_copy_of_a_database_in_memory(fork: Callable[[], int]) -> None:
+    store = SqlStore("sqlite://")
+    store.remember("key", lifetime=100)
+
+    def work() -> list[bool]:
+        store.remember("of the child", lifetime=100)
+        return [store.remembers("key"), store.remembers("of the child")]
+
+    with store._database._writing.obtain():
+        assert answer_of_child(work, fork) == [True, True]
+    assert not store.remembers("of the child")
+    store.close()
+
+
+def test_a_store_that_is_gone_has_closed_its_file(path: Path) -> None:
+    store = SqlStore(f"sqlite:///{path}")
+    store.remember("key", lifetime=100)
+    wal = path.with_name(f"{path.name}-wal")
+    assert wal.exists()
+    del store
+    gc.collect()
+    assert not wal.exists()
 
 
 # -- purging -------------------------------------------------------------------------------------

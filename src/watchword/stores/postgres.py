@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Engine,
     ExceptionContext,
     Text,
     cast,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from watchword.errors import InvalidSettings, MissingExtra
+from watchword.forks import PerProcess
 from watchword.stores.contract import Session, SessionTimes, TimedSession
 from watchword.stores.postgres_announcements import PostgresAnnouncements
 from watchword.stores.schema import sessions
@@ -99,26 +101,11 @@ class PostgresDatabase:
     in_memory = False
 
     def __init__(self, url: URL) -> None:
-        try:
-            self._engine = create_engine(
-                url.set(drivername="postgresql+psycopg"),
-                isolation_level="AUTOCOMMIT",
-                pool_size=KEPT_CONNECTIONS,
-                max_overflow=FURTHER_CONNECTIONS,
-                pool_timeout=STATEMENT_TIMEOUT,
-                connect_args={name: value for name, value in _GIVEN.items() if name not in url.query},
-            )
-        except ArgumentError:
-            raise InvalidSettings("database_url: each host has its port, or none has") from None
-        except ModuleNotFoundError as error:
-            if error.name != "psycopg":
-                raise
-            raise MissingExtra.named("postgres") from None
+        self._engines = PerProcess(partial(_make_engine, url))
+        self._engines.obtain()  # makes no connection, and says what is wrong with the URL
         _check(url)
-        event.listen(self._engine, "connect", _bound_statements)
-        event.listen(self._engine, "handle_error", _notice_a_loss)
-        self.announcements = PostgresAnnouncements(self._engine)
-        _databases.add(self)
+        self.announcements = PostgresAnnouncements(self._engines)
+        weakref.finalize(self, _close, self._engines, self.announcements).atexit = False
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -196,21 +183,16 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """Close every idle connection; the others close when they come back."""
-        self.announcements.close()
-        self._engine.dispose()
-
-    def after_fork_in_child(self) -> None:
-        """Leave the parent's connections to the parent."""
-        _inherited.extend((self._engine.pool, self.announcements.abandon()))
-        self._engine.dispose(close=False)
+        _close(self._engines, self.announcements)
 
     @contextmanager
     def _driver_connection(self) -> Iterator[Any]:
         """A pooled connection as psycopg has it, with errors as SQLAlchemy raises them."""
         is_lost = False
-        driver_error = self._engine.dialect.loaded_dbapi.Error
+        engine = self._engines.obtain()
+        driver_error = engine.dialect.loaded_dbapi.Error
         try:
-            with closing(self._engine.raw_connection()) as pooled:
+            with closing(engine.raw_connection()) as pooled:
                 connection: Any = pooled.driver_connection
                 try:
                     yield connection
@@ -221,15 +203,43 @@ class PostgresDatabase:
                     raise
         except driver_error as error:
             if is_lost:
-                self._engine.dispose()  # the others have lost the same server
+                engine.dispose()  # the others have lost the same server
             raise DBAPIError(None, None, error, connection_invalidated=is_lost) from None
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
-        with self._engine.connect() as connection:
+        with self._engines.obtain().connect() as connection:
             connection.exec_driver_sql(begin)
             yield connection  # after an error the pool rolls back
             connection.exec_driver_sql("COMMIT")
+
+
+def _make_engine(url: URL) -> Engine:
+    try:
+        engine = create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            isolation_level="AUTOCOMMIT",
+            pool_size=KEPT_CONNECTIONS,
+            max_overflow=FURTHER_CONNECTIONS,
+            pool_timeout=STATEMENT_TIMEOUT,
+            connect_args={name: value for name, value in _GIVEN.items() if name not in url.query},
+        )
+    except ArgumentError:
+        raise InvalidSettings("database_url: each host has its port, or none has") from None
+    except ModuleNotFoundError as error:
+        if error.name != "psycopg":
+            raise
+        raise MissingExtra.named("postgres") from None
+    event.listen(engine, "connect", _bound_statements)
+    event.listen(engine, "handle_error", _notice_a_loss)
+    return engine
+
+
+def _close(engines: PerProcess[Engine], announcements: PostgresAnnouncements) -> None:
+    announcements.close()
+    engine = engines.find()
+    if engine is not None:
+        engine.dispose()
 
 
 def _check(url: URL) -> None:
@@ -268,16 +278,3 @@ def _is_a_loss(error: Any) -> bool:
 def _notice_a_loss(context: ExceptionContext) -> None:
     if context.connection is not None and _is_a_loss(context.original_exception):
         context.is_disconnect = True
-
-
-_databases: weakref.WeakSet[PostgresDatabase] = weakref.WeakSet()
-_inherited: list[object] = []  # kept, or psycopg would warn that nobody has closed what only the parent may
-
-
-def _after_fork_in_child() -> None:
-    for database in _databases:
-        database.after_fork_in_child()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from watchword.forks import PerProcess
 from watchword.stores.listening import ListeningAnnouncements
 
 __all__ = ["PostgresAnnouncements"]
@@ -26,39 +28,39 @@ class PostgresAnnouncements(ListeningAnnouncements):
     all such transactions commit one after the other.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.errors = (SQLAlchemyError, engine.dialect.loaded_dbapi.Error, OSError)
-        self._engine = engine
-        self._listening: Any = None
+    def __init__(self, engines: PerProcess[Engine]) -> None:
+        driver_error = engines.obtain().dialect.loaded_dbapi.Error
+        self.errors = (SQLAlchemyError, driver_error, OSError)
+        self._engines = engines
+        self._listening = PerProcess(partial(_listen, engines))
 
     def announce(self) -> None:
         try:
-            with self._engine.connect() as connection:
+            with self._engines.obtain().connect() as connection:
                 connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
         except self.errors as error:
             logger.info("an end is not announced, the next polls tell of it: %s", type(error).__name__)
 
     def close(self) -> None:
-        connection = self.abandon()
+        connection = self._listening.remove()
         if connection is not None:
             connection.close()
 
-    def abandon(self) -> Any:
-        """The connection, left open: in a forked child it is the parent's."""
-        connection, self._listening = self._listening, None
-        return connection
-
     def heard_within(self, seconds: float) -> bool:
-        connection = self._listening or self._listen()
+        connection = self._listening.obtain()
         heard = list(connection.notifies(timeout=seconds, stop_after=1))
         if heard:
             list(connection.notifies(timeout=0))  # what was said at the same time says the same
         return bool(heard)
 
-    def _listen(self) -> Any:
-        pooled = self._engine.raw_connection()
-        connection: Any = pooled.driver_connection
-        self._listening = connection
-        pooled.detach()
+
+def _listen(engines: PerProcess[Engine]) -> Any:
+    pooled = engines.obtain().raw_connection()
+    connection: Any = pooled.driver_connection
+    pooled.detach()
+    try:
         connection.execute(f"LISTEN {CHANNEL}")
-        return connection
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 
 from watchword.errors import StoreUnavailable
+from watchword.forks import PerProcess
 from watchword.stores.listening import ListeningAnnouncements
 from watchword.stores.redis_connection import RedisConnection, Subscription
 
@@ -23,22 +23,16 @@ class RedisAnnouncements(ListeningAnnouncements):
 
     def __init__(self, redis: RedisConnection) -> None:
         self._redis = redis
-        self._subscriptions: dict[int, Subscription] = {}
+        self._subscriptions: PerProcess[Subscription] = PerProcess(lambda: redis.subscribe(CHANNEL))
 
     def announce(self) -> None:
         with suppress(StoreUnavailable):  # which is in the log
             self._redis.publish(CHANNEL)
 
     def close(self) -> None:
-        subscription = self._subscriptions.pop(os.getpid(), None)
+        subscription = self._subscriptions.remove()
         if subscription is not None:
             subscription.close()
 
     def heard_within(self, seconds: float) -> bool:
-        # by process: a forked child must not read what its parent is told
-        subscription = self._subscriptions.get(os.getpid()) or self._subscribe()
-        return subscription.heard_within(seconds)
-
-    def _subscribe(self) -> Subscription:
-        subscription = self._subscriptions[os.getpid()] = self._redis.subscribe(CHANNEL)
-        return subscription
+        return self._subscriptions.obtain().heard_within(seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from redis.exceptions import (
 )
 
 from watchword.errors import StoreUnavailable
+from watchword.forks import PerProcess
 from watchword.stores.redis_scripts import Script
 from watchword.stores.redis_url import RedisClient, client_maker
 
@@ -80,8 +80,7 @@ class RedisConnection:
     def __init__(self, url: str, *, time_shift: float, wait_replicas: int) -> None:
         self.time_shift = time_shift
         self._wait_replicas = wait_replicas
-        self._make = client_maker(url)
-        self._clients: dict[int, RedisClient] = {}
+        self._clients: PerProcess[RedisClient] = PerProcess(client_maker(url))
 
     def run(self, script: Script, key: str, *args: _Argument) -> Any:
         """What the script returns; ``key`` says on which node it runs."""
@@ -112,7 +111,7 @@ class RedisConnection:
 
     def close(self) -> None:
         """Close every connection of this process. It opens new ones when used again."""
-        client = self._clients.pop(os.getpid(), None)
+        client = self._clients.remove()
         if client is not None:
             client.close()
 
@@ -167,11 +166,7 @@ class RedisConnection:
     # -- clients ---------------------------------------------------------------------------------
 
     def _client(self) -> RedisClient:
-        """This process's: a forked child must not inherit connections, nor locks that are held."""
-        process = os.getpid()
-        if process not in self._clients:
-            self._clients.setdefault(process, self._make())
-        return self._clients[process]
+        return self._clients.obtain()
 
     def _node(self, key: str) -> Redis:
         """Where the key is; a cluster's own client would follow a slot that moves, to half of its keys."""

@@ -10,13 +10,15 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from sqlalchemy import Connection, QueuePool, StaticPool, create_engine, event, select, update
+from sqlalchemy import Connection, Engine, QueuePool, StaticPool, create_engine, event, select, update
 from sqlalchemy.exc import DisconnectionError
 
 from watchword.errors import StoreUnavailable
+from watchword.forks import PerProcess
 from watchword.stores.schema import store
 
 __all__ = ["SqliteDatabase"]
@@ -46,34 +48,33 @@ class SqliteDatabase:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.in_memory = path is None
-        self._renew_locks()
+        self._writing = PerProcess(threading.Lock)
         if path is None:
-            self._engine = create_engine("sqlite://", creator=self._connect, poolclass=StaticPool)
+            # A child goes on with a copy of the memory, which is its own.
+            engine = create_engine("sqlite://", creator=_connect_to_memory, poolclass=StaticPool)
+            self._engines = PerProcess(lambda: engine)
         else:
             _create_file(path)
-            self._engine = create_engine(
-                "sqlite://", creator=self._connect, poolclass=QueuePool, pool_timeout=BUSY_TIMEOUT
-            )
-            event.listen(self._engine, "checkout", self._check_file)
-        _databases.add(self)
+            self._engines = PerProcess(partial(_make_engine, path))
+        weakref.finalize(self, _close, self._engines).atexit = False
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one consistent state and keeps nobody from writing."""
         # the one connection of a database in memory cannot hold two transactions
         turn = self._turn() if self.path is None else nullcontext()
-        with self._running(), turn, self._engine.connect() as connection:
+        with turn, self._engines.obtain().connect() as connection:
             connection.exec_driver_sql("BEGIN")
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that holds the write lock from its beginning and has committed at the end."""
-        with self._running(), self._turn(), self._engine.connect() as connection:
+        with self._turn(), self._engines.obtain().connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
             connection.commit()
-            self._check_file(connection.connection.dbapi_connection)  # or it is not to be acknowledged
+            _check_file(connection.connection.dbapi_connection)  # or it is not to be acknowledged
 
     def upgrade(self) -> AbstractContextManager[Connection]:
         """A write as any other: they go in a row."""
@@ -99,54 +100,12 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """Close every idle connection; the others close when they come back."""
-        self._engine.dispose()
-
-    def before_fork(self) -> None:
-        """Let transactions come to their end, hold new ones back, and close (sqlite.org/howtocorrupt §2.6).
-
-        A child that inherits an open file believes that it holds the locks on it that its parent holds.
-        """
-        with self._gate:
-            self._forking = True
-            self._gate.wait_for(lambda: not self._transactions, timeout=BUSY_TIMEOUT)
-        if self.path is not None:
-            self.close()
-
-    def after_fork_in_parent(self) -> None:
-        """Go on."""
-        with self._gate:
-            self._forking = False
-            self._gate.notify_all()
-
-    def after_fork_in_child(self) -> None:
-        """Go on, with nothing that threads of the parent hold."""
-        self._renew_locks()
-        if self.path is not None:
-            self._engine.dispose(close=False)
-
-    def _renew_locks(self) -> None:
-        self._gate = threading.Condition()
-        self._forking = False
-        self._transactions = 0
-        self._writing = threading.Lock()
-
-    @contextmanager
-    def _running(self) -> Iterator[None]:
-        """Count a transaction, so that a fork can wait for it."""
-        with self._gate:
-            self._gate.wait_for(lambda: not self._forking)
-            self._transactions += 1
-        try:
-            yield
-        finally:
-            with self._gate:
-                self._transactions -= 1
-                self._gate.notify_all()
+        _close(self._engines)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Threads queue for a lock of ours: SQLite's own would have them sleep and try again."""
-        lock = self._writing
+        lock = self._writing.obtain()
         if not lock.acquire(timeout=BUSY_TIMEOUT):
             raise StoreUnavailable
         try:
@@ -154,33 +113,121 @@ class SqliteDatabase:
         finally:
             lock.release()
 
-    def _connect(self) -> sqlite3.Connection:
-        if self.path is None:
-            return _prepared(_open(":memory:"))
-        file = _file_id(self.path)  # before it is opened, and compared after: a swap in between shows
-        # mode=rw: a database that was deleted is an error, not a new and empty one
-        connection = _open(f"{self.path.as_uri()}?mode=rw", uri=True)
-        connection.file = file
-        try:
-            self._check_file(connection)
-            _switch_to_wal(connection)
-            return _prepared(connection)
-        except BaseException:
-            connection.close()
-            raise
-
-    def _check_file(self, connection: object, *_: object) -> None:
-        """Raise if the path no longer names the connection's file: what is written there would be lost."""
-        if self.path is None or not isinstance(connection, _SqliteConnection):
-            return
-        if connection.file is None or connection.file != _file_id(self.path):
-            raise DisconnectionError
-
 
 class _SqliteConnection(sqlite3.Connection):
-    """A connection that remembers which file it opened."""
+    """A connection that remembers what it opened.
 
+    Attributes:
+        path: the path that was opened; ``None`` for a database in memory.
+        file: which file that was.
+        is_idle: whether the connection waits in a pool.
+    """
+
+    path: Path | None = None
     file: _FileId | None = None
+    is_idle = False
+
+
+class _Connections:
+    """The connections to files that a process has opened.
+
+    Attributes:
+        opening: held while a connection is opened.
+        opened: the connections by their identity, as long as something holds them.
+        abandoned: inherited connections that must not be destroyed.
+    """
+
+    def __init__(self) -> None:
+        self.opening = threading.Lock()
+        self.opened: weakref.WeakValueDictionary[int, _SqliteConnection] = weakref.WeakValueDictionary()
+        self.abandoned: list[_SqliteConnection] = []
+
+    def list_open(self) -> list[_SqliteConnection]:
+        """Return the connections that are still held."""
+        references = self.opened.valuerefs()
+        return [connection for reference in references if (connection := reference()) is not None]
+
+    def give_up_inherited(self, inherited: _Connections) -> None:
+        """Close what the parent's threads were not using when it forked, and abandon the rest.
+
+        SQLite keeps its locks by process and file. A child that inherits a connection to a file believes that
+        it holds the locks of that connection, takes none for its own, and loses what it has committed when
+        the last other process deletes the write-ahead log. SQLite forgets these locks only when every
+        connection to the file is closed, so an idle connection has to be closed before another is opened.
+
+        sqlite.org/howtocorrupt.html warns against closing in a child, as that may undo what the parent does.
+        But an idle connection has no transaction, and the log is deleted only under an exclusive lock, which
+        a child does not get while its parent has the file open. A connection in use is not touched: its
+        transaction is the parent's.
+        """
+        for connection in [*inherited.list_open(), *inherited.abandoned]:
+            if connection.is_idle:
+                connection.close()
+            else:
+                self.abandoned.append(connection)
+
+
+_connections = PerProcess(_Connections)
+
+
+def _make_engine(path: Path) -> Engine:
+    engine = create_engine(
+        "sqlite://", creator=partial(_connect, path), poolclass=QueuePool, pool_timeout=BUSY_TIMEOUT
+    )
+    event.listen(engine, "checkout", _on_checkout)
+    event.listen(engine, "checkin", _on_checkin)
+    return engine
+
+
+def _close(engines: PerProcess[Engine]) -> None:
+    engine = engines.find()
+    if engine is not None:
+        engine.dispose()
+
+
+def _on_checkout(connection: _SqliteConnection, *_: object) -> None:
+    connection.is_idle = False  # before the look at the fork, which looks at this
+    while _fork.is_under_way:
+        connection.is_idle = True
+        time.sleep(0.001)
+        connection.is_idle = False
+    _check_file(connection)
+
+
+def _on_checkin(connection: _SqliteConnection | None, _record: object) -> None:
+    if connection is not None:  # else it was lost
+        connection.is_idle = True
+
+
+def _connect_to_memory() -> _SqliteConnection:
+    return _prepare(_open(":memory:"))
+
+
+def _connect(path: Path) -> _SqliteConnection:
+    connections = _connections.obtain()
+    with connections.opening:
+        while _connections.inherited:
+            connections.give_up_inherited(_connections.inherited.pop())
+        file = _file_id(path)  # before it is opened, and compared after: a swap in between shows
+        # mode=rw: a database that was deleted is an error, not a new and empty one
+        connection = _open(f"{path.as_uri()}?mode=rw", uri=True)
+        connection.path, connection.file = path, file
+        connections.opened[id(connection)] = connection
+    try:
+        _check_file(connection)
+        _switch_to_wal(connection)
+        return _prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _check_file(connection: object) -> None:
+    """Raise if the path no longer names the connection's file: what is written there would be lost."""
+    if not isinstance(connection, _SqliteConnection) or connection.path is None:
+        return
+    if connection.file is None or connection.file != _file_id(connection.path):
+        raise DisconnectionError
 
 
 def _open(database: str, *, uri: bool = False) -> _SqliteConnection:
@@ -194,7 +241,7 @@ def _open(database: str, *, uri: bool = False) -> _SqliteConnection:
     )
 
 
-def _prepared(connection: _SqliteConnection) -> _SqliteConnection:
+def _prepare(connection: _SqliteConnection) -> _SqliteConnection:
     # FULL: in WAL mode NORMAL loses acknowledged commits, and with them logouts, at a power failure
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
@@ -233,27 +280,34 @@ def _file_id(path: Path) -> _FileId | None:
     return status.st_dev, status.st_ino
 
 
-_databases: weakref.WeakSet[SqliteDatabase] = weakref.WeakSet()
+class _Fork:
+    """Whether this process is about to fork, as far as Python knows.
+
+    Where a server forks in C nobody knows. A child is safe there too, unless it was forked in the middle of a
+    transaction: SQLite then believes for ever that the child holds the transaction's locks.
+    """
+
+    is_under_way = False
+
+
+_fork = _Fork()
 
 
 def _before_fork() -> None:
-    for database in _databases:
-        database.before_fork()
+    """Let transactions come to their end, and hold new ones back."""
+    _fork.is_under_way = True
+    deadline, connections = time.monotonic() + BUSY_TIMEOUT, _connections.obtain()
+    while time.monotonic() < deadline:
+        is_opening = connections.opening.locked()
+        if not is_opening and all(connection.is_idle for connection in connections.list_open()):
+            return
+        time.sleep(0.001)
 
 
-def _after_fork_in_parent() -> None:
-    for database in _databases:
-        database.after_fork_in_parent()
+def _after_fork() -> None:
+    _fork.is_under_way = False
 
 
-def _after_fork_in_child() -> None:
-    for database in _databases:
-        database.after_fork_in_child()
-
-
+# No resource rests on these hooks: see _Fork.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
-    )
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
