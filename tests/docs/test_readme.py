@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,55 +14,107 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 README = Path("README.md").read_text("utf-8")
 BLOCKS = dict(re.findall(r"<!-- test: (\w+) -->\n```\w+\n(.*?)```", README, re.DOTALL))
-PASSWORD = "correct horse battery"
+PASSWORD = "correct horse battery staple"
+SERVER, APPLICATION = "http://localhost:8000", "http://localhost:8001"
+PACKAGE = ("src", "README.md", "LICENSE", "pyproject.toml")
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     """A real server on an empty database, started as ``make run`` does."""
+    port = free_port()
+    command = [sys.executable, "-c", "from watchword.cli.main import main; main()", "serve"]
+    environment = {"PORT": str(port), "ADMIN_PASSWORD": PASSWORD}
+    with running(command, tmp_path, f"http://localhost:{port}", "/readyz", environment) as base:
+        yield base
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Iterator[str]:
+    """The Flask section followed to its end, in a copy of what a clone has, with PyPI's packages."""
+    for name in PACKAGE:
+        copy = shutil.copytree if Path(name).is_dir() else shutil.copy
+        copy(name, tmp_path / name)
+    run_commands(BLOCKS["install"], tmp_path)
+    (tmp_path / "demo/app.py").write_text(BLOCKS["flask"], "utf-8")
+    port = free_port()
+    command = ["bash", "-euo", "pipefail", "-c", BLOCKS["start"].replace("8001", str(port))]
+    with running(
+        command, tmp_path / "demo", f"http://localhost:{port}", "/.well-known/jwks.json", {}
+    ) as base:
+        yield base
+
+
+@contextmanager
+def running(
+    command: list[str], directory: Path, base: str, path: str, environment: dict[str, str]
+) -> Iterator[str]:
+    """What the command serves, from its first answer until its processes are told to stop."""
+    log = directory / "server.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            env=clean_environment() | environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        wait_until_it_answers(base + path, process, log)
+        yield base
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def wait_until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        with suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=5):
+            return
+        time.sleep(0.05)
+    raise AssertionError(log.read_text())
+
+
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("WATCHWORD_")}
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from watchword.cli.main import main; main()", "serve"],
-        cwd=tmp_path,
-        env={**environment, "PORT": str(port), "ADMIN_PASSWORD": PASSWORD},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def clean_environment() -> dict[str, str]:
+    """An environment in which only the demo's own packages and settings count."""
+    ours = re.compile("WATCHWORD_|COVERAGE_|PYTHONPATH$|DATABASE_URL$|VIRTUAL_ENV$")
+    return {name: value for name, value in os.environ.items() if not ours.match(name)}
+
+
+def run_commands(commands: str, directory: Path) -> str:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=directory,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    base = f"http://127.0.0.1:{port}"
-    _wait_until_ready(base)
-    yield base
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 0
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
-def _wait_until_ready(base: str) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{base}/readyz", timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.05)
-    raise TimeoutError("the server did not start")
-
-
-def test_the_curl_session_runs_as_it_stands(server: str) -> None:
+def test_the_curl_session_runs_as_it_stands(server: str, tmp_path: Path) -> None:
     assert f"ADMIN_PASSWORD='{PASSWORD}' make run" in README
-    script = BLOCKS["curl"].replace("http://127.0.0.1:8000", server)
 
-    run = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, check=True
-    )
+    answers = run_commands(BLOCKS["curl"].replace(SERVER, server), tmp_path)
 
-    greeting, refreshed, sessions, refused = _json_objects(run.stdout)
+    greeting, refreshed, sessions, refused = json_objects(answers)
     assert greeting == {"message": "Hello, admin!"}
     assert refreshed["token_type"] == "Bearer"
     assert [session["current"] for session in sessions["sessions"]] == [True]
@@ -70,7 +122,7 @@ def test_the_curl_session_runs_as_it_stands(server: str) -> None:
     assert f"The last answer is `{json.dumps(refused, separators=(',', ':'))}`." in README
 
 
-def _json_objects(text: str) -> list[dict[str, object]]:
+def json_objects(text: str) -> list[dict[str, object]]:
     decoder, objects, position = json.JSONDecoder(), [], 0
     while position < len(text.rstrip()):
         found, position = decoder.raw_decode(text, position)
@@ -79,22 +131,10 @@ def _json_objects(text: str) -> list[dict[str, object]]:
     return objects
 
 
-def test_the_flask_application_guards_its_view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "readme_app.py").write_text(BLOCKS["flask"], "utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    readme_app = importlib.import_module("readme_app")
-    app, auth = readme_app.app, readme_app.auth
+def test_the_flask_section_leads_from_an_empty_folder_to_a_greeting(application: str, tmp_path: Path) -> None:
+    answers = run_commands(BLOCKS["alice"].replace(APPLICATION, application), tmp_path)
 
-    with app.app_context():
-        tokens = auth.desk.start("user-1", username="alice")
-    client = app.test_client()
-
-    assert client.get("/protected").status_code == 401
-    answer = client.get("/protected", headers={"Authorization": f"Bearer {tokens.access_token}"})
-    assert answer.json == {"message": "Hello, alice!"}
-    with app.app_context():
-        auth.desk.close()
+    assert json_objects(answers) == [{"message": "Hello, alice!"}]
 
 
 def test_the_codec_example_runs() -> None:
@@ -107,7 +147,7 @@ def test_the_codec_example_runs() -> None:
 
 def test_every_code_block_but_the_commands_is_tested() -> None:
     blocks = re.findall(r"^```(\w*)\n(.*?)```", README, re.DOTALL | re.MULTILINE)
-    commands = ["make run      # sets", "ADMIN_PASSWORD="]
+    commands = ["make run      # installs", "ADMIN_PASSWORD="]
 
     untested = [block for _, block in blocks if block not in BLOCKS.values()]
 
