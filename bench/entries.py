@@ -128,7 +128,7 @@ ONE_BY_ONE, MANY_THREADS, MANY_PROCESSES = (
 KNOWN = Entry("a bare Verifier, typed", "watchword_auth", "verify")
 AUTHENTICATED = Entry("Auth.authenticate: ended sessions, too", "watchword_auth", "authenticate")
 BARE = Entry("bare route", "watchword_flask", "bare")
-EDDSA_ROUTE = Entry("protected by Watchword, EdDSA (keyring)", "watchword_flask", "protected_eddsa")
+KEYRING_ROUTE = Entry("protected by Watchword, ES256 (keyring)", "watchword_flask", "protected_es256")
 HS256_ROUTE = Entry("protected by Watchword, HS256 (fixed key)", "watchword_flask", "protected_hs256")
 BARE_UPDATE, SWAP = (
     {
@@ -172,7 +172,7 @@ MEASURES = (
         (BARE_ONE, BARE_THREADS, BARE_PROCESSES, ONE_BY_ONE, MANY_THREADS, MANY_PROCESSES),
     ),
     Measure("Access token, warm", (KNOWN, AUTHENTICATED)),
-    Measure("Flask route", (BARE, EDDSA_ROUTE, HS256_ROUTE)),
+    Measure("Flask route", (BARE, KEYRING_ROUTE, HS256_ROUTE)),
     Measure(
         "Flask route, the peer",
         (
@@ -228,7 +228,7 @@ BARS = (
         at_least=0.85,
     ),
     Bar("Auth.authenticate, against a bare Verifier", (AUTHENTICATED,), (KNOWN,), at_most=1.6),
-    Bar("protected Flask route (EdDSA), against bare", (EDDSA_ROUTE,), (BARE,), at_most=1.15),
+    Bar("protected Flask route (ES256), against bare", (KEYRING_ROUTE,), (BARE,), at_most=1.15),
     Bar("protected Flask route (HS256), against bare", (HS256_ROUTE,), (BARE,), at_most=1.15),
     *(
         Bar(

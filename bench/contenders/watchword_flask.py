@@ -19,11 +19,11 @@ _directory = tempfile.TemporaryDirectory()
 
 
 def bare() -> Case:
-    return _request("/bare", "EdDSA")
+    return _request("/bare", "ES256")
 
 
-def protected_eddsa() -> Case:
-    return _request("/protected", "EdDSA")
+def protected_es256() -> Case:
+    return _request("/protected", "ES256")
 
 
 def protected_hs256() -> Case:
