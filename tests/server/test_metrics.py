@@ -1,9 +1,10 @@
-"""``/metrics`` of the ready-made application, read by Prometheus's own parser."""
+"""``/metrics``, read by Prometheus's own parser; ``tests/system`` has real workers."""
 
 from __future__ import annotations
 
 import math
-import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -14,11 +15,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from watchword import Auth, Settings
 from watchword.errors import InvalidGrant
-from watchword.events import Event
+from watchword.events import LoginFailed
 from watchword.server.app import create_app
+from watchword.server.metrics import Metrics
+from watchword.sessions import FeedStatus
 from watchword.stores.contract import EndReason
-
-PID = {"pid": str(os.getpid())}
 
 
 @pytest.fixture
@@ -46,15 +47,19 @@ def desk(app: flask.Flask) -> Auth:
 def scraped(app: flask.Flask, **headers: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     answer = app.test_client().get("/metrics", headers=headers)
     assert answer.status_code == 200
+    return parsed(answer.text)
+
+
+def parsed(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(answer.text)
+        for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
 
 
 def number(app: flask.Flask, name: str, **labels: str) -> float:
-    return scraped(app)[name, frozenset({**labels, **PID}.items())]
+    return scraped(app)[name, frozenset(labels.items())]
 
 
 def test_there_is_nothing_unless_it_is_asked_for(make: Callable[..., flask.Flask]) -> None:
@@ -87,10 +92,10 @@ def test_a_reuse_is_an_end_too(app: flask.Flask) -> None:
 
 def test_what_has_not_happened_yet_counts_as_zero(app: flask.Flask) -> None:
     found = scraped(app)
-    for kind in Event.__subclasses__():
-        assert ("watchword_events_total", frozenset({"event": kind.name, **PID}.items())) in found
+    for name in ("login", "session_ended", "account_deleted", "key_created", "login_throttled"):
+        assert ("watchword_events_total", frozenset({"event": name}.items())) in found
     for reason in get_args(EndReason):
-        assert found["watchword_sessions_ended_total", frozenset({"reason": reason, **PID}.items())] == 0
+        assert found["watchword_sessions_ended_total", frozenset({"reason": reason}.items())] == 0
 
 
 def test_staleness_and_known_ends_are_told(app: flask.Flask) -> None:
@@ -114,3 +119,64 @@ def test_every_number_is_documented(app: flask.Flask) -> None:
     names = {name for name, _ in scraped(app)}
     assert len(names) == 4
     assert [name for name in names if f"| `{name}` |" not in document] == []
+
+
+STALENESS, KNOWN_ENDS, FAILED = (
+    ("watchword_revocation_staleness_seconds", frozenset()),
+    ("watchword_revocation_known_ends", frozenset()),
+    ("watchword_events_total", frozenset({("event", "login_failed")})),
+)
+
+A_WORKER_THAT_DIES = """
+import sys
+from pathlib import Path
+from watchword.events import LoginFailed
+from watchword.server.metrics import Metrics
+from watchword.sessions import FeedStatus
+metrics = Metrics(Path(sys.argv[1]))
+metrics(LoginFailed())
+metrics.publish(FeedStatus(staleness=1000, poll_seconds=1, failing=True, known_ends=1000))
+"""
+
+
+def status(staleness: float, known_ends: int) -> FeedStatus:
+    return FeedStatus(staleness=staleness, poll_seconds=None, failing=False, known_ends=known_ends)
+
+
+def shown_by(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    return parsed(metrics.exposition("")[0].decode())
+
+
+def test_every_worker_shows_the_sum_of_the_counts_and_the_worst_of_the_rest(tmp_path: Path) -> None:
+    workers = [Metrics(tmp_path) for _ in range(3)]
+    for number, worker in enumerate(workers):
+        for _ in range(number):
+            worker(LoginFailed())
+    workers[0].publish(status(5, 2))
+    workers[1].publish(status(20, 1))
+    workers[2].publish(status(math.inf, 0))  # it was asked for nothing yet, and will poll first
+
+    for worker in workers:
+        shown = shown_by(worker)
+        assert shown[FAILED] == 3
+        assert 20 <= shown[STALENESS] < 60
+        assert shown[KNOWN_ENDS] == 2
+
+
+def test_what_a_worker_counted_outlives_it_and_the_next_worker_goes_on_from_there(tmp_path: Path) -> None:
+    worker = Metrics(tmp_path)
+    worker.publish(status(1, 1))
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", A_WORKER_THAT_DIES, str(tmp_path)], check=True, timeout=20)
+
+    shown = shown_by(worker)
+    assert shown[FAILED] == 3
+    assert shown[STALENESS] < 60
+    assert shown[KNOWN_ENDS] == 1
+    assert len(list(tmp_path.iterdir())) == 2, "never more files than there were workers at once"
+
+    replacement = Metrics(tmp_path)
+    replacement(LoginFailed())
+    shown = shown_by(worker)
+    assert shown[FAILED] == 4
+    assert shown[STALENESS] < 60, "not that of the worker before"

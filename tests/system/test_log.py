@@ -57,13 +57,3 @@ def test_the_address_is_the_clients_where_the_proxy_is_trusted(start):
     server = start(WATCHWORD_TRUSTED_PROXIES="127.0.0.0/8")
     server.login(headers={"X-Forwarded-For": "198.51.100.7, 203.0.113.9"})
     assert [event["address"] for event in server.events("login")] == ["203.0.113.9"]
-
-
-def test_metrics_count_what_the_log_tells_and_name_the_worker(start):
-    server = start(WATCHWORD_METRICS="true")
-    server.login()
-    (worker,) = server.workers()
-    answer = server.request("GET", "/metrics")
-    assert answer.status == 200
-    assert f'watchword_events_total{{event="login",pid="{worker}"}} 1.0' in answer.body.decode()
-    assert len(server.events("login")) == 1

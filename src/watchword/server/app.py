@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import threading
+import time
+from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 
 import flask
 import msgspec
 from werkzeug.exceptions import HTTPException
 
+from watchword.auth import Auth
 from watchword.server.metrics import Metrics
 from watchword.settings import Settings
 from watchword.web.flask import Watchword
@@ -17,11 +22,13 @@ from watchword.web.flask import Watchword
 __all__ = ["create_app"]
 
 
-def create_app(settings: Settings | None = None) -> flask.Flask:
+def create_app(settings: Settings | None = None, *, counts: Path | None = None) -> flask.Flask:
     """The login system as a WSGI application.
 
     Args:
         settings: how it behaves; by default what the environment says.
+        counts: a folder where the processes of a server keep what ``/metrics`` sums up; by default there is
+            only this process.
 
     Raises:
         InvalidSettings: a setting is not usable.
@@ -30,8 +37,8 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
     settings = settings or Settings.from_environment(os.environ)
     app = flask.Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a redirect to the one slash would carry a password to where Host says
-    metrics = Metrics()
-    auth = Watchword(app, settings=settings, listeners=[metrics] if settings.metrics else [])
+    metrics = Metrics(counts) if settings.metrics else None
+    auth = Watchword(app, settings=settings, listeners=[metrics] if metrics else [])
     auth.open()
     app.register_error_handler(HTTPException, _answer_http_error)
 
@@ -49,16 +56,26 @@ def create_app(settings: Settings | None = None) -> flask.Flask:
         auth.desk.check()
         return {"status": "ready"}
 
-    if settings.metrics:
+    if metrics:
+        desk = auth.desk
 
         @app.get("/metrics")
         def exposition() -> flask.Response:
-            body, media_type = metrics.exposition(
-                auth.desk.revocation_status(), flask.request.headers.get("Accept", "")
-            )
+            metrics.publish(desk.revocation_status())
+            body, media_type = metrics.exposition(flask.request.headers.get("Accept", ""))
             return flask.Response(body, content_type=media_type)
 
+        if counts is not None:
+            keep = partial(_keep_publishing, metrics, desk)
+            threading.Thread(target=keep, name="watchword-metrics", daemon=True).start()
     return app
+
+
+def _keep_publishing(metrics: Metrics, auth: Auth) -> None:
+    """Let the other workers know each second how it stands with this worker, for as long as it lives."""
+    while True:
+        metrics.publish(auth.revocation_status())
+        time.sleep(1)
 
 
 def _answer_http_error(error: HTTPException) -> flask.typing.ResponseReturnValue:

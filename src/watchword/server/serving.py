@@ -6,10 +6,13 @@ import logging
 import os
 import resource
 import secrets
+import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from granian.constants import HTTPModes, Interfaces
@@ -142,7 +145,12 @@ def serve(settings: Settings, host: str, port: int, *, workers: int, threads: in
         log_dictconfig=_LOGGING,
     )
     server.on_startup(partial(_in_a_thread, _hand_on_signals))
-    server.serve(target_loader=partial(_application, settings, threads), wrap_loader=False)
+    counts = Path(tempfile.mkdtemp(prefix="watchword-")) if settings.metrics else None
+    try:
+        server.serve(target_loader=partial(_application, settings, threads, counts), wrap_loader=False)
+    finally:
+        if counts:
+            shutil.rmtree(counts, ignore_errors=True)
 
 
 def _allow_connections(threads: int) -> int:
@@ -160,11 +168,13 @@ def _allow_connections(threads: int) -> int:
     return max(_FEWEST_CONNECTIONS, allowed - others)
 
 
-def _application(settings: Settings, threads: int) -> WSGIApplication:
+def _application(settings: Settings, threads: int, counts: Path | None) -> WSGIApplication:
     """What each worker serves."""
     signal.signal(signal.SIGTERM, _stop_while_starting)
     _in_a_thread(_hand_on_stop)
-    app = BodyFirst(create_app(settings), max_body=settings.max_body, threads=threads, bodies=_BODIES)
+    app = BodyFirst(
+        create_app(settings, counts=counts), max_body=settings.max_body, threads=threads, bodies=_BODIES
+    )
     return _without_environment(app)
 
 
