@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import os
 import threading
-import warnings
-import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from forked import answer_of_child
 
 from watchword import FetchPolicy, IssuerKeySet, Key, KeySet, RemoteKeySet, Verifier
 from watchword.errors import InvalidSettings, KeysUnavailable, UnknownKey
@@ -399,7 +397,7 @@ def test_a_listener_that_raises_stops_neither_the_caller_nor_the_thread(
     provider.fail()
     clock.now += HOUR
     keys._refresh()
-    assert keys._thread.is_alive()
+    assert keys._thread.is_running()
     assert [record.exc_info[0] for record in caplog.records] == [ZeroDivisionError, ZeroDivisionError]
 
 
@@ -429,7 +427,7 @@ def test_sixty_four_threads_that_start_cold_cause_one_fetch(keys, provider) -> N
 
 def test_a_caller_does_not_wait_for_ever_for_anothers_fetch(keys, monkeypatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.01)
-    with keys._fetching, pytest.raises(KeysUnavailable):
+    with keys._fetching.obtain(), pytest.raises(KeysUnavailable):
         keys.find(OLD.kid, "EdDSA")
 
 
@@ -437,7 +435,7 @@ def test_where_there_are_keys_a_caller_waits_for_a_moment_only(keys, clock, monk
     keys.find(OLD.kid, "EdDSA")
     clock.now += 40
     monkeypatch.setattr(module, "SHORT_PATIENCE", 0.01)
-    with keys._fetching:
+    with keys._fetching.obtain():
         with pytest.raises(KeysUnavailable):
             keys.find(NEW.kid, "EdDSA")
         assert keys.find(OLD.kid, "EdDSA")
@@ -449,7 +447,7 @@ def test_nobody_waits_for_one_who_tries_again_what_has_failed(keys, provider, cl
         keys.find(OLD.kid, "EdDSA")
     clock.now += 1
     assert keys._patience() == 0
-    with keys._fetching, pytest.raises(KeysUnavailable):
+    with keys._fetching.obtain(), pytest.raises(KeysUnavailable):
         keys.find(OLD.kid, "EdDSA")
     assert provider.requests == ["/jwks"]
 
@@ -459,7 +457,7 @@ def test_who_waits_in_vain_for_a_fetch_goes_on_with_the_key_that_is_here(keys, c
     keys.find(OLD.kid, "EdDSA")
     clock.now += HOUR
     monkeypatch.setattr(module, "SHORT_PATIENCE", 0.01)
-    with keys._fetching:
+    with keys._fetching.obtain():
         assert keys.find(OLD.kid, "EdDSA")
         clock.now += DAY
         with pytest.raises(KeysUnavailable):
@@ -475,9 +473,9 @@ def test_a_system_without_a_thread_to_give_refuses_no_token(keys, monkeypatch) -
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         assert keys.find(OLD.kid, "EdDSA")
-        assert keys._thread is None
+        assert not keys._thread.is_running()
     assert keys.find(OLD.kid, "EdDSA")
-    assert keys._thread.is_alive()
+    assert keys._thread.is_running()
 
 
 def test_a_forked_child_that_finds_the_provider_away_goes_on_trying(keys, provider, clock) -> None:
@@ -485,10 +483,13 @@ def test_a_forked_child_that_finds_the_provider_away_goes_on_trying(keys, provid
     provider.fail()
     clock.now += HOUR
     keys._refresh()
-    module._after_fork_in_child()
-    with pytest.raises(KeysUnavailable):
-        keys.find(NEW.kid, "EdDSA")
-    assert keys._thread.is_alive()
+
+    def work() -> bool:
+        with pytest.raises(KeysUnavailable):
+            keys.find(NEW.kid, "EdDSA")
+        return keys._thread.is_running()
+
+    assert answer_of_child(work)
 
 
 def test_a_caller_who_waited_finds_the_keys_here_and_does_not_fetch(keys, provider) -> None:
@@ -514,7 +515,7 @@ def test_the_thread_refreshes_by_itself_and_stops(provider, make) -> None:
     elapsed, fetched = itertools.count(0, 1_000), threading.Semaphore(0)
     keys = make(monotonic=lambda: next(elapsed))  # time flies
     keys.find(OLD.kid, "EdDSA")
-    thread, answer = keys._thread, provider.answers["/jwks"]
+    thread, answer = keys._thread._runs.obtain().thread, provider.answers["/jwks"]
     provider.answers["/jwks"] = lambda handler: (fetched.release(), answer(handler))
     assert fetched.acquire(timeout=10)
     assert fetched.acquire(timeout=10)
@@ -531,81 +532,30 @@ def test_the_thread_sleeps_until_a_refresh_is_due_but_not_for_long(keys, clock) 
     assert 0 < keys._pause() < 1
 
 
-def test_a_thread_that_ended_is_replaced(keys) -> None:
-    keys.find(OLD.kid, "EdDSA")
-    first = keys._thread
-    keys.find(OLD.kid, "EdDSA")
-    assert keys._thread is first
-    keys._stopping.set()
-    first.join()
-    keys.find(OLD.kid, "EdDSA")
-    assert keys._thread is not first
-
-
-def test_of_two_callers_who_find_no_thread_one_starts_it(keys) -> None:
-    keys.find(OLD.kid, "EdDSA")
-    thread, keys._thread = keys._thread, None
-    starting = keys._starting
-    with starting:
-        other = threading.Thread(target=keys._start_thread)
-        other.start()
-        keys._thread = thread
-    other.join()
-    assert keys._thread is thread
-
-
-def test_keys_that_nobody_holds_end_their_thread(provider, clock, monkeypatch) -> None:
-    monkeypatch.setattr(module, "LONGEST_SLEEP", 0.01)
-    provider.publish(OLD)
-    keys = RemoteKeySet(provider.jwks_url, monotonic=clock)
-    keys.find(OLD.kid, "EdDSA")
-    thread, gone = keys._thread, weakref.ref(keys)
-    del keys
-    gc.collect()
-    thread.join(10)
-    assert gone() is None
-    assert not thread.is_alive()
-
-
-def test_a_thread_that_wakes_up_when_they_are_gone_ends() -> None:
-    module._keep_fresh(lambda: None, threading.Event())
-
-
 def test_closing_what_has_not_begun_is_no_trouble(keys) -> None:
     keys.close()
     assert keys.find(OLD.kid, "EdDSA")
 
 
-def test_a_forked_child_has_the_keys_and_locks_and_a_thread_of_its_own(keys, provider) -> None:
+def test_a_forked_child_goes_on_with_the_keys_that_are_here_and_refreshes_them(keys, provider, clock) -> None:
     verifier = Verifier(keys, issuer=provider.url, audience="api")
-    token = provider.issue(OLD)
-    assert verifier.verify(token)
-    parents, version = keys._thread, keys.version
-    with keys._fetching, keys._starting:  # held by threads of the parent, say
-        module._after_fork_in_child()
-    assert keys.version != version
-    assert keys._thread is None
-    assert verifier.verify(token)
-    assert keys._thread.is_alive()
-    assert keys._thread is not parents
-    assert provider.requests == ["/jwks"]
+    known, unknown, forged = (provider.issue(OLD) for _ in range(3))
+    assert verifier.verify(known)
+    version = keys.version
+    provider.publish(NEW)
 
+    def work() -> list[object]:
+        told = [verifier.verify(token)["sub"] for token in (known, unknown)]  # no request: they are fresh
+        told += [keys.version != version, keys._thread.is_running()]
+        clock.now += HOUR
+        keys._refresh()
+        with pytest.raises(UnknownKey):
+            verifier.verify(forged)
+        return told
 
-def test_a_verifier_goes_on_with_what_is_here_after_a_real_fork(keys, provider) -> None:
-    verifier = Verifier(keys, issuer=provider.url, audience="api")
-    token = provider.issue(OLD)
-    assert verifier.verify(token)
-    reading, writing = os.pipe()
-    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of threads, in Python 3.12
-        child = os.fork()
-    if child == 0:
-        good = verifier.verify(token)["sub"] == "user-1" and keys._thread.is_alive()
-        os.write(writing, b"good" if good else b"bad")
-        os._exit(0)
-    assert os.read(reading, 4) == b"good"
-    assert os.waitpid(child, 0)[1] == 0
-    os.close(reading)
-    os.close(writing)
+    with keys._fetching.obtain():  # held by a thread of the parent, say
+        assert answer_of_child(work) == ["user-1", "user-1", True, True]
+    assert provider.requests == ["/jwks", "/jwks"]
 
 
 # -- arguments -----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from watchword.jose.jwk import Key
 
-__all__ = ["KeySource", "Signer", "SigningSource"]
+__all__ = ["KeySource", "RefreshedSource", "Signer", "SigningSource"]
 
 
 class Signer(Protocol):
@@ -51,4 +51,16 @@ class KeySource(Protocol):
 
     def ready(self, kid: str | None, alg: str) -> bool:
         """Whether ``find`` can answer without I/O."""
+        ...
+
+
+@runtime_checkable
+class RefreshedSource(KeySource, Protocol):
+    """A key source that refreshes its keys in the background."""
+
+    def keep_fresh(self) -> None:
+        """Change ``version`` if nothing refreshes the keys in this process, as in a forked child.
+
+        A verifier calls this before each token that it does not know, so it must be quick.
+        """
         ...

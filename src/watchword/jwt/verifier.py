@@ -15,7 +15,7 @@ from watchword.jose import jws
 from watchword.jose.base64url import decode_bytes
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet, key_source
-from watchword.jose.ports import KeySource
+from watchword.jose.ports import KeySource, RefreshedSource
 from watchword.jose.strict_json import decode_object
 from watchword.jwt import batch, nesting
 from watchword.jwt.caches import Caches, Header, ReadToken
@@ -121,6 +121,7 @@ class Verifier(Generic[T]):
         _check_size("max_token_size", max_token_size)
         _check_size("cache_size", cache_size)
         self._keys = key_source(keys)
+        self._keep_fresh = self._keys.keep_fresh if isinstance(self._keys, RefreshedSource) else None
         self._decrypting = None if decrypt_with is None else key_source(decrypt_with, "decrypt_with")
         if self._decrypting is not None:
             self._keys = nesting.DecryptingSource(self._keys, self._decrypting)
@@ -290,6 +291,8 @@ class Verifier(Generic[T]):
                 claims: T = content if self._shared else self._decode(content)
                 return claims
             caches.forget(token)
+        if self._keep_fresh is not None:
+            caches = self._fresh_caches()
         return self._accepted(_authenticated(self._read(token, caches)), caches, now)
 
     async def verify_async(self, token: str) -> T:
@@ -337,12 +340,18 @@ class Verifier(Generic[T]):
         one has the lock when it is done. So the steps that need the lock are taken in one stretch.
         """
         now = self.clock()
-        caches = self._caches
-        if caches.version != self._keys.version:
-            caches = self._caches = Caches(self._keys.version, self._cache_size)
+        caches = self._fresh_caches()
         read = batch.each(lambda token: self._read(token, caches), tokens)
         authenticated = batch.each(_authenticated, read)
         return batch.each(lambda token: self._accepted(token, caches, now), authenticated)
+
+    def _fresh_caches(self) -> Caches:
+        if self._keep_fresh is not None:
+            self._keep_fresh()
+        caches = self._caches
+        if caches.version != self._keys.version:
+            caches = self._caches = Caches(self._keys.version, self._cache_size)
+        return caches
 
     @classmethod
     def _made_to_verify_each(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 import threading
 import time
-import weakref
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 
+from watchword.background import BackgroundThread
 from watchword.elapsed import elapsed
 from watchword.errors import InvalidSettings, KeysUnavailable
 from watchword.events import Event, KeyFetchFailed, KeysFetched, log_event
+from watchword.forks import PerProcess
 from watchword.jose.algorithms import ALGORITHMS
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet, SkippedKey
@@ -59,7 +60,6 @@ class RemoteKeySet:
     version: object
     last_success: float | None
     last_error: str | None
-    _thread: threading.Thread | None
 
     def __init__(
         self,
@@ -79,8 +79,10 @@ class RemoteKeySet:
         self._replace(KeySet(()))
         self.last_success = None
         self.last_error = None
-        self.start_anew()
-        _instances.add(self)
+        self._fetching = PerProcess(threading.Lock)
+        self._thread = BackgroundThread(
+            self, "watchword-keys", plan_rest=RemoteKeySet._plan_rest, work=RemoteKeySet._refresh
+        )
 
     @property
     def skipped(self) -> tuple[SkippedKey, ...]:
@@ -108,30 +110,26 @@ class RemoteKeySet:
         """Whether :meth:`find` would return at once, without I/O."""
         return alg not in VERIFYING or self._decide(kid, alg) is not Decision.FETCH
 
+    def keep_fresh(self) -> None:
+        """Give the keys another version if this process has no thread that refreshes them.
+
+        With another version a Verifier searches for its keys again, which fetches what is stale and starts
+        the thread. A forked child has no thread, and neither it nor its parent needs to know of the fork.
+        """
+        if not self._thread.is_running():
+            self._replace(KeySet(self._keys, skipped=self._keys.skipped))
+
     def close(self) -> None:
         """Stop the thread. It starts again when it is needed."""
-        self._stopping.set()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join()
-
-    def start_anew(self) -> None:
-        """Take new locks, no thread, and another version: a forked child calls this, by itself.
-
-        The keys stay. With another version a Verifier asks for them again, which starts the child's thread.
-        """
-        self._fetching = threading.Lock()
-        self._starting = threading.Lock()
-        self._stopping = threading.Event()
-        self._thread = None
-        self._replace(KeySet(self._keys, skipped=self._keys.skipped))
+        self._thread.close()
 
     def _decide(self, kid: str | None, alg: str) -> Decision:
         return decide(self._past, self._monotonic(), found=bool(self._keys.find(kid, alg)))
 
     def _caught_up(self, kid: str | None, alg: str) -> Decision:
         """One caller fetches, the others wait for it and find out whether it was theirs, too."""
-        if not self._fetching.acquire(timeout=self._patience()):
+        fetching = self._fetching.obtain()
+        if not fetching.acquire(timeout=self._patience()):
             is_here = self._keys.find(kid, alg) and self._past.is_usable(self._monotonic())
             return Decision.ANSWER if is_here else Decision.UNAVAILABLE
         try:
@@ -139,7 +137,7 @@ class RemoteKeySet:
                 self._attempt(asked=True)
             return self._decide(kid, alg)
         finally:
-            self._fetching.release()
+            fetching.release()
 
     def _patience(self) -> float:
         """Seconds to wait for another one's fetch; none while they fail, since that takes its time."""
@@ -149,7 +147,7 @@ class RemoteKeySet:
 
     def _refresh(self) -> None:
         """What the thread does each time it wakes up."""
-        with self._fetching:
+        with self._fetching.obtain():
             if self._monotonic() >= self._past.due_at:
                 self._attempt(asked=False)
             if self._keys and not self._past.is_usable(self._monotonic()):
@@ -208,23 +206,13 @@ class RemoteKeySet:
         self._keys = keys
         self.version = keys.version
 
+    def _plan_rest(self) -> Callable[[threading.Event], object]:
+        return partial(_wait, self._pause())
+
     def _start_thread(self) -> None:
-        if self._thread is not None and self._thread.is_alive():
-            return
-        with self._starting:
-            if self._thread is not None and self._thread.is_alive():
-                return
-            self._stopping = threading.Event()
-            thread = threading.Thread(
-                target=_keep_fresh,
-                args=(weakref.ref(self), self._stopping),
-                name="watchword-keys",
-                daemon=True,
-            )
-            # Has the system none to give? Callers fetch what is stale, and try again.
-            with suppress(RuntimeError):
-                thread.start()
-                self._thread = thread
+        # Has the system none to give? Callers fetch what is stale, and try again.
+        with suppress(RuntimeError):
+            self._thread.start()
 
 
 class IssuerKeySet(RemoteKeySet):
@@ -272,23 +260,5 @@ def _checked(algorithms: Collection[str] | None) -> frozenset[str] | None:
     return frozenset(name for row in ALGORITHMS if not names.isdisjoint(row.names) for name in row.names)
 
 
-def _keep_fresh(reference: weakref.ref[RemoteKeySet], stopping: threading.Event) -> None:
-    """The thread: it does not hold on to the keys that it keeps fresh, and ends within a sleep of theirs."""
-    while (keys := reference()) is not None:
-        keys._refresh()  # noqa: SLF001 - its own
-        pause = keys._pause()  # noqa: SLF001
-        del keys
-        if stopping.wait(pause):
-            return
-
-
-_instances: weakref.WeakSet[RemoteKeySet] = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for keys in _instances:
-        keys.start_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+def _wait(seconds: float, stopping: threading.Event) -> None:
+    stopping.wait(seconds)
