@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -67,7 +68,13 @@ def make() -> Iterator[Make]:
     def making(database_url: str = "sqlite://", **changes: Any) -> Auth:
         auth = Auth(database_url, **{"settings": SETTINGS} | changes)
         auth._hasher = PasswordHasher(settings=auth.settings, parameters=CHEAPEST)
-        auth.accounts = Accounts(auth.store, settings=auth.settings, hasher=auth._hasher, notify=auth._notify)
+        auth.accounts = Accounts(
+            auth.store,
+            settings=auth.settings,
+            hasher=auth._hasher,
+            sessions=auth._sessions,
+            notify=auth._notify,
+        )
         made.append(auth)
         return auth
 
@@ -110,6 +117,13 @@ def refuses(auth: Auth, tokens: Tokens) -> bool:
     """Whether both tokens of a pair are refused."""
     with pytest.raises(SessionEnded):
         auth.authenticate(tokens.access_token)
+    with pytest.raises(InvalidGrant):
+        auth.refresh(tokens.refresh_token)
+    return True
+
+
+def refuses_to_refresh(auth: Auth, tokens: Tokens) -> bool:
+    """Whether the refresh token of a pair is refused."""
     with pytest.raises(InvalidGrant):
         auth.refresh(tokens.refresh_token)
     return True
@@ -346,6 +360,12 @@ CHANGES: dict[str, tuple[Callable[[Auth, str], None], str]] = {
     "password": (lambda auth, subject: auth.change_password(subject, OTHER_PASSWORD), "password_changed"),
     "disabling": (lambda auth, subject: auth.disable_account(subject), "account_disabled"),
     "deletion": (lambda auth, subject: auth.delete_account(subject), "account_deleted"),
+    "password in the accounts": (
+        lambda auth, subject: auth.accounts.change_password(subject, OTHER_PASSWORD),
+        "password_changed",
+    ),
+    "disabling in the accounts": (lambda auth, subject: auth.accounts.disable(subject), "account_disabled"),
+    "deletion in the accounts": (lambda auth, subject: auth.accounts.delete(subject), "account_deleted"),
 }
 
 
@@ -378,9 +398,121 @@ def test_a_change_of_the_account_wins_over_a_login_that_began_before(make, chang
     with pytest.raises(InvalidCredentials):
         auth.login("alice", PASSWORD)
     assert auth.sessions(subject) == []
-    assert isinstance(events[-1], SessionTerminated)
-    assert events[-1].reason == "account_changed"
-    assert auth._revocations.ended(events[-1].session)
+    assert isinstance(events[-1], LoginFailed)
+    assert events[-1].subject == subject
+
+
+@pytest.mark.parametrize(("change", "reason"), [*CHANGES.values()][:3], ids=[*CHANGES][:3])
+def test_a_change_whose_ends_failed_holds_at_the_refresh_and_can_be_repeated(make, change, reason):
+    events: list[Event] = []
+    auth = make(listeners=[events.append])
+    subject = auth.accounts.add("alice", PASSWORD).subject
+    refreshed, left = auth.login("alice", PASSWORD), auth.login("alice", PASSWORD)
+    end_sessions = auth.store.end_sessions
+
+    def away(*_: Any, **__: Any) -> Any:
+        raise StoreUnavailable
+
+    auth.store.end_sessions = away
+    with pytest.raises(StoreUnavailable):
+        change(auth, subject)
+    auth.store.end_sessions = end_sessions
+    assert refuses_to_refresh(auth, refreshed)
+    told = "account_changed" if reason == "password_changed" else reason
+    assert [event.reason for event in events if isinstance(event, SessionTerminated)] == [told]
+    assert auth.authenticate(left.access_token).subject == subject
+    change(auth, subject)
+    assert refuses(auth, left)
+    assert events[-1].reason == reason
+
+
+def test_deleting_what_is_gone_says_so_once_nothing_is_left_to_end(auth):
+    subject = auth.accounts.add("alice", PASSWORD).subject
+    tokens = auth.login("alice", PASSWORD)
+    auth.store.delete_account(subject)
+    auth.delete_account(subject)
+    assert refuses(auth, tokens)
+    with pytest.raises(AccountNotFound):
+        auth.delete_account(subject)
+
+
+@pytest.mark.parametrize("where", ["file", "redis"])
+def test_an_account_is_granted_at_each_refresh_what_it_has_then(make, url, where, redis_settings):
+    auth = make(url, settings=redis_settings if where == "redis" else SETTINGS)
+    subject = auth.accounts.add("alice", PASSWORD, ("read", "admin")).subject
+    tokens = auth.login("alice", PASSWORD)
+    narrow = auth.start(subject, ("read", "never-had"), username="ignored")
+    assert (tokens.scopes, narrow.scopes) == (("read", "admin"), ("read",))
+    auth.accounts.set_scopes(subject, ("write", "read"))
+    auth.accounts.rename(subject, "Alice B.")
+    assert auth.authenticate(tokens.access_token).scopes == ("read", "admin"), "until the next refresh"
+    identity = auth.authenticate(auth.refresh(tokens.refresh_token).access_token)
+    assert (identity.scopes, identity.username) == (("write", "read"), "Alice B.")
+    narrow = auth.refresh(narrow.refresh_token)
+    identity = auth.authenticate(narrow.access_token)
+    assert (identity.scopes, identity.username) == (("read",), "Alice B."), "no more than was asked for"
+    assert {session.username for session in auth.sessions(subject)} == {"Alice B."}
+    auth.accounts.set_scopes(subject, ())
+    wait(auth, 31)
+    assert auth.refresh(narrow.refresh_token).scopes == ()
+
+
+def test_a_disabled_account_gets_no_session_by_any_way(auth):
+    subject = auth.accounts.add("alice", PASSWORD).subject
+    auth.accounts.disable(subject)
+    with pytest.raises(InvalidCredentials):
+        auth.start(subject)
+    assert auth.sessions(subject) == []
+
+
+def test_an_end_of_all_sessions_wins_over_an_own_users_login_that_began_before(make):
+    auth: Auth
+
+    def check(username: str, password: str) -> Subject:
+        auth.end_all("7")  # the password was found good, and is changed in this moment
+        return Subject("7", username)
+
+    auth = make(check_password=check)
+    with pytest.raises(InvalidCredentials):
+        auth.login("alice", PASSWORD)
+    assert auth.sessions("7") == []
+    assert auth.start("7").subject == "7"
+
+
+def test_of_logins_and_a_password_change_at_once_no_session_of_the_old_password_is_left(make, url):
+    auth, elsewhere = make(url, settings=msgspec.structs.replace(SETTINGS, login_failures=1_000)), make(url)
+    subject = auth.accounts.add("alice", PASSWORD).subject
+    began = threading.Barrier(4)
+
+    def log_in() -> Tokens | None:
+        began.wait(10)
+        with suppress(InvalidCredentials, Overloaded):
+            return auth.login("alice", PASSWORD)
+        return None
+
+    with ThreadPoolExecutor(4) as pool:
+        logins = [pool.submit(log_in) for _ in range(3)]
+        began.wait(10)
+        elsewhere.change_password(subject, OTHER_PASSWORD)
+        pairs = [login.result() for login in logins]
+    assert auth.sessions(subject) == []
+    assert all(refuses_to_refresh(auth, pair) for pair in pairs if pair is not None)
+
+
+@pytest.mark.parametrize("how", ["logout", "logout_all"])
+def test_a_logout_of_a_session_that_the_store_has_lost_holds_in_every_process(make, url, how):
+    here, there = make(url), make(url)
+    tokens = here.start("7")
+    assert there.authenticate(tokens.access_token).subject == "7"
+    with here.store._database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM watchword_sessions")
+    getattr(here, how)(tokens.access_token)
+    poll(there)
+    assert refuses(here, tokens)
+    assert refuses(there, tokens)
+    wait(there, 625)
+    with pytest.raises(SessionEnded):  # for the leeway, too
+        there.authenticate(tokens.access_token)
 
 
 @pytest.mark.parametrize("change", ["change_password", "disable_account", "delete_account"])
@@ -404,6 +536,51 @@ def test_a_password_change_may_keep_the_session_that_asked_for_it(auth):
     auth.change_password(account.subject, OTHER_PASSWORD, keep=kept.session_id)
     assert auth.authenticate(kept.access_token).subject == account.subject
     assert refuses(auth, ended)
+    for password in (PASSWORD, OTHER_PASSWORD):
+        kept = auth.refresh(kept.refresh_token)
+        auth.accounts.change_password(account.subject, password, keep=kept.session_id)
+    wait(auth, 31)
+    kept = auth.refresh(kept.refresh_token)
+    auth.change_password(account.subject, PASSWORD)
+    assert refuses(auth, kept)
+
+
+def test_a_kept_session_refreshes_at_any_moment_of_the_password_change(make):
+    auth: Auth = make()
+    subject = auth.accounts.add("alice", PASSWORD).subject
+    kept = [auth.login("alice", PASSWORD)]
+
+    def refresh_between(operation: Callable[..., Any]) -> Callable[..., Any]:
+        def operate(*args: Any, **kwargs: Any) -> Any:
+            result = operation(*args, **kwargs)
+            auth.store.time_shift += 31
+            kept.append(auth.refresh(kept[-1].refresh_token))
+            return result
+
+        return operate
+
+    for name in ("keep_session", "set_password", "end_sessions"):
+        setattr(auth.store, name, refresh_between(getattr(auth.store, name)))
+    auth.change_password(subject, OTHER_PASSWORD, keep=kept[0].session_id)
+    assert len(kept) == 4
+    poll(auth)
+    assert auth.authenticate(kept[-1].access_token).subject == subject
+
+
+def test_of_two_password_changes_at_once_both_are_done_one_after_the_other(auth):
+    subject = auth.accounts.add("alice", PASSWORD).subject
+    kept = auth.login("alice", PASSWORD)
+    set_password = auth.store.set_password
+
+    def be_overtaken(*args: Any, **kwargs: Any) -> bool:
+        auth.store.set_password = set_password
+        auth.change_password(subject, "another one meanwhile", keep=kept.session_id)
+        return set_password(*args, **kwargs)
+
+    auth.store.set_password = be_overtaken
+    auth.change_password(subject, OTHER_PASSWORD, keep=kept.session_id)
+    assert auth.refresh(kept.refresh_token).subject == subject
+    assert auth.login("alice", OTHER_PASSWORD).subject == subject
 
 
 # -- throttles -----------------------------------------------------------------------------------
@@ -537,7 +714,7 @@ def test_subject_claims_stand_in_the_token_and_are_asked_for_at_every_refresh(ma
     assert (claims["tenant"], claims["roles"]) == ("blue", ["admin"])
 
 
-@pytest.mark.parametrize("name", ["sub", "exp", "iss", "aud", "sid", "scope", "auth_time", "client_id"])
+@pytest.mark.parametrize("name", ["sub", "exp", "iss", "aud", "sid", "auth_time", "client_id"])
 def test_subject_claims_never_override_ours(make, name):
     auth = make(subject_claims=lambda subject: {name: "x"})
     with pytest.raises(Unissuable):

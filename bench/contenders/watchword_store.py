@@ -22,12 +22,13 @@ import psycopg
 
 from cases import Batch
 from watchword.stores import open_store
-from watchword.stores.contract import NewSession, SessionTimes, Store
+from watchword.stores.contract import NewSession, SessionDetails, SessionTimes, Store
 
 sys.path.append(str(Path(__file__).parents[2] / "tests" / "servers"))
 from postgres_servers import PostgresServer
 
 TIMES = SessionTimes(access=600, idle=86_400, absolute=864_000, window=0)  # each swap swaps
+DETAILS = SessionDetails(username="A", scopes=())
 SWAPS = {"postgres": 50, "sqlite": 25}  # of each thread in a sample: some milliseconds
 KEPT = 420  # seconds that a row outlives its session: the column is indexed, so it must be written here too
 
@@ -77,9 +78,7 @@ def _in_threads(database: str, threads: int, prepared: Callable[[str, str], Swap
 
 def _by_the_store(database: str, session_id: str) -> Swap:
     store = _store(database)
-    return lambda generation: store.swap_session(
-        session_id, generation, TIMES, user_agent=None, ip_address=None
-    )
+    return lambda generation: store.swap_session(session_id, generation, TIMES, DETAILS)
 
 
 def _bare_on_postgres(_database: str, session_id: str) -> Swap:
@@ -106,7 +105,8 @@ def _values(session_id: str, generation: int) -> tuple[object, ...]:
 def _new_session(database: str) -> str:
     name = next(_names)
     new = NewSession(id=name, subject=name, username="A", scopes=(), user_agent=None, ip_address=None)
-    _store(database).start_session(new, TIMES, max_live=100)
+    store = _store(database)
+    store.start_session(new, TIMES, max_live=100, mark=store.read_mark())
     return name
 
 

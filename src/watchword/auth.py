@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
@@ -34,13 +34,14 @@ from watchword.sessions import (
     OneTime,
     ReplayGuard,
     Revocations,
+    SessionProof,
     Sessions,
     Tokens,
     refresh_verifier,
 )
 from watchword.settings import Settings
 from watchword.stores import open_split_store, open_store
-from watchword.stores.contract import Account, Announcements, EndReason, Session, Store
+from watchword.stores.contract import Account, Announcements, Session, Store
 
 if TYPE_CHECKING:
     from limits.storage import Storage
@@ -64,6 +65,13 @@ class Subject(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...] = ()
 
 
+class _Checked(NamedTuple):
+    """What a password check found, and the mark that was read before it."""
+
+    mark: str
+    found: Account | Subject
+
+
 class Auth:
     """Log in, refresh, verify, log out.
 
@@ -79,7 +87,9 @@ class Auth:
         check_password: your own users: called with username and password, returns the
             :class:`Subject`, or ``None`` where they do not fit. By default the accounts in the store.
         subject_claims: further claims of a subject's access tokens (tenant, role, ...), asked for at login
-            and at every refresh; ``None`` ends the session.
+            and at every refresh. ``scope`` (a string or a list) and ``preferred_username`` among them take
+            the place of ours. ``None`` refuses the login or the refresh, and ends the session. What it
+            raises reaches the caller; nothing is issued, and no session changes.
         listeners: told of every security event, after the log; one that fails stops nothing.
         settings: everything else.
 
@@ -147,6 +157,7 @@ class Auth:
         )
         self._sessions = Sessions(
             store,
+            accounts=store,
             access=Issuer(settings.issuer, access_keys, audience=settings.audience, typ="at+jwt"),
             refresh=Issuer(settings.issuer, self.keyring.internal, audience=settings.issuer, typ="rt+jwt"),
             refresh_verifier=refresh_verifier(self.keyring.internal, issuer=settings.issuer),
@@ -167,10 +178,12 @@ class Auth:
         throttle = LoginThrottle(
             store, key=derive_key(sealing[-1], "throttle"), settings=settings, addresses=address_counters
         )
-        self._check = ThrottledCheck[Account | Subject](
-            check_password or self._check_account, throttle, self._notify
+        self._has_own_users = check_password is not None
+        self._check_unmarked = check_password or self._check_account
+        self._check = ThrottledCheck[_Checked](self._check_marked, throttle, self._notify)
+        self.accounts = Accounts(
+            store, settings=settings, hasher=self._hasher, sessions=self._sessions, notify=self._notify
         )
-        self.accounts = Accounts(store, settings=settings, hasher=self._hasher, notify=self._notify)
 
     # -- logging in and out ------------------------------------------------------------------------
 
@@ -184,13 +197,13 @@ class Auth:
         """
         began = elapsed()
         client = client or self.find_client()
-        checked = self._find(username, password, client)
+        mark, checked = self._find(username, password, client)
         if isinstance(checked, Subject):
             username = checked.username or checked.id
-            return self._sessions.start(checked.id, username, checked.scopes, client, began=began)
-        tokens = self._sessions.start(checked.subject, checked.username, checked.scopes, client, began=began)
-        self._refuse_if_changed(checked, tokens)
-        return tokens
+            return self._sessions.start(checked.id, username, checked.scopes, client, mark=mark, began=began)
+        return self._sessions.start(
+            checked.subject, checked.username, None, client, account=checked, mark=mark, began=began
+        )
 
     def check_password(self, username: str, password: str, client: Client | None = None) -> Subject:
         """Check a password as :meth:`login` does, and start no session.
@@ -202,7 +215,7 @@ class Auth:
         Raises:
             WatchwordError: the same errors as :meth:`login`.
         """
-        found = self._find(username, password, client or self.find_client())
+        _, found = self._find(username, password, client or self.find_client())
         return found if isinstance(found, Subject) else Subject(found.subject, found.username, found.scopes)
 
     def start(
@@ -215,16 +228,23 @@ class Auth:
     ) -> Tokens:
         """Start a session for a subject whose identity was proven elsewhere (OAuth, SAML, a passkey).
 
+        If the subject is an account in the store, the account decides: its username counts, a scope is
+        granted only if the account has it, at each refresh anew, and a disabled account gets no session.
+
         Args:
             subject: the ``sub`` of the tokens.
-            scopes: what they grant.
+            scopes: the most that they grant.
             client: where the request came from.
             username: what to call the subject; the subject itself by default.
 
         Raises:
-            InvalidCredentials: ``subject_claims`` refuses the subject.
+            InvalidCredentials: the account is disabled, ``subject_claims`` refuses the subject, or all of its
+                sessions were ended meanwhile.
         """
-        return self._sessions.start(subject, username or subject, scopes, client or self.find_client())
+        client = client or self.find_client()
+        mark = self._sessions.read_mark()
+        account = None if self._has_own_users else self.accounts.by_subject(subject)
+        return self._sessions.start(subject, username or subject, scopes, client, account=account, mark=mark)
 
     def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
         """The next pair of tokens.
@@ -261,22 +281,36 @@ class Auth:
             InvalidToken: neither names a session.
             InvalidGrant: the refresh token, given alone, is not ours.
         """
-        sessions, failure = set[str](), None
-        for token, session_of in (
-            (access_token, self._session_of_access_token),
-            (refresh_token, self._sessions.session_of),
+        proofs, failure = dict[str, SessionProof](), None
+        for token, read in (
+            (refresh_token, self._sessions.read_refresh_token),
+            (access_token, self._read_access_token),  # last: its failure is the one to tell
         ):
             if token is None:
                 continue
             try:
-                sessions.add(session_of(token))
+                proof = read(token)
             except (InvalidToken, InvalidGrant) as error:
-                failure = failure or error
-        if not sessions:
+                failure = error
+            else:
+                proofs.setdefault(proof.session_id, proof)
+        if not proofs:
             raise failure or MissingToken
         client = client or self.find_client()
-        for session_id in sessions:
-            self._sessions.end(session_id, "logout", client)
+        for proof in proofs.values():
+            self._sessions.log_out(proof, client)
+
+    def logout_all(self, access_token: str, client: Client | None = None) -> None:
+        """End every session of the subject of an access token, and the token's own in any case.
+
+        Raises:
+            InvalidToken: the token is not to be trusted; the subclass says why.
+            SessionEnded: its session has ended.
+        """
+        client = client or self.find_client()
+        subject = self.authenticate(access_token).subject
+        self.end_all(subject, client=client)
+        self._sessions.log_out(self._read_access_token(access_token), client)
 
     # -- sessions ----------------------------------------------------------------------------------
 
@@ -309,30 +343,23 @@ class Auth:
     ) -> None:
         """Set an account's password and end its sessions, except the one to ``keep``.
 
-        Raises:
-            AccountNotFound: there is no such account.
-            PasswordRejected: the password is too short or too long.
+        The same as :meth:`Accounts.change_password <watchword.accounts.Accounts.change_password>`.
         """
-        self.accounts.change_password(subject, password, actor=actor)
-        self._sessions.end_all(subject, "password_changed", keep)
+        self.accounts.change_password(subject, password, keep=keep, actor=actor)
 
     def disable_account(self, subject: str, *, actor: str | None = None) -> None:
         """Let an account log in no more, and end its sessions.
 
-        Raises:
-            AccountNotFound: there is no such account.
+        The same as :meth:`Accounts.disable <watchword.accounts.Accounts.disable>`.
         """
         self.accounts.disable(subject, actor=actor)
-        self._sessions.end_all(subject, "account_disabled")
 
     def delete_account(self, subject: str, *, actor: str | None = None) -> None:
         """Delete an account and end its sessions.
 
-        Raises:
-            AccountNotFound: there is no such account.
+        The same as :meth:`Accounts.delete <watchword.accounts.Accounts.delete>`.
         """
         self.accounts.delete(subject, actor=actor)
-        self._sessions.end_all(subject, "account_deleted")
 
     # -- running it --------------------------------------------------------------------------------
 
@@ -403,19 +430,19 @@ class Auth:
     def _check_account(self, username: str, password: str) -> Account:
         return self.accounts.check(username, password)
 
-    def _find(self, username: str, password: str, client: Client | None) -> Account | Subject:
+    def _check_marked(self, username: str, password: str) -> _Checked | None:
+        mark = self._sessions.read_mark()  # before the check: an end of all sessions since then wins
+        found = self._check_unmarked(username, password)
+        return None if found is None else _Checked(mark, found)
+
+    def _find(self, username: str, password: str, client: Client | None) -> _Checked:
         return self._check.find(username, password, client.ip_address if client else None)
 
-    def _refuse_if_changed(self, checked: Account, tokens: Tokens) -> None:
-        """Let a change of the account win over a login that began before it."""
-        account = self.accounts.by_subject(checked.subject)
-        if account is None or account.credentials_version != checked.credentials_version:
-            reason: EndReason = "account_changed"
-            self._sessions.end(tokens.session_id, reason)
-            raise InvalidCredentials
-
-    def _session_of_access_token(self, access_token: str) -> str:
-        return cast("str", self._verifier.verify(access_token).session_id)  # ours all have one
+    def _read_access_token(self, access_token: str) -> SessionProof:
+        identity = self._verifier.verify(access_token)
+        session_id = cast("str", identity.session_id)  # ours all have one
+        until = max(float(identity.claims["exp"]), self.now() + self.settings.access_lifetime)
+        return SessionProof(session_id, identity.subject, until)
 
     def _notify(self, event: Event) -> None:
         for listener in self._listeners:

@@ -38,6 +38,7 @@ __all__ = [
     "LoginThrottled",
     "PasswordChanged",
     "RefreshReplayed",
+    "RefreshReplayedElsewhere",
     "RefreshReused",
     "ScopesChanged",
     "SessionRefreshed",
@@ -176,6 +177,25 @@ class RefreshReplayed(Event, frozen=True, kw_only=True):
     name = "refresh_replayed"
 
     swapped_by: str | None = None
+    seconds: float | None = None
+
+
+class RefreshReplayedElsewhere(Event, frozen=True, kw_only=True):
+    """A refresh inside the window of the last swap, by another client than the swap's.
+
+    A device that changes its network within the window causes it, and so does a thief.
+
+    Attributes:
+        swapped_by: the address that made the swap.
+        differs: what differs from the client that made the swap: ``network``, ``user_agent`` or both.
+        seconds: how long the refresh took.
+    """
+
+    name = "refresh_replayed_elsewhere"
+    level = logging.WARNING
+
+    swapped_by: str | None = None
+    differs: tuple[str, ...] = ()
     seconds: float | None = None
 
 

@@ -11,6 +11,7 @@ from watchword.events import (
     LoginFailed,
     LoginSucceeded,
     RefreshReplayed,
+    RefreshReplayedElsewhere,
     SessionRefreshed,
     SessionTerminated,
 )
@@ -64,7 +65,10 @@ class Telemetry:
             self._ends.add(1, {"reason": event.reason})
         elif isinstance(event, LoginSucceeded | LoginFailed) and event.seconds is not None:
             self._logins.record(event.seconds, name)
-        elif isinstance(event, SessionRefreshed | RefreshReplayed) and event.seconds is not None:
+        elif (
+            isinstance(event, SessionRefreshed | RefreshReplayed | RefreshReplayedElsewhere)
+            and event.seconds is not None
+        ):
             self._refreshes.record(event.seconds, name)
 
     def watch(self, auth: Auth) -> None:

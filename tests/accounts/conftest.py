@@ -15,6 +15,33 @@ from watchword.stores import open_store
 from watchword.stores.contract import Store
 
 
+class RecordedSessions:
+    """Stands where the front desk puts its sessions.
+
+    Attributes:
+        ended: subject, reason and kept session of each call that ends sessions.
+        kept: the sessions to keep, with the version that they get.
+        live: how many sessions each call finds.
+    """
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[str, str, str | None]] = []
+        self.kept: list[tuple[str, int]] = []
+        self.live = 0
+
+    def end_all(self, subject: str, reason: str, keep: str | None = None) -> int:
+        self.ended.append((subject, reason, keep))
+        return self.live
+
+    def keep(self, session_id: str, subject: str, credentials_version: int) -> None:
+        self.kept.append((session_id, credentials_version))
+
+
+@pytest.fixture
+def sessions() -> RecordedSessions:
+    return RecordedSessions()
+
+
 @pytest.fixture
 def settings() -> Settings:
     return Settings()
@@ -38,8 +65,10 @@ def hasher(settings: Settings, cheap: argon2.Parameters) -> PasswordHasher:
 
 
 @pytest.fixture
-def accounts(store: Store, settings: Settings, hasher: PasswordHasher) -> Accounts:
-    return Accounts(store, settings=settings, hasher=hasher)
+def accounts(
+    store: Store, settings: Settings, hasher: PasswordHasher, sessions: RecordedSessions
+) -> Accounts:
+    return Accounts(store, settings=settings, hasher=hasher, sessions=sessions)
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def start(store: SqlStore) -> Session:
     new = NewSession(
         id=f"s{next(ids)}", subject="alice", username="", scopes=(), user_agent=None, ip_address=None
     )
-    return store.start_session(new, TIMES, max_live=100)[0].session
+    return store.start_session(new, TIMES, max_live=100, mark=store.read_mark())[0].session
 
 
 def end(store: SqlStore) -> Session:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -22,8 +23,10 @@ from watchword.errors import (
 )
 from watchword.events import (
     Event,
+    LoginFailed,
     LoginSucceeded,
     RefreshReplayed,
+    RefreshReplayedElsewhere,
     RefreshReused,
     SessionRefreshed,
     SessionTerminated,
@@ -52,20 +55,27 @@ class House:
         self.settings = msgspec.structs.replace(SETTINGS, **settings)
         self.revocations = Revocations(self.store, interval=60, max_age=3600, grace=60)
         self.events: list[Event] = []
-        self.claims: Mapping[str, Any] | None = {}
+        self.claims: Any = {}
         self.access_verifier = Verifier(
             ACCESS_KEY, issuer=ISSUER, audience="api", typ="at+jwt", clock=self.store.now
         )
         self.sessions = Sessions(
             self.store,
+            accounts=self.store,
             access=Issuer(ISSUER, ACCESS_KEY, audience="api", typ="at+jwt"),
             refresh=Issuer(ISSUER, REFRESH_KEY, audience=ISSUER, typ="rt+jwt"),
             refresh_verifier=refresh_verifier(REFRESH_KEY, issuer=ISSUER),
             revocations=self.revocations,
             settings=self.settings,
-            subject_claims=lambda subject: self.claims,
+            subject_claims=self.claims_for,
             notify=self.events.append,
         )
+
+    def claims_for(self, subject: str) -> Any:
+        """What the application says of a subject; what it raises, if that is an exception."""
+        if isinstance(self.claims, Exception):
+            raise self.claims
+        return self.claims
 
     def start(self, subject: str = "alice", client: Client | None = HOME) -> Tokens:
         return self.sessions.start(subject, "Alice", ("read", "write"), client)
@@ -132,7 +142,11 @@ def test_the_refresh_token_names_session_and_generation_and_is_for_its_issuer(ho
     claims = Verifier(REFRESH_KEY, issuer=ISSUER, audience=ISSUER, typ="rt+jwt").verify(tokens.refresh_token)
     assert (claims["sid"], claims["gen"], claims["sub"]) == (tokens.session_id, 1, "alice")
     assert claims["exp"] == claims["iat"] + tokens.refresh_expires_in
-    assert set(claims) == {"iss", "sub", "aud", "iat", "exp", "jti", "sid", "gen"}
+    assert set(claims) == {
+        "iss", "sub", "aud", "iat", "exp", "jti", "sid", "gen",
+        "audience", "client_id", "scope", "preferred_username",
+    }  # fmt: skip
+    assert (claims["audience"], claims["client_id"]) == ("api", "web")
 
 
 def test_the_body_is_that_of_rfc_6749(house: House) -> None:
@@ -171,12 +185,12 @@ def test_a_refused_subject_gets_no_session(house: House) -> None:
     with pytest.raises(InvalidCredentials):
         house.start()
     assert not house.sessions.live("alice")
-    assert [(type(event), event.reason) for event in house.events] == [(SessionTerminated, "subject_refused")]
+    [event] = house.events
+    assert isinstance(event, LoginFailed)
+    assert (event.subject, event.address) == ("alice", HOME.ip_address)
 
 
-@pytest.mark.parametrize(
-    "name", ["client_id", "sid", "scope", "auth_time", "preferred_username", "sub", "exp"]
-)
+@pytest.mark.parametrize("name", ["client_id", "sid", "auth_time", "sub", "exp"])
 def test_the_applications_claims_override_none_of_ours(house: House, name: str) -> None:
     house.claims = {name: "other"}
     with pytest.raises(Unissuable, match=name):
@@ -207,6 +221,7 @@ def test_a_subject_deactivated_while_logging_in_gets_no_session(house: House) ->
 def test_without_subject_claims_a_token_has_ours_only(house: House) -> None:
     sessions = Sessions(
         house.store,
+        accounts=house.store,
         access=Issuer(ISSUER, ACCESS_KEY, audience="api", typ="at+jwt"),
         refresh=Issuer(ISSUER, REFRESH_KEY, audience=ISSUER, typ="rt+jwt"),
         refresh_verifier=refresh_verifier(REFRESH_KEY, issuer=ISSUER),
@@ -430,8 +445,13 @@ def test_a_window_that_closes_between_swap_and_reading_is_still_a_replay(
         house.wait(31)
         return find(session_id)
 
-    monkeypatch.setattr(house.store, "find_session", find_later)
+    def swap_too_late(*_: Any) -> None:
+        monkeypatch.setattr(house.store, "find_session", find_later)
+
+    house.wait(31)
+    monkeypatch.setattr(house.store, "swap_session", swap_too_late)
     third = house.sessions.refresh(second.refresh_token)
+    monkeypatch.undo()
     assert house.generation(third) == 2
     assert isinstance(house.events[-1], RefreshReplayed)
 
@@ -485,6 +505,191 @@ def test_any_schedule_of_tabs_retries_and_thefts_leaves_one_live_generation(
     house.close()
 
 
+# -- what is asked before the swap ---------------------------------------------------------------
+
+
+class BrokenSigner:
+    """A signer that is away while it is broken."""
+
+    alg, kid = ACCESS_KEY.alg, ACCESS_KEY.kid
+    broken = False
+
+    def sign(self, content: bytes) -> bytes:
+        if self.broken:
+            raise ConnectionError("the signer is away")
+        return ACCESS_KEY.sign(content)
+
+
+@pytest.mark.parametrize("failing", ["the application", "the signer", "claims that are not JSON"])
+def test_a_failure_costs_no_refresh_token_and_looks_like_no_theft(
+    house: House, caplog: pytest.LogCaptureFixture, failing: str
+) -> None:
+    signer = BrokenSigner()
+    house.sessions._pairs._access = Issuer(ISSUER, signer, audience="api", typ="at+jwt")
+    tokens = house.start()
+    house.events.clear()
+    if failing == "the signer":
+        signer.broken = True
+    else:
+        house.claims = {"x": object()} if failing.startswith("claims") else ConnectionError("is away")
+    with pytest.raises(Unissuable if failing.startswith("claims") else ConnectionError):
+        house.sessions.refresh(tokens.refresh_token)
+    assert house.generation(tokens) == 1
+    signer.broken, house.claims = False, {}
+    house.wait(120)
+    assert house.claims_of(house.sessions.refresh(tokens.refresh_token))["sub"] == "alice"
+    assert [type(event) for event in house.events] == [SessionRefreshed]
+    traced = [record for record in caplog.records if record.exc_info]
+    assert len(traced) == (failing == "the application")
+
+
+@pytest.mark.parametrize("failing", ["the application", "the signer"])
+def test_a_login_that_fails_on_the_way_starts_and_ends_no_session(failing: str) -> None:
+    house, signer = House(max_sessions=1), BrokenSigner()
+    house.sessions._pairs._access = Issuer(ISSUER, signer, audience="api", typ="at+jwt")
+    there = house.start()
+    house.events.clear()
+    signer.broken = failing == "the signer"
+    house.claims = ConnectionError("is away") if failing == "the application" else {}
+    with pytest.raises(ConnectionError):
+        house.start()
+    assert [session.id for session in house.sessions.live("alice")] == [there.session_id]
+    assert house.events == []
+    house.close()
+
+
+def test_a_signer_that_fails_after_the_session_has_started_leaves_none(house: House) -> None:
+    signer = BrokenSigner()
+    house.sessions._pairs._access = Issuer(ISSUER, signer, audience="api", typ="at+jwt")
+    start_session = house.store.start_session
+
+    def start_and_break(*args: Any, **kwargs: Any) -> Any:
+        signer.broken = True
+        return start_session(*args, **kwargs)
+
+    house.store.start_session = start_and_break  # type: ignore[method-assign]
+    with pytest.raises(ConnectionError):
+        house.start()
+    assert not house.sessions.live("alice")
+    assert [event.reason for event in house.events if isinstance(event, SessionTerminated)] == [
+        "login_failed"
+    ]
+
+
+def test_a_clock_set_back_during_a_refresh_lets_no_access_token_outlive_what_the_row_says(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = house.start()
+    house.wait(300)
+    swap = house.store.swap_session
+
+    def swap_earlier(*args: Any) -> Any:
+        house.wait(-200)
+        return swap(*args)
+
+    monkeypatch.setattr(house.store, "swap_session", swap_earlier)
+    renewed = house.sessions.refresh(tokens.refresh_token)
+    timed = house.store.find_session(tokens.session_id)
+    assert timed is not None
+    assert house.claims_of(renewed)["exp"] == timed.session.access_until
+
+
+@pytest.mark.parametrize("column", ["subject", "audience", "client_id"])
+def test_a_row_that_says_otherwise_than_the_token_refreshes_nothing(house: House, column: str) -> None:
+    tokens = house.start()
+    with house.store._database.write() as connection:
+        connection.exec_driver_sql(f"UPDATE watchword_sessions SET {column} = 'root'")
+    assert refused(house, tokens.refresh_token)
+    assert not house.revocations.ended(tokens.session_id)
+
+
+def test_write_access_to_a_row_gives_no_scopes_and_no_name(house: House) -> None:
+    tokens = house.start()
+    with house.store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE watchword_sessions SET scopes = 'admin', username = 'root'")
+    claims = house.claims_of(house.sessions.refresh(tokens.refresh_token))
+    assert (claims["scope"], claims["preferred_username"]) == ("read write", "Alice")
+
+
+@pytest.mark.parametrize("changed", [{"audience": "other"}, {"client_id": "other"}])
+def test_a_refresh_token_opens_no_other_audience_and_no_other_client(
+    house: House, changed: dict[str, str]
+) -> None:
+    tokens = house.start()
+    house.sessions.refresh(tokens.refresh_token)
+    house.wait(31)
+    house.sessions._settings = msgspec.structs.replace(SETTINGS, **changed)
+    assert refused(house, tokens.refresh_token), "a late token, too"
+    house.sessions._settings = SETTINGS
+    assert len(house.sessions.live("alice")) == 1
+
+
+def test_what_the_application_says_of_scopes_and_name_holds_from_the_next_refresh_on(house: House) -> None:
+    house.claims = {"scope": "admin read", "preferred_username": "Alice B.", "tenant": "blue"}
+    tokens = house.start()
+    found = [house.claims_of(tokens)]
+    house.wait(31)
+    house.claims = {"scope": ["read"], "preferred_username": "Alice C."}
+    tokens = house.sessions.refresh(tokens.refresh_token)
+    found.append(house.claims_of(tokens))
+    assert tokens.scopes == ("read",)
+    [session] = house.sessions.live("alice")
+    assert (session.username, session.scopes) == ("Alice C.", ("read",))
+    house.wait(31)
+    house.claims = {}  # nothing about them: those of the login
+    found.append(house.claims_of(house.sessions.refresh(tokens.refresh_token)))
+    assert [(claims["preferred_username"], claims["scope"]) for claims in found] == [
+        ("Alice B.", "admin read"),
+        ("Alice C.", "read"),
+        ("Alice", "read write"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"scope": 7}, {"scope": {"read"}}, {"scope": [7]}, {"scope": ['quo"te']}, {"scope": None},
+     {"preferred_username": ""}, {"preferred_username": 7}, ["scope"]],
+)  # fmt: skip
+def test_what_no_token_can_say_is_the_applications_mistake(house: House, claims: Any) -> None:
+    tokens = house.start()
+    house.claims = claims
+    with pytest.raises(Unissuable, match="subject_claims"):
+        house.sessions.refresh(tokens.refresh_token)
+    assert house.generation(tokens) == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (HOME, ()),
+        (Client(ip_address="192.0.2.2", user_agent="firefox"), ("network",)),
+        (Client(ip_address="192.0.2.1", user_agent="curl"), ("user_agent",)),
+        (Client(ip_address="192.0.2.1"), ("user_agent",)),
+        (Client(), ("network", "user_agent")),
+        (Client(ip_address="not an address", user_agent="firefox"), ("network",)),
+    ],
+)
+def test_a_replay_by_another_client_than_the_swaps_is_told_as_a_warning(
+    house: House, other: Client, differs: tuple[str, ...]
+) -> None:
+    tokens = house.start()
+    house.sessions.refresh(tokens.refresh_token, HOME)
+    house.sessions.refresh(tokens.refresh_token, other)
+    event = house.events[-1]
+    assert isinstance(event, RefreshReplayedElsewhere if differs else RefreshReplayed)
+    assert (event.address, event.swapped_by) == (other.ip_address, HOME.ip_address)
+    assert getattr(event, "differs", ()) == differs
+    assert (event.level == logging.WARNING) == bool(differs)
+
+
+def test_addresses_of_one_ipv6_network_are_one_network(house: House) -> None:
+    here, there = (Client(ip_address=f"2001:db8::{number}") for number in "12")
+    tokens = house.start()
+    house.sessions.refresh(tokens.refresh_token, here)
+    house.sessions.refresh(tokens.refresh_token, there)
+    assert isinstance(house.events[-1], RefreshReplayed)
+
+
 # -- ending --------------------------------------------------------------------------------------
 
 
@@ -509,6 +714,27 @@ def test_an_end_made_by_another_process_holds_here_after_ending_again(house: Hou
     assert house.revocations.ended(tokens.session_id)
 
 
+def test_a_log_out_of_a_session_that_the_store_has_forgotten_holds_here_and_elsewhere(house: House) -> None:
+    tokens = house.start()
+    with house.store._database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM watchword_sessions")  # as a roll-back does
+    proof = house.sessions.read_refresh_token(tokens.refresh_token)
+    assert proof.access_until >= house.claims_of(tokens)["exp"]
+    house.events.clear()
+    for _ in range(2):
+        house.sessions.log_out(proof, AWAY)
+    assert house.revocations.ended(tokens.session_id)
+    elsewhere = Revocations(house.store, interval=60, max_age=3600, grace=60)
+    elsewhere.poll()
+    assert elsewhere.ended(tokens.session_id)
+    assert refused(house, tokens.refresh_token)
+    assert house.events == [
+        SessionTerminated(
+            subject="alice", session=tokens.session_id, address=AWAY.ip_address, reason="logout"
+        )
+    ]
+
+
 def test_ending_all_spares_the_one_to_keep(house: House) -> None:
     kept, other = house.start(), house.start()
     house.sessions.end_all("alice", "password_changed", keep=kept.session_id, client=HOME)
@@ -526,15 +752,15 @@ def test_a_refresh_token_names_its_session_however_old_it_is(house: House) -> No
     house.sessions.refresh(first.refresh_token)
     house.sessions.end(first.session_id)
     house.wait(1_000 * 86_400)
-    assert house.sessions.session_of(first.refresh_token) == first.session_id
+    assert house.sessions.read_refresh_token(first.refresh_token).session_id == first.session_id
 
 
 def test_an_expired_refresh_token_names_its_session(house: House) -> None:
     issuer = Issuer(ISSUER, REFRESH_KEY, audience=ISSUER, typ="rt+jwt")
     token = issuer.issue("alice", {"sid": "s1", "gen": 1}, issued_at=1_000_000, lifetime=600)
-    assert house.sessions.session_of(token) == "s1"
+    assert house.sessions.read_refresh_token(token).session_id == "s1"
     with pytest.raises(InvalidGrant):
-        house.sessions.session_of(token_of(key=Key.generate("HS256")))
+        house.sessions.read_refresh_token(token_of(key=Key.generate("HS256")))
 
 
 # -- events --------------------------------------------------------------------------------------
@@ -549,7 +775,12 @@ def test_every_step_is_told_with_who_and_where_and_no_token(house: House) -> Non
     assert [msgspec.structs.replace(event, seconds=None) for event in house.events] == [
         LoginSucceeded(**about, address=HOME.ip_address),
         SessionRefreshed(**about, address=HOME.ip_address),
-        RefreshReplayed(**about, address=AWAY.ip_address, swapped_by=HOME.ip_address),
+        RefreshReplayedElsewhere(
+            **about,
+            address=AWAY.ip_address,
+            swapped_by=HOME.ip_address,
+            differs=("network", "user_agent"),
+        ),
     ]
     told = repr(house.events)
     for pair in (first, second, third):

@@ -248,7 +248,7 @@ def test_a_node_that_starts_while_ends_arrive_misses_none(auth: Auth, shared_url
             new = NewSession(
                 id=session_id, subject="alice", username="", scopes=(), user_agent=None, ip_address=None
             )
-            store.start_session(new, times, max_live=100)
+            store.start_session(new, times, max_live=100, mark=store.read_mark())
             store.end_session(session_id, "logout")
             ended.append(session_id)
         store.close()

@@ -24,10 +24,11 @@ from sqlalchemy import Connection
 from watchword.errors import InvalidSettings, StoreUnavailable
 from watchword.stores import postgres as postgres_module
 from watchword.stores import schema, schema_status, sql_sessions
-from watchword.stores.contract import Feed, NewSession, SessionTimes
+from watchword.stores.contract import Feed, NewSession, SessionDetails, SessionTimes
 from watchword.stores.sql import SqlStore
 
 TIMES = SessionTimes(access=600, idle=10_000, absolute=20_000, window=30)
+DETAILS = SessionDetails(username="A", scopes=())
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 def start(store: SqlStore, name: str, subject: str = "alice") -> None:
     new = NewSession(id=name, subject=subject, username="A", scopes=(), user_agent=None, ip_address=None)
-    store.start_session(new, TIMES, max_live=100)
+    store.start_session(new, TIMES, max_live=100, mark=store.read_mark())
 
 
 def poll(store: SqlStore, since: Feed | None = None) -> Feed:
@@ -171,7 +172,7 @@ def test_a_connection_that_was_lost_meanwhile_is_replaced(
     assert terminated(beside) >= 1
     assert store.find_session("s1") is not None
     assert terminated(beside) >= 1
-    assert store.swap_session("s1", 1, TIMES, user_agent=None, ip_address=None) is not None
+    assert store.swap_session("s1", 1, TIMES, DETAILS) is not None
     assert terminated(beside) >= 1
     assert store.end_session("s1", "logout") is not None
     assert not caplog.records
@@ -183,7 +184,7 @@ def test_a_connection_that_does_not_know_yet_that_it_is_of_no_use_is_replaced(
     start(store, "s1")
     operations: tuple[Callable[[], object], ...] = (
         lambda: store.find_session("s1"),
-        lambda: store.swap_session("s1", 1, TIMES, user_agent=None, ip_address=None),
+        lambda: store.swap_session("s1", 1, TIMES, DETAILS),
         lambda: store.end_session("s1", "logout"),
     )
     for operation in operations:
@@ -197,7 +198,7 @@ def test_a_connection_that_does_not_know_yet_that_it_is_of_no_use_is_replaced(
 def test_a_refresh_becomes_a_prepared_statement(store: SqlStore) -> None:
     start(store, "s1")
     for _ in range(10):
-        store.swap_session("s1", 1, TIMES, user_agent=None, ip_address=None)
+        store.swap_session("s1", 1, TIMES, DETAILS)
     with store._database._driver_connection() as connection:
         prepared = connection.execute("SELECT statement FROM pg_prepared_statements").fetchall()
     assert any("UPDATE watchword_sessions" in statement for (statement,) in prepared)
@@ -207,12 +208,12 @@ def test_a_refresh_is_one_round_trip(store: SqlStore, tmp_path: Path) -> None:
     start(store, "s1")
     at_once = msgspec.structs.replace(TIMES, window=0)
     for generation in range(1, 11):  # afterwards it is prepared
-        store.swap_session("s1", generation, at_once, user_agent=None, ip_address=None)
+        store.swap_session("s1", generation, at_once, DETAILS)
     with store._database._driver_connection() as connection:
         wire = connection.pgconn
     with (tmp_path / "trace").open("w") as trace:
         wire.trace(trace.fileno())
-        assert store.swap_session("s1", 11, at_once, user_agent=None, ip_address=None) is not None
+        assert store.swap_session("s1", 11, at_once, DETAILS) is not None
         wire.untrace()
     # the server says so each time that it has answered and waits for us again
     assert (tmp_path / "trace").read_text().count("\tReadyForQuery\t") == 1
@@ -223,7 +224,7 @@ def test_an_operation_whose_connection_is_lost_in_its_middle_is_done_again(
 ) -> None:
     start(store, "s1")
     operations: tuple[Callable[[], Future[Any]], ...] = (
-        lambda: pool.submit(store.swap_session, "s1", 1, TIMES, user_agent=None, ip_address=None),
+        lambda: pool.submit(store.swap_session, "s1", 1, TIMES, DETAILS),
         lambda: pool.submit(store.end_session, "s1", "logout"),
     )
     waiting = (
@@ -255,7 +256,7 @@ def test_a_server_that_is_gone_is_an_error_of_ours_and_comes_back_by_itself(
             with pytest.raises(StoreUnavailable):
                 store.now()
             with pytest.raises(StoreUnavailable):
-                store.swap_session("s1", 1, TIMES, user_agent=None, ip_address=None)
+                store.swap_session("s1", 1, TIMES, DETAILS)
     assert "the store does not answer" in caplog.text
     assert "SELECT" not in caplog.text
     mortal_postgres.start()
@@ -276,7 +277,7 @@ def test_nobody_waits_for_a_row_for_longer_than_the_bound(url: str, monkeypatch:
         with pytest.raises(StoreUnavailable):
             store.end_session("s1", "logout")
         with pytest.raises(StoreUnavailable):
-            store.swap_session("s1", 1, TIMES, user_agent=None, ip_address=None)
+            store.swap_session("s1", 1, TIMES, DETAILS)
     assert store.end_session("s1", "logout") is not None
     store.close()
 
@@ -286,7 +287,7 @@ def test_a_subject_never_has_more_sessions_than_allowed_however_many_start_at_on
         new = NewSession(
             id=f"s{number}", subject="a", username="A", scopes=(), user_agent=None, ip_address=None
         )
-        store.start_session(new, TIMES, max_live=3)
+        store.start_session(new, TIMES, max_live=3, mark=store.read_mark())
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(one, range(24)))

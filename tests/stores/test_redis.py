@@ -168,7 +168,7 @@ def test_an_answer_that_is_lost_is_asked_for_once_more(
     store = open_store(f"redis://127.0.0.1:{proxy.port}")
     new = new_session()
     known = new_session("bob")  # makes the scripts known, so that it is not "no such script" that gets lost
-    store.start_session(known, TIMES, max_live=1)
+    store.start_session(known, TIMES, max_live=1, mark=store.read_mark())
     swap(store, known.id, 1)
     store.spend("another key", "attempt", keep_until=store.now() + 100)
     insert_key(store, 1, "another kid", "internal")
@@ -181,7 +181,7 @@ def test_an_answer_that_is_lost_is_asked_for_once_more(
         assert proxy.to_lose == 0
         return result
 
-    timed, _ = losing(lambda: store.start_session(new, TIMES, max_live=1))
+    timed, _ = losing(lambda: store.start_session(new, TIMES, max_live=1, mark=store.read_mark()))
     assert timed.session.id == new.id
     assert losing(lambda: swap(store, new.id, 1)) is None, "the second attempt finds the first one's swap"
     assert store.find_session(new.id).session.generation == 2
@@ -481,7 +481,9 @@ def test_redis_swaps_exactly_where_the_decision_is_to_rotate(
 def test_an_id_that_was_not_made_for_its_subject_is_refused(store: RedisStore) -> None:
     elsewhere = next(name for name in map(str, range(100)) if shard_of(name) != shard_of("alice"))
     with pytest.raises(ValueError, match="new_session_id"):
-        store.start_session(new_session(id=new_session_id(elsewhere)), TIMES, max_live=100)
+        store.start_session(
+            new_session(id=new_session_id(elsewhere)), TIMES, max_live=100, mark=store.read_mark()
+        )
 
 
 @pytest.mark.parametrize("session_id", ["", "unknown", "}", "{1}\r\n", "a" * 5_000])

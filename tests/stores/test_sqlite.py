@@ -23,10 +23,11 @@ from forked import answer_of_child, hard_fork
 
 from watchword.errors import StoreUnavailable
 from watchword.stores import sql_sessions, sqlite
-from watchword.stores.contract import NewSession, Session, SessionTimes
+from watchword.stores.contract import NewSession, Session, SessionDetails, SessionTimes
 from watchword.stores.sql import PURGE_BATCH, SqlStore
 
 TIMES = SessionTimes(access=600, idle=10_000, absolute=20_000, window=30)
+DETAILS = SessionDetails(username="A", scopes=())
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def store(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlStore]:
 
 def start(store: SqlStore, name: str = "s1") -> None:
     new = NewSession(id=name, subject="alice", username="Alice", scopes=(), user_agent=None, ip_address=None)
-    store.start_session(new, TIMES, max_live=100_000)
+    store.start_session(new, TIMES, max_live=100_000, mark=store.read_mark())
 
 
 # -- the file ------------------------------------------------------------------------------------
@@ -369,7 +370,7 @@ def test_a_session_leaves_the_table_when_no_token_and_no_feed_needs_it(store: Sq
 def test_a_swap_puts_the_purge_off(store: SqlStore) -> None:
     start(store)
     store.time_shift = 9_000
-    store.swap_session("s1", 1, TIMES, user_agent=None, ip_address=None)
+    store.swap_session("s1", 1, TIMES, DETAILS)
     store.time_shift = 9_000 + TIMES.idle
     store.clear_charges("any write")
     assert store.find_session("s1") is not None

@@ -27,7 +27,9 @@ class Desk(Auth):
         given = Settings(issuer="https://issuer.example", audience="api", revocation_interval=29)
         super().__init__("sqlite://", settings=msgspec.structs.replace(given, **settings))
         self._hasher = PasswordHasher(settings=self.settings, parameters=CHEAPEST)
-        self.accounts = Accounts(self.store, settings=self.settings, hasher=self._hasher)
+        self.accounts = Accounts(
+            self.store, settings=self.settings, hasher=self._hasher, sessions=self._sessions
+        )
 
     def rows(self) -> dict[str, int]:
         """How many rows each table has."""

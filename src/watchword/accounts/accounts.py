@@ -1,7 +1,7 @@
 """Accounts: who may log in with a password.
 
-Changing, disabling and deleting an account does not end its sessions. They belong to another room: the front
-desk ends them, after the change has committed here.
+Changing the password of an account, disabling it and deleting it ends its sessions, after the change has
+committed. Sessions belong to another room, which stands behind the port :class:`AccountSessions`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from watchword.accounts import usernames
 from watchword.accounts.passwords import PasswordHasher
@@ -25,14 +26,28 @@ from watchword.events import (
     AccountDeleted,
     AccountDisabled,
     AccountEnabled,
+    AccountRenamed,
     Event,
     PasswordChanged,
+    ScopesChanged,
     log_event,
 )
 from watchword.settings import Settings
-from watchword.stores.contract import Account, AccountStore, checked_scopes
+from watchword.stores.contract import Account, AccountStore, EndReason, checked_scopes
 
-__all__ = ["Accounts"]
+__all__ = ["AccountSessions", "Accounts"]
+
+
+class AccountSessions(Protocol):
+    """The sessions of accounts, as far as a change of an account concerns them."""
+
+    def end_all(self, subject: str, reason: EndReason, keep: str | None = None) -> int:
+        """End every session of a subject, except ``keep``; how many that were."""
+        ...
+
+    def keep(self, session_id: str, subject: str, credentials_version: int) -> None:
+        """Let a session go on past a change of its account's credentials."""
+        ...
 
 
 class Accounts:
@@ -40,12 +55,16 @@ class Accounts:
 
     Every operation also raises :class:`~watchword.errors.StoreUnavailable` when the store does not answer.
 
+    A change that ends sessions may have committed when ending them fails. Then the sessions cannot refresh
+    any more, and a repeat of the call ends them.
+
     Each change is an event. Its ``actor`` is the argument, or else the subject of the running request.
 
     Args:
         store: where they are kept.
         settings: ``password_min`` counts here.
         hasher: makes and checks the passwords' hashes.
+        sessions: the sessions that a change ends.
         notify: told of each change of an account.
     """
 
@@ -55,11 +74,13 @@ class Accounts:
         *,
         settings: Settings,
         hasher: PasswordHasher,
+        sessions: AccountSessions,
         notify: Callable[[Event], None] = log_event,
     ) -> None:
         self._store = store
         self._settings = settings
         self._hasher = hasher
+        self._sessions = sessions
         self._notify = notify
 
     def check(self, username: str, password: str) -> Account:
@@ -122,27 +143,62 @@ class Accounts:
         """All accounts, by name."""
         return self._store.accounts()
 
-    def change_password(self, subject: str, password: str, *, actor: str | None = None) -> None:
-        """Set a new password; the old one need not be known.
+    def change_password(
+        self, subject: str, password: str, *, keep: str | None = None, actor: str | None = None
+    ) -> None:
+        """Set a new password and end the account's sessions; the old password need not be known.
+
+        Args:
+            subject: the account's subject.
+            password: the new password.
+            keep: the id of the session that goes on: of who changes the password.
+            actor: who does it.
 
         Raises:
             AccountNotFound: there is no such account.
             PasswordRejected: the password is too short, too long, or the username.
         """
-        account = self.by_subject(subject)
-        if account is None:
-            raise AccountNotFound
-        _must_exist(self._store.set_password(subject, self._new_hash(account.username, password)))
+        account = self._existing(subject)
+        password_hash = self._new_hash(account.username, password)
+        while not self._set_password(account, password_hash, keep):
+            account = self._existing(subject)  # another change was faster: this one comes after it
         self._notify(PasswordChanged(subject=subject, actor=actor))
+        self._sessions.end_all(subject, "password_changed", keep)
+
+    def set_scopes(self, subject: str, scopes: Iterable[str], *, actor: str | None = None) -> None:
+        """Set what the account is granted, from the next login and the next refresh of each session on.
+
+        Raises:
+            AccountNotFound: there is no such account.
+            InvalidSettings: a scope is not of RFC 6749's form.
+        """
+        scopes = checked_scopes(scopes)
+        _must_exist(self._store.set_scopes(subject, scopes))
+        self._notify(ScopesChanged(subject=subject, scopes=scopes, actor=actor))
+
+    def rename(self, subject: str, username: str, *, actor: str | None = None) -> None:
+        """Give the account another username. Its subject, its password and its sessions stay.
+
+        Raises:
+            AccountNotFound: there is no such account.
+            UsernameRejected: the username is empty, too long, or has characters that cannot be seen.
+            UsernameTaken: there is an account of that name, perhaps in other letter case.
+        """
+        username = usernames.accepted(username)
+        if not self._store.rename_account(subject, username, usernames.folded(username)):
+            self._existing(subject)
+            raise UsernameTaken
+        self._notify(AccountRenamed(subject=subject, actor=actor))
 
     def disable(self, subject: str, *, actor: str | None = None) -> None:
-        """Let the account log in no more.
+        """Let the account log in no more, and end its sessions.
 
         Raises:
             AccountNotFound: there is no such account.
         """
         _must_exist(self._store.set_disabled(subject, True))
         self._notify(AccountDisabled(subject=subject, actor=actor))
+        self._sessions.end_all(subject, "account_disabled")
 
     def enable(self, subject: str, *, actor: str | None = None) -> None:
         """Let a disabled account log in again.
@@ -154,13 +210,31 @@ class Accounts:
         self._notify(AccountEnabled(subject=subject, actor=actor))
 
     def delete(self, subject: str, *, actor: str | None = None) -> None:
-        """Delete the account; its name becomes free, its subject does not.
+        """Delete the account and end its sessions; its name becomes free, its subject does not.
+
+        Sessions are ended also where the account is gone already.
 
         Raises:
-            AccountNotFound: there is no such account.
+            AccountNotFound: there is no such account, and no session of it was left.
         """
-        _must_exist(self._store.delete_account(subject))
-        self._notify(AccountDeleted(subject=subject, actor=actor))
+        found = self._store.delete_account(subject)
+        if found:
+            self._notify(AccountDeleted(subject=subject, actor=actor))
+        _must_exist(self._sessions.end_all(subject, "account_deleted") > 0 or found)
+
+    def _existing(self, subject: str) -> Account:
+        account = self.by_subject(subject)
+        if account is None:
+            raise AccountNotFound
+        return account
+
+    def _set_password(self, account: Account, password_hash: str, keep: str | None) -> bool:
+        """Whether the account was still at its version."""
+        if keep is not None:
+            # First: a refresh of that session between the two steps must not find it at an older version.
+            self._sessions.keep(keep, account.subject, account.credentials_version + 1)
+        version = account.credentials_version
+        return self._store.set_password(account.subject, password_hash, version=version)
 
     def _named(self, username: str) -> Account | None:
         try:

@@ -3,7 +3,8 @@
 from watchword.sessions.clients import Client
 from watchword.sessions.one_time import OneTime, ReplayGuard
 from watchword.sessions.revocations import FeedStatus, Revocations
-from watchword.sessions.sessions import RefreshClaims, Sessions, Tokens, refresh_verifier
+from watchword.sessions.sessions import SessionProof, Sessions
+from watchword.sessions.tokens import RefreshClaims, Tokens, refresh_verifier
 
 __all__ = [
     "Client",
@@ -12,6 +13,7 @@ __all__ = [
     "RefreshClaims",
     "ReplayGuard",
     "Revocations",
+    "SessionProof",
     "Sessions",
     "Tokens",
     "refresh_verifier",

@@ -8,11 +8,14 @@ somebody: the session ends.
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
-from watchword.stores.contract import Session
+import msgspec
 
-__all__ = ["Decision", "decide"]
+from watchword.stores.contract import NewSession, Session, SessionTimes
+
+__all__ = ["Decision", "begin", "decide", "rotate"]
 
 
 class Decision(StrEnum):
@@ -47,3 +50,37 @@ def decide(session: Session, generation: int, *, now: float, window: float) -> D
     if session.refreshed_at is not None and session.refreshed_at > now - window:
         return Decision.REPLAY if generation >= session.generation - 1 else Decision.REUSE
     return Decision.ROTATE if generation >= session.generation else Decision.REUSE
+
+
+def begin(new: NewSession, times: SessionTimes, *, now: float) -> Session:
+    """Return the row that a store makes of a new session at that time."""
+    session = Session(
+        **msgspec.structs.asdict(new),
+        generation=1,
+        created_at=now,
+        authenticated_at=now,
+        refreshed_at=None,
+        access_until=0.0,
+        expires_at=0.0,
+    )
+    return _prolong(session, times, now)
+
+
+def rotate(session: Session, generation: int, times: SessionTimes, *, now: float) -> Session:
+    """Return the row after the swap that a token of that generation makes at that time.
+
+    Tokens are issued from it before the swap is tried, so that nothing can fail after the swap.
+    """
+    swapped = msgspec.structs.replace(session, generation=generation + 1, refreshed_at=now)
+    return _prolong(swapped, times, now)
+
+
+def _prolong(session: Session, times: SessionTimes, now: float) -> Session:
+    """Return the row with its times. They are whole seconds, since tokens carry them."""
+    regular = float(min(math.floor(now + times.idle), math.floor(session.created_at + times.absolute)))
+    access_until = min(math.floor(now) + times.access, regular)
+    return msgspec.structs.replace(
+        session,
+        access_until=float(max(access_until, session.access_until)),
+        expires_at=max(regular, session.access_until),
+    )

@@ -2,101 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from watchword.elapsed import elapsed, seconds_since
-from watchword.errors import InvalidCredentials, InvalidGrant, InvalidToken, Unissuable
+from watchword.errors import InvalidCredentials, InvalidGrant, InvalidToken
 from watchword.events import (
     Event,
+    LoginFailed,
     LoginSucceeded,
     RefreshReplayed,
+    RefreshReplayedElsewhere,
     RefreshReused,
     SessionRefreshed,
     SessionTerminated,
 )
-from watchword.jose.jwk import Key
-from watchword.jose.ports import KeySource
-from watchword.jwt.claims import Claims
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.verifier import Verifier
-from watchword.sessions.clients import Client, presentable
+from watchword.sessions import rotation
+from watchword.sessions.clients import Client, differences, presentable
+from watchword.sessions.grants import Grant, Grants, Refusal, SubjectClaims
 from watchword.sessions.revocations import Revocations
 from watchword.sessions.rotation import Decision, decide
+from watchword.sessions.tokens import RefreshClaims, TokenPairs, Tokens
 from watchword.settings import Settings
 from watchword.stores.contract import (
+    Account,
+    AccountStore,
     EndReason,
     NewSession,
     Session,
+    SessionDetails,
     SessionEnd,
     SessionStore,
     SessionTimes,
     TimedSession,
-    checked_scopes,
     new_session_id,
 )
 
-__all__ = ["RefreshClaims", "Sessions", "Tokens", "refresh_verifier"]
-
-# Refresh tokens are judged by the row, at the store's time. The verifier checks who made them, not when.
-_ANY_TIME = 10**10
-
-_OUR_CLAIMS = frozenset({"auth_time", "client_id", "preferred_username", "scope", "sid"})
+__all__ = ["SessionProof", "Sessions"]
 
 
-class RefreshClaims(Claims, frozen=True, kw_only=True):
-    """What a refresh token says, besides the registered claims.
+class SessionProof(NamedTuple):
+    """The session that a verified token names, whether or not the store knows it.
 
     Attributes:
-        sid: the session's id.
-        gen: the session's generation when the token was issued.
-    """
-
-    exp: int
-    sid: str
-    gen: Annotated[int, msgspec.Meta(ge=1, lt=2**53)]
-
-
-class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """What a login or a refresh hands out.
-
-    Attributes:
-        access_token: for the API; a JWT of type ``at+jwt`` (RFC 9068).
-        refresh_token: for the next pair; good once, but for the window after it.
-        expires_in: seconds for which the access token is good.
-        refresh_expires_in: seconds for which the refresh token is good.
-        scopes: what was granted.
-        session_id: the session behind both.
+        session_id: the session's id.
         subject: whose session it is.
-        token_type: how to present the access token (RFC 6750).
+        access_until: no access token of the session is good after it, as far as the token tells.
     """
 
-    access_token: str
-    refresh_token: str
-    expires_in: int
-    refresh_expires_in: int
-    scopes: tuple[str, ...]
     session_id: str
     subject: str
-    token_type: str = "Bearer"  # noqa: S105 -- the name of a scheme, no secret
-
-    def body(self) -> dict[str, Any]:
-        """The response body of RFC 6749 §5.1."""
-        return {
-            "access_token": self.access_token,
-            "token_type": self.token_type,
-            "expires_in": self.expires_in,
-            "refresh_token": self.refresh_token,
-            "refresh_expires_in": self.refresh_expires_in,
-            "scope": " ".join(self.scopes),
-        }
-
-    def __repr__(self) -> str:
-        return (
-            f"Tokens(session_id={self.session_id!r}, subject={self.subject!r}, expires_in={self.expires_in})"
-        )
+    access_until: float
 
 
 class Sessions:
@@ -104,13 +64,13 @@ class Sessions:
 
     Args:
         store: where they are kept.
+        accounts: our accounts, which each refresh looks at.
         access: issues access tokens, of type ``at+jwt``.
         refresh: issues refresh tokens, of type ``rt+jwt``, to itself as audience.
         refresh_verifier: verifies them; see :func:`refresh_verifier`.
         revocations: told at once of every end made here.
         settings: lifetimes, window, bounds.
-        subject_claims: further claims of a subject's access tokens, asked for at every login and refresh;
-            ``None`` refuses the subject. It may not return a claim that is ours.
+        subject_claims: see :class:`~watchword.sessions.grants.Grants`.
         notify: told of every event.
     """
 
@@ -118,21 +78,21 @@ class Sessions:
         self,
         store: SessionStore,
         *,
+        accounts: AccountStore,
         access: Issuer,
         refresh: Issuer,
         refresh_verifier: Verifier[RefreshClaims],
         revocations: Revocations,
         settings: Settings,
-        subject_claims: Callable[[str], Mapping[str, Any] | None] | None = None,
+        subject_claims: SubjectClaims | None = None,
         notify: Callable[[Event], None],
     ) -> None:
         self._store = store
-        self._access = access
-        self._refresh = refresh
+        self._grants = Grants(accounts, subject_claims)
+        self._pairs = TokenPairs(access=access, refresh=refresh, settings=settings)
         self._refresh_verifier = refresh_verifier
         self._revocations = revocations
         self._settings = settings
-        self._subject_claims = subject_claims
         self._notify = notify
         self._times = SessionTimes(
             access=settings.access_lifetime,
@@ -141,48 +101,68 @@ class Sessions:
             window=settings.refresh_window,
         )
 
+    def read_mark(self) -> str:
+        """Return a mark of the present moment, to read before a subject proves who they are.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        return self._store.read_mark()
+
     def start(
         self,
         subject: str,
         username: str,
-        scopes: Iterable[str] = (),
+        scopes: Iterable[str] | None = (),
         client: Client | None = None,
         *,
+        account: Account | None = None,
+        mark: str | None = None,
         began: float | None = None,
     ) -> Tokens:
         """Start a session for a subject who has just proven who they are; the first pair of tokens.
 
+        Everything that can refuse is asked before the session starts. If all sessions of the subject are
+        ended meanwhile, no session starts.
+
         Args:
             subject: whose session it is.
-            username: what to call them.
-            scopes: what they are granted.
+            username: what to call them, if they are not an account.
+            scopes: the most that they are granted; ``None`` for whatever their account has.
             client: where the request came from.
+            account: the subject's account, if there is one.
+            mark: read before the subject proved who they are; by default now.
             began: when the login did, by :func:`~watchword.elapsed.elapsed`; by default now.
 
         Raises:
-            InvalidCredentials: ``subject_claims`` refuses the subject.
+            InvalidCredentials: the account is disabled, ``subject_claims`` refuses the subject, or all of the
+                subject's sessions were ended since the mark.
             InvalidSettings: a scope is not of RFC 6749's form.
-            Unissuable: ``subject_claims`` returned a claim that is ours to set.
+            Unissuable: ``subject_claims`` returned what cannot be issued.
             StoreUnavailable: the store does not answer.
         """
         began = elapsed() if began is None else began
         client = presentable(client)
         self._revocations.ensure_fresh()  # a key that was compromised must not sign
-        new = NewSession(
-            id=new_session_id(subject),
-            subject=subject,
-            username=username,
-            scopes=checked_scopes(scopes),
-            user_agent=client.user_agent,
-            ip_address=client.ip_address,
-        )
-        timed, surplus = self._store.start_session(new, self._times, max_live=self._settings.max_sessions)
-        self._ended(surplus, "too_many_sessions", client)
+        mark = self._store.read_mark() if mark is None else mark
         try:
-            # asked only now: whoever deactivates the subject from here on finds a session that can be ended
-            tokens = self._pair(timed, self._claims_of(subject))
+            grant = self._grants.decide_login(subject, username, scopes, account)
+        except Refusal:
+            raise self._refuse_login(subject, client, began) from None
+        details = self._details(grant, client)
+        new = NewSession(id=new_session_id(subject), subject=subject, **msgspec.structs.asdict(details))
+        now = self._revocations.now()
+        # A trial: what cannot be signed must not start a session, nor end the oldest for it.
+        self._pairs.issue(rotation.begin(new, self._times, now=now), grant, now)
+        started = self._store.start_session(new, self._times, max_live=self._settings.max_sessions, mark=mark)
+        if started is None or started[0].session.ended_at is not None:
+            raise self._refuse_login(subject, client, began)
+        timed, surplus = started
+        self._note_ends(surplus, "too_many_sessions", client)
+        try:
+            tokens = self._pairs.issue(timed.session, grant, timed.now)
         except BaseException:
-            self.end(new.id, "subject_refused", client)
+            self.end(new.id, "login_failed", client)
             raise
         self._notify(LoginSucceeded(**_about(timed.session, client), seconds=seconds_since(began)))
         return tokens
@@ -190,49 +170,80 @@ class Sessions:
     def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
         """The next pair for a refresh token; :mod:`watchword.sessions.rotation` says which token gets which.
 
+        Everything that can refuse or fail is asked before the swap, the signer included. So a failure costs
+        nothing: the same refresh token works when it is over.
+
         Raises:
-            InvalidGrant: the token is not ours, has expired or was used before, or its session is over.
+            InvalidGrant: the token is not ours, has expired or was used before, its session is over, or its
+                subject may not go on.
             StoreUnavailable: the store does not answer.
         """
         began = elapsed()
         client = presentable(client)
         token = self._verified(refresh_token)
-        timed = self._store.swap_session(
-            token.sid, token.gen, self._times, user_agent=client.user_agent, ip_address=client.ip_address
-        )
-        if timed is None:
-            timed = self._replayed(token, client, began)
-        else:
-            self._notify(SessionRefreshed(**_about(timed.session, client), seconds=seconds_since(began)))
-        try:
-            claims = self._claims_of(timed.session.subject)
-        except InvalidCredentials:
-            self.end(timed.session.id, "subject_refused", client)
-            raise InvalidGrant from None
-        return self._pair(timed, claims)
+        timed, decision = self._judge(token, client)
+        grant = self._decide(token, timed.session, client)
+        if decision is Decision.ROTATE:
+            tokens = self._swap(token, timed, grant, client)
+            if tokens is not None:
+                self._notify(SessionRefreshed(**_about(timed.session, client), seconds=seconds_since(began)))
+                return tokens
+            # Another request was faster. ROTATE again would mean that the window has passed since then.
+            timed, _ = self._judge(token, client)
+        tokens = self._pairs.issue(timed.session, grant, timed.now)
+        self._tell_replay(timed.session, client, began)
+        return tokens
 
-    def session_of(self, refresh_token: str) -> str:
-        """The id of the session that a refresh token belongs to, however old both are: for logging out.
+    def read_refresh_token(self, refresh_token: str) -> SessionProof:
+        """Return which session a refresh token belongs to, however old both are: for logging out.
 
         Raises:
             InvalidGrant: the token is not ours.
         """
-        return self._verified(refresh_token).sid
+        token = self._verified(refresh_token)
+        return SessionProof(token.sid, token.sub, self._revocations.now() + self._settings.access_lifetime)
 
-    def end(self, session_id: str, reason: EndReason = "logout", client: Client | None = None) -> None:
-        """End a session. One that has ended before, or is not known, is no error.
+    def end(self, session_id: str, reason: EndReason = "logout", client: Client | None = None) -> bool:
+        """End a session; whether it is known. One that has ended before, or is not known, is no error.
 
         Raises:
             StoreUnavailable: the store does not answer; the session may go on.
         """
         ended = self._store.end_session(session_id, reason)
         if ended is not None:
-            self._ended([ended], reason, presentable(client))
-            return
+            self._note_ends([ended], reason, presentable(client))
+            return True
         # ended by another process, perhaps, whose end has not been polled: it has to hold here at once too
         known = self._store.find_session(session_id)
-        if known is not None:
-            self._revocations.add([_end_of(known.session)])
+        if known is None:
+            return False
+        self._revocations.add([_end_of(known.session)])
+        return True
+
+    def log_out(self, proof: SessionProof, client: Client | None = None) -> None:
+        """End the session that a token of ours names, also where the store has forgotten it.
+
+        Raises:
+            StoreUnavailable: the store does not answer; the session may go on.
+        """
+        if self.end(proof.session_id, "logout", client):
+            return
+        self._store.record_end(proof.session_id, proof.subject, "logout", proof.access_until)
+        self._revocations.add([SessionEnd(proof.session_id, proof.access_until)])
+        address = presentable(client).ip_address
+        self._notify(
+            SessionTerminated(
+                subject=proof.subject, session=proof.session_id, address=address, reason="logout"
+            )
+        )
+
+    def keep(self, session_id: str, subject: str, credentials_version: int) -> None:
+        """Let a session go on past a change of its account's credentials.
+
+        Raises:
+            StoreUnavailable: the store does not answer; the session may not go on.
+        """
+        self._store.keep_session(session_id, subject, credentials_version)
 
     def end_all(
         self,
@@ -240,14 +251,15 @@ class Sessions:
         reason: EndReason = "logout_all",
         keep: str | None = None,
         client: Client | None = None,
-    ) -> None:
-        """End every session of a subject, except ``keep``.
+    ) -> int:
+        """End every session of a subject, except ``keep``; how many that were.
 
         Raises:
             StoreUnavailable: the store does not answer; the sessions may go on.
         """
         ended = self._store.end_sessions(subject, reason, keep=keep)
-        self._ended(ended, reason, presentable(client))
+        self._note_ends(ended, reason, presentable(client))
+        return len(ended)
 
     def live(self, subject: str) -> Sequence[Session]:
         """The subject's sessions that are neither ended nor expired, newest first.
@@ -264,25 +276,77 @@ class Sessions:
         except InvalidToken:
             raise InvalidGrant from None
 
-    def _replayed(self, token: RefreshClaims, client: Client, began: float) -> TimedSession:
-        """The row for a token that swapped nothing, if it gets another pair of the row's generation."""
+    def _judge(self, token: RefreshClaims, client: Client) -> tuple[TimedSession, Decision]:
+        """Return the token's row and what becomes of the token: ``ROTATE`` or ``REPLAY``.
+
+        Raises:
+            InvalidGrant: it is nothing of both. A token that came too late has ended its session.
+        """
         timed = self._store.find_session(token.sid)
-        if timed is None or token.exp <= timed.now:
+        if timed is None or token.exp <= timed.now or not self._is_for_us(token, timed.session):
             raise InvalidGrant
-        session = timed.session
-        decision = decide(session, token.gen, now=timed.now, window=self._times.window)
-        if decision is Decision.ENDED:
-            raise InvalidGrant
+        decision = decide(timed.session, token.gen, now=timed.now, window=self._times.window)
         if decision is Decision.REUSE:
-            self._end_reused(session, token.gen, client)
+            self._end_reused(timed.session, token.gen, client)
+        if decision not in {Decision.ROTATE, Decision.REPLAY}:
             raise InvalidGrant
-        # ROTATE too: the window was open when the swap was tried and passed before the row was read
-        self._notify(
-            RefreshReplayed(
-                **_about(session, client), swapped_by=session.ip_address, seconds=seconds_since(began)
-            )
+        return timed, decision
+
+    def _is_for_us(self, token: RefreshClaims, session: Session) -> bool:
+        """Whether subject, audience and client are the same in the token, in the row and here."""
+        audiences = {token.audience, session.audience} - {None}  # unknown before version 4 of the schema
+        clients = {token.client_id, session.client_id} - {None}
+        return (
+            token.sub == session.subject
+            and audiences <= {self._settings.audience}
+            and clients <= {self._settings.client_id}
         )
-        return timed
+
+    def _decide(self, token: RefreshClaims, session: Session, client: Client) -> Grant:
+        """Return what the subject is granted now, or end the session."""
+        try:
+            return self._grants.decide_refresh(token, session)
+        except Refusal as refusal:
+            self.end(session.id, refusal.reason, client)
+            raise InvalidGrant from None
+
+    def _swap(self, token: RefreshClaims, timed: TimedSession, grant: Grant, client: Client) -> Tokens | None:
+        """Issue the next pair and swap; ``None`` where nothing was swapped.
+
+        The pair comes first, because a signer that fails after the swap would use the refresh token up.
+        """
+        ahead = rotation.rotate(timed.session, token.gen, self._times, now=timed.now)
+        tokens = self._pairs.issue(ahead, grant, timed.now)
+        swapped = self._store.swap_session(token.sid, token.gen, self._times, self._details(grant, client))
+        if swapped is None:
+            return None
+        if swapped.session.access_until < ahead.access_until:  # the store's clock was set back in between
+            return self._pairs.issue(swapped.session, grant, swapped.now)
+        return tokens
+
+    def _details(self, grant: Grant, client: Client) -> SessionDetails:
+        return SessionDetails(
+            username=grant.username,
+            scopes=grant.scopes,
+            user_agent=client.user_agent,
+            ip_address=client.ip_address,
+            audience=self._settings.audience,
+            client_id=self._settings.client_id,
+            credentials_version=grant.account_version,
+        )
+
+    def _refuse_login(self, subject: str, client: Client, began: float) -> InvalidCredentials:
+        self._notify(LoginFailed(subject=subject, address=client.ip_address, seconds=seconds_since(began)))
+        return InvalidCredentials()
+
+    def _tell_replay(self, session: Session, client: Client, began: float) -> None:
+        swapper = Client(ip_address=session.ip_address, user_agent=session.user_agent)
+        about = {**_about(session, client), "swapped_by": session.ip_address}
+        seconds = seconds_since(began)
+        if differs := differences(swapper, client):
+            self._notify(RefreshReplayedElsewhere(**about, differs=differs, seconds=seconds))
+        else:
+            self._notify(RefreshReplayed(**about, seconds=seconds))
 
     def _end_reused(self, session: Session, generation: int, client: Client) -> None:
         ended = self._store.end_session(session.id, "refresh_reused")
@@ -295,67 +359,12 @@ class Sessions:
                 swapped_by=session.ip_address,
             )
         )
-        self._ended([ended], "refresh_reused", client)
+        self._note_ends([ended], "refresh_reused", client)
 
-    def _ended(self, sessions: Sequence[Session], reason: EndReason, client: Client) -> None:
+    def _note_ends(self, sessions: Sequence[Session], reason: EndReason, client: Client) -> None:
         self._revocations.add([_end_of(session) for session in sessions])
         for session in sessions:
             self._notify(SessionTerminated(**_about(session, client), reason=reason))
-
-    def _claims_of(self, subject: str) -> Mapping[str, Any]:
-        """The application's claims for a subject.
-
-        Raises:
-            InvalidCredentials: it refuses the subject.
-        """
-        if self._subject_claims is None:
-            return {}
-        claims = self._subject_claims(subject)
-        if claims is None:
-            raise InvalidCredentials
-        if not _OUR_CLAIMS.isdisjoint(claims):
-            ours = ", ".join(sorted(_OUR_CLAIMS.intersection(claims)))
-            raise Unissuable(f"subject_claims: {ours} are set by Watchword")
-        return claims
-
-    def _pair(self, timed: TimedSession, claims: Mapping[str, Any]) -> Tokens:
-        """Tokens of the row's generation with the row's times, never those of a clock read while signing."""
-        session, now = timed.session, int(timed.now)
-        expires_in = int(session.access_until) - now
-        refresh_expires_in = int(session.expires_at) - now
-        access_claims = {
-            **claims,
-            "client_id": self._settings.client_id,
-            "sid": session.id,
-            "auth_time": int(session.authenticated_at),
-            "preferred_username": session.username,
-        }
-        if session.scopes:
-            access_claims["scope"] = " ".join(session.scopes)
-        refresh_claims = {"sid": session.id, "gen": session.generation}
-        return Tokens(
-            access_token=self._access.issue(
-                session.subject, access_claims, lifetime=expires_in, issued_at=now
-            ),
-            refresh_token=self._refresh.issue(
-                session.subject, refresh_claims, lifetime=refresh_expires_in, issued_at=now
-            ),
-            expires_in=expires_in,
-            refresh_expires_in=refresh_expires_in,
-            scopes=session.scopes,
-            session_id=session.id,
-            subject=session.subject,
-        )
-
-
-def refresh_verifier(keys: Key | KeySource, *, issuer: str) -> Verifier[RefreshClaims]:
-    """What verifies our refresh tokens: who made them, and not when, since the row decides that.
-
-    A refresh token goes from its issuer to its issuer, and names both as ``iss`` and ``aud``.
-    """
-    return Verifier(
-        keys, issuer=issuer, audience=issuer, typ="rt+jwt", claims=RefreshClaims, leeway=_ANY_TIME
-    )
 
 
 def _end_of(session: Session) -> SessionEnd:

@@ -26,6 +26,7 @@ import msgspec
 from watchword.errors import InvalidSettings
 
 __all__ = [
+    "MARK_LIFETIME",
     "Account",
     "AccountStore",
     "Announcements",
@@ -38,6 +39,7 @@ __all__ = [
     "OneTimeStore",
     "SealedKey",
     "Session",
+    "SessionDetails",
     "SessionEnd",
     "SessionStore",
     "SessionTimes",
@@ -52,9 +54,12 @@ __all__ = [
 
 EndReason: TypeAlias = Literal[
     "logout", "logout_all", "refresh_reused", "too_many_sessions", "password_changed", "account_disabled",
-    "account_deleted", "account_changed", "subject_refused",
+    "account_deleted", "account_changed", "subject_refused", "login_failed",
 ]  # fmt: skip
 KeyKind: TypeAlias = Literal["public", "internal"]
+
+MARK_LIFETIME = 600
+"""Seconds that a login may take at most, from the mark to the start of its session."""
 
 # RFC 6749 §3.3; a store may keep several of them in one text, between spaces
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
@@ -94,18 +99,24 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: random, unguessable, never reused; made by :func:`new_session_id`.
         subject: whose session it is; an opaque string.
-        username: what to call the subject, as it was at login.
-        scopes: what the login was granted.
+        username: what to call the subject, as of the last login or swap.
+        scopes: what the subject was granted, as of the last login or swap.
         generation: grows by one at each swap; refresh tokens carry it.
         created_at: when it started.
         authenticated_at: when the subject last proved who they are.
         refreshed_at: time of the last swap, ``None`` before the first.
-        access_until: no access token of this session is valid after it.
-        expires_at: the session is over then unless refreshed before; never past its absolute end.
+        access_until: no access token of this session is valid after it. It never moves back.
+        expires_at: the session is over then unless refreshed before. It lies past the absolute end only if
+            ``access_until`` does.
         ended_at: when it was ended, ``None`` while it lives.
         end_reason: why it was ended.
         user_agent: of the last login or swap.
         ip_address: of the last login or swap.
+        audience: the ``aud`` of its access tokens. It is ``None`` in a session from before version 4 of the
+            schema, until its next swap. The same holds for the two fields that follow.
+        client_id: the client that its refresh tokens are for.
+        credentials_version: the version of the account that the subject logged in with. ``None`` if the
+            subject is not an account of ours.
     """
 
     id: str
@@ -122,17 +133,28 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     end_reason: str | None = None
     user_agent: str | None = None
     ip_address: str | None = None
+    audience: str | None = None
+    client_id: str | None = None
+    credentials_version: int | None = None
 
 
-class NewSession(msgspec.Struct, frozen=True, kw_only=True):
+class SessionDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """What a login or a swap says of a session. :class:`Session` explains the fields."""
+
+    username: str
+    scopes: tuple[str, ...]
+    user_agent: str | None = None
+    ip_address: str | None = None
+    audience: str | None = None
+    client_id: str | None = None
+    credentials_version: int | None = None
+
+
+class NewSession(SessionDetails, frozen=True, kw_only=True):
     """What the caller knows of a session before the store has given it its times."""
 
     id: str
     subject: str
-    username: str
-    scopes: tuple[str, ...]
-    user_agent: str | None
-    ip_address: str | None
 
 
 class SessionTimes(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,24 +211,31 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 class SessionStore(Protocol):
     """Sessions and the feed of their ends."""
 
+    def read_mark(self) -> str:
+        """Return an opaque mark of the present moment, for :meth:`start_session`.
+
+        Read it before a subject proves who they are. The mark is good for :data:`MARK_LIFETIME` seconds.
+        """
+        ...
+
     def start_session(
-        self, new: NewSession, times: SessionTimes, *, max_live: int
-    ) -> tuple[TimedSession, Sequence[Session]]:
+        self, new: NewSession, times: SessionTimes, *, max_live: int, mark: str
+    ) -> tuple[TimedSession, Sequence[Session]] | None:
         """Insert a session at generation 1 and end the subject's oldest over ``max_live``.
 
         Returns the session, and those that were ended for it with ``too_many_sessions``. A repeat with
         the same id returns the row that is there.
+
+        Returns ``None`` and changes nothing if an :meth:`end_sessions` of the subject committed after
+        ``mark`` was read, whether or not it found a session, or if the mark is too old. So what ends all
+        sessions of a subject wins over each login that began before it. Both are one atomic step: either
+        ``end_sessions`` ends the new session, or the session does not start. An ``end_sessions`` that is
+        not acknowledged when the mark is read may count as later.
         """
         ...
 
     def swap_session(
-        self,
-        session_id: str,
-        generation: int,
-        times: SessionTimes,
-        *,
-        user_agent: str | None,
-        ip_address: str | None,
+        self, session_id: str, generation: int, times: SessionTimes, details: SessionDetails
     ) -> TimedSession | None:
         """The compare-and-swap behind a refresh; the row after it, or ``None`` where nothing was swapped.
 
@@ -215,6 +244,19 @@ class SessionStore(Protocol):
         ``refreshed_at``, ``access_until`` and ``expires_at`` from the store's time. Of any number of
         callers with the same generation exactly one swaps. A swap on an ended or expired session, or on
         an unknown id, changes nothing.
+
+        ``access_until`` never moves back, whatever the times or the clock, because an access token that
+        was issued before may last until then. ``expires_at`` is never before it.
+
+        Of the details, those of the client, ``username`` and ``scopes`` take the place of what is there.
+        ``audience``, ``client_id`` and ``credentials_version`` are set only where there is none.
+        """
+        ...
+
+    def keep_session(self, session_id: str, subject: str, credentials_version: int) -> bool:
+        """Raise a live session's ``credentials_version`` to at least this; whether there is such a session.
+
+        A session that has no version gets this one. A session of another subject is left alone.
         """
         ...
 
@@ -234,7 +276,19 @@ class SessionStore(Protocol):
         ...
 
     def end_sessions(self, subject: str, reason: EndReason, *, keep: str | None = None) -> Sequence[Session]:
-        """End all of a subject's sessions except ``keep``; returns those that this call ended."""
+        """End all of a subject's sessions except ``keep``; returns those that this call ended.
+
+        No login of the subject whose mark was read before starts a session afterwards, see
+        :meth:`start_session`.
+        """
+        ...
+
+    def record_end(self, session_id: str, subject: str, reason: EndReason, access_until: float) -> None:
+        """Put the end of a session that the store does not know into the feed.
+
+        A store that was rolled back has forgotten sessions whose tokens are still good. A known session
+        ends as by :meth:`end_session`, and its ``access_until`` does not move back. A repeat changes nothing.
+        """
         ...
 
     def poll(self, identity: str | None, position: int | None, *, grace: float) -> Feed:
@@ -405,8 +459,22 @@ class AccountStore(Protocol):
         """All accounts, by name."""
         ...
 
-    def set_password(self, subject: str, password_hash: str) -> bool:
-        """Set a new password and raise ``credentials_version``; whether there is such an account."""
+    def set_password(self, subject: str, password_hash: str, *, version: int) -> bool:
+        """Set a new password and raise ``credentials_version``, only if it is still ``version``.
+
+        A repeat with the same hash after a lost connection is told that it was done.
+        """
+        ...
+
+    def set_scopes(self, subject: str, scopes: tuple[str, ...]) -> bool:
+        """Set the scopes; whether there is such an account. Keeps the version."""
+        ...
+
+    def rename_account(self, subject: str, username: str, name_key: str) -> bool:
+        """Give an account another name; whether it has it now. Keeps the version.
+
+        Not if another account has that name, or if there is no such account.
+        """
         ...
 
     def replace_hash(self, subject: str, old: str, new: str) -> bool:

@@ -9,9 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     URL,
     BigInteger,
+    Boolean,
     ColumnElement,
     Connection,
     Engine,
@@ -21,12 +23,14 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    not_,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.types import UserDefinedType
 
 from watchword.errors import InvalidSettings, MissingExtra
 from watchword.forks import PerProcess
-from watchword.stores.contract import Session, SessionTimes, TimedSession
+from watchword.stores.contract import Session, SessionDetails, SessionTimes, TimedSession
 from watchword.stores.postgres_announcements import PostgresAnnouncements
 from watchword.stores.schema import sessions
 from watchword.stores.sql_sessions import KEPT
@@ -59,6 +63,10 @@ _LINEAGE = "SELECT system_identifier, left(pg_walfile_name(pg_current_wal_lsn())
 _FIELDS = ", ".join(f"s.{name}" for name in Session.__struct_fields__)
 _SCOPES = Session.__struct_fields__.index("scopes")
 
+_REGULAR_END = "least(floor(now + %(idle)s), floor(created_at + %(absolute)s))"
+
+_FIND = f"SELECT {_NOW} + %(shift)s, {_FIELDS} FROM {sessions.name} AS s WHERE id = %(id)s"  # noqa: S608 - as below
+
 # What sql_sessions.swap does, in one round trip. The clock is read once, before the row's lock is waited for:
 # whoever swapped meanwhile did so later, and the condition, which is then looked at again, does not hold.
 _SWAP = f"""
@@ -66,16 +74,39 @@ WITH moment AS (SELECT {_NOW} + %(shift)s AS now)
 UPDATE {sessions.name} AS s SET
     generation = %(generation)s + 1,
     refreshed_at = now,
+    username = %(username)s,
+    scopes = %(scopes)s,
     user_agent = %(user_agent)s,
     ip_address = %(ip_address)s,
-    expires_at = least(floor(now + %(idle)s), floor(created_at + %(absolute)s)),
-    access_until = least(floor(now) + %(access)s, floor(now + %(idle)s), floor(created_at + %(absolute)s)),
-    keep_until = least(floor(now + %(idle)s), floor(created_at + %(absolute)s)) + {KEPT}
+    audience = coalesce(audience, %(audience)s),
+    client_id = coalesce(client_id, %(client_id)s),
+    credentials_version = coalesce(credentials_version, %(credentials_version)s),
+    expires_at = greatest({_REGULAR_END}, access_until),
+    access_until = greatest(least(floor(now) + %(access)s, {_REGULAR_END}), access_until),
+    keep_until = greatest({_REGULAR_END}, access_until) + {KEPT}
 FROM moment
 WHERE id = %(id)s AND generation <= %(generation)s AND ended_at IS NULL AND expires_at > now
     AND (refreshed_at IS NULL OR refreshed_at <= now - %(window)s)
 RETURNING now, {_FIELDS}
 """  # noqa: S608 - made of names of our own
+
+
+class _Xid8(UserDefinedType[Any]):
+    """The number of a transaction."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "xid8"
+
+
+class _Snapshot(UserDefinedType[Any]):
+    """Which transactions had committed at a moment."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "pg_snapshot"
 
 
 class PostgresDatabase:
@@ -146,6 +177,15 @@ class PostgresDatabase:
         """Where in the feed what this transaction ends has its place: the transaction's number."""
         return cast(cast(func.pg_current_xact_id(), Text), BigInteger)
 
+    def position(self, connection: Connection) -> str:
+        """The present position in the feed, for :meth:`is_since`: which transactions had committed."""
+        return str(connection.exec_driver_sql("SELECT pg_current_snapshot()::text").scalar_one())
+
+    def is_since(self, place: ColumnElement[int], position: str) -> ColumnElement[bool]:
+        """Whether what has that place in the feed committed after the position was read."""
+        transaction, snapshot = cast(cast(place, Text), _Xid8), cast(position, _Snapshot)
+        return not_(func.pg_visible_in_snapshot(transaction, snapshot, type_=Boolean))
+
     def reached(self, connection: Connection) -> int:
         """The place up to which the feed is complete: just before the oldest transaction that still runs."""
         return int(connection.exec_driver_sql(_REACHED).scalar_one())
@@ -155,26 +195,29 @@ class PostgresDatabase:
         session_id: str,
         generation: int,
         times: SessionTimes,
+        details: SessionDetails,
         *,
-        user_agent: str | None,
-        ip_address: str | None,
         shift: float,
     ) -> TimedSession | None:
         """A refresh's compare-and-swap in one statement."""
-        # on the driver's own connection, which prepares it: SQLAlchemy's would double what it costs
-        parameters: dict[str, Any] = {
+        parameters = {
+            **msgspec.structs.asdict(details),
+            **msgspec.structs.asdict(times),
             "id": session_id,
             "generation": generation,
-            "user_agent": user_agent,
-            "ip_address": ip_address,
+            "scopes": " ".join(details.scopes),
             "shift": shift,
-            "access": times.access,
-            "idle": times.idle,
-            "absolute": times.absolute,
-            "window": times.window,
         }
+        return self._read_session(_SWAP, parameters)
+
+    def find(self, session_id: str, *, shift: float) -> TimedSession | None:
+        """The session, in one statement."""
+        return self._read_session(_FIND, {"id": session_id, "shift": shift})
+
+    def _read_session(self, statement: str, parameters: dict[str, Any]) -> TimedSession | None:
+        """Run what a refresh runs on the driver's own connection: SQLAlchemy's would double what it costs."""
         with self._driver_connection() as connection:
-            row = connection.execute(_SWAP, parameters).fetchone()
+            row = connection.execute(statement, parameters).fetchone()
         if row is None:
             return None
         now, *values = row

@@ -23,6 +23,7 @@ from watchword.stores.contract import (
     OneTimeStore,
     SealedKey,
     Session,
+    SessionDetails,
     SessionStore,
     SessionTimes,
     StoredKeys,
@@ -82,23 +83,21 @@ class RedisStore(SessionStore, KeyStore, ThrottleStore, OneTimeStore):
 
     # -- sessions --------------------------------------------------------------------------------
 
+    def read_mark(self) -> str:
+        return redis_sessions.mark(self._redis)
+
     def start_session(
-        self, new: NewSession, times: SessionTimes, *, max_live: int
-    ) -> tuple[TimedSession, Sequence[Session]]:
-        return redis_sessions.start(self._redis, new, times, max_live=max_live)
+        self, new: NewSession, times: SessionTimes, *, max_live: int, mark: str
+    ) -> tuple[TimedSession, Sequence[Session]] | None:
+        return redis_sessions.start(self._redis, new, times, max_live=max_live, mark=mark)
 
     def swap_session(
-        self,
-        session_id: str,
-        generation: int,
-        times: SessionTimes,
-        *,
-        user_agent: str | None,
-        ip_address: str | None,
+        self, session_id: str, generation: int, times: SessionTimes, details: SessionDetails
     ) -> TimedSession | None:
-        return redis_sessions.swap(
-            self._redis, session_id, generation, times, user_agent=user_agent, ip_address=ip_address
-        )
+        return redis_sessions.swap(self._redis, session_id, generation, times, details)
+
+    def keep_session(self, session_id: str, subject: str, credentials_version: int) -> bool:
+        return redis_sessions.keep(self._redis, session_id, subject, credentials_version)
 
     def find_session(self, session_id: str) -> TimedSession | None:
         return redis_sessions.find(self._redis, session_id)
@@ -111,6 +110,9 @@ class RedisStore(SessionStore, KeyStore, ThrottleStore, OneTimeStore):
 
     def end_sessions(self, subject: str, reason: EndReason, *, keep: str | None = None) -> Sequence[Session]:
         return redis_sessions.end_all(self._redis, subject, reason, keep=keep)
+
+    def record_end(self, session_id: str, subject: str, reason: EndReason, access_until: float) -> None:
+        redis_sessions.record_end(self._redis, session_id, subject, reason, access_until)
 
     def poll(self, identity: str | None, position: int | None, *, grace: float) -> Feed:
         return redis_sessions.poll(self._redis, identity, position, grace=grace)

@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from watchword.stores.contract import (
+    MARK_LIFETIME,
     EndReason,
     Feed,
     NewSession,
     Session,
+    SessionDetails,
     SessionEnd,
     SessionTimes,
     TimedSession,
@@ -25,7 +27,7 @@ from watchword.stores.contract import (
 from watchword.stores.redis_connection import RedisConnection
 from watchword.stores.redis_scripts import Script
 
-__all__ = ["end", "end_all", "find", "live", "poll", "start", "swap"]
+__all__ = ["end", "end_all", "find", "keep", "live", "mark", "poll", "record_end", "start", "swap"]
 
 _SHARDS = "0123456789abcdef"
 
@@ -35,7 +37,7 @@ _KEPT = 300 + 120
 # The keys of a shard begin with its name, the only one that is declared: all are in the same slot.
 _ROWS = f"""
 local shard = KEYS[1]
-local KEPT = {_KEPT}
+local KEPT, MARK_LIFETIME = {_KEPT}, {MARK_LIFETIME}
 
 local function session(id)
   return shard .. ':session:' .. id
@@ -53,10 +55,15 @@ local function keep_longer(key, seconds)
   if redis.call('PTTL', key) < seconds * 1000 then keep(key, seconds) end
 end
 
--- whole seconds, since tokens carry them
-local function expiry(created_at, access, idle, absolute)
-  local expires_at = math.min(math.floor(now + idle), math.floor(created_at + absolute))
-  return expires_at, math.min(math.floor(now) + access, expires_at)
+-- where it stands when all sessions of a subject were last ended
+local function end_of_all(subject)
+  return shard .. ':ended:' .. subject
+end
+
+-- whole seconds, since tokens carry them; none of them is before access_until, which is the row's
+local function expiry(created_at, access_until, access, idle, absolute)
+  local regular = math.min(math.floor(now + idle), math.floor(created_at + absolute))
+  return math.max(regular, access_until), math.max(math.min(math.floor(now) + access, regular), access_until)
 end
 """
 
@@ -102,19 +109,24 @@ local function finish(ids, reason)
 end
 """
 
+_MARK = Script(_ROWS, "return {text(now), redis.call('GET', shard .. ':sequence') or '0'}")
+
 _START = Script(
     _ROWS,
     _ENDS,
     """
-local _, id, subject, max_live, access, idle, absolute = unpack(ARGV)
+local _, id, subject, max_live, access, idle, absolute, read_at, position = unpack(ARGV)
 local key = session(id)
 local there = redis.call('HGETALL', key)
 if #there > 0 then return {text(now), there, {}} end
 
-local expires_at, access_until = expiry(now, access, idle, absolute)
+local ended = redis.call('GET', end_of_all(subject))
+if now >= read_at + MARK_LIFETIME or (ended and tonumber(ended) > tonumber(position)) then return false end
+
+local expires_at, access_until = expiry(now, 0, access, idle, absolute)
 redis.call('HSET', key, 'id', id, 'subject', subject, 'generation', 1, 'created_at', text(now),
   'authenticated_at', text(now), 'expires_at', text(expires_at), 'access_until', text(access_until),
-  unpack(ARGV, 8))
+  unpack(ARGV, 10))
 keep(key, expires_at + KEPT - now)
 
 local surplus, others = {}, 0
@@ -136,20 +148,39 @@ return {text(now), redis.call('HGETALL', key), finish(surplus, 'too_many_session
 _SWAP = Script(
     _ROWS,
     """
+local BOUND = {audience = true, client_id = true, credentials_version = true}
 local _, id, presented, access, idle, absolute, window = unpack(ARGV)
 local key = session(id)
-local subject, generation, created_at, refreshed_at, over_at, ended_at = unpack(redis.call('HMGET', key,
-  'subject', 'generation', 'created_at', 'refreshed_at', 'expires_at', 'ended_at'))
+local subject, generation, created_at, refreshed_at, good_until, over_at, ended_at = unpack(
+  redis.call('HMGET', key, 'subject', 'generation', 'created_at', 'refreshed_at', 'access_until',
+    'expires_at', 'ended_at'))
 if not subject or ended_at or tonumber(over_at) <= now or tonumber(generation) > tonumber(presented)
   or (refreshed_at and tonumber(refreshed_at) > now - window) then return false end
 
-local expires_at, access_until = expiry(created_at, access, idle, absolute)
+local expires_at, access_until = expiry(created_at, tonumber(good_until), access, idle, absolute)
 redis.call('HDEL', key, 'user_agent', 'ip_address')
 redis.call('HSET', key, 'generation', text(presented + 1), 'refreshed_at', text(now),
-  'expires_at', text(expires_at), 'access_until', text(access_until), unpack(ARGV, 8))
+  'expires_at', text(expires_at), 'access_until', text(access_until))
+for i = 8, #ARGV, 2 do
+  local set = BOUND[ARGV[i]] and 'HSETNX' or 'HSET'
+  redis.call(set, key, ARGV[i], ARGV[i + 1])
+end
 keep(key, expires_at + KEPT - now)
 keep_longer(index(subject), expires_at + KEPT - now)
 return {text(now), redis.call('HGETALL', key)}
+""",
+)
+
+_KEEP = Script(
+    _ROWS,
+    """
+local _, id, subject, version = unpack(ARGV)
+local key = session(id)
+local owner, known, over_at, ended_at = unpack(redis.call('HMGET', key,
+  'subject', 'credentials_version', 'expires_at', 'ended_at'))
+if owner ~= subject or ended_at or tonumber(over_at) <= now then return 0 end
+redis.call('HSET', key, 'credentials_version', text(math.max(known or 0, version)))
+return 1
 """,
 )
 
@@ -174,11 +205,31 @@ _END_ALL = Script(
     _ENDS,
     """
 local _, subject, reason, kept = unpack(ARGV)
+redis.call('SET', end_of_all(subject), advance(shard .. ':sequence'), 'EX', MARK_LIFETIME)
 local ids = {}
 for _, id in ipairs(redis.call('ZREVRANGE', index(subject), 0, -1)) do
   if id ~= kept then ids[#ids + 1] = id end
 end
 return finish(ids, reason)
+""",
+)
+
+_RECORD_END = Script(
+    _ROWS,
+    _ENDS,
+    """
+local _, id, reason, access_until = unpack(ARGV)
+local key = session(id)
+local known = redis.call('HGET', key, 'access_until')
+if not known then
+  if not redis.call('ZSCORE', feed, access_until .. ' ' .. id) then
+    announce(id, access_until, advance(shard .. ':sequence'))
+    forget_old_entries()
+  end
+  return
+end
+redis.call('HSET', key, 'access_until', text(math.max(known, access_until)))
+finish({id}, reason)
 """,
 )
 
@@ -201,13 +252,21 @@ return {text(now), identity, sequence, redis.call('GET', shard .. ':key_version'
 )
 
 
+def mark(redis: RedisConnection) -> str:
+    """The time, and the position in every shard: nothing tells yet which is the subject's."""
+    replies = redis.run_each(_MARK, [(_named(shard), ()) for shard in _SHARDS])
+    return " ".join([min(reply[0] for reply in replies), *(reply[1] for reply in replies)])
+
+
 def start(
-    redis: RedisConnection, new: NewSession, times: SessionTimes, *, max_live: int
-) -> tuple[TimedSession, Sequence[Session]]:
+    redis: RedisConnection, new: NewSession, times: SessionTimes, *, max_live: int, mark: str
+) -> tuple[TimedSession, Sequence[Session]] | None:
     """Insert, and end the oldest over ``max_live``."""
-    if not new.id.endswith(shard_of(new.subject)):
+    shard = shard_of(new.subject)
+    if not new.id.endswith(shard):
         raise ValueError("a session's id is made by new_session_id, for its subject")
-    now, row, ended = redis.run(
+    read_at, *positions = mark.split(" ")
+    started = redis.run(
         _START,
         _shard(new.subject),
         new.id,
@@ -216,9 +275,13 @@ def start(
         times.access,
         times.idle,
         times.absolute,
-        *("username", new.username, "scopes", " ".join(new.scopes)),
-        *_client(new.user_agent, new.ip_address),
+        read_at,
+        positions[_SHARDS.index(shard)],
+        *_fields(new),
     )
+    if started is None:
+        return None
+    now, row, ended = started
     return TimedSession(_session(row), float(now)), [_session(row) for row in ended]
 
 
@@ -227,9 +290,7 @@ def swap(
     session_id: str,
     generation: int,
     times: SessionTimes,
-    *,
-    user_agent: str | None,
-    ip_address: str | None,
+    details: SessionDetails,
 ) -> TimedSession | None:
     """One script; a property test holds its condition equal to rotation's ``ROTATE``."""
     if not _names_a_shard(session_id):
@@ -243,9 +304,16 @@ def swap(
         times.idle,
         times.absolute,
         times.window,
-        *_client(user_agent, ip_address),
+        *_fields(details),
     )
     return None if swapped is None else TimedSession(_session(swapped[1]), float(swapped[0]))
+
+
+def keep(redis: RedisConnection, session_id: str, subject: str, credentials_version: int) -> bool:
+    """Whether there is such a session."""
+    if not _names_a_shard(session_id):
+        return False
+    return bool(redis.run(_KEEP, _shard_of_session(session_id), session_id, subject, credentials_version))
 
 
 def find(redis: RedisConnection, session_id: str) -> TimedSession | None:
@@ -275,6 +343,14 @@ def end_all(
     """End all of a subject's; expired ones too, for the leeway of their last access tokens."""
     ended = redis.run_durably(_END_ALL, _shard(subject), subject, reason, keep or "")
     return [_session(row) for row in ended]
+
+
+def record_end(
+    redis: RedisConnection, session_id: str, subject: str, reason: EndReason, access_until: float
+) -> None:
+    """End what is there; the feed needs no row."""
+    if session_id.endswith(shard_of(subject)):  # or it is none of ours
+        redis.run_durably(_RECORD_END, _shard(subject), session_id, reason, access_until)
 
 
 def poll(redis: RedisConnection, identity: str | None, position: int | None, *, grace: float) -> Feed:
@@ -328,18 +404,23 @@ def _named(shard: str) -> str:
     return f"watchword:{{{shard}}}"
 
 
-def _client(user_agent: str | None, ip_address: str | None) -> Sequence[str]:
+def _fields(details: SessionDetails) -> Sequence[str | int]:
     """Names and values of those fields that are there."""
-    fields = {"user_agent": user_agent, "ip_address": ip_address}
-    return [text for name, value in fields.items() if value is not None for text in (name, value)]
+    fields = {
+        "username": details.username,
+        "scopes": " ".join(details.scopes),
+        "user_agent": details.user_agent,
+        "ip_address": details.ip_address,
+        "audience": details.audience,
+        "client_id": details.client_id,
+        "credentials_version": details.credentials_version,
+    }
+    return [part for name, value in fields.items() if value is not None for part in (name, value)]
 
 
 def _session(row: Sequence[str]) -> Session:
     fields: dict[str, Any] = dict(zip(row[::2], row[1::2], strict=True))
     times = {name: float(value) for name, value in fields.items() if name.endswith(("_at", "_until"))}
-    return Session(
-        **{"refreshed_at": None}
-        | fields
-        | times
-        | {"generation": int(fields["generation"]), "scopes": tuple(fields["scopes"].split())}
-    )
+    numbers = {name: int(fields[name]) for name in ("generation", "credentials_version") if name in fields}
+    scopes = tuple(fields["scopes"].split())
+    return Session(**{"refreshed_at": None} | fields | times | numbers | {"scopes": scopes})

@@ -37,6 +37,7 @@ __all__ = [
     "sessions",
     "spent",
     "store",
+    "subject_ends",
     "throttles",
     "upgrade",
     "version_of",
@@ -88,6 +89,18 @@ sessions = Table(
     Column("ip_address", Text),
     Column("end_sequence", BigInteger, index=True),  # its place in the feed of ends
     Column("keep_until", Double, nullable=False, index=True),  # nothing can ask for the row after it
+    Column("audience", Text),
+    Column("client_id", Text),
+    Column("credentials_version", Integer),
+)
+
+# when all sessions of a subject were last ended, for as long as a login from before may be under way
+subject_ends = Table(
+    "watchword_subject_ends",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("end_sequence", BigInteger, nullable=False),
+    Column("keep_until", Double, nullable=False, index=True),
 )
 
 keys = Table(
@@ -194,4 +207,18 @@ def _add_one_time(connection: Connection) -> None:
     spent.create(connection)
 
 
-UPGRADES: tuple[Callable[[Connection], None], ...] = (_create_tables, _add_rotation, _add_one_time)
+def _bind_sessions(connection: Connection) -> None:
+    """Sessions belong to an audience, a client and a version of their account. All may be unknown."""
+    for column in ("audience TEXT", "client_id TEXT", "credentials_version INTEGER"):
+        connection.exec_driver_sql(f"ALTER TABLE {sessions.name} ADD COLUMN {column}")
+    version = select(accounts.c.credentials_version).where(accounts.c.subject == sessions.c.subject)
+    connection.execute(update(sessions).values(credentials_version=version.scalar_subquery()))
+    subject_ends.create(connection)
+
+
+UPGRADES: tuple[Callable[[Connection], None], ...] = (
+    _create_tables,
+    _add_rotation,
+    _add_one_time,
+    _bind_sessions,
+)

@@ -66,8 +66,14 @@ class SplitStore(RedisStore, Store):
     def accounts(self) -> Sequence[Account]:
         return self._accounts.accounts()
 
-    def set_password(self, subject: str, password_hash: str) -> bool:
-        return self._accounts.set_password(subject, password_hash)
+    def set_password(self, subject: str, password_hash: str, *, version: int) -> bool:
+        return self._accounts.set_password(subject, password_hash, version=version)
+
+    def set_scopes(self, subject: str, scopes: tuple[str, ...]) -> bool:
+        return self._accounts.set_scopes(subject, scopes)
+
+    def rename_account(self, subject: str, username: str, name_key: str) -> bool:
+        return self._accounts.rename_account(subject, username, name_key)
 
     def replace_hash(self, subject: str, old: str, new: str) -> bool:
         return self._accounts.replace_hash(subject, old, new)

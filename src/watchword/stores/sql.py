@@ -31,6 +31,7 @@ from watchword.stores.contract import (
     NewSession,
     SealedKey,
     Session,
+    SessionDetails,
     SessionTimes,
     Store,
     StoredKeys,
@@ -115,33 +116,44 @@ class SqlStore(Store):
 
     # -- sessions --------------------------------------------------------------------------------
 
+    def read_mark(self) -> str:
+        return self._read(sql_sessions.mark, position=self._database.position)
+
     def start_session(
-        self, new: NewSession, times: SessionTimes, *, max_live: int
-    ) -> tuple[TimedSession, Sequence[Session]]:
-        turn, place = f"subject {new.subject}", self._database.place_in_feed
-        return self._write(turn, sql_sessions.start, new, times, max_live=max_live, place=place)
+        self, new: NewSession, times: SessionTimes, *, max_live: int, mark: str
+    ) -> tuple[TimedSession, Sequence[Session]] | None:
+        return self._write(
+            f"subject {new.subject}",
+            sql_sessions.start,
+            new,
+            times,
+            max_live=max_live,
+            mark=mark,
+            place=self._database.place_in_feed,
+            is_since=self._database.is_since,
+        )
 
     def swap_session(
-        self,
-        session_id: str,
-        generation: int,
-        times: SessionTimes,
-        *,
-        user_agent: str | None,
-        ip_address: str | None,
+        self, session_id: str, generation: int, times: SessionTimes, details: SessionDetails
     ) -> TimedSession | None:
-        client = {"user_agent": user_agent, "ip_address": ip_address}
         database = self._database
         if isinstance(database, SqliteDatabase):
-            return self._write(None, sql_sessions.swap, session_id, generation, times, **client)
+            return self._write(None, sql_sessions.swap, session_id, generation, times, details=details)
         shift = self.time_shift
-        swapped = _run(lambda: database.swap(session_id, generation, times, **client, shift=shift))
+        swapped = _run(lambda: database.swap(session_id, generation, times, details, shift=shift))
         if swapped is not None and swapped.now >= self._next_purge:
             self._write(None, _nothing)
         return swapped
 
+    def keep_session(self, session_id: str, subject: str, credentials_version: int) -> bool:
+        return self._write(None, sql_sessions.keep, session_id, subject, credentials_version)
+
     def find_session(self, session_id: str) -> TimedSession | None:
-        return self._read(sql_sessions.find, session_id)
+        database = self._database
+        if isinstance(database, SqliteDatabase):
+            return self._read(sql_sessions.find, session_id)
+        shift = self.time_shift
+        return _run(lambda: database.find(session_id, shift=shift))
 
     def live_sessions(self, subject: str) -> Sequence[Session]:
         return self._read(sql_sessions.live, subject)
@@ -152,6 +164,17 @@ class SqlStore(Store):
     def end_sessions(self, subject: str, reason: EndReason, *, keep: str | None = None) -> Sequence[Session]:
         turn, place = f"subject {subject}", self._database.place_in_feed
         return self._write(turn, sql_sessions.end_all, subject, reason, keep=keep, place=place)
+
+    def record_end(self, session_id: str, subject: str, reason: EndReason, access_until: float) -> None:
+        self._write(
+            f"session {session_id}",
+            sql_sessions.record_end,
+            session_id,
+            subject,
+            reason=reason,
+            access_until=access_until,
+            place=self._database.place_in_feed,
+        )
 
     def poll(self, identity: str | None, position: int | None, *, grace: float) -> Feed:
         return self._read(
@@ -208,8 +231,14 @@ class SqlStore(Store):
     def accounts(self) -> Sequence[Account]:
         return self._read(sql_accounts.list_accounts)
 
-    def set_password(self, subject: str, password_hash: str) -> bool:
-        return self._write(None, sql_accounts.set_password, subject, password_hash)
+    def set_password(self, subject: str, password_hash: str, *, version: int) -> bool:
+        return self._write(None, sql_accounts.set_password, subject, password_hash, version=version)
+
+    def set_scopes(self, subject: str, scopes: tuple[str, ...]) -> bool:
+        return self._write(None, sql_accounts.set_scopes, subject, scopes)
+
+    def rename_account(self, subject: str, username: str, name_key: str) -> bool:
+        return self._write(f"account {name_key}", sql_accounts.rename_account, subject, username, name_key)
 
     def replace_hash(self, subject: str, old: str, new: str) -> bool:
         return self._write(None, sql_accounts.replace_hash, subject, old, new)
@@ -291,7 +320,13 @@ class SqlStore(Store):
         if now < self._next_purge:
             return
         left_over = False
-        for table in (schema.sessions, schema.throttles, schema.remembered, schema.spent):
+        for table in (
+            schema.sessions,
+            schema.subject_ends,
+            schema.throttles,
+            schema.remembered,
+            schema.spent,
+        ):
             key = table.primary_key.columns[0]
             batch = select(key).where(table.c.keep_until < now).limit(PURGE_BATCH)
             batch = batch.with_for_update(skip_locked=True)  # other nodes are at it, too

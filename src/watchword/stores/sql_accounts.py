@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, true, update
 
 from watchword.stores.contract import Account
 from watchword.stores.schema import accounts
@@ -15,9 +15,11 @@ __all__ = [
     "find_account",
     "insert_account",
     "list_accounts",
+    "rename_account",
     "replace_hash",
     "set_disabled",
     "set_password",
+    "set_scopes",
 ]
 
 
@@ -68,14 +70,34 @@ def list_accounts(connection: Connection, _now: float) -> Sequence[Account]:
     return [msgspec.convert(row, Account, from_attributes=True) for row in rows]
 
 
-def set_password(connection: Connection, _now: float, subject: str, password_hash: str) -> bool:
+def set_password(
+    connection: Connection, now: float, subject: str, password_hash: str, *, version: int
+) -> bool:
+    """Whether the account was at that version, or this was done before."""
+    if _change(connection, subject, accounts.c.credentials_version == version, password_hash=password_hash):
+        return True
+    account = find_account(connection, now, subject=subject)
+    return account is not None and account.password_hash == password_hash
+
+
+def set_scopes(connection: Connection, _now: float, subject: str, scopes: tuple[str, ...]) -> bool:
     """Whether there is such an account."""
-    return _change(connection, subject, password_hash=password_hash)
+    statement = update(accounts).where(accounts.c.subject == subject).values(scopes=scopes)
+    return connection.execute(statement).rowcount == 1
+
+
+def rename_account(connection: Connection, now: float, subject: str, username: str, name_key: str) -> bool:
+    """Whether the account has that name now."""
+    there = find_account(connection, now, name_key=name_key)
+    if there is not None and there.subject != subject:
+        return False
+    renamed = update(accounts).where(accounts.c.subject == subject)
+    return connection.execute(renamed.values(username=username, name_key=name_key)).rowcount == 1
 
 
 def set_disabled(connection: Connection, _now: float, subject: str, disabled: bool) -> bool:
     """Whether there is such an account."""
-    return _change(connection, subject, disabled=disabled)
+    return _change(connection, subject, true(), disabled=disabled)
 
 
 def replace_hash(connection: Connection, _now: float, subject: str, old: str, new: str) -> bool:
@@ -93,11 +115,11 @@ def delete_account(connection: Connection, _now: float, subject: str) -> bool:
     return connection.execute(delete(accounts).where(accounts.c.subject == subject)).rowcount == 1
 
 
-def _change(connection: Connection, subject: str, **values: object) -> bool:
+def _change(connection: Connection, subject: str, condition: ColumnElement[bool], **values: object) -> bool:
     """A change that must end the sessions before it."""
     statement = (
         update(accounts)
-        .where(accounts.c.subject == subject)
+        .where(accounts.c.subject == subject, condition)
         .values(credentials_version=accounts.c.credentials_version + 1, **values)
     )
     return connection.execute(statement).rowcount == 1

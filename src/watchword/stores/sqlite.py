@@ -14,7 +14,17 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from sqlalchemy import Connection, Engine, QueuePool, StaticPool, create_engine, event, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    QueuePool,
+    StaticPool,
+    create_engine,
+    event,
+    select,
+    update,
+)
 from sqlalchemy.exc import DisconnectionError
 
 from watchword.errors import StoreUnavailable
@@ -93,6 +103,14 @@ class SqliteDatabase:
         """Where in the feed what this transaction ends has its place: the next in a sequence."""
         following = update(store).values(end_sequence=store.c.end_sequence + 1)
         return int(connection.execute(following.returning(store.c.end_sequence)).scalar_one())
+
+    def position(self, connection: Connection) -> str:
+        """The present position in the feed, for :meth:`is_since`."""
+        return str(self.reached(connection))
+
+    def is_since(self, place: ColumnElement[int], position: str) -> ColumnElement[bool]:
+        """Whether what has that place in the feed committed after the position was read."""
+        return place > int(position)
 
     def reached(self, connection: Connection) -> int:
         """The place up to which the feed is complete: the last, as writers are serial."""

@@ -174,7 +174,7 @@ class Endpoints:
 
     def logout_all(self, request: Request) -> Response:
         """End every session of the caller."""
-        self._auth().end_all(self._caller(request).subject, client=self.client(request))
+        self._auth().logout_all(bearer_token(request.authorization), self.client(request))
         return Response(204)
 
     def me(self, request: Request) -> Response:

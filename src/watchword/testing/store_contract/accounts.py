@@ -46,7 +46,7 @@ class AccountStoreContract:
         self, store: Store
     ) -> None:
         insert_account(store)
-        assert store.set_password("s1", "$argon2id$2")
+        assert store.set_password("s1", "$argon2id$2", version=1)
         assert store.set_disabled("s1", disabled=True)
         assert store.replace_hash("s1", "$argon2id$2", "$argon2id$3")
         account = store.find_account(subject="s1")
@@ -58,14 +58,38 @@ class AccountStoreContract:
         assert store.set_disabled("s1", disabled=False)
         assert not store.find_account(subject="s1").disabled
 
+    def test_of_two_password_changes_at_the_same_version_one_is_done_and_its_repeat_is_told_so(
+        self, store: Store
+    ) -> None:
+        insert_account(store)
+        assert store.set_password("s1", "$argon2id$2", version=1)
+        assert store.set_password("s1", "$argon2id$2", version=1)
+        assert not store.set_password("s1", "$argon2id$3", version=1)
+        account = store.find_account(subject="s1")
+        assert (account.password_hash, account.credentials_version) == ("$argon2id$2", 2)
+
+    def test_new_scopes_and_a_new_name_keep_the_version(self, store: Store) -> None:
+        insert_account(store)
+        insert_account(store, "s2", "bob")
+        assert store.set_scopes("s1", ("write",))
+        assert store.rename_account("s1", "Carol", "carol")
+        assert store.rename_account("s1", "CAROL", "carol"), "its own name is free"
+        assert not store.rename_account("s1", "Bob", "bob")
+        account = store.find_account(name_key="carol")
+        assert (account.subject, account.username, account.scopes) == ("s1", "CAROL", ("write",))
+        assert account.credentials_version == 1
+        assert store.find_account(name_key="alice") is None
+
     def test_a_rehash_never_undoes_a_password_change(self, store: Store) -> None:
         insert_account(store)
-        store.set_password("s1", "$argon2id$new")
+        store.set_password("s1", "$argon2id$new", version=1)
         assert not store.replace_hash("s1", "$argon2id$1", "$argon2id$better")
         assert store.find_account(subject="s1").password_hash == "$argon2id$new"
 
     def test_changes_to_no_account_change_nothing(self, store: Store) -> None:
-        assert not store.set_password("s1", "hash")
+        assert not store.set_password("s1", "hash", version=1)
+        assert not store.set_scopes("s1", ())
+        assert not store.rename_account("s1", "Bob", "bob")
         assert not store.set_disabled("s1", disabled=True)
         assert not store.replace_hash("s1", "old", "new")
         assert not store.delete_account("s1")

@@ -8,12 +8,28 @@ from typing import Any
 
 import pytest
 
-from watchword.stores.contract import NewSession, Session, SessionTimes, new_session_id
+from watchword.stores.contract import (
+    MARK_LIFETIME,
+    NewSession,
+    Session,
+    SessionDetails,
+    SessionTimes,
+    new_session_id,
+)
 from watchword.testing.store_contract.racing import THREADS, Store, at_once
 
 __all__ = ["SessionStoreContract", "start"]
 
 TIMES = SessionTimes(access=600, idle=10_000, absolute=20_000, window=30)
+DETAILS = SessionDetails(
+    username="Alice B.",
+    scopes=("read",),
+    user_agent="firefox",
+    ip_address="192.0.2.2",
+    audience="api",
+    client_id="web",
+    credentials_version=7,
+)
 
 
 class SessionStoreContract:
@@ -23,7 +39,7 @@ class SessionStoreContract:
 
     def test_a_started_session_has_generation_one_and_times_in_whole_seconds(self, store: Store) -> None:
         new = new_session()
-        timed, ended = store.start_session(new, TIMES, max_live=100)
+        timed, ended = begin(store, new)
         session, now = timed.session, timed.now
 
         assert not ended
@@ -40,6 +56,9 @@ class SessionStoreContract:
             expires_at=math.floor(now + TIMES.idle),
             user_agent="curl/8",
             ip_address="192.0.2.1",
+            audience="api",
+            client_id="web",
+            credentials_version=7,
         )
         assert store.find_session(new.id).session == session
 
@@ -49,14 +68,14 @@ class SessionStoreContract:
         assert session.access_until == session.expires_at
 
     def test_a_session_without_scopes_keeps_none(self, store: Store) -> None:
-        timed, _ = store.start_session(new_session(scopes=()), TIMES, max_live=100)
+        timed, _ = begin(store, new_session(scopes=()))
         assert timed.session.scopes == ()
 
     def test_starting_twice_under_one_id_returns_the_row_that_is_there(self, store: Store) -> None:
         new = new_session()
-        first, _ = store.start_session(new, TIMES, max_live=1)
+        first, _ = begin(store, new, max_live=1)
         store.time_shift += 5
-        again, ended = store.start_session(new, TIMES, max_live=1)
+        again, ended = begin(store, new, max_live=1)
         assert (again.session, list(ended)) == (first.session, [])
         assert again.now >= first.now + 5
 
@@ -67,7 +86,7 @@ class SessionStoreContract:
             store.time_shift += 1
             sessions.append(start(store))
         store.time_shift += 1
-        newest, ended = store.start_session(new_session(), TIMES, max_live=2)
+        newest, ended = begin(store, new_session(), max_live=2)
 
         assert {session.id for session in ended} == {sessions[0].id, sessions[1].id}
         assert {session.end_reason for session in ended} == {"too_many_sessions"}
@@ -79,8 +98,43 @@ class SessionStoreContract:
 
     def test_the_only_session_allowed_is_the_new_one(self, store: Store) -> None:
         start(store)
-        timed, _ = store.start_session(new_session(), TIMES, max_live=1)
+        timed, _ = begin(store, new_session(), max_live=1)
         assert [session.id for session in store.live_sessions("alice")] == [timed.session.id]
+
+    def test_an_end_of_all_wins_over_each_login_that_began_before_it_and_over_none_after(
+        self, store: Store
+    ) -> None:
+        before, of_another = store.read_mark(), store.read_mark()
+        assert list(store.end_sessions("alice", "logout_all")) == []
+        assert store.start_session(new_session(), TIMES, max_live=1, mark=before) is None
+        assert not store.live_sessions("alice")
+        assert store.start_session(new_session("bob"), TIMES, max_live=1, mark=of_another) is not None
+        assert begin(store, new_session()) is not None
+        store.end_sessions("alice", "logout_all", keep=start(store).id)
+        assert store.start_session(new_session(), TIMES, max_live=9, mark=before) is None
+        store.end_session(start(store).id, "logout")
+        mark = store.read_mark()
+        store.end_session(start(store).id, "logout")
+        assert store.start_session(new_session(), TIMES, max_live=9, mark=mark) is not None
+
+    def test_a_login_that_takes_too_long_starts_no_session(self, store: Store) -> None:
+        mark = store.read_mark()
+        store.time_shift += MARK_LIFETIME + 1
+        assert store.start_session(new_session(), TIMES, max_live=9, mark=mark) is None
+
+    def test_of_a_login_and_an_end_of_all_at_once_no_session_of_an_older_mark_is_left(
+        self, store: Store
+    ) -> None:
+        marks = [store.read_mark() for _ in range(12)]
+        with ThreadPoolExecutor(THREADS) as pool:
+            logins = [
+                pool.submit(store.start_session, new_session(), TIMES, max_live=100, mark=mark)
+                for mark in marks
+            ]
+            pool.submit(store.end_sessions, "alice", "logout_all").result()
+            for login in logins:
+                login.result()
+        assert not store.live_sessions("alice")
 
     # -- swapping
 
@@ -94,15 +148,46 @@ class SessionStoreContract:
         assert timed.session.access_until == math.floor(timed.now) + TIMES.access
         assert timed.session.expires_at == math.floor(timed.now + TIMES.idle)
         assert (timed.session.user_agent, timed.session.ip_address) == ("firefox", "192.0.2.2")
+        assert (timed.session.username, timed.session.scopes) == ("Alice B.", ("read",))
         assert (timed.session.created_at, timed.session.authenticated_at) == (session.created_at,) * 2
         assert store.find_session(session.id).session == timed.session
 
     def test_a_swap_by_a_client_that_tells_nothing_of_itself_leaves_nothing_of_the_one_before(
         self, store: Store
     ) -> None:
-        timed = store.swap_session(start(store).id, 1, TIMES, user_agent=None, ip_address=None)
+        timed = store.swap_session(start(store).id, 1, TIMES, SessionDetails(username="Alice", scopes=()))
         assert (timed.session.user_agent, timed.session.ip_address) == (None, None)
         assert store.find_session(timed.session.id).session == timed.session
+
+    def test_a_swap_binds_a_session_that_is_not_bound_and_rebinds_none(self, store: Store) -> None:
+        unbound = begin(store, new_session(audience=None, client_id=None, credentials_version=None))[
+            0
+        ].session
+        bound = start(store)
+        other = SessionDetails(
+            username="A", scopes=(), audience="other", client_id="other", credentials_version=9
+        )
+        found = [store.swap_session(session.id, 1, TIMES, other).session for session in (unbound, bound)]
+        assert [(s.audience, s.client_id, s.credentials_version) for s in found] == [
+            ("other", "other", 9),
+            ("api", "web", 7),
+        ]
+
+    @pytest.mark.parametrize("what", ["shorter times", "a clock that was set back"])
+    def test_no_swap_moves_back_until_when_access_tokens_may_last(self, store: Store, what: str) -> None:
+        session = start(store)
+        times = TIMES
+        if what == "shorter times":
+            times = SessionTimes(access=60, idle=300, absolute=400, window=30)
+        else:
+            store.time_shift -= 3_000
+        timed = swap(store, session.id, 1, times)
+        assert timed.session.access_until == session.access_until
+        assert timed.session.expires_at >= session.access_until
+        assert store.find_session(session.id).session == timed.session
+        assert store.end_session(session.id, "logout").access_until == session.access_until
+        [end] = store.poll(None, None, grace=0).ends
+        assert end.access_until == session.access_until
 
     def test_no_swap_passes_the_sessions_absolute_end(self, store: Store) -> None:
         session = start(store)
@@ -182,6 +267,41 @@ class SessionStoreContract:
         assert [s.id for s in store.end_sessions("alice", "logout_all")] == [kept.id]
         assert [session.id for session in store.live_sessions("bob")] == [other.id]
 
+    def test_a_kept_session_gets_the_newer_version_and_no_older_one(self, store: Store) -> None:
+        session, ended = start(store), start(store)
+        store.end_session(ended.id, "logout")
+        kept = [store.keep_session(session.id, "alice", version) for version in (9, 8)]
+        assert kept == [True, True]
+        assert store.find_session(session.id).session.credentials_version == 9
+        unbound = begin(store, new_session(credentials_version=None))[0].session
+        assert store.keep_session(unbound.id, "alice", 2)
+        assert store.find_session(unbound.id).session.credentials_version == 2
+        assert not store.keep_session(session.id, "bob", 10)
+        assert not store.keep_session(ended.id, "alice", 10)
+        assert not store.keep_session("unknown", "alice", 10)
+        store.time_shift += TIMES.idle
+        assert not store.keep_session(session.id, "alice", 10)
+
+    def test_the_end_of_a_forgotten_session_is_told_once_and_starts_nothing(self, store: Store) -> None:
+        forgotten, until = new_session_id("alice"), float(math.floor(now(store)) + 500)
+        feed = store.poll(None, None, grace=30)
+        for _ in range(2):
+            store.record_end(forgotten, "alice", "logout", until)
+        told = store.poll(feed.identity, feed.position, grace=30).ends
+        assert [(end.session_id, end.access_until) for end in told] == [(forgotten, until)]
+        assert not store.live_sessions("alice")
+        assert swap(store, forgotten, 1) is None
+        store.time_shift += 540
+        assert store.poll(None, None, grace=30).ends == ()
+
+    def test_recording_the_end_of_a_session_that_is_there_ends_it(self, store: Store) -> None:
+        session = start(store)
+        store.record_end(session.id, "alice", "logout", session.access_until + 50)
+        ended = store.find_session(session.id).session
+        assert (ended.end_reason, ended.access_until) == ("logout", session.access_until + 50)
+        [end] = store.poll(None, None, grace=0).ends
+        assert (end.session_id, end.access_until) == (session.id, session.access_until + 50)
+
     def test_an_expired_session_can_be_ended_for_the_leeway_of_its_last_token(self, store: Store) -> None:
         one, other = (
             start(store, times=SessionTimes(access=10, idle=10, absolute=10, window=1)) for _ in "12"
@@ -248,22 +368,30 @@ def now(store: Store) -> Any:
 
 
 def new_session(subject: str = "alice", **changes: Any) -> NewSession:
-    fields = {
+    fields: dict[str, Any] = {
         "id": new_session_id(subject),
         "subject": subject,
         "username": "Alice",
         "scopes": ("read", "write"),
         "user_agent": "curl/8",
         "ip_address": "192.0.2.1",
+        "audience": "api",
+        "client_id": "web",
+        "credentials_version": 7,
     }
     return NewSession(**fields | changes)
 
 
+def begin(store: Store, new: NewSession, times: SessionTimes = TIMES, *, max_live: int = 100) -> Any:
+    """Start a session at once."""
+    return store.start_session(new, times, max_live=max_live, mark=store.read_mark())
+
+
 def start(store: Store, subject: str = "alice", times: SessionTimes = TIMES) -> Any:
     """A new session."""
-    timed, _ = store.start_session(new_session(subject), times, max_live=100)
+    timed, _ = begin(store, new_session(subject), times)
     return timed.session
 
 
 def swap(store: Store, session_id: str, generation: int, times: SessionTimes = TIMES) -> Any:
-    return store.swap_session(session_id, generation, times, user_agent="firefox", ip_address="192.0.2.2")
+    return store.swap_session(session_id, generation, times, DETAILS)
