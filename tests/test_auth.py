@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -581,6 +583,34 @@ def test_of_two_password_changes_at_once_both_are_done_one_after_the_other(auth)
     auth.change_password(subject, OTHER_PASSWORD, keep=kept.session_id)
     assert auth.refresh(kept.refresh_token).subject == subject
     assert auth.login("alice", OTHER_PASSWORD).subject == subject
+
+
+def test_sessions_and_refresh_tokens_from_before_they_were_bound_go_on_and_are_bound_then(
+    make, url, tmp_path
+):
+    dump = Path("tests/stores/databases/version-3.sql").read_text("utf-8")
+    with closing(sqlite3.connect(tmp_path / "app.db")) as database:
+        database.executescript(dump)
+    token = dump.partition("\n")[0].rpartition(" ")[2]
+    secret = "correct horse battery staple, thirty-two"
+    settings, elsewhere = (
+        Settings(secret=(secret,), issuer="watchword", audience=a) for a in ("watchword", "b")
+    )
+    auth, other = make(url, settings=settings), make(url, settings=elsewhere)
+    account = auth.accounts.find("alice")
+    for desk in (auth, other):
+        wait(desk, account.created_at + 60 - desk.store.now())
+    tokens = auth.refresh(token)
+    [session] = auth.sessions(account.subject)
+    assert (session.audience, session.client_id) == ("watchword", "watchword")
+    assert (session.credentials_version, tokens.scopes) == (account.credentials_version, ("read",))
+    for bound in (token, tokens.refresh_token):
+        with pytest.raises(InvalidGrant):
+            other.refresh(bound)
+    wait(auth, 31)
+    tokens = auth.refresh(tokens.refresh_token)
+    auth.store.set_password(account.subject, "another hash", version=account.credentials_version)
+    assert refuses_to_refresh(auth, tokens)
 
 
 # -- throttles -----------------------------------------------------------------------------------

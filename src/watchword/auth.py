@@ -12,7 +12,6 @@ import msgspec
 from watchword.accounts import Accounts, LoginThrottle, PasswordHasher, ThrottledCheck
 from watchword.elapsed import elapsed
 from watchword.errors import (
-    InvalidCredentials,
     InvalidGrant,
     InvalidSettings,
     InvalidToken,

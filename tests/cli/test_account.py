@@ -226,6 +226,40 @@ def test_a_disabled_account_is_out_at_once_and_an_enabled_one_logs_in_again(watc
     assert not is_good(tokens)
 
 
+def test_new_scopes_and_a_new_name_hold_from_the_next_refresh_and_end_nothing(watchword, tokens) -> None:
+    set_scopes = watchword("account", "scopes", "alice", "--scope", "write", "--scope", "read")
+    assert set_scopes.stdout == "Set the scopes of alice\n"
+    assert watchword("account", "scopes", "alice").stdout == "write read\n"
+    assert watchword("account", "rename", "alice", "Alina").stdout == "Renamed alice to Alina\n"
+    assert logs_in("alina", PASSWORD)
+    assert not logs_in("alice", PASSWORD)
+    assert is_good(tokens)
+    auth = Auth()
+    identity = auth.authenticate(auth.refresh(tokens.refresh_token).access_token)
+    auth.close()
+    assert (identity.username, identity.scopes) == ("Alina", ("write", "read"))
+    assert watchword("account", "scopes", "alina", "--none").exit_code == 0
+    assert watchword("account", "scopes", "alina").stdout == "\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (("scopes", "alice", "--scope", "a b"), 1, "Error: scopes: "),
+        (("scopes", "alice", "--scope", "a", "--none"), 2, "--scope and --none exclude each other"),
+        (("rename", "alice", ""), 1, "Error: "),
+        (("rename", "alice", "bob"), 1, "Error: that username is taken"),
+        (("rename", "nobody", "carol"), 1, "Error: there is no such account"),
+    ],
+)
+def test_scopes_and_names_that_cannot_be_are_refused(watchword, alice, arguments, status, sentence) -> None:
+    watchword("account", "add", "bob", "--password-stdin", stdin=OTHER)
+    refused = watchword("account", *arguments)
+    assert (refused.exit_code, refused.stdout) == (status, "")
+    assert sentence in refused.stderr
+    assert watchword("account", "scopes", "alice").stdout == "read\n"
+
+
 def test_a_deleted_account_is_out_at_once_and_its_name_is_free(watchword, tokens) -> None:
     assert watchword("account", "delete", "Alice").stdout == "Deleted alice and ended its sessions\n"
     assert not is_good(tokens)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from watchword import Auth, Client, Issuer, Key, Verifier
-from watchword.errors import InvalidToken, PasswordRejected, TokenSpent
+from watchword.errors import InvalidCredentials, InvalidToken, PasswordRejected, TokenSpent
 from watchword.jose import jws
 from watchword.jwt import profiles
 
@@ -105,17 +105,23 @@ def test_a_magic_link_logs_in_once(names: dict[str, Any]) -> None:
         names["log_in"](last_token(names), Client())
 
 
-def test_a_link_does_not_log_in_to_an_account_that_is_disabled_in_that_moment(names: dict[str, Any]) -> None:
+@pytest.mark.parametrize("change", ["disabling", "password"])
+def test_a_link_does_not_log_in_to_an_account_that_is_changed_in_that_moment(
+    names: dict[str, Any], change: str
+) -> None:
     auth = names["auth"]
     names["send_link"](auth.accounts.find("alice"))
     start = auth.start
 
-    def disabled_before(*arguments: Any, **named: Any) -> Any:
-        auth.disable_account(names["subject"])
+    def changed_before(*arguments: Any, **named: Any) -> Any:
+        if change == "disabling":
+            auth.disable_account(names["subject"])
+        else:
+            auth.change_password(names["subject"], "another correct horse")
         return start(*arguments, **named)
 
-    auth.start = disabled_before
-    with pytest.raises(InvalidToken):
+    auth.start = changed_before
+    with pytest.raises(InvalidCredentials if change == "disabling" else InvalidToken):
         names["log_in"](last_token(names), Client())
     assert auth.sessions(names["subject"]) == []
 

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import math
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 
-from watchword.sessions.rotation import Decision, decide
+from watchword.sessions.rotation import Decision, decide, rotate
 from watchword.stores import schema, sql_sessions
-from watchword.stores.contract import Session, SessionTimes
+from watchword.stores.contract import Session, SessionDetails, SessionTimes
 from watchword.stores.sql import SqlStore
 
 WINDOW = 30
+DETAILS = SessionDetails(username="A", scopes=())
 
 
 def session(**changes: object) -> Session:
@@ -117,17 +120,26 @@ near = st.one_of(
 @settings(max_examples=200)
 @given(
     generation=st.integers(1, 6),
+    good_for=st.integers(-1_000, 2_000),
     since_swap=st.none() | near.map(lambda seconds: WINDOW + seconds),
     until_end=near,
     ended=st.booleans(),
     now=st.floats(1.6e9, 2e9),
 )
-def test_the_store_swaps_exactly_where_the_decision_is_to_rotate(
-    store: SqlStore, generation: int, since_swap: float | None, until_end: float, ended: bool, now: float
+def test_the_store_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_that_was_foreseen(
+    store: SqlStore,
+    generation: int,
+    good_for: int,
+    since_swap: float | None,
+    until_end: float,
+    ended: bool,
+    now: float,
 ) -> None:
     row = session(
         generation=4,
         refreshed_at=None if since_swap is None else now - since_swap,
+        created_at=now - 500,
+        access_until=float(math.floor(now) + good_for),
         expires_at=now + until_end,
         ended_at=now if ended else None,
     )
@@ -135,10 +147,9 @@ def test_the_store_swaps_exactly_where_the_decision_is_to_rotate(
     with store._database.write() as connection:
         connection.execute(delete(schema.sessions))
         connection.execute(insert(schema.sessions).values(**msgspec.structs.asdict(row), keep_until=now))
-        swapped = sql_sessions.swap(
-            connection, now, row.id, generation, times, user_agent=None, ip_address=None
-        )
+        swapped = sql_sessions.swap(connection, now, row.id, generation, times, details=DETAILS)
     rotates = decide(row, generation, now=now, window=WINDOW) is Decision.ROTATE
     assert (swapped is not None) == rotates
     if swapped is not None:
-        assert swapped.session.generation == generation + 1
+        expected = rotate(row, generation, times, now=now)
+        assert swapped.session == msgspec.structs.replace(expected, username="A")

@@ -505,6 +505,20 @@ def test_any_schedule_of_tabs_retries_and_thefts_leaves_one_live_generation(
     house.close()
 
 
+def test_a_session_of_an_own_user_from_before_sessions_were_bound_goes_on(house: House) -> None:
+    tokens = house.start()
+    with house.store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE watchword_sessions SET audience = NULL, client_id = NULL")
+    older = Issuer(ISSUER, REFRESH_KEY, audience=ISSUER, typ="rt+jwt").issue(
+        "alice", {"sid": tokens.session_id, "gen": 1}
+    )
+    renewed = house.sessions.refresh(older)
+    claims = house.claims_of(renewed)
+    assert (claims["preferred_username"], claims["scope"]) == ("Alice", "read write")
+    [session] = house.sessions.live("alice")
+    assert (session.audience, session.client_id, session.credentials_version) == ("api", "web", None)
+
+
 # -- what is asked before the swap ---------------------------------------------------------------
 
 

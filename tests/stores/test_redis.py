@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import signal
 import ssl
@@ -16,6 +17,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -26,12 +28,12 @@ from hypothesis import strategies as st
 from redis_servers import Proxy, RedisCluster, RedisServer, free_port, until
 
 from watchword.errors import InvalidSettings, StoreUnavailable
-from watchword.sessions.rotation import Decision, decide
+from watchword.sessions.rotation import Decision, decide, rotate
 from watchword.stores import redis_connection, redis_url
 from watchword.stores.contract import Session, SessionTimes, new_session_id, shard_of
 from watchword.stores.redis import RedisStore
 from watchword.testing.store_contract.keys import insert_key
-from watchword.testing.store_contract.sessions import TIMES, new_session, start, swap
+from watchword.testing.store_contract.sessions import DETAILS, TIMES, new_session, start, swap
 
 StartRedis = Callable[..., RedisServer]
 
@@ -454,28 +456,34 @@ def test_what_has_expired_leaves_its_subjects_index_at_the_next_login(
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     generation=st.integers(1, 6),
+    good_for=st.sampled_from([-100, 100, 700, 1_500]),
     since_swap=st.none() | st.sampled_from([0, 10, 20, 40, 50]),
     until_end=st.sampled_from([-100, -10, 10, 100]),
     ended=st.booleans(),
 )
-def test_redis_swaps_exactly_where_the_decision_is_to_rotate(
+def test_redis_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_that_was_foreseen(
     store: RedisStore,
     redis_server: RedisServer,
     generation: int,
+    good_for: int,
     since_swap: int | None,
     until_end: int,
     ended: bool,
 ) -> None:
     times = SessionTimes(access=600, idle=1_000, absolute=10_000, window=30)
     session, now = start(store), store.now()
-    changes = {"generation": 4, "expires_at": now + until_end}
+    changes = {"generation": 4, "expires_at": now + until_end, "access_until": math.floor(now) + good_for}
     changes |= {} if since_swap is None else {"refreshed_at": now - since_swap}
     changes |= {"ended_at": now} if ended else {}
     key = f"watchword:{{{shard_of('alice')}}}:session:{session.id}"
     redis_server.ask("HSET", key, *(text for change in changes.items() for text in change))
-    rotates = decide(store.find_session(session.id).session, generation, now=now, window=30)
+    found = store.find_session(session.id).session
+    rotates = decide(found, generation, now=now, window=30)
     swapped = swap(store, session.id, generation, times)
     assert (swapped is not None) == (rotates is Decision.ROTATE)
+    if swapped is not None:
+        foreseen = rotate(found, generation, times, now=swapped.now)
+        assert swapped.session == msgspec.structs.replace(foreseen, **msgspec.structs.asdict(DETAILS))
 
 
 def test_an_id_that_was_not_made_for_its_subject_is_refused(store: RedisStore) -> None:

@@ -29,7 +29,7 @@ _UNLIMITED = 1_000_000
 
 @click.group()
 def account() -> None:
-    """Add, list, disable, enable and delete accounts, and set their passwords."""
+    """Add, list, rename, disable, enable and delete accounts, and set their scopes and passwords."""
 
 
 def _password_option(command: C) -> C:
@@ -66,6 +66,38 @@ def list_accounts() -> None:
             )
     # as wide as it gets: a subject that was cut to the terminal's width could not be copied
     Console(markup=False, highlight=False, width=_UNLIMITED).print(table)
+
+
+@account.command()
+@click.argument("username")
+@click.option("--scope", "given", multiple=True, help="What is granted; may be given several times.")
+@click.option("--none", "nothing", is_flag=True, help="Take all scopes away.")
+def scopes(username: str, given: tuple[str, ...], nothing: bool) -> None:
+    """Set the scopes of an account, or show them.
+
+    They hold from the next login, and from the next refresh of each session.
+    """
+    if given and nothing:
+        raise click.UsageError("--scope and --none exclude each other")
+    with front_desk() as auth:
+        found = auth.accounts.find(username)
+        if not given and not nothing:
+            click.echo(" ".join(found.scopes))
+            return
+        auth.accounts.set_scopes(found.subject, given)
+    click.echo(f"Set the scopes of {found.username}")
+
+
+@account.command()
+@click.argument("username")
+@click.argument("new_username")
+def rename(username: str, new_username: str) -> None:
+    """Give an account another username. Its subject, its password and its sessions stay."""
+    with front_desk() as auth:
+        found = auth.accounts.find(username)
+        auth.accounts.rename(found.subject, new_username)
+        renamed = auth.accounts.find(new_username)
+    click.echo(f"Renamed {found.username} to {renamed.username}")
 
 
 @account.command()
