@@ -59,6 +59,35 @@ def test_white_space_around_a_token_does_not_matter(watchword, tokens, command, 
 
 @pytest.mark.parametrize("command", ["inspect", "verify"])
 @pytest.mark.parametrize(
+    "around",
+    ["Bearer {}", "authorization: bearer {}\n", '"{}"', "'{}'", '"Bearer {}"', "`{}`", '"{}",', "{}\n{}"],
+)
+def test_what_people_copy_along_with_a_token_is_left_out_and_told(watchword, tokens, command, around) -> None:
+    token = tokens.access_token
+    parts = (token[:40], token[40:]) if around.count("{}") > 1 else (token,)
+    done = watchword("token", command, stdin=around.format(*parts))
+    assert done.exit_code == 0
+    assert done.stderr.startswith(
+        "Left out what is not part of a token: Bearer, quotation marks or line breaks\n"
+    )
+
+
+def test_of_an_encrypted_token_the_header_is_shown(watchword) -> None:
+    secret = Key.generate("dir")
+    shown = watchword("token", "inspect", stdin=Issuer("i", KEY, encrypt_to=secret).issue("user-1"))
+    assert (shown.exit_code, [*json.loads(shown.stdout)]) == (0, ["header"])
+    assert "ENCRYPTED" in shown.stderr
+
+
+def test_one_of_several_types_is_accepted(watchword, jwks) -> None:
+    token = ISSUER.issue("user-1")
+    several = ("--typ", "at+jwt", "--typ", "JWT")
+    assert watchword("token", "verify", "--jwks", jwks, *EXPECTED, *several, stdin=token).exit_code == 0
+    assert watchword("token", "verify", "--jwks", jwks, *EXPECTED, *several[:2], stdin=token).exit_code == 1
+
+
+@pytest.mark.parametrize("command", ["inspect", "verify"])
+@pytest.mark.parametrize(
     ("content", "sentence"),
     [
         (b"", "there is no token to read"),

@@ -70,6 +70,13 @@ def test_every_challenge_is_of_the_form_of_rfc_6750(kind):
     assert re.fullmatch(rf"Bearer( {parameter}(, {parameter})*)?", challenge(kind()))
 
 
+def test_a_message_of_an_application_cannot_break_out_of_the_header():
+    error = InvalidToken('a "tenant", \\ \r\nSet-Cookie: a=b \u017b')
+    assert challenge(error) == (
+        'Bearer error="invalid_token", error_description="a ?tenant?, ? ??Set-Cookie: a=b ?"'
+    )
+
+
 def test_missing_scope_says_which_are_needed():
     error = InsufficientScope(scopes=("read", "write"))
     assert challenge(error) == 'Bearer error="insufficient_scope", scope="read write"'

@@ -130,7 +130,7 @@ def _progress() -> Progress:
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True, markup=False, highlight=False),
+        console=Console(stderr=True, markup=False, highlight=False, emoji=False),
         transient=True,
         disable=not sys.stderr.isatty(),
     )
@@ -141,4 +141,4 @@ def _show(total: int, bad: Counter[str]) -> None:
     table.add_column("tokens", justify="right")
     for code, count in [("good", total - bad.total()), *bad.most_common(), ("total", total)]:
         table.add_row(code, str(count))
-    Console(markup=False, highlight=False).print(table)
+    Console(markup=False, highlight=False, emoji=False).print(table)

@@ -6,6 +6,7 @@ A token is never an argument: it is a secret, and arguments are seen by everybod
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, BinaryIO, TextIO
@@ -24,6 +25,9 @@ from watchword.jwt.verifier import Verifier
 __all__ = ["token"]
 
 _TIMES = ("exp", "nbf", "iat", "auth_time")
+# What people copy along with a token: a header, a JSON string, a line of a shell script.
+_AROUND = re.compile(r"""^["'`]*(authorization:\s*)?(bearer\s+)?["'`]*|["'`,;]+$""", re.IGNORECASE)
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*){2,4}")
 # More than any token; what comes after it is not read
 _READ_AT_MOST = 1_048_576
 
@@ -42,6 +46,10 @@ def inspect_token(file: TextIO) -> None:
     """Show what a token says, without verifying anything."""
     inspection = inspect(_read(file))
     click.echo("NOT VERIFIED: anybody can have written this", err=True)
+    if inspection.is_encrypted:
+        click.echo("ENCRYPTED: only its reader can see the claims", err=True)
+        click.echo(_pretty({"header": inspection.header}))
+        return
     click.echo(_pretty({"header": inspection.header, "claims": inspection.claims}))
     _say_times(inspection.claims)
 
@@ -60,7 +68,7 @@ def inspect_token(file: TextIO) -> None:
 )
 @click.option("--issuer", help="The expected iss (with --jwks).")
 @click.option("--audience", help="The expected aud (with --jwks).")
-@click.option("--typ", help="The expected typ, such as at+jwt (with --jwks).")
+@click.option("--typ", multiple=True, help="The expected typ, such as at+jwt; may be repeated (with --jwks).")
 @click.option("--alg", help="The algorithm of the keys that do not name theirs (with --jwks).")
 @click.pass_context
 def verify(
@@ -71,7 +79,7 @@ def verify(
     jwks: Any,
     issuer: str | None,
     audience: str | None,
-    typ: str | None,
+    typ: tuple[str, ...],
     alg: str | None,
 ) -> None:
     """Verify a token and show its claims; the exit status is 1 if it is not good.
@@ -83,7 +91,7 @@ def verify(
     verifier = None
     if jwks is not None:
         keys = _read_keys(jwks.read(_READ_AT_MOST), alg)
-        verifier = Verifier(keys, issuer=issuer, audience=audience, typ=typ, cache_size=0)
+        verifier = Verifier(keys, issuer=issuer, audience=audience, typ=typ or None, cache_size=0)
     if batch is None:
         _verify_one(_read(file), verifier)
     elif context.get_parameter_source("file") is not ParameterSource.DEFAULT:
@@ -124,7 +132,11 @@ def _read(file: TextIO) -> str:
     text = file.read(_READ_AT_MOST).strip()
     if not text:
         raise click.ClickException("there is no token to read")
-    return text
+    token = "".join(_AROUND.sub("", text).split())
+    if token == text or not _TOKEN.fullmatch(token):
+        return text
+    click.echo("Left out what is not part of a token: Bearer, quotation marks or line breaks", err=True)
+    return token
 
 
 def _pretty(content: object) -> str:

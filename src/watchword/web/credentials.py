@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from watchword.errors import (
     InsufficientScope,
     InvalidRequest,
@@ -12,6 +14,8 @@ from watchword.errors import (
 )
 
 __all__ = ["bearer_token", "challenge", "public_code"]
+
+_UNQUOTABLE = re.compile(r"[^\x20-\x21\x23-\x5B\x5D-\x7E]")
 
 
 def bearer_token(authorization: str | None) -> str:
@@ -43,10 +47,17 @@ def challenge(error: WatchwordError) -> str | None:
     if isinstance(error, InsufficientScope):
         return f'Bearer error="insufficient_scope", scope="{" ".join(error.scopes)}"'
     if isinstance(error, StaleAuthentication):
-        return f'Bearer error="{error.code}", error_description="{error}", max_age="{error.max_age}"'
+        return (
+            f'Bearer error="{error.code}", error_description="{_quotable(error)}", max_age="{error.max_age}"'
+        )
     if isinstance(error, InvalidToken):
-        return f'Bearer error="{public_code(error)}", error_description="{error}"'
+        return f'Bearer error="{public_code(error)}", error_description="{_quotable(error)}"'
     return None
+
+
+def _quotable(error: WatchwordError) -> str:
+    """The message of an error in the characters of RFC 6750 §3. That of an application may have others."""
+    return _UNQUOTABLE.sub("?", str(error))
 
 
 def public_code(error: WatchwordError) -> str:
