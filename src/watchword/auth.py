@@ -454,9 +454,12 @@ class Auth:
 def _stores(settings: Settings) -> tuple[Store, Storage | None]:
     """Where state lives, and where all processes count addresses together, if there is such a place."""
     if not settings.sessions_url:
-        return open_store(settings.database_url), None
+        return open_store(settings.database_url, connections=settings.database_connections), None
     store = open_split_store(
-        settings.database_url, settings.sessions_url, wait_replicas=settings.sessions_wait_replicas
+        settings.database_url,
+        settings.sessions_url,
+        connections=settings.database_connections,
+        wait_replicas=settings.sessions_wait_replicas,
     )
     return store, store.address_counters()
 
@@ -471,6 +474,7 @@ def _announcements(settings: Settings, store: Store) -> Announcements | None:
         return None
     if store.announcements is None:
         raise InvalidSettings(
-            "revocation_push: PostgreSQL and Redis announce ended sessions, SQLite does not"
+            "revocation_push: PostgreSQL and Redis announce ended sessions, "
+            "SQLite and PostgreSQL behind a connection pooler do not"
         )
     return store.announcements

@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Attributes:
         database_url: where state lives, as an SQLAlchemy URL.
+        database_connections: most connections that a process has to PostgreSQL.
         sessions_url: where all but the accounts lives instead, as the URL of a Redis; empty for nowhere else.
         sessions_wait_replicas: how many replicas of that Redis must have an end before it is acknowledged.
         issuer: the ``iss`` of our tokens; the public URL of the service.
@@ -82,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     database_url: str = "sqlite:///watchword.db"
+    database_connections: Count = 10
     sessions_url: str = ""
     sessions_wait_replicas: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
     issuer: Annotated[str, msgspec.Meta(min_length=1)] = "http://localhost:8000"

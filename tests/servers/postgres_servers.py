@@ -61,6 +61,13 @@ class PostgresServer:
         signal.chmod(0o666)  # the server may be another user's
         self.start()
 
+    def start_as_replica(self) -> None:
+        """Start it as the replica of a primary that says nothing."""
+        with (self._server.pgdata / "postgresql.auto.conf").open("a") as settings:
+            settings.write("hot_standby = on\n")
+        (self._server.pgdata / "standby.signal").touch()
+        self.start()
+
     def close(self) -> None:
         self._server.cleanup()
 

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["open_split_store", "open_store", "resolve_urls", "schema_status"]
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, connections: int = 10) -> Store:
     """The store at an SQLAlchemy URL such as ``sqlite:///app.db``, its tables made or upgraded.
+
+    Args:
+        url: the URL.
+        connections: how many connections to PostgreSQL this process has at most.
 
     Raises:
         InvalidSettings: no store of ours has such a URL, or the database is newer than this code.
@@ -28,14 +32,17 @@ def open_store(url: str) -> Store:
         if error.name != "sqlalchemy":
             raise
         raise MissingExtra.named("sql") from None
-    return SqlStore(url)
+    return SqlStore(url, connections=connections)
 
 
-def open_split_store(database_url: str, sessions_url: str, *, wait_replicas: int = 0) -> SplitStore:
+def open_split_store(
+    database_url: str, sessions_url: str, *, connections: int = 10, wait_replicas: int = 0
+) -> SplitStore:
     """The store whose accounts are at the one URL, and sessions, keys, throttles and the like at the other.
 
     Args:
         database_url: as :func:`open_store` takes it.
+        connections: as :func:`open_store` takes it.
         sessions_url: of a Redis, see :class:`~watchword.stores.redis.RedisStore`.
         wait_replicas: how many replicas of it must have an end before it is acknowledged.
 
@@ -44,7 +51,7 @@ def open_split_store(database_url: str, sessions_url: str, *, wait_replicas: int
         MissingExtra: a store's library is not installed.
         StoreUnavailable: the database cannot be opened, or Redis does not answer.
     """
-    accounts = open_store(database_url)
+    accounts = open_store(database_url, connections=connections)
     try:
         from watchword.stores.split import SplitStore  # noqa: PLC0415 -- only who uses Redis needs redis-py
 

@@ -28,10 +28,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.types import UserDefinedType
 
-from watchword.errors import InvalidSettings, MissingExtra
+from watchword.errors import InvalidSettings, MissingExtra, StoreUnavailable
 from watchword.forks import PerProcess
 from watchword.stores.contract import Session, SessionDetails, SessionTimes, TimedSession
 from watchword.stores.postgres_announcements import PostgresAnnouncements
+from watchword.stores.postgres_pool import PatientPool
 from watchword.stores.schema import sessions
 from watchword.stores.sql_sessions import KEPT
 
@@ -40,10 +41,6 @@ __all__ = ["PostgresDatabase"]
 # Seconds. A statement that waits for longer, for a lock or for the disk, is given up.
 STATEMENT_TIMEOUT = 5
 CONNECT_TIMEOUT = 5
-
-# One for each of eight threads and for the polls stays open: to make one costs several statements' time.
-KEPT_CONNECTIONS = 10
-FURTHER_CONNECTIONS = 5
 
 # For libpq, where the URL says nothing else: a server that vanished without a word is missed within ten
 # seconds, whether it has not heard us or owes us an answer.
@@ -57,8 +54,8 @@ _GIVEN = {
 
 _NOW = "extract(epoch FROM clock_timestamp())::float8"
 _REACHED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1"
-# the timeline is the beginning of the name of the file that is being written
-_LINEAGE = "SELECT system_identifier, left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM pg_control_system()"
+# Only functions that every role may call on every service: some have no functions for the log of writes.
+_LINEAGE = "SELECT pg_is_in_recovery(), extract(epoch FROM pg_postmaster_start_time())::text"
 
 _FIELDS = ", ".join(f"s.{name}" for name in Session.__struct_fields__)
 _SCOPES = Session.__struct_fields__.index("scopes")
@@ -70,7 +67,9 @@ _FIND = f"SELECT {_NOW} + %(shift)s, {_FIELDS} FROM {sessions.name} AS s WHERE i
 # What sql_sessions.swap does, in one round trip. The clock is read once, before the row's lock is waited for:
 # whoever swapped meanwhile did so later, and the condition, which is then looked at again, does not hold.
 _SWAP = f"""
-WITH moment AS (SELECT {_NOW} + %(shift)s AS now)
+WITH moment AS (
+    SELECT {_NOW} + %(shift)s AS now, set_config('lock_timeout', %(patience)s, true)
+)
 UPDATE {sessions.name} AS s SET
     generation = %(generation)s + 1,
     refreshed_at = now,
@@ -109,19 +108,39 @@ class _Snapshot(UserDefinedType[Any]):
         return "pg_snapshot"
 
 
+class _Route:
+    """How connections reach the server.
+
+    Attributes:
+        is_pooled: whether a pooler such as PgBouncer stands in between.
+    """
+
+    is_pooled = False
+
+    def notice_a_pooler(self, connection: Any, _record: object) -> None:
+        """Prepare no statements behind a pooler: each transaction may have another connection."""
+        (process,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+        if process != connection.info.backend_pid:  # a pooler makes its own number up
+            connection.prepare_threshold = None
+            self.is_pooled = True
+
+
 class PostgresDatabase:
     """One PostgreSQL database.
 
     A connection commits each statement by itself, and transactions begin where this module says. One that was
     lost is noticed when it is used, by an error of SQLAlchemy's that says so.
 
+    Nothing is set for longer than a transaction: a pooler such as PgBouncer gives the server's connection to
+    other clients afterwards.
+
     Args:
         url: where it is, for SQLAlchemy and psycopg.
+        connections: how many connections this process has at most.
 
     Attributes:
         path: it is no file here.
         in_memory: it outlives this process.
-        announcements: word of ended sessions between two polls.
 
     Raises:
         InvalidSettings: libpq would not understand the URL, or take the password for something else.
@@ -131,12 +150,18 @@ class PostgresDatabase:
     path: Path | None = None
     in_memory = False
 
-    def __init__(self, url: URL) -> None:
-        self._engines = PerProcess(partial(_make_engine, url))
+    def __init__(self, url: URL, *, connections: int = 10) -> None:
+        self._route = _Route()
+        self._engines = PerProcess(partial(_make_engine, url, connections, self._route))
         self._engines.obtain()  # makes no connection, and says what is wrong with the URL
         _check(url)
-        self.announcements = PostgresAnnouncements(self._engines)
-        weakref.finalize(self, _close, self._engines, self.announcements).atexit = False
+        self._announcements = PostgresAnnouncements(self._engines)
+        weakref.finalize(self, _close, self._engines, self._announcements).atexit = False
+
+    @property
+    def announcements(self) -> PostgresAnnouncements | None:
+        """Push notifications that sessions have ended, unless a pooler would give their connection away."""
+        return None if self._route.is_pooled else self._announcements
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -157,7 +182,7 @@ class PostgresDatabase:
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             self.moment(connection, "schema")
             # whoever waits for a table keeps all others from it
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {STATEMENT_TIMEOUT * 1_000}")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_milliseconds(STATEMENT_TIMEOUT)}")
             yield connection
 
     def moment(self, connection: Connection, turn: str | None = None) -> float:
@@ -170,8 +195,15 @@ class PostgresDatabase:
         return float(now)
 
     def lineage(self, connection: Connection) -> str:
-        """Names the server's history: another one where a backup was restored, or a replica took over."""
-        return ".".join(map(str, connection.exec_driver_sql(_LINEAGE).one()))
+        """Return when the server started: another time if a backup was restored, or a replica took over.
+
+        Raises:
+            StoreUnavailable: the server is a replica, which is behind by an unknown time.
+        """
+        is_replica, started_at = connection.exec_driver_sql(_LINEAGE).one()
+        if is_replica:
+            raise StoreUnavailable("database_url names a replica of PostgreSQL: name the primary")
+        return str(started_at)
 
     def place_in_feed(self, _connection: Connection) -> ColumnElement[int]:
         """Where in the feed what this transaction ends has its place: the transaction's number."""
@@ -207,6 +239,7 @@ class PostgresDatabase:
             "generation": generation,
             "scopes": " ".join(details.scopes),
             "shift": shift,
+            "patience": _milliseconds(STATEMENT_TIMEOUT),
         }
         return self._read_session(_SWAP, parameters)
 
@@ -226,7 +259,7 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """Close every idle connection; the others close when they come back."""
-        _close(self._engines, self.announcements)
+        _close(self._engines, self._announcements)
 
     @contextmanager
     def _driver_connection(self) -> Iterator[Any]:
@@ -252,18 +285,24 @@ class PostgresDatabase:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
         with self._engines.obtain().connect() as connection:
-            connection.exec_driver_sql(begin)
+            # one round trip for all of it
+            connection.exec_driver_sql(
+                f"{begin}; SET LOCAL statement_timeout = {_milliseconds(STATEMENT_TIMEOUT)}; "
+                # a process that is stopped in the middle of a transaction keeps no other waiting for longer
+                f"SET LOCAL idle_in_transaction_session_timeout = {_milliseconds(2 * STATEMENT_TIMEOUT)}",
+                execution_options={"no_parameters": True},
+            )
             yield connection  # after an error the pool rolls back
             connection.exec_driver_sql("COMMIT")
 
 
-def _make_engine(url: URL) -> Engine:
+def _make_engine(url: URL, connections: int, route: _Route) -> Engine:
     try:
         engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
             isolation_level="AUTOCOMMIT",
-            pool_size=KEPT_CONNECTIONS,
-            max_overflow=FURTHER_CONNECTIONS,
+            poolclass=PatientPool,
+            pool_size=connections,
             pool_timeout=STATEMENT_TIMEOUT,
             connect_args={name: value for name, value in _GIVEN.items() if name not in url.query},
         )
@@ -273,7 +312,7 @@ def _make_engine(url: URL) -> Engine:
         if error.name != "psycopg":
             raise
         raise MissingExtra.named("postgres") from None
-    event.listen(engine, "connect", _bound_statements)
+    event.listen(engine, "connect", route.notice_a_pooler)
     event.listen(engine, "handle_error", _notice_a_loss)
     return engine
 
@@ -301,10 +340,8 @@ def _check(url: URL) -> None:
         ) from None
 
 
-def _bound_statements(connection: Any, _record: object) -> None:
-    connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT * 1_000}")
-    # a process that is stopped in the middle of a transaction keeps nobody waiting for longer
-    connection.execute(f"SET idle_in_transaction_session_timeout = {STATEMENT_TIMEOUT * 2_000}")
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1_000))
 
 
 def _is_a_loss(error: Any) -> bool:

@@ -18,6 +18,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import msgspec
 from sqlalchemy import URL, Connection, delete, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from watchword.errors import InvalidSettings, StoreUnavailable
 from watchword.stores import schema, sql_accounts, sql_keys, sql_one_time, sql_sessions, sql_throttles
@@ -74,6 +75,7 @@ class SqlStore(Store):
 
     Args:
         url: an SQLAlchemy URL.
+        connections: how many connections to PostgreSQL this process has at most.
         time_shift: seconds by which the store's time is ahead of the clock; tests change the attribute.
 
     Attributes:
@@ -85,13 +87,14 @@ class SqlStore(Store):
         StoreUnavailable: the database cannot be opened.
     """
 
-    def __init__(self, url: str, *, time_shift: float = 0.0) -> None:
+    def __init__(self, url: str, *, connections: int = 10, time_shift: float = 0.0) -> None:
         self.time_shift = time_shift
         self._next_purge = 0.0
-        self._database = _database(url)
+        self._database = _database(url, connections)
         try:
             if _status(self._database).version != len(schema.UPGRADES):
                 self._upgrade()
+            self.poll(None, None, grace=0)  # a server that cannot answer what every process asks is refused
         except BaseException:
             self.close()
             raise
@@ -342,7 +345,7 @@ def schema_status(url: str) -> SchemaStatus:
         MissingExtra: the database's driver is not installed.
         StoreUnavailable: the database does not answer.
     """
-    database = _database(url)
+    database = _database(url, 1)
     try:
         return _status(database)
     finally:
@@ -397,10 +400,10 @@ def resolve_url(url: str) -> str:
     return parsed.set(database=str(path)).render_as_string(hide_password=False)
 
 
-def _database(url: str) -> SqliteDatabase | PostgresDatabase:
+def _database(url: str, connections: int) -> SqliteDatabase | PostgresDatabase:
     parsed = _parse(url)
     if parsed.drivername in _POSTGRES:
-        return PostgresDatabase(parsed)
+        return PostgresDatabase(parsed, connections=connections)
     path = None if _is_in_memory(parsed) else Path(str(parsed.database)).absolute()
     return _run(lambda: SqliteDatabase(path))
 
@@ -436,5 +439,7 @@ def _reason(error: SQLAlchemyError | OSError) -> str | None:
     if isinstance(error, DBAPIError):
         return str(error.orig).partition("\n")[0]
     if isinstance(error, OSError):
-        return error.strerror
+        return str(error)  # with the path
+    if isinstance(error, PoolTimeout):
+        return str(error.args[0])
     return type(error).__name__
