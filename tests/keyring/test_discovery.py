@@ -52,8 +52,10 @@ def test_rfc_8414_inserts_it_and_is_asked_next(provider, discover, path, asked):
 
 
 def test_an_issuer_without_metadata_is_a_failure(discover):
-    with pytest.raises(KeysUnavailable, match="no metadata"):
+    with pytest.raises(KeysUnavailable, match="no metadata") as caught:
         discover()
+    asked = zip((OPENID, OAUTH), caught.value.__notes__, strict=True)
+    assert all(f"{path} answers with status 404" in note for path, note in asked)
 
 
 def test_a_server_in_trouble_is_not_asked_elsewhere(provider, discover, answering):
@@ -71,18 +73,39 @@ def test_a_server_in_trouble_is_not_asked_elsewhere(provider, discover, answerin
         "{url}/x",
         "HTTP{url}",
         "",
-        None,
-        5,
-        ["{url}"],
         "{url}/{{tenantid}}",
     ],
 )
-def test_the_metadata_of_another_issuer_are_refused(provider, discover, stated):
-    issuer = stated.format(url=provider.url) if isinstance(stated, str) else stated
+def test_metadata_of_another_issuer_are_a_wrong_setting_and_both_are_named(provider, discover, stated):
+    issuer = stated.format(url=provider.url)
     provider.serve(OPENID, metadata(provider) | {"issuer": issuer})
-    with pytest.raises(KeysUnavailable, match="another issuer"):
+    with pytest.raises(InvalidSettings) as caught:
         discover()
+    assert f"issuer is '{provider.url}', but" in str(caught.value)
+    assert f"another issuer, '{issuer}'." in str(caught.value)
     assert provider.requests == [OPENID]
+
+
+def test_the_name_of_another_issuer_is_shown_in_bounds(provider, discover):
+    provider.serve(OPENID, metadata(provider) | {"issuer": "\x1b[31m\n" * 10_000})
+    with pytest.raises(InvalidSettings) as caught:
+        discover()
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 2_500
+
+
+@pytest.mark.parametrize("stated", [None, 5, ["http://localhost"]])
+def test_metadata_without_an_issuer_are_refused(provider, discover, stated):
+    provider.serve(OPENID, metadata(provider) | {"issuer": stated})
+    with pytest.raises(KeysUnavailable, match="do not name an issuer"):
+        discover()
+
+
+@pytest.mark.parametrize(("openid", "oauth"), [(403, 404), (404, 401), (401, 403)])
+def test_a_provider_that_refuses_us_is_told_as_such(provider, discover, answering, openid, oauth):
+    provider.answers |= {OPENID: answering["status"](openid), OAUTH: answering["status"](oauth)}
+    with pytest.raises(KeysUnavailable, match="refuses the request with status"):
+        discover()
 
 
 @pytest.mark.parametrize("uri", [None, 5, ["x"], {}])

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gc
 import gzip
+import os
 import socket
 import ssl
 import threading
+import traceback
+import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -22,7 +26,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from watchword import FetchPolicy
 from watchword.errors import InvalidSettings, KeysUnavailable
 from watchword.keyring import fetching
-from watchword.keyring.fetching import MAX_BODY, Fetcher
+from watchword.keyring.documents import MAX_BODY, DocumentMissing
+from watchword.keyring.fetching import Fetcher
 
 USUAL, QUICK = FetchPolicy(), FetchPolicy(timeout=0.4)  # quick is for what does not end, as machines are slow
 METADATA_SERVICE = "169.254.169.254"
@@ -66,6 +71,17 @@ def failure(call: Callable[[], object]) -> str:
     return str(caught.value)
 
 
+def details(call: Callable[[], object]) -> str:
+    """What a failure says to logs alone."""
+    with pytest.raises(KeysUnavailable) as caught:
+        call()
+    said = "; ".join(caught.value.__notes__)
+    assert said not in str(caught.value)
+    assert said.isascii()
+    assert said.isprintable()
+    return said
+
+
 # -- answers -------------------------------------------------------------------------------------
 
 
@@ -77,19 +93,37 @@ def test_the_document_is_fetched_with_what_its_headers_say(fetch, answering, pro
     assert "Authorization" not in provider.heard
 
 
-@pytest.mark.parametrize("content_type", ["application/jwk-set+json", "Application/JSON; charset=utf-8"])
-def test_json_by_any_name_is_taken(fetch, answering, content_type) -> None:
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        *("application/jwk-set+json", "Application/JSON; charset=utf-8", "text/plain; charset=utf-8"),
+        *("application/octet-stream", "binary/octet-stream", ""),
+    ],
+)
+def test_json_by_any_name_is_taken_and_what_static_hosts_call_it(fetch, answering, content_type) -> None:
     assert fetch(answering["body"](b"{}", content_type)).body == b"{}"
 
 
-@pytest.mark.parametrize("content_type", ["text/html", "text/plain", "", "application/jsonp", "json"])
+@pytest.mark.parametrize("content_type", ["text/html", "application/jsonp", "json", "image/png"])
 def test_another_content_type_is_refused(fetch, answering, content_type) -> None:
     assert "not declared as JSON" in failure(lambda: fetch(answering["body"](b"{}", content_type)))
+    assert f"declares '{content_type}'" in details(lambda: fetch(answering["body"](b"{}", content_type)))
 
 
-@pytest.mark.parametrize("code", [400, 401, 403, 404, 410])
-def test_a_document_that_is_not_there_is_none(fetch, answering, code) -> None:
-    assert fetch(answering["status"](code)) is None
+@pytest.mark.parametrize("code", [400, 404, 405, 406, 410])
+def test_a_document_that_is_not_there_is_missing(fetch, answering, code) -> None:
+    with pytest.raises(DocumentMissing, match="does not have the document") as caught:
+        fetch(answering["status"](code))
+    assert not caught.value.is_refusal
+    assert f"/x answers with status {code}" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_server_that_refuses_us_is_told_as_such(fetch, answering, code) -> None:
+    with pytest.raises(DocumentMissing, match=f"refuses the request with status {code}") as caught:
+        fetch(answering["status"](code))
+    assert caught.value.is_refusal
+    assert "FetchPolicy(headers=...)" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize("code", [204, 206, 418, 429, 500, 502, 503])
@@ -102,7 +136,10 @@ def test_a_redirect_is_not_followed(fetch, answering, provider, code) -> None:
     target = f"http://{METADATA_SERVICE}/latest"
     assert "redirects" in failure(lambda: fetch(answering["status"](code, Location=target)))
     assert "redirects" in failure(lambda: fetch(answering["status"](code, Location="/y")))
-    assert provider.requests == ["/x", "/x"]
+    assert "/x redirects to '/y':" in details(lambda: fetch(answering["status"](code, Location="/y?token=1")))
+    hostile = "https://idp.example/" + "\x1b" * 5_000
+    assert len(details(lambda: fetch(answering["status"](code, Location=hostile)))) < 2_000
+    assert provider.requests == ["/x"] * 4
 
 
 def test_ten_megabytes_are_not_read_to_their_end(fetch, answering) -> None:
@@ -114,9 +151,40 @@ def test_a_mebibyte_is_read_and_a_byte_more_is_not(fetch, answering) -> None:
     assert "longer" in failure(lambda: fetch(answering["body"](b" " * (MAX_BODY + 1)), USUAL))
 
 
-def test_a_compressed_body_is_refused(fetch, answering) -> None:
-    bomb = gzip.compress(b" " * 10_000_000)
-    assert "compressed" in failure(lambda: fetch(answering["body"](bomb, Content_Encoding="gzip")))
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP"])
+def test_a_body_that_was_packed_unasked_is_unpacked(fetch, answering, encoding) -> None:
+    for content in (b"{}", b"", b" " * MAX_BODY, os.urandom(300_000)):
+        answer = answering["body"](gzip.compress(content), Content_Encoding=encoding)
+        assert fetch(answer, USUAL).body == content
+
+
+@pytest.mark.parametrize(
+    "content", [b" " * (MAX_BODY + 1), b" " * 200_000_000, os.urandom(MAX_BODY)], ids=len
+)
+def test_a_packed_body_is_bounded_as_it_comes_and_unpacked(fetch, answering, content) -> None:
+    answer = answering["body"](gzip.compress(content, 1), Content_Encoding="gzip")
+    tracemalloc.start()
+    assert "longer" in failure(lambda: fetch(answer, USUAL))
+    assert tracemalloc.get_traced_memory()[1] < 16 * MAX_BODY
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "said"),
+    [
+        (gzip.compress(b"{}")[:-1], "gzip", "not whole"),
+        (gzip.compress(b"{}") * 2, "gzip", "not whole"),
+        (gzip.compress(b"{}") + b"x", "gzip", "not whole"),
+        (b"", "gzip", "not whole"),
+        (b"{}", "gzip", "not what its Content-Encoding says"),
+        (zlib.compress(b"{}"), "gzip", "not what its Content-Encoding says"),
+        (zlib.compress(b"{}"), "deflate", "not accepted"),
+        (b"{}", "br", "not accepted"),
+        (gzip.compress(gzip.compress(b"{}")), "gzip, gzip", "not accepted"),
+    ],
+)
+def test_a_body_that_cannot_be_unpacked_is_a_failure(fetch, answering, content, encoding, said) -> None:
+    assert said in failure(lambda: fetch(answering["body"](content, Content_Encoding=encoding)))
 
 
 def test_a_body_that_ends_early_is_a_failure(fetch) -> None:
@@ -505,11 +573,92 @@ def test_an_address_in_the_url_is_checked_before_a_proxy_sees_it(proxy) -> None:
     assert proxy.heard == []
 
 
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
 def test_proxies_of_the_environment_are_not_used(fetch, answering, proxy, monkeypatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+    for name in PROXIES:
         monkeypatch.setenv(name, proxy.url)
     assert fetch(answering["body"](b"{}")).body == b"{}"
     assert proxy.heard == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "scheme", "is_told"),
+    [
+        *(("HTTPS_PROXY", "https", True), ("https_proxy", "https", True), ("ALL_PROXY", "https", True)),
+        *(("HTTP_PROXY", "https", False), ("HTTP_PROXY", "http", True), ("HTTPS_PROXY", "http", False)),
+    ],
+)
+def test_a_failed_fetch_tells_of_a_proxy_that_is_set_and_not_read(
+    monkeypatch, proxy, variable, scheme, is_told
+) -> None:
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        assert "proxy" not in details(lambda: Fetcher(url, USUAL).fetch(url))
+        monkeypatch.setenv(variable, "http://user:hidden@proxy.example")
+        said = details(lambda: Fetcher(url, USUAL).fetch(url))
+    assert (f"{variable} is set and not read: a proxy is given with FetchPolicy(" in said) == is_told
+    assert "hidden" not in said
+    proxy.answer = b"HTTP/1.1 403 Forbidden\r\n\r\n"
+    fetcher = Fetcher("https://idp.example", FetchPolicy(proxy=proxy.url))
+    assert "is set and not read" not in details(lambda: fetcher.fetch("https://idp.example/x"))
+
+
+# -- headers -------------------------------------------------------------------------------------
+
+HEADERS = {"Authorization": "Bearer hidden", "X-Api-Key": "hidden too"}
+
+
+def test_headers_go_to_the_origin_that_the_application_gives_and_nowhere_else(
+    provider, start_provider, answering
+) -> None:
+    other = start_provider()
+    for serving in (provider, other):
+        serving.answers["/x"] = answering["body"](b"{}")
+    fetcher = Fetcher(f"{provider.url}/realms/shop", FetchPolicy(headers=HEADERS))
+    fetcher.fetch(f"{provider.url}/x")
+    assert {name: provider.heard[name] for name in HEADERS} == HEADERS
+    assert provider.heard["Host"] == provider.url.removeprefix("http://")
+    fetcher.fetch(f"{other.url}/x")  # another port
+    fetcher.fetch(f"http://localhost:{provider.port}/x")  # another name
+    for serving in (provider, other):
+        assert not any(name in serving.heard for name in HEADERS)
+
+
+def test_headers_are_shown_nowhere(fetch, answering, caplog) -> None:
+    policy = FetchPolicy(headers=HEADERS)
+    caplog.set_level("DEBUG")
+    said = f"{policy!r} {policy} {list(policy.__rich_repr__())} "
+    for answer in (answering["status"](401), answering["status"](302, Location="/"), lambda _: None):
+        with pytest.raises(KeysUnavailable) as caught:
+            fetch(answer, policy)
+        said += "".join(traceback.format_exception(caught.value))
+    assert "hidden" not in said + caplog.text
+
+
+def test_a_policy_keeps_a_copy_of_its_headers() -> None:
+    given = dict(HEADERS)
+    policy = FetchPolicy(headers=given)
+    given["X-Late"] = "x"
+    assert policy.headers == HEADERS
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *({"Host": "x"}, {"accept-encoding": "gzip"}, {"Proxy-Authorization": "x"}, {"CONTENT-LENGTH": "1"}),
+        *({"X": "a\r\nY: b"}, {"X": ""}, {"X": " a"}, {"X": "é"}, {"X": b"a"}, {"X": "a" * 9_000}),
+        *({"X\r\n": "a"}, {"": "a"}, {"X Y": "a"}, {5: "a"}, [("X", "a")], "X: a", None),
+    ],
+    ids=str,
+)
+def test_a_header_that_could_become_something_else_is_refused(headers) -> None:
+    with pytest.raises(InvalidSettings, match="headers"):
+        FetchPolicy(headers=headers)
 
 
 # -- settings ------------------------------------------------------------------------------------

@@ -329,7 +329,8 @@ def test_whatever_the_provider_answers_the_keys_stay_and_the_failure_is_told(
     assert keys.version == version
     assert isinstance(told[-1], KeyFetchFailed)
     assert told[-1].reason == keys.last_error
-    assert provider.url not in told[-1].reason
+    assert keys.last_error.isprintable()
+    assert len(keys.last_error) < 2_500
 
 
 @pytest.mark.parametrize("mishap", MISHAPS)
@@ -337,8 +338,71 @@ def test_whatever_the_provider_answers_first_the_keys_are_unavailable(
     keys, provider, answering, mishap
 ) -> None:
     provider.answers["/jwks"] = MISHAPS[mishap](answering)
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(KeysUnavailable) as caught:
         keys.find(OLD.kid, "EdDSA")
+    assert keys.last_error.startswith(str(caught.value))
+    assert provider.url not in str(caught.value)  # which clients get to see
+    assert caught.value.__notes__ == [f"{provider.jwks_url}: {keys.last_error}"]
+
+
+def test_where_no_key_can_be_used_it_is_told_why_for_each(keys, provider, told, clock) -> None:
+    weak = Key.generate("RS256").to_jwk() | {"e": "AQ", "kid": "\x1b weak"}
+    provider.serve("/jwks", {"keys": [weak, NEW.to_jwk(private=True)]})
+    with pytest.raises(KeysUnavailable) as caught:
+        keys.find(NEW.kid, "EdDSA")
+    assert str(caught.value) == "the provider's key set has no key that can be used"
+    assert [(skipped.index, skipped.kid) for skipped in keys.skipped] == [(0, "\x1b weak"), (1, NEW.kid)]
+    assert "kid '\\x1b weak': an RSA key needs a public exponent of at least 65537" in keys.last_error
+    assert f"kid '{NEW.kid}': a secret or private key" in keys.last_error
+    assert told[-1].reason == keys.last_error
+    provider.publish(OLD)
+    clock.now += HOUR
+    assert kids(keys) == [OLD.kid]
+    assert keys.skipped == ()
+
+
+def test_a_wrong_issuer_is_a_setting_to_mend_and_no_outage(make, provider, told, clock) -> None:
+    provider.publish(OLD)
+    keys = make(f"{provider.url}/", IssuerKeySet)
+    for _ in range(2):  # the second one asks nobody
+        with pytest.raises(InvalidSettings, match=f"'{provider.url}/', but .* '{provider.url}'\\."):
+            keys.find(OLD.kid, "EdDSA")
+    assert len(provider.requests) == 1
+    assert told == [KeyFetchFailed(source=f"{provider.url}/", reason=keys.last_error)]
+    provider.serve(
+        "/.well-known/openid-configuration", {"issuer": f"{provider.url}/", "jwks_uri": provider.jwks_url}
+    )
+    clock.now += HOUR
+    assert kids(keys) == [OLD.kid]
+
+
+def test_an_issuer_that_changes_its_name_is_an_outage_for_those_who_knew_it(make, provider, clock) -> None:
+    provider.publish(OLD)
+    keys = make(provider.url, IssuerKeySet)
+    assert kids(keys) == [OLD.kid]
+    provider.serve(
+        "/.well-known/openid-configuration", {"issuer": "https://b.example", "jwks_uri": provider.jwks_url}
+    )
+    clock.now += HOUR
+    assert kids(keys) == [OLD.kid]
+    assert "'https://b.example'" in keys.last_error
+    with pytest.raises(KeysUnavailable) as caught:
+        keys.find(NEW.kid, "EdDSA")
+    assert "b.example" not in str(caught.value)
+
+
+def test_headers_of_the_application_open_a_provider_that_wants_them(make, provider) -> None:
+    def guard(handler: Any) -> None:
+        if handler.headers.get("Authorization") == "Bearer x":
+            answer(handler)
+        else:
+            handler.send_error(401)
+
+    provider.publish(OLD)
+    answer, provider.answers["/jwks"] = provider.answers["/jwks"], guard
+    with pytest.raises(KeysUnavailable, match="refuses the request with status 401"):
+        make().find(OLD.kid, "EdDSA")
+    assert kids(make(fetch=FetchPolicy(headers={"Authorization": "Bearer x"}))) == [OLD.kid]
 
 
 def test_what_exactly_went_wrong_is_in_the_log_for_who_asks(keys, provider, caplog) -> None:
@@ -369,7 +433,7 @@ def test_a_provider_that_hangs_is_given_up_and_the_keys_stay(make, provider, clo
     provider.answers["/jwks"] = slow(provider.answers["/jwks"], 3)
     clock.now += HOUR
     keys._refresh()
-    assert keys.last_error == "the provider's server does not answer in time"
+    assert keys.last_error == f"the provider's server does not answer in time: {provider.url}"
     assert kids(keys) == [OLD.kid]
 
 

@@ -1,3 +1,4 @@
+import os
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -97,6 +98,71 @@ def test_starts_at_once_make_one_secret(tmp_path, monkeypatch):
         secrets = list(pool.map(lambda _: secret_file(path, create=True), range(8)))
     assert set(secrets) == {path.read_text().strip()}
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("owner", "user", "directory", "mode", "said"),
+    [
+        (7, 7, 7, 0o600, None),
+        (7, 7, 7, 0o400, None),
+        (7, 7, 0, 0o600, None),
+        *((7, 7, 7, mode, "chmod 600") for mode in (0o604, 0o602, 0o640, 0o620, 0o666, 0o644, 0o660)),
+        (0, 7, 7, 0o600, None),
+        (0, 7, 7, 0o640, None),
+        *((0, 7, 7, mode, "chmod 600") for mode in (0o644, 0o660, 0o602)),
+        (8, 7, 7, 0o600, "belongs to another user (id 8)"),
+        (8, 7, 8, 0o600, "belongs to another user (id 8)"),
+        (0, 0, 0, 0o600, None),
+        (8, 0, 8, 0o600, None),
+        (8, 0, 0, 0o600, "belongs to another user (id 8)"),
+        (8, 0, 8, 0o660, "chmod 600"),
+    ],
+)
+def test_a_secret_that_another_user_may_know_or_has_chosen_is_refused(
+    tmp_path, monkeypatch, owner, user, directory, mode, said
+):
+    """The numbers are invented, since a test that is not root cannot give files away."""
+    path = tmp_path / "app.db.secret"
+    secret = secret_file(path, create=True)
+    path.chmod(mode)
+    of_file, of_path = os.fstat, Path.stat
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(os, "fstat", lambda file: _owned(of_file(file), owner))
+    monkeypatch.setattr(Path, "stat", lambda path, **_: _owned(of_path(path), directory))
+    if said is None:
+        assert secret_file(path, create=False) == secret
+        return
+    with pytest.raises(InvalidSettings) as caught:
+        secret_file(path, create=False)
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert secret not in str(caught.value)
+
+
+def _owned(found, user):
+    return os.stat_result((*found[:4], user, *found[5:]))
+
+
+def test_a_secret_that_is_readable_for_others_is_refused_for_real(tmp_path):
+    path = tmp_path / "app.db.secret"
+    secret = secret_file(path, create=True)
+    path.chmod(0o644)
+    with pytest.raises(InvalidSettings, match=rf"mode 0644\)\. Run `chmod 600 {path}`"):
+        secret_file(path, create=True)
+    path.chmod(0o600)
+    assert secret_file(path, create=True) == secret
+
+
+def test_a_secret_that_this_user_cannot_read_is_not_called_missing(tmp_path, monkeypatch):
+    path = tmp_path / "app.db.secret"
+    secret_file(path, create=True)
+
+    def refuse(*_, **__):  # root may read everything
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InvalidSettings, match=rf"cannot be read by this user\. Run `chown \d+ {path}`"):
+        secret_file(path, create=False)
 
 
 def test_a_secret_that_is_lost_is_not_replaced(tmp_path):

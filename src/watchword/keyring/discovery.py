@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from watchword.errors import InvalidSettings, KeysUnavailable, MalformedToken
+from watchword.jose.quotation import quote
 from watchword.jose.strict_json import decode_object
+from watchword.keyring.documents import DocumentMissing
 from watchword.keyring.fetching import Fetcher
 from watchword.keyring.locations import parse
 
 __all__ = ["Place", "check_issuer", "discovered"]
+
+_SHOWN = 300  # characters of an issuer in a message; a slash at its end may be all that differs
 
 
 class Place(NamedTuple):
@@ -32,23 +36,41 @@ def check_issuer(issuer: str) -> None:
         InvalidSettings: why, it says.
     """
     if isinstance(issuer, str) and "{" in issuer:
-        raise InvalidSettings("issuer: one issuer's own URL, with a tenant's id in the place of its template")
+        raise InvalidSettings(
+            "issuer must be one issuer's own URL, with a tenant's id in the place of its template, "
+            f"not {quote(issuer, _SHOWN)}"
+        )
     parse(issuer)
     if "?" in issuer:
-        raise InvalidSettings("issuer: a URL without a query")
+        raise InvalidSettings("issuer must be a URL without a query: leave out all from the ? on")
 
 
 def discovered(issuer: str, fetcher: Fetcher) -> Place:
     """What the issuer's metadata say of its keys.
 
     Raises:
-        KeysUnavailable: they cannot be had now, or not safely; or they are another issuer's, or none.
+        InvalidSettings: they are those of an issuer of another name.
+        KeysUnavailable: they cannot be had now, or not safely.
     """
+    missing: list[DocumentMissing] = []
     for url in _metadata_urls(issuer):
-        document = fetcher.fetch(url)
-        if document is not None:
+        try:
+            document = fetcher.fetch(url)
+        except DocumentMissing as error:
+            missing.append(error)
+        else:
             return _place(issuer, document.body)
-    raise KeysUnavailable("the issuer has no metadata where OpenID Connect and RFC 8414 look for them")
+    raise _summarize(missing)
+
+
+def _summarize(missing: Sequence[DocumentMissing]) -> KeysUnavailable:
+    refusal = next((each for each in missing if each.is_refusal), None)
+    if refusal is not None:
+        return refusal
+    error = KeysUnavailable("the issuer has no metadata where OpenID Connect and RFC 8414 look for them")
+    for each in missing:
+        error.add_note(each.__notes__[0])
+    return error
 
 
 def _metadata_urls(issuer: str) -> Iterator[str]:
@@ -63,8 +85,14 @@ def _place(issuer: str, body: bytes) -> Place:
         metadata = decode_object(body)
     except MalformedToken:
         raise KeysUnavailable("the issuer's metadata are not a JSON object") from None
-    if metadata.get("issuer") != issuer:  # OpenID Connect Discovery 1.0 §4.3, RFC 8414 §3.3: exactly
-        raise KeysUnavailable("the metadata found there are those of another issuer")
+    stated = metadata.get("issuer")
+    if not isinstance(stated, str):
+        raise KeysUnavailable("the issuer's metadata do not name an issuer")
+    if stated != issuer:  # OpenID Connect Discovery 1.0 §4.3, RFC 8414 §3.3: exactly
+        raise InvalidSettings(
+            f"issuer is {quote(issuer, _SHOWN)}, but the metadata found there are those of another issuer, "
+            f"{quote(stated, _SHOWN)}. If that is the one you mean, set it so, to the letter"
+        )
     jwks_uri = metadata.get("jwks_uri")
     if not isinstance(jwks_uri, str):
         raise KeysUnavailable("the issuer's metadata do not name its keys")

@@ -1,6 +1,6 @@
 """Fetching a JSON document of somebody else's over HTTP, and nothing but that.
 
-No redirect is followed, nothing is decompressed, all is bounded: the time, the body, and where a connection
+No redirect is followed, all is bounded: the time, the body as it comes and unpacked, and where a connection
 may go. A name is resolved once, its addresses are checked, and one of just those is connected to: what the
 name resolves to a moment later (DNS rebinding) does not matter.
 """
@@ -8,37 +8,42 @@ name resolves to a moment later (DNS rebinding) does not matter.
 from __future__ import annotations
 
 import http.client
+import os
+import re
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 
 from watchword.errors import InvalidSettings, KeysUnavailable, MissingExtra
+from watchword.jose.quotation import quote
 from watchword.keyring.addresses import reach
+from watchword.keyring.documents import Document, read_document
 from watchword.keyring.locations import Location, parse
 
 try:
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.exceptions import HTTPError
-    from urllib3.response import HTTPResponse
     from urllib3.util import Url, make_headers, parse_url
 except ModuleNotFoundError:
     raise MissingExtra.named("remote") from None
 
-__all__ = ["MAX_BODY", "Document", "FetchPolicy", "Fetcher"]
+__all__ = ["FetchPolicy", "Fetcher"]
 
-MAX_BODY = 1_048_576
-"""Longest body that is read, in bytes."""
+_SHOWN = 300  # characters of a URL or of a system's error in a message
 
-_PIECE = 65_536
-_ABSENT = {400, 401, 403, 404, 405, 406, 410}  # what servers say of a document that they do not have
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}")  # RFC 9110 §5.6.2
+_HEADER_VALUE = re.compile(r"[!-~](?:[ -~]{0,8190}[!-~])?")
+_OUR_HEADERS = frozenset(
+    {"host", "accept", "accept-encoding", "connection", "content-length", "transfer-encoding", "user-agent"}
+)
 
 
 class FetchPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +63,8 @@ class FetchPolicy(msgspec.Struct, frozen=True, kw_only=True):
         connect_timeout: seconds until another address of the server is tried.
         timeout: seconds until a fetch fails, whatever it has got by then; the system's resolver has limits of
             its own.
+        headers: sent to the scheme, host and port of the URL that the application gives, and nowhere else.
+            Such as ``{"Authorization": "Bearer ..."}``; shown and logged nowhere.
 
     Raises:
         InvalidSettings: a value is of the wrong form.
@@ -69,39 +76,30 @@ class FetchPolicy(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: str | None = None
     connect_timeout: float = 3.0
     timeout: float = 10.0
+    headers: Mapping[str, str] = {}
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         if not isinstance(self.allow_http, bool) or not isinstance(self.allow_private, bool):
-            raise InvalidSettings("allow_http and allow_private: True or False")  # "no" would be a yes
+            raise InvalidSettings("allow_http and allow_private must be True or False")  # "no" would be a yes
         for seconds in (self.connect_timeout, self.timeout):
             if not isinstance(seconds, int | float) or not 0 < seconds <= 60:
-                raise InvalidSettings("connect_timeout and timeout: seconds, up to 60")
+                raise InvalidSettings(
+                    f"connect_timeout and timeout must be numbers of seconds up to 60, not {seconds!r:.40}"
+                )
         if self.proxy is not None and not _is_proxy(self.proxy):
-            raise InvalidSettings("proxy: an http URL")
+            raise InvalidSettings("proxy must be a URL such as http://proxy.example:3128")
         if self.ca_file == "":  # which would mean the system's
-            raise InvalidSettings("ca_file: a file of certificates in PEM")
+            raise InvalidSettings("ca_file must be the path of a file of certificates in PEM, not ''")
+        msgspec.structs.force_setattr(self, "headers", _check_headers(self.headers))
 
     def __repr__(self) -> str:
         return f"FetchPolicy({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        # the proxy's URL may hold a password
-        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name != "proxy"]
-
-
-class Document(NamedTuple):
-    """What was fetched.
-
-    Attributes:
-        body: JSON, as the server says; not looked at yet.
-        cache_control: the header of that name, or nothing.
-        age: the header of that name, or nothing.
-    """
-
-    body: bytes
-    cache_control: str
-    age: str
+        # The proxy's URL may hold a password, and headers are credentials.
+        hidden = {"proxy", "headers"}
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in hidden]
 
 
 class Fetcher:
@@ -117,28 +115,36 @@ class Fetcher:
 
     def __init__(self, home: str, policy: FetchPolicy) -> None:
         self._policy = policy
-        location = parse(home)
-        self._at_home = location.is_loopback
-        self._check(location)
+        self._home = parse(home)
+        self._check(self._home)
         try:
             self._tls = _trusting(policy.ca_file)
         except (OSError, TypeError):
-            raise InvalidSettings("ca_file: a file of certificates in PEM") from None
+            raise InvalidSettings(
+                f"ca_file must be the path of a file of certificates in PEM, not {quote(policy.ca_file)}"
+            ) from None
 
-    def fetch(self, url: str) -> Document | None:
-        """The document at a URL that may come from another document; ``None`` where there is none.
+    def fetch(self, url: str) -> Document:
+        """The document at a URL that may come from another document.
 
         Raises:
+            DocumentMissing: the server does not have it, or does not give it to us.
             KeysUnavailable: it cannot be had now, or not safely.
         """
         try:
             location = parse(url)
             self._check(location)
         except InvalidSettings:
-            raise KeysUnavailable("the provider names a URL that is not safe to fetch") from None
+            error = KeysUnavailable("the provider names a URL that is not safe to fetch")
+            error.add_note(f"it is {quote(url.partition('?')[0], _SHOWN)}")
+            raise error from None
         ends = monotonic() + self._policy.timeout
-        with _explained(ends), closing(self._connected(location, ends)) as connection:
-            return _answered(connection, location, ends)
+        headers = self._policy.headers if location.origin == self._home.origin else {}
+        with (
+            _explained(location, ends, has_proxy=self._policy.proxy is not None),
+            closing(self._connected(location, ends)) as connection,
+        ):
+            return _answered(connection, location, headers, ends)
 
     def _check(self, location: Location) -> None:
         """Refuse a URL for what stands in it.
@@ -147,13 +153,19 @@ class Fetcher:
             InvalidSettings: why, it says.
         """
         if location.scheme == "http" and not (self._policy.allow_http or self._is_home(location)):
-            raise InvalidSettings("keys are fetched over https")
+            raise InvalidSettings(
+                f"the URL must start with https://, not http:// ({location.shown}). "
+                "For local tests pass fetch=FetchPolicy(allow_http=True)"
+            )
         if location.is_address and not self._permits(location.host, location):
-            raise InvalidSettings("the address of the URL is not a public one")
+            raise InvalidSettings(
+                f"{location.host} is not a public address. "
+                "If the provider is in your own network, pass fetch=FetchPolicy(allow_private=True)"
+            )
 
     def _is_home(self, location: Location) -> bool:
         """Whether it is this machine, and the application has said that the provider is here."""
-        return self._at_home and location.is_loopback
+        return self._home.is_loopback and location.is_loopback
 
     def _permits(self, address: str, location: Location) -> bool:
         """Whether an address may be connected to for a URL."""
@@ -187,7 +199,12 @@ class Fetcher:
         addresses = dict.fromkeys(str(place[0]) for *_, place in found)
         permitted = [address for address in addresses if self._permits(address, location)]
         if not permitted:
-            raise KeysUnavailable("the provider's server does not have a public address")
+            error = KeysUnavailable("the provider's server does not have a public address")
+            error.add_note(
+                f"{location.host} is {quote(list(addresses))}. "
+                "If that is your own network, pass fetch=FetchPolicy(allow_private=True)"
+            )
+            raise error
         return permitted
 
     def _connection(self, location: Location, host: str, port: int, ends: float) -> HTTPConnection:
@@ -219,6 +236,20 @@ def _is_proxy(url: str) -> bool:
     return place.scheme == "http" and bool(place.host)
 
 
+def _check_headers(headers: object) -> dict[str, str]:
+    """A copy of headers that may be sent."""
+    if not isinstance(headers, Mapping):
+        raise InvalidSettings(f"headers must be a mapping of names to values, not {type(headers).__name__}")
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise InvalidSettings(f"headers: {quote(name)} is not the name of a header")
+        if name.lower() in _OUR_HEADERS or name.lower().startswith("proxy-"):
+            raise InvalidSettings(f"headers: {name} is set by the fetch itself, leave it out")
+        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+            raise InvalidSettings(f"headers: the value of {name} must be printable ASCII on one line")
+    return dict(headers)
+
+
 def _opened(connection: HTTPConnection, ends: float) -> HTTPConnection:
     try:
         with _cut(lambda: connection.sock, ends):  # a proxy's answer need have no end
@@ -229,7 +260,9 @@ def _opened(connection: HTTPConnection, ends: float) -> HTTPConnection:
     return connection
 
 
-def _answered(connection: HTTPConnection, location: Location, ends: float) -> Document | None:
+def _answered(
+    connection: HTTPConnection, location: Location, headers: Mapping[str, str], ends: float
+) -> Document:
     connected = connection.sock  # the response's alone, when the headers are read
     with _cut(lambda: connected, ends):
         connection.timeout = _left(ends)
@@ -237,6 +270,7 @@ def _answered(connection: HTTPConnection, location: Location, ends: float) -> Do
             "GET",
             location.target,
             headers={
+                **headers,
                 "Host": location.authority,
                 "Accept": "application/json",
                 "Connection": "close",
@@ -247,39 +281,9 @@ def _answered(connection: HTTPConnection, location: Location, ends: float) -> Do
         )
         with closing(connection.getresponse()) as response:
             _left(ends)  # a connection that was cut looks like the end of the headers,
-            document = _document(response)
+            document = read_document(response.status, response.headers, response.read, location)
             _left(ends)  # or of the body
             return document
-
-
-def _document(response: HTTPResponse) -> Document | None:
-    """The document in an answer.
-
-    Raises:
-        KeysUnavailable: there is another kind of thing in it.
-    """
-    if response.status in _ABSENT:
-        return None
-    if 300 <= response.status < 400:
-        raise KeysUnavailable("the provider's server redirects, which is not followed")
-    if response.status != 200:
-        raise KeysUnavailable(f"the provider's server answers with status {response.status}")
-    if not _is_json(response.headers.get("Content-Type", "")):
-        raise KeysUnavailable("the provider's answer is not declared as JSON")
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise KeysUnavailable("the provider's answer is compressed, which was not asked for")
-    body = bytearray()
-    while piece := response.read(_PIECE):
-        body += piece
-        if len(body) > MAX_BODY:
-            raise KeysUnavailable("the provider's answer is longer than 1 MiB")
-    headers = response.headers
-    return Document(bytes(body), headers.get("Cache-Control", ""), headers.get("Age", ""))
-
-
-def _is_json(content_type: str) -> bool:
-    media_type = content_type.partition(";")[0].strip().lower()
-    return media_type == "application/json" or media_type.endswith("+json")
 
 
 # -- time and failures ---------------------------------------------------------------------------
@@ -316,12 +320,33 @@ def _shut_down(connected: Callable[[], socket.socket | None]) -> None:
 
 
 @contextmanager
-def _explained(ends: float) -> Iterator[None]:
+def _explained(location: Location, ends: float, *, has_proxy: bool) -> Iterator[None]:
     """Whatever fails, say it in words of ours."""
     try:
         yield
     except (OSError, HTTPError, http.client.HTTPException, ValueError) as error:
-        raise KeysUnavailable(_reason(error, in_time=monotonic() < ends)) from error
+        in_time = monotonic() < ends  # what else a connection that we cut says is only our own doing
+        failure = KeysUnavailable(_reason(error, in_time=in_time))
+        server = f"{location.scheme}://{location.authority}"
+        failure.add_note(f"{server}: {_cause(error)}" if in_time else server)
+        variable = _unread_proxy(location.scheme)
+        if variable is not None and not has_proxy:
+            failure.add_note(f"{variable} is set and not read: a proxy is given with FetchPolicy(proxy=...)")
+        raise failure from error
+
+
+def _cause(error: BaseException) -> str:
+    """What the system says of a failure; what the other end has sent is not repeated."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    said = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
+    return f"{type(error).__name__} {quote(said, _SHOWN)}" if said else type(error).__name__
+
+
+def _unread_proxy(scheme: str) -> str | None:
+    """The environment variable with a proxy that other programs would use for such a URL."""
+    names = (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY")
+    return next((name for name in names if os.environ.get(name)), None)
 
 
 def _reason(error: Exception, *, in_time: bool) -> str:

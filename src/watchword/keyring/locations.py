@@ -8,11 +8,13 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from watchword.errors import InvalidSettings
+from watchword.jose.quotation import quote
 from watchword.keyring.addresses import reach
 
 __all__ = ["Location", "parse"]
 
 _LONGEST = 2_048
+_SHOWN = 300  # characters of a URL in a message
 _PORTS = {"https": 443, "http": 80}
 # RFC 3986 §2, without what separates user information and fragments: two parsers do not agree where a host
 # ends that has one of those, or a backslash, before it.
@@ -36,6 +38,16 @@ class Location(NamedTuple):
     port: int
     authority: str
     target: str
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port: which server it is."""
+        return self.scheme, self.host, self.port
+
+    @property
+    def shown(self) -> str:
+        """The URL without its query, which may hold a credential."""
+        return f"{self.scheme}://{self.authority}{self.target.partition('?')[0]}"
 
     @property
     def is_loopback(self) -> bool:
@@ -70,4 +82,14 @@ def parse(url: object) -> Location:
         if parts.scheme in _PORTS and _AUTHORITY.fullmatch(parts.netloc.lower()):
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             return Location(parts.scheme, host, port or _PORTS[parts.scheme], parts.netloc, target)
-    raise InvalidSettings("a URL of keys or of an issuer is an https one, in ASCII, without user or fragment")
+    raise InvalidSettings(
+        "the URL of keys or of an issuer must be an https one, in ASCII, without user and fragment, "
+        f"not {quote(_without_user(url), _SHOWN)}"
+    )
+
+
+def _without_user(url: object) -> object:
+    """What may be shown of a URL: no user and password, no query."""
+    if not isinstance(url, str):
+        return url
+    return re.sub(r"//[^/]*@", "//", url.partition("?")[0])

@@ -12,16 +12,17 @@ from functools import partial
 
 from watchword.background import BackgroundThread
 from watchword.elapsed import elapsed
-from watchword.errors import InvalidSettings, KeysUnavailable
+from watchword.errors import InvalidSettings, KeysUnavailable, WatchwordError
 from watchword.events import Event, KeyFetchFailed, KeysFetched, log_event
 from watchword.forks import PerProcess
 from watchword.jose.algorithms import ALGORITHMS
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet, SkippedKey
+from watchword.jose.quotation import quote
 from watchword.keyring.discovery import Place, check_issuer, discovered
 from watchword.keyring.fetching import Fetcher, FetchPolicy
 from watchword.keyring.freshness import NEVER, Decision, decide, failed, lifetime, succeeded
-from watchword.keyring.published import VERIFYING, published
+from watchword.keyring.published import VERIFYING, NoUsableKey, published
 
 __all__ = ["IssuerKeySet", "RemoteKeySet"]
 
@@ -49,9 +50,10 @@ class RemoteKeySet:
 
     Attributes:
         version: another value whenever the keys are others.
-        skipped: the keys of the set that are not trusted, and why.
+        skipped: the keys of the set fetched last that are not used, and why.
         last_success: when the keys were last fetched, in seconds since the epoch; ``None`` before that.
-        last_error: why the last fetch failed; ``None`` if it did not.
+        last_error: why the last fetch failed, in full; ``None`` if it did not. Not for clients: it may name
+            URLs and keys.
 
     Raises:
         InvalidSettings: an argument is of the wrong form, or the URL may not be fetched.
@@ -79,6 +81,9 @@ class RemoteKeySet:
         self._replace(KeySet(()))
         self.last_success = None
         self.last_error = None
+        self._summary: str | None = None
+        self._unusable: tuple[SkippedKey, ...] | None = None
+        self._is_misconfigured = False
         self._fetching = PerProcess(threading.Lock)
         self._thread = BackgroundThread(
             self, "watchword-keys", plan_rest=RemoteKeySet._plan_rest, work=RemoteKeySet._refresh
@@ -86,14 +91,15 @@ class RemoteKeySet:
 
     @property
     def skipped(self) -> tuple[SkippedKey, ...]:
-        """The keys of the set that are not trusted, and why."""
-        return self._keys.skipped
+        """The keys of the set fetched last that are not used, and why."""
+        return self._keys.skipped if self._unusable is None else self._unusable
 
     def find(self, kid: str | None, alg: str) -> Sequence[Key]:
         """The keys of that id and algorithm, fetched if need be.
 
         Raises:
             KeysUnavailable: they cannot be had now. Says nothing of the token.
+            InvalidSettings: the issuer's metadata name another issuer, and never named this one.
         """
         if alg not in VERIFYING:  # no set of public keys could have one
             return ()
@@ -102,8 +108,7 @@ class RemoteKeySet:
             decision = self._caught_up(kid, alg)
         self._start_thread()
         if decision is Decision.UNAVAILABLE:
-            wait = max(self._past.retry_at - self._monotonic(), 1.0)
-            raise KeysUnavailable(self.last_error, retry_after=wait)
+            raise self._failure()
         return self._keys.find(kid, alg)
 
     def ready(self, kid: str | None, alg: str) -> bool:
@@ -163,19 +168,34 @@ class RemoteKeySet:
         try:
             keys, seconds = self._fetched()
         except Exception as error:  # the thread must live on, and a caller looks at what is here
-            expected = isinstance(error, KeysUnavailable)
+            expected = isinstance(error, KeysUnavailable | InvalidSettings)
             logger.log(
                 logging.DEBUG if expected else logging.ERROR, "keys of others: no fetch", exc_info=True
             )
             self._past = failed(self._past, self._monotonic(), random.random(), asked=asked)  # noqa: S311
-            self.last_error = str(error) if expected else "an unexpected failure"
+            self._summary = str(error) if isinstance(error, KeysUnavailable) else None
+            self.last_error = _in_full(error) if expected else "an unexpected failure"
+            self._unusable = error.skipped if isinstance(error, NoUsableKey) else self._unusable
+            # A name that was right once is not a wrong setting now: then it is the provider's fault.
+            self._is_misconfigured = isinstance(error, InvalidSettings) and self.last_success is None
             self._tell(KeyFetchFailed(source=self._url, reason=self.last_error))
             return
         is_news = self._take(keys) or self.last_error is not None
         self._past = succeeded(self._past, sent_at, seconds, random.random(), asked=asked)  # noqa: S311
         self.last_success, self.last_error = time.time(), None
+        self._unusable, self._is_misconfigured = None, False
         if is_news:
             self._tell(KeysFetched(source=self._url, keys=len(keys), skipped=len(keys.skipped)))
+
+    def _failure(self) -> WatchwordError:
+        """What the last fetch says to a caller. The note is for logs, the message may reach a client."""
+        if self._is_misconfigured:
+            return InvalidSettings(self.last_error)
+        wait = max(self._past.retry_at - self._monotonic(), 1.0)
+        error = KeysUnavailable(self._summary, retry_after=wait)
+        if self.last_error is not None:
+            error.add_note(f"{self._url}: {self.last_error}")
+        return error
 
     def _tell(self, event: Event) -> None:
         try:
@@ -187,8 +207,6 @@ class RemoteKeySet:
         """The keys, and for how many seconds they are fresh."""
         place = self._located()
         document = self._fetcher.fetch(place.url)
-        if document is None:
-            raise KeysUnavailable("the provider has no keys where they should be")
         return published(document.body, place.algorithms), lifetime(document.cache_control, document.age)
 
     def _located(self) -> Place:
@@ -256,8 +274,14 @@ def _checked(algorithms: Collection[str] | None) -> frozenset[str] | None:
         return None
     names = frozenset(algorithms)
     if isinstance(algorithms, str) or not names or not names <= VERIFYING:
-        raise InvalidSettings("algorithms: names of signature algorithms with public keys")
+        raise InvalidSettings(
+            f"algorithms must be names among {', '.join(sorted(VERIFYING))}, not {quote(algorithms)}"
+        )
     return frozenset(name for row in ALGORITHMS if not names.isdisjoint(row.names) for name in row.names)
+
+
+def _in_full(error: Exception) -> str:
+    return ": ".join([str(error), *getattr(error, "__notes__", ())])
 
 
 def _wait(seconds: float, stopping: threading.Event) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets as random
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,7 +84,8 @@ def secret_file(path: Path, *, create: bool) -> str:
         create: whether it may be made; not when keys exist that only the lost one could open.
 
     Raises:
-        InvalidSettings: the file is missing, empty, or cannot be read or made.
+        InvalidSettings: the file is missing, empty, or cannot be read or made; or other users can read or
+            write it, or it is another user's.
     """
     if create and not path.exists():
         try:
@@ -93,7 +95,14 @@ def secret_file(path: Path, *, create: bool) -> str:
                 f"{path.name} cannot be made beside the database ({error.strerror}): set WATCHWORD_SECRET"
             ) from None
     try:
-        secret = path.read_text("ascii").strip()
+        with path.open(encoding="ascii") as file:
+            _check_access(path, os.fstat(file.fileno()))
+            secret = file.read().strip()
+    except PermissionError:
+        raise InvalidSettings(
+            f"{path} cannot be read by this user. Run `chown {_user_id()} {path}` as root, "
+            "or set WATCHWORD_SECRET to what it holds"
+        ) from None
     except (OSError, UnicodeError):
         raise InvalidSettings(
             f"the secret that opens the signing keys is missing: set WATCHWORD_SECRET, or restore {path.name}"
@@ -101,6 +110,35 @@ def secret_file(path: Path, *, create: bool) -> str:
     if len(secret) < 32:
         raise InvalidSettings(f"{path.name} does not hold a secret of at least 32 characters")
     return secret
+
+
+def _check_access(path: Path, found: os.stat_result) -> None:
+    """Refuse a secret that another user may know, or has chosen.
+
+    Root can read and write everything, so a file of root's is as good as one of this user's, and may be made
+    readable for a group. To a process of root's, which administers the files of a service, so is a file of
+    the user that owns the directory.
+    """
+    user = _user_id()
+    if user is None:
+        return
+    trusted = {user, 0} | ({path.parent.stat().st_uid} if user == 0 else set())
+    if found.st_uid not in trusted:
+        raise InvalidSettings(
+            f"{path} belongs to another user (id {found.st_uid}), who may have chosen the secret in it. "
+            f"If it is yours, run `chown {user} {path}`. If not, move it away"
+        )
+    others = 0o037 if found.st_uid == 0 else 0o077
+    if found.st_mode & others:
+        raise InvalidSettings(
+            f"{path} can be read or written by other users (mode {stat.S_IMODE(found.st_mode):04o}). "
+            f"Run `chmod 600 {path}`, or set WATCHWORD_SECRET to what it holds"
+        )
+
+
+def _user_id() -> int | None:
+    """The user of this process; ``None`` on systems without such numbers."""
+    return os.geteuid() if hasattr(os, "geteuid") else None
 
 
 def _write_once(path: Path, secret: str) -> None:
