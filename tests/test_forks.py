@@ -76,3 +76,10 @@ def test_a_process_id_that_the_system_gives_out_again_brings_no_inherited_resour
     parent = resources.obtain()
     monkeypatch.setattr(os, "getpid", lambda: ancestor)
     assert resources.obtain() not in (inherited, parent)
+
+
+def test_a_hard_fork_runs_no_hook_that_was_registered_since() -> None:
+    called: list[str] = []
+    os.register_at_fork(after_in_child=lambda: called.append("hook"))
+    assert answer_of_child(lambda: called, os.fork) == ["hook"]
+    assert answer_of_child(lambda: called) == []
