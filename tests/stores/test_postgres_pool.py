@@ -15,7 +15,7 @@ from transaction_pooler import pooled
 from watchword import Auth, Settings
 from watchword.errors import InvalidSettings, StoreUnavailable
 from watchword.stores import postgres_pool
-from watchword.stores.contract import NewSession, SessionTimes
+from watchword.stores.contract import NewSession, SessionDetails, SessionTimes
 from watchword.stores.sql import SqlStore
 
 TIMES = SessionTimes(access=600, idle=10_000, absolute=20_000, window=0)
@@ -47,7 +47,7 @@ def few(url: str, beside: psycopg.Connection[Any]) -> Callable[[int], str]:
 
 def start(store: SqlStore, name: str) -> None:
     new = NewSession(id=name, subject="alice", username="A", scopes=(), user_agent=None, ip_address=None)
-    store.start_session(new, TIMES, max_live=100)
+    store.start_session(new, TIMES, max_live=100, mark=store.read_mark())
 
 
 def held(connection: psycopg.Connection[Any], url: str) -> int:
@@ -154,7 +154,7 @@ def test_everything_works_where_each_transaction_has_another_connection_and_noth
         store = SqlStore(address)
         start(store, "s1")
         for generation in range(1, 12):  # more often than what psycopg prepares
-            assert store.swap_session("s1", generation, TIMES, user_agent=None, ip_address=None)
+            assert store.swap_session("s1", generation, TIMES, SessionDetails(username="A", scopes=()))
             assert store.find_session("s1")
         with ThreadPoolExecutor(4) as pool:
             assert all(pool.map(lambda _: store.find_session("s1"), range(40)))
