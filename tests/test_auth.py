@@ -51,6 +51,7 @@ from watchword.errors import (
     WrongType,
 )
 from watchword.events import Event, KeyCreated, LoginFailed, LoginThrottled, SessionTerminated
+from watchword.jose import jws
 from watchword.keyring.sealed import seal
 from watchword.stores.contract import Feed
 from watchword.stores.sql import SqlStore
@@ -1224,7 +1225,8 @@ def test_scopes_are_read_from_the_claim_that_has_them(claims, scope_claim, expec
     ("claim", "value"),
     [
         ("sub", None),
-        ("sub", 7),
+        ("sub", 7.0),
+        ("sub", True),
         ("sid", 7),
         ("sid", ["x"]),
         ("auth_time", "now"),
@@ -1245,6 +1247,13 @@ def test_a_claim_of_the_wrong_type_is_refused(claim, value):
 def test_an_identity_needs_no_more_than_a_subject():
     identity = Identity.from_claims({"sub": "7", "preferred_username": 5})
     assert (identity.username, identity.session_id, identity.authenticated_at) == ("7", None, None)
+
+
+def test_the_subject_is_text_where_an_issuer_has_numbers():
+    key = Key.generate("HS256")
+    token = jws.sign(b'{"sub": 7, "exp": 9999999999}', key)
+    identity = Identity.from_claims(Verifier(key, sub_type=int).verify(token))
+    assert (identity.subject, identity.username, identity.claims["sub"]) == ("7", "7", 7)
 
 
 def test_an_access_token_without_a_session_is_refused(auth):

@@ -30,7 +30,7 @@ class Identity(msgspec.Struct, frozen=True):
     Two issuers may give the same subject to two people: a person is the pair of ``issuer`` and ``subject``.
 
     Attributes:
-        subject: the ``sub``, which is unique for its issuer only.
+        subject: the ``sub``, which is unique for its issuer only. A number is here as text.
         username: the ``preferred_username``, or the subject where a token has none.
         scopes: what the token grants.
         session_id: the ``sid``; ``None`` in other people's tokens that have none.
@@ -74,6 +74,8 @@ class Identity(msgspec.Struct, frozen=True):
             MalformedClaim: there is no ``sub``, or a claim is not of the type that it has to be.
         """
         subject, session_id, authenticated_at = claims.get("sub"), claims.get("sid"), claims.get("auth_time")
+        if type(subject) is int:  # a Verifier with sub_type=int let it through
+            subject = str(subject)
         if not isinstance(subject, str):
             raise MalformedClaim("the token does not say whom it is about", claim="sub")
         if session_id is not None and not isinstance(session_id, str):

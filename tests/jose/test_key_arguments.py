@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from watchword import Issuer, Key, KeySet, MultiIssuer, Verifier
 from watchword.errors import InvalidSettings
@@ -29,6 +30,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "JWK": (KEY.to_jwk(private=True), "Key.from_jwk"),
     "JWK as text": ('{"kty": "oct"}', "Key.from_jwk"),
     "JWK set": ({"keys": []}, "KeySet.from_jwks"),
+    "key of cryptography": (ed25519.Ed25519PrivateKey.generate(), "Key.from_cryptography"),
     "None": (None, "not None"),
     "class": (KeySet, "not the class KeySet"),
     "number": (5, "not 5"),

@@ -228,6 +228,12 @@ def test_a_lifetime_is_whole_seconds_and_at_least_one(auth: Auth, lifetime: Any)
         auth.one_time.issue("magic-link", "alice", lifetime)
 
 
+def test_what_json_cannot_hold_is_not_issued(auth: Auth) -> None:
+    for value in (math.nan, b"x", object()):
+        with pytest.raises(Unissuable, match="JSON"):
+            auth.one_time.issue("magic-link", "alice", 60, {"x": value})
+
+
 def test_registered_claims_are_not_the_callers_to_set(auth: Auth) -> None:
     for claims in ({"aud": "api"}, {"sub": "bob"}, {"jti": "1"}, {"exp": 5_000_000_000}):
         with pytest.raises(Unissuable):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -545,7 +546,7 @@ def test_a_failure_costs_no_refresh_token_and_looks_like_no_theft(
     if failing == "the signer":
         signer.broken = True
     else:
-        house.claims = {"x": object()} if failing.startswith("claims") else ConnectionError("is away")
+        house.claims = {"x": math.nan} if failing.startswith("claims") else ConnectionError("is away")
     with pytest.raises(Unissuable if failing.startswith("claims") else ConnectionError):
         house.sessions.refresh(tokens.refresh_token)
     assert house.generation(tokens) == 1

@@ -16,6 +16,8 @@ from watchword.jose.jwk import Key
 
 __all__ = ["check_bytes", "check_key", "check_key_source", "check_signer"]
 
+_FROM_TEXT = 'Make a Key of a secret with Key.from_secret(secret, alg="HS256")'
+
 
 def check_key(argument: str, value: object) -> None:
     """Return if a value is a Key.
@@ -76,22 +78,31 @@ def _refuse(argument: str, accepted: str, given: object) -> InvalidSettings:
 def _advise(given: object) -> str:
     """What to write instead, as far as the form of what was given shows what it is; never its content."""
     match given:
-        case str() if given.startswith(("https://", "http://")):
-            return "For an issuer's keys write Verifier.from_issuer(...) or RemoteKeySet(url)"
-        case str() if "-----BEGIN" in given:
-            return "Read a PEM with Key.from_pem(text)"
-        case bytes() if b"-----BEGIN" in given:
-            return "Read a PEM with Key.from_pem(data)"
-        case str() if given.lstrip().startswith("{"):
-            return "Read a JWK with Key.from_jwk(text), a JWK set with KeySet.from_jwks(text)"
-        case str() | bytes() | bytearray():
-            return 'Make a Key of a secret with Key.from_secret(secret, alg="HS256")'
+        case str():
+            return _advise_text(given)
+        case bytes() | bytearray():
+            return "Read a PEM with Key.from_pem(data)" if b"-----BEGIN" in given else _FROM_TEXT
         case os.PathLike():
             return "Read the file with Key.from_pem(path.read_text())"
-        case Mapping() if "keys" in given:
-            return "Read a JWK set with KeySet.from_jwks(jwks)"
         case Mapping():
-            return "Read a JWK with Key.from_jwk(jwk)"
+            of_set = "keys" in given
+            return (
+                "Read a JWK set with KeySet.from_jwks(jwks)"
+                if of_set
+                else "Read a JWK with Key.from_jwk(jwk)"
+            )
         case Collection() if all(isinstance(key, Key) for key in given):
             return "Put several keys into a KeySet: KeySet([...])"
+        case _ if type(given).__module__.startswith("cryptography."):
+            return "Make a Key of a key of cryptography with Key.from_cryptography(key)"
     return ""
+
+
+def _advise_text(given: str) -> str:
+    if given.startswith(("https://", "http://")):
+        return "For an issuer's keys write Verifier.from_issuer(...) or RemoteKeySet(url)"
+    if "-----BEGIN" in given:
+        return "Read a PEM with Key.from_pem(text)"
+    if given.lstrip().startswith("{"):
+        return "Read a JWK with Key.from_jwk(text), a JWK set with KeySet.from_jwks(text)"
+    return _FROM_TEXT
