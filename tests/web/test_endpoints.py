@@ -8,6 +8,7 @@ import math
 import re
 from contextlib import ExitStack
 
+import flask
 import msgspec
 import pytest
 
@@ -16,6 +17,7 @@ from watchword.accounts import hashing_slots
 from watchword.errors import InvalidSettings, KeysUnavailable, Overloaded, StoreUnavailable, Throttled
 from watchword.jose import jwe
 from watchword.web.endpoints import Endpoints, Request, error_response
+from watchword.web.flask import Watchword
 
 PASSWORD = "correct horse battery"
 PAIR = {"access_token", "token_type", "expires_in", "refresh_token", "refresh_expires_in", "scope"}
@@ -202,6 +204,22 @@ def test_a_jwks_that_the_caller_has_is_not_sent_again(client, form):
     assert "Content-Type" not in answer.headers
 
 
+@pytest.mark.parametrize("headers", [{}, {"Origin": "https://spa.example"}, {"If-None-Match": "*"}])
+def test_a_page_of_any_origin_may_read_the_jwks_and_nothing_else(client, bearer, headers):
+    assert client.get(JWKS, headers=headers).headers["Access-Control-Allow-Origin"] == "*"
+    for answer in (login(client, headers=headers), client.get("/auth/me", headers=bearer | headers)):
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_a_jwks_is_made_once_for_each_set_of_keys(desk):
+    endpoints = Endpoints(lambda: desk, desk.settings)
+    before = endpoints.jwks(Request())
+    assert endpoints.jwks(Request()).body is before.body
+    desk.keyring.compromise(desk.keyring.public.signing_key().kid)
+    desk.wait(1)
+    assert endpoints.jwks(Request()).body != before.body
+
+
 @pytest.mark.parametrize("form", ["", '"another"', "unquoted", '"', '""', "W/", '"{}'])
 def test_any_other_jwks_is_sent(client, form):
     bare = client.get(JWKS).headers["ETag"].strip('"')
@@ -292,6 +310,8 @@ def test_the_prefix_is_a_setting(desk):
 # -- bad input -----------------------------------------------------------------------------------
 
 CREDENTIALS = {"username": MARK, "password": MARK}
+TWICE = b', "username": "x", "refresh_token": "y"}'
+INSIDE = b', "other": [{"a": 1, "a": 2}]}'
 
 BAD_BODIES = {
     "not JSON": (MARK.encode(), 400),
@@ -308,6 +328,8 @@ BAD_BODIES = {
     "deeply nested": (b'{"other":' + b"[" * 16_000, 400),
     "a trailing document": (json.dumps(CREDENTIALS | {"refresh_token": "x"}).encode() + b"{}", 400),
     "a huge number": (b'{"username": 1' + b"0" * 5000 + b', "refresh_token": 1e999}', 400),
+    "a member twice": (json.dumps(CREDENTIALS | {"refresh_token": "x"}).encode()[:-1] + TWICE, 400),
+    "a member twice inside": (json.dumps(CREDENTIALS | {"refresh_token": "x"}).encode()[:-1] + INSIDE, 400),
     "over 16 KiB": (json.dumps(CREDENTIALS | {"refresh_token": MARK, "pad": "x" * 16_384}).encode(), 413),
     "a password of 2 MB": (json.dumps({"username": MARK, "password": MARK * 70_000}).encode(), 413),
 }  # fmt: skip
@@ -322,6 +344,35 @@ def test_a_bad_body_is_refused_without_echo_and_nothing_is_written(client, desk,
     assert is_refused(answer, status, {400: "invalid_request", 413: "body_too_large"}[status])
     assert MARK not in answer.get_data(as_text=True) + str(answer.headers) + caplog.text
     assert desk.rows() == before
+
+
+@pytest.mark.parametrize("path", ["/auth//login", "/auth/login/", "/auth/login//", "/auth/./login"])
+def test_a_path_that_is_nearly_right_is_unknown_and_never_a_redirect_that_repeats_the_password(client, path):
+    answer = client.post("/", json=CREDENTIALS, environ_overrides={"PATH_INFO": path})
+    assert answer.status_code == 404
+    assert "Location" not in answer.headers
+
+
+def test_no_redirect_either_where_the_application_forgives_slashes(desk):
+    app = flask.Flask("forgiving")
+    app.url_map.strict_slashes = False
+    Watchword(app, desk)
+    assert app.test_client().post("/auth/login/", json=CREDENTIALS).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"), [(b"", None), (b"{}", "application/x-www-form-urlencoded")]
+)
+def test_a_refresh_token_in_the_wrong_place_is_told_the_right_one(client, tokens, body, content_type):
+    headers = {"Authorization": f"Bearer {tokens['refresh_token']}"}
+    answer = client.post("/auth/refresh", data=body, content_type=content_type, headers=headers)
+    assert answer.status_code in {400, 415}
+    assert "refresh_token" in answer.get_json()["error_description"]
+    assert "application/json" in answer.get_json()["error_description"]
+    refused = client.get("/protected", headers=headers)
+    assert is_refused(refused, 401, "invalid_token")
+    assert "Send the access token here" in refused.get_json()["error_description"]
+    assert client.get("/auth/me", headers=headers).get_json() == refused.get_json()
 
 
 @pytest.mark.parametrize("field", ["username", "password"])

@@ -1,10 +1,12 @@
 import ipaddress
+import logging
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchword.web.proxies import client_address
+from watchword.web.proxies import ClientAddresses, client_address
 
 PROXIES = ("10.0.0.0/8", "2001:db8::/32")
 
@@ -62,3 +64,27 @@ def test_whatever_the_header_holds_the_answer_is_an_address(header):
 def test_what_a_client_sends_itself_changes_nothing(spoofed):
     header = ", ".join([*spoofed, "203.0.113.9"])
     assert client_address("10.0.0.1", header, PROXIES) == "203.0.113.9"
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peer", "forwarded_for", "warned"),
+    [
+        ((), "10.0.0.1", "203.0.113.9", "trusted_proxies, and was ignored. .* 10.0.0.1$"),
+        (("192.0.2.0/24",), "10.0.0.1", "203.0.113.9", "trusted_proxies, and was ignored"),
+        (PROXIES, "", "203.0.113.9", "address of a client is not known"),
+        ((), None, None, "address of a client is not known"),
+        (PROXIES, "10.0.0.1", "203.0.113.9", None),
+        (PROXIES, "203.0.113.9", None, None),
+        ((), "203.0.113.9", "", None),
+    ],
+)
+def test_limits_by_address_that_cannot_work_are_told_once(caplog, trusted, peer, forwarded_for, warned):
+    addresses = ClientAddresses(trusted)
+    found = {addresses.find(peer, forwarded_for) for _ in range(3)}
+    assert found == {client_address(peer, forwarded_for, trusted)}
+    if warned is None:
+        assert caplog.records == []
+    else:
+        (record,) = caplog.records
+        assert (record.name, record.levelno) == ("watchword.web", logging.WARNING)
+        assert re.search(warned, record.getMessage())

@@ -8,12 +8,16 @@ from watchword.errors import (
     InsufficientScope,
     InvalidRequest,
     InvalidToken,
+    MalformedToken,
     MissingToken,
     StaleAuthentication,
+    UnknownKey,
     WatchwordError,
+    WrongType,
 )
+from watchword.jwt.inspection import inspect
 
-__all__ = ["bearer_token", "challenge", "public_code"]
+__all__ = ["bearer_token", "challenge", "explain", "public_code"]
 
 _UNQUOTABLE = re.compile(r"[^\x20-\x21\x23-\x5B\x5D-\x7E]")
 
@@ -38,6 +42,25 @@ def bearer_token(authorization: str | None) -> str:
     if not token:
         raise InvalidRequest("the Authorization header has no token in it")
     return token
+
+
+def explain(error: WatchwordError, token: str) -> WatchwordError:
+    """Return an error that says what to send instead, if a client sent one of our refresh tokens as a bearer.
+
+    The answer depends on an unverified header. It grants nothing.
+    """
+    if not isinstance(error, UnknownKey | WrongType):
+        return error
+    try:
+        typ = inspect(token).header.get("typ")
+    except MalformedToken:
+        return error
+    if typ != "rt+jwt":
+        return error
+    return WrongType(
+        "this is a refresh token. Send the access token here, and the refresh token in the body of a refresh",
+        claim="typ",
+    )
 
 
 def challenge(error: WatchwordError) -> str | None:

@@ -19,6 +19,7 @@ from watchword.auth import Auth
 from watchword.errors import (
     InvalidRequest,
     InvalidSettings,
+    InvalidToken,
     MalformedToken,
     MissingToken,
     NotFound,
@@ -33,7 +34,7 @@ from watchword.jose.strict_json import decode_object
 from watchword.sessions import Client, Tokens
 from watchword.settings import Settings
 from watchword.stores.contract import Session
-from watchword.web.credentials import bearer_token, challenge, public_code
+from watchword.web.credentials import bearer_token, challenge, explain, public_code
 from watchword.web.guard import check_identity
 from watchword.web.proxies import ClientAddresses
 
@@ -237,7 +238,11 @@ class Endpoints:
 
     def _caller(self, request: Request) -> Identity:
         auth = self._auth()
-        identity = auth.authenticate(bearer_token(request.authorization))
+        token = bearer_token(request.authorization)
+        try:
+            identity = auth.authenticate(token)
+        except InvalidToken as error:
+            raise explain(error, token) from error
         check_identity(identity, auth.now)
         return identity
 

@@ -15,7 +15,7 @@ from watchword.errors import InvalidSettings, MissingExtra, MissingToken, Watchw
 from watchword.identity import Identity
 from watchword.sessions import Client
 from watchword.settings import Settings
-from watchword.web.credentials import bearer_token
+from watchword.web.credentials import bearer_token, explain
 from watchword.web.current import add_identity_source
 from watchword.web.guard import check_identity
 
@@ -275,6 +275,7 @@ class Watchword:
             return (
                 flask.current_app.make_default_options_response()
             )  # browsers send preflights without tokens
+        token = ""
         try:
             try:
                 token = bearer_token(environ.get("HTTP_AUTHORIZATION"))
@@ -287,7 +288,7 @@ class Watchword:
         except WatchwordError as error:
             if error.status is None:
                 raise
-            raise to_refusal(error) from error
+            raise to_refusal(explain(error, token)) from error
         setattr(request, self._slot, identity)
         setattr(request, _IDENTITY, identity)
         return None
@@ -311,7 +312,9 @@ class Watchword:
             (app,) = applications
             self._only = weakref.ref(app.extensions[_ALL][self])
         elif not applications:
-            raise RuntimeError("this Watchword extension has no application: call init_app(app) first")
+            raise RuntimeError(
+                "this Watchword extension has no application: call init_app(app) first, and keep the app"
+            )
         elif not flask.has_app_context():
             raise RuntimeError(
                 "this Watchword extension has several applications: say which in `with app.app_context():`"

@@ -14,17 +14,20 @@ from watchword.errors import InvalidSettings
 __all__ = ["GuardedViews", "refuse_what_is_no_view"]
 
 
+# Of all extensions: a function may stand behind one guard at one path, and behind another at the next.
+_guarded: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
+
+
 class GuardedViews:
     """The views that one extension guards. Neither they nor their applications are kept alive by it."""
 
     def __init__(self) -> None:
-        self._guarded: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
         self._bare: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
 
     def add(self, guarded: Callable[..., Any], view: Callable[..., Any]) -> None:
         """Remember a guarded view, and the view inside it, which must not be registered without its guard."""
-        self._guarded.add(guarded)
-        if not self._is_guarded(view):
+        _guarded.add(guarded)
+        if not _is_guarded(view):
             self._bare.add(view)
 
     def refuse_open(self, app: flask.Flask) -> None:
@@ -34,15 +37,12 @@ class GuardedViews:
             InvalidSettings: there is such a view.
         """
         for endpoint, view in app.view_functions.items():
-            if not self._is_guarded(view) and any(layer in self._bare for layer in _unwrap(view)):
+            if not _is_guarded(view) and any(layer in self._bare for layer in _unwrap(view)):
                 raise InvalidSettings(
                     f"the view {endpoint!r} is open to everybody, because protect() stands above its route: "
                     "put @app.route(...) above @auth.protect(). A view that is to be open as well needs a "
                     "function of its own."
                 )
-
-    def _is_guarded(self, view: Callable[..., Any]) -> bool:
-        return any(layer in self._guarded for layer in _unwrap(view))
 
 
 def refuse_what_is_no_view(view: object) -> None:
@@ -62,6 +62,10 @@ def refuse_what_is_no_view(view: object) -> None:
             f"protect() guards functions, not {type(view).__name__}. Scopes are given by name: "
             'protect(scopes="read write").'
         )
+
+
+def _is_guarded(view: Callable[..., Any]) -> bool:
+    return any(layer in _guarded for layer in _unwrap(view))
 
 
 def _unwrap(view: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
