@@ -289,8 +289,8 @@ class Watchword:
             if error.status is None:
                 raise
             raise to_refusal(explain(error, token)) from error
-        setattr(request, self._slot, identity)
-        setattr(request, _IDENTITY, identity)
+        attributes = request.__dict__  # in a third of the time of setattr
+        attributes[self._slot] = attributes[_IDENTITY] = identity
         return None
 
     def _identity(self) -> Identity | None:
