@@ -13,10 +13,10 @@ from getpass import GetPassWarning
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from watchword.cli.desk import front_desk
+from watchword.cli.tables import print_table, to_visible
+from watchword.stores.contract import Account
 
 __all__ = ["account"]
 
@@ -24,7 +24,6 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 # More than any password; what comes after it is not read
 _LINE_AT_MOST = 65_536
-_UNLIMITED = 1_000_000
 
 
 @click.group()
@@ -47,25 +46,15 @@ def add(username: str, scopes: tuple[str, ...], password_stdin: bool) -> None:
     password = _new_password(password_stdin)
     with front_desk(create=True) as auth:
         added = auth.accounts.add(username, password, scopes)
-    click.echo(f"Added {added.username} (subject {added.subject})")
+    click.echo(f"Added {to_visible(added.username)} (subject {added.subject})")
 
 
 @account.command("list")
 def list_accounts() -> None:
     """List all accounts."""
-    table = Table("username", "subject", "scopes", "state", "created", box=None, pad_edge=False)
     with front_desk() as auth:
-        for found in auth.accounts.all():
-            created = datetime.fromtimestamp(found.created_at, UTC)
-            table.add_row(
-                found.username,
-                found.subject,
-                " ".join(found.scopes),
-                "disabled" if found.disabled else "enabled",
-                f"{created:%Y-%m-%d %H:%M} UTC",
-            )
-    # as wide as it gets: a subject that was cut to the terminal's width could not be copied
-    Console(markup=False, highlight=False, width=_UNLIMITED).print(table)
+        found = auth.accounts.all()
+    print_table(("username", "subject", "scopes", "state", "created"), map(_to_row, found))
 
 
 @account.command()
@@ -85,7 +74,7 @@ def scopes(username: str, given: tuple[str, ...], nothing: bool) -> None:
             click.echo(" ".join(found.scopes))
             return
         auth.accounts.set_scopes(found.subject, given)
-    click.echo(f"Set the scopes of {found.username}")
+    click.echo(f"Set the scopes of {to_visible(found.username)}")
 
 
 @account.command()
@@ -97,7 +86,7 @@ def rename(username: str, new_username: str) -> None:
         found = auth.accounts.find(username)
         auth.accounts.rename(found.subject, new_username)
         renamed = auth.accounts.find(new_username)
-    click.echo(f"Renamed {found.username} to {renamed.username}")
+    click.echo(f"Renamed {to_visible(found.username)} to {to_visible(renamed.username)}")
 
 
 @account.command()
@@ -107,7 +96,7 @@ def disable(username: str) -> None:
     with front_desk() as auth:
         found = auth.accounts.find(username)
         auth.disable_account(found.subject)
-    click.echo(f"Disabled {found.username} and ended its sessions")
+    click.echo(f"Disabled {to_visible(found.username)} and ended its sessions")
 
 
 @account.command()
@@ -117,7 +106,7 @@ def enable(username: str) -> None:
     with front_desk() as auth:
         found = auth.accounts.find(username)
         auth.accounts.enable(found.subject)
-    click.echo(f"Enabled {found.username}")
+    click.echo(f"Enabled {to_visible(found.username)}")
 
 
 @account.command()
@@ -127,7 +116,7 @@ def delete(username: str) -> None:
     with front_desk() as auth:
         found = auth.accounts.find(username)
         auth.delete_account(found.subject)
-    click.echo(f"Deleted {found.username} and ended its sessions")
+    click.echo(f"Deleted {to_visible(found.username)} and ended its sessions")
 
 
 @account.command()
@@ -138,7 +127,17 @@ def password(username: str, password_stdin: bool) -> None:
     with front_desk() as auth:
         found = auth.accounts.find(username)
         auth.change_password(found.subject, _new_password(password_stdin))
-    click.echo(f"Changed the password of {found.username} and ended its sessions")
+    click.echo(f"Changed the password of {to_visible(found.username)} and ended its sessions")
+
+
+def _to_row(found: Account) -> tuple[str, ...]:
+    return (
+        found.username,
+        found.subject,
+        " ".join(found.scopes),
+        "disabled" if found.disabled else "enabled",
+        f"{datetime.fromtimestamp(found.created_at, UTC):%Y-%m-%d %H:%M} UTC",
+    )
 
 
 def _new_password(from_stdin: bool) -> str:

@@ -11,11 +11,10 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from watchword.auth import Auth
 from watchword.cli.desk import front_desk
+from watchword.cli.tables import print_table, to_visible
 from watchword.errors import InvalidKey
 from watchword.jose.jwk import MAX_JWK, Key
 from watchword.keyring import Phase
@@ -23,7 +22,6 @@ from watchword.stores.contract import SealedKey
 
 __all__ = ["key"]
 
-_UNLIMITED = 1_000_000
 _NEXT = {
     "published": "signs from",
     "replaced": "never signs, deleted",
@@ -46,14 +44,21 @@ def key() -> None:
 @key.command("list")
 def list_keys() -> None:
     """List all keys: what each does, for how long, and what comes next."""
-    table = Table("kind", "kid", "alg", "state", "made", "next", box=None, pad_edge=False)
     with front_desk() as auth:
         now = auth.store.now()
-        for found, phase in auth.keyring.phases():
-            made = f"{_span(now - found.created_at)} ago"
-            table.add_row(found.kind, found.kid, found.alg, phase.state, made, _what_comes(phase, now))
-    # as wide as it gets: a kid that was cut to the terminal's width could not be copied
-    Console(markup=False, highlight=False, width=_UNLIMITED).print(table)
+        phases = auth.keyring.phases()
+    rows = (
+        (
+            found.kind,
+            found.kid,
+            found.alg,
+            phase.state,
+            f"{_span(now - found.created_at)} ago",
+            _what_comes(phase, now),
+        )
+        for found, phase in phases
+    )
+    print_table(("kind", "kid", "alg", "state", "made", "next"), rows)
 
 
 @key.command()
@@ -105,7 +110,9 @@ def _give_up(auth: Auth, kid: str) -> None:
     found = auth.keyring.compromise(kid)
     state = before[kid].state
     within = f"{auth.settings.revocation_interval:g} s"
-    click.echo(f"{found.kind} {kid}: every server stops using it within {within} and the poll itself")
+    click.echo(
+        f"{found.kind} {to_visible(kid)}: every server stops using it within {within} and the poll itself"
+    )
     click.echo(_whom_it_logs_out(found, state))
     if found.kind == "public":  # one that has signed nothing is in the JWKS, too
         click.echo(
@@ -137,7 +144,7 @@ def _warn_of_caches(signer: SealedKey, auth: Auth) -> None:
 
 def _say_start(found: SealedKey, now: float) -> None:
     start = "now" if found.signs_from <= now else f"from {_time(found.signs_from)}"
-    click.echo(f"{found.kind} {found.kid}: signs {start}")
+    click.echo(f"{found.kind} {to_visible(found.kid)}: signs {start}")
 
 
 def _what_comes(phase: Phase, now: float) -> str:
