@@ -58,6 +58,19 @@ def test_a_dead_provider_is_503_with_a_time_to_come_back(run, provider, issue) -
     assert int(answer.headers["Retry-After"]) >= 1
 
 
+def test_a_wrong_issuer_is_an_error_of_the_application_and_no_client_learns_which(
+    run, provider, issue, caplog
+) -> None:
+    client = run("ten lines")["app"].test_client()
+    metadata = {"issuer": f"{provider.url}/", "jwks_uri": provider.jwks_url}
+    provider.serve("/.well-known/openid-configuration", metadata)
+    answer = client.get("/orders", headers={"Authorization": f"Bearer {issue()}"})
+    assert answer.status_code == 500
+    assert provider.url not in answer.text + str(answer.headers)
+    assert f"issuer is '{provider.url}', but the metadata" in caplog.text
+    assert f"'{provider.url}/'" in caplog.text
+
+
 def test_the_subject_or_the_error_comes_back(run, provider, issue) -> None:
     subject = run("verify")["subject"]
     assert subject(issue()) == "user-1"

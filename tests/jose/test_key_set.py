@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import Any
 
 import pytest
@@ -142,13 +143,20 @@ def test_finding_looks_at_no_key_that_is_not_found() -> None:
     assert keys.find(None, "ES256") == ()
 
 
+def test_a_pickled_set_has_the_same_keys_and_a_version_of_its_own() -> None:
+    keys = KeySet.from_jwks({"keys": [EC.to_jwk(), {"kty": "NEW"}]})
+    again = pickle.loads(pickle.dumps(keys))
+    assert (again.to_jwks(), again.skipped) == (keys.to_jwks(), keys.skipped)
+    assert again.version != keys.version
+
+
 def unnamed(key: Key, **said: Any) -> dict[str, Any]:
     """Its JWK without ``alg``."""
     private = isinstance(key.material, bytes)
     return {name: value for name, value in key.to_jwk(private=private).items() if name != "alg"} | said
 
 
-RSA = Key.generate("RS256")
+RSA, EC = Key.generate("RS256"), Key.generate("ES256")
 
 
 @pytest.mark.parametrize(

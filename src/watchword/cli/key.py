@@ -89,7 +89,7 @@ def import_key(file: BinaryIO) -> None:
     """Take a private key, in PEM or as a JWK, from FILE or standard input as the next public one."""
     content = file.read(MAX_JWK + 1)
     if len(content) > MAX_JWK:
-        raise InvalidKey("that is more than a key")
+        raise InvalidKey(f"a key may have at most {MAX_JWK} bytes, and there is more")
     with front_desk() as auth:
         algorithm = auth.settings.signing_algorithm
         is_jwk = content.lstrip().startswith(b"{")

@@ -49,7 +49,7 @@ def check_point(octets: bytes, curve: EdwardsCurve) -> None:
     for _ in range(_DOUBLINGS):
         xx, y = _double(xx, y, curve)
     if (xx, y) == (0, 1):
-        raise WeakKey("the public key is a point of low order")
+        raise WeakKey("the public key is a point of low order, for which anybody can sign: make a new key")
 
 
 def _double(xx: int, y: int, curve: EdwardsCurve) -> tuple[int, int]:

@@ -217,9 +217,12 @@ def wrap(key: Key, header: Mapping[str, Any], content_key: bytes) -> Provided:
     """
     management = key.algorithm.management
     if not key.allows("encrypt"):
-        raise InvalidKey("this key does not encrypt")
+        raise InvalidKey(f"this key of alg {key.alg} does not encrypt: a key for encryption is needed")
     if not isinstance(management, Wrapping):
-        raise InvalidKey(f"{key.alg} is for one recipient alone")
+        raise InvalidKey(
+            f"a key of alg {key.alg} is for one recipient alone: for several take keys that wrap, "
+            "such as ECDH-ES+A256KW or A256KW"
+        )
     return Provided(content_key, *management.wrap(_half_for_encrypting(key), header, content_key))
 
 

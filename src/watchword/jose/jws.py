@@ -20,6 +20,7 @@ from watchword.jose.jwk import Key
 from watchword.jose.key_arguments import check_bytes, check_signer
 from watchword.jose.key_set import key_source
 from watchword.jose.ports import KeySource, Signer
+from watchword.jose.quotation import quote
 from watchword.jose.signatures import ECDSA_FIELDS
 
 __all__ = ["Signing", "Verified", "sign", "sign_json", "verify", "verify_json"]
@@ -305,7 +306,7 @@ def _signature(key: Key | Signer, data: bytes) -> bytes:
 def _signature_made_elsewhere(signer: Signer, data: bytes) -> bytes:
     """A Signer's signature, if it looks like one: for ECDSA most services answer in DER, which is none."""
     if signer.alg not in _ALGORITHMS:
-        raise InvalidKey("there is no such signature algorithm here")
+        raise InvalidKey(f"the signer's alg {quote(signer.alg)} is not the name of a signature algorithm")
     signature = signer.sign(data)
     size = ECDSA_FIELDS.get(signer.alg)
     if not isinstance(signature, bytes) or not signature or (size and len(signature) != 2 * size):

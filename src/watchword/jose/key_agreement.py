@@ -55,7 +55,9 @@ def _send(key: _Public, header: Header, purpose: str, size: int) -> tuple[bytes,
     try:
         derived = _derive(ephemeral, key, header, purpose, size)
     except DecryptionFailed:
-        raise InvalidKey("the public key is of low order: everybody knows what follows from it") from None
+        raise InvalidKey(
+            "the public key is a point of low order, whose secrets are known: make a new key"
+        ) from None
     except MalformedToken:
         raise Unissuable("apu and apv must be base64url") from None
     return derived, {"epk": members(ephemeral, private=False)}

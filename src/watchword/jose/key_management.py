@@ -91,7 +91,7 @@ def octets(header: Header, name: str) -> bytes:
 
 def _offer_secret(secret: bytes, header: Header, size: int) -> tuple[bytes, dict[str, Any]]:
     if len(secret) != size:
-        raise InvalidKey(f"{header['enc']} needs a secret of exactly {size} bytes")
+        raise InvalidKey(f"enc {header['enc']} needs a secret of {size} bytes, this one has {len(secret)}")
     return secret, {}
 
 

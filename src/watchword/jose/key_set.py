@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import count, product
 from typing import Any
 
@@ -109,6 +110,10 @@ class KeySet:
     def to_jwks(self) -> dict[str, Any]:
         """The JWK set of the public keys; secrets are left out."""
         return {"keys": [key.to_jwk() for key in self._keys if not isinstance(key.material, bytes)]}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickled anew, as the number of a version belongs to its process.
+        return partial(KeySet, skipped=self.skipped), (self._keys,)
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._keys)

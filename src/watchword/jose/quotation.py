@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from watchword.arguments import describe
+
 __all__ = ["quote"]
 
 
 def quote(value: object, longest: int = 60) -> str:
-    """Show a value in an error message: text in ASCII, escaped and cut; of anything else only the type.
+    """Show a value in an error message: text in ASCII, escaped and cut; anything else as ``describe`` does.
 
     Text from elsewhere may be of any length, and hold line breaks or terminal sequences. Texts in a list are
     shown together. Not for secrets.
@@ -15,10 +17,8 @@ def quote(value: object, longest: int = 60) -> str:
         value: what was given.
         longest: how many characters of a text are shown; a URL is told from another by its last.
     """
-    if value is None:
-        return "None"
     if isinstance(value, list | tuple | set | frozenset) and all(isinstance(each, str) for each in value):
         return quote(", ".join(value), longest)
     if not isinstance(value, str):
-        return type(value).__name__
+        return describe(value)
     return ascii(value) if len(value) <= longest else f"{value[:longest]!a}..."

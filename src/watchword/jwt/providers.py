@@ -67,6 +67,7 @@ class MultiIssuer(Generic[T]):
             WrongIssuer: it is from none of the issuers.
             InvalidToken: as in :meth:`Verifier.verify`, all that can be wrong with a token.
             KeysUnavailable: its issuer's keys cannot be had now; says nothing of the token.
+            InvalidSettings: the issuer has another name than the settings say, which its first token shows.
         """
         return self._verifier(token).verify(token)
 

@@ -274,6 +274,7 @@ class Verifier(Generic[T]):
             InvalidClaims: a claim or the ``typ`` is not acceptable; its subclass says which, ``failures`` has
                 all of them.
             KeysUnavailable: the key source has no answer now; says nothing of the token.
+            InvalidSettings: the issuer has another name than the settings say, which its first token shows.
         """
         now = self.clock()
         # Taken before any key is looked up: if the keys change meanwhile, the result lands in a cache that
