@@ -1,7 +1,10 @@
+import ast
 import importlib
 import pkgutil
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +30,21 @@ try:
     {statement}
 except watchword.WatchwordError as error:
     print(type(error).__name__, isinstance(error, ImportError), error)
+"""
+
+
+WITHOUT_EXTRAS = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {extras!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+import watchword
+{use}
+print(*set(dir(watchword)) & {{"Auth", "RemoteKeySet", "Verifier"}})
 """
 
 
@@ -66,6 +84,26 @@ def test_all_is_sorted_and_is_what_dir_shows():
     assert dir(watchword) == watchword.__all__
 
 
+def test_what_type_checkers_see_is_what_there_is():
+    tree = ast.parse(Path(watchword.__file__).read_text("utf-8"))
+    (written,) = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+    assert ast.literal_eval(written) == watchword.__all__
+
+
+@pytest.mark.parametrize("use", ["from watchword import *", "import pydoc; pydoc.render_doc(watchword)"])
+def test_without_any_extra_there_is_the_rest(use):
+    assert run(WITHOUT_EXTRAS.format(extras=EXTRAS, use=use)) == "Verifier\n"
+
+
+def test_the_version_is_that_of_the_project():
+    project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
+    assert watchword.__version__ == project["version"]
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'login'"):
         _ = watchword.login
@@ -76,15 +114,16 @@ def test_an_unknown_name_is_an_attribute_error():
 @pytest.mark.parametrize(
     ("module", "extra", "statement"),
     [
-        ("sqlalchemy", "sql", "watchword.Auth('sqlite://')"),
-        ("argon2", "passwords", "watchword.Auth"),
-        ("limits", "passwords", "from watchword import Auth"),
+        ("sqlalchemy", "sql,passwords", "watchword.Auth('sqlite://')"),
+        ("argon2", "sql,passwords", "watchword.Auth"),
+        ("limits", "sql,passwords", "from watchword import Auth"),
         (
             "redis",
             "redis",
             "watchword.Auth('sqlite://', settings=watchword.Settings(sessions_url='redis://localhost'))",
         ),
         ("flask", "flask", "import watchword.web.flask"),
+        ("argon2", "flask", "import watchword.web.flask"),
         ("opentelemetry", "otel", "import watchword.telemetry"),
         ("urllib3", "remote", "watchword.RemoteKeySet"),
         ("urllib3", "remote", "from watchword import FetchPolicy"),

@@ -1,7 +1,8 @@
 """Watchword: JWT login for Python. Issue a token, verify it, refresh it, take it back at once.
 
 The codec is imported with the package and needs ``cryptography`` and ``msgspec`` only. What needs an extra
-(:class:`Auth` and what belongs to it, the keys of others) is imported when it is first asked for.
+(:class:`Auth` and what belongs to it, the keys of others) is imported when it is first asked for. Where the
+extra is not installed, ``from watchword import *`` and ``help(watchword)`` leave it out.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from watchword.errors import WatchwordError
+from watchword.errors import MissingExtra, WatchwordError
 from watchword.jose import Key, KeySet
 from watchword.jwt import Claims, Inspection, Issuer, MultiIssuer, Verifier, inspect
 from watchword.settings import Settings
@@ -21,27 +22,41 @@ if TYPE_CHECKING:
     from watchword.keyring.remote import IssuerKeySet, RemoteKeySet
     from watchword.sessions import Client, Tokens
 
-__all__ = [
-    "Auth",
+    __all__ = [
+        "Auth",
+        "Claims",
+        "Client",
+        "FetchPolicy",
+        "Identity",
+        "Inspection",
+        "Issuer",
+        "IssuerKeySet",
+        "Key",
+        "KeySet",
+        "MultiIssuer",
+        "RemoteKeySet",
+        "Settings",
+        "Subject",
+        "Tokens",
+        "Verifier",
+        "WatchwordError",
+        "inspect",
+    ]
+
+__version__ = "0.1.0"
+
+_EARLY = (
     "Claims",
-    "Client",
-    "FetchPolicy",
-    "Identity",
     "Inspection",
     "Issuer",
-    "IssuerKeySet",
     "Key",
     "KeySet",
     "MultiIssuer",
-    "RemoteKeySet",
     "Settings",
-    "Subject",
-    "Tokens",
     "Verifier",
     "WatchwordError",
     "inspect",
-]
-
+)
 _LATE = {
     "Auth": "watchword.auth",
     "Client": "watchword.sessions",
@@ -55,10 +70,20 @@ _LATE = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__all__":
+        return __dir__()
     if name not in _LATE:
         raise AttributeError(f"module 'watchword' has no attribute {name!r}")
     return getattr(import_module(_LATE[name]), name)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted([*_EARLY, *filter(_is_installed, _LATE)])
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        __getattr__(name)
+    except MissingExtra:
+        return False
+    return True

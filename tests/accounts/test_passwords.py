@@ -186,4 +186,4 @@ def test_without_its_extra_the_room_says_which_line_installs_it(run_script, libr
         except MissingExtra as error:
             print(error)
     """)
-    assert "watchword[passwords]" in answer.stdout, answer.stderr
+    assert "watchword[sql,passwords]" in answer.stdout, answer.stderr

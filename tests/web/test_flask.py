@@ -430,3 +430,13 @@ except ImportError as error:
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "pip install 'watchword[flask]'" in done.stdout
+
+
+@pytest.mark.parametrize(("given", "warnings"), [({}, 1), ({"WATCHWORD_ISSUER": "https://login.example"}, 0)])
+def test_an_application_without_an_issuer_is_told_so_in_the_log(caplog, given, warnings):
+    Watchword(configured(**given))
+
+    assert (
+        caplog.text.count("WATCHWORD_ISSUER is not set: tokens are issued by http://localhost:8000")
+        == warnings
+    )

@@ -31,7 +31,7 @@ def open_store(url: str, *, connections: int = 10) -> Store:
     except ModuleNotFoundError as error:
         if error.name != "sqlalchemy":
             raise
-        raise MissingExtra.named("sql") from None
+        raise MissingExtra.named("sql,passwords") from None
     return SqlStore(url, connections=connections)
 
 
@@ -77,7 +77,7 @@ def schema_status(url: str) -> SchemaStatus:
     except ModuleNotFoundError as error:
         if error.name != "sqlalchemy":
             raise
-        raise MissingExtra.named("sql") from None
+        raise MissingExtra.named("sql,passwords") from None
     return sql.schema_status(url)
 
 
@@ -100,7 +100,7 @@ def resolve_urls(database_url: str, sessions_url: str) -> str:
 
             client_maker(sessions_url)
     except ModuleNotFoundError as error:
-        extra = {"sqlalchemy": "sql", "redis": "redis"}.get(error.name or "")
+        extra = {"sqlalchemy": "sql,passwords", "redis": "redis"}.get(error.name or "")
         if extra is None:
             raise
         raise MissingExtra.named(extra) from None

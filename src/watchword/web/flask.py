@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, overload
 
-from watchword.auth import Auth
 from watchword.durations import Duration, to_seconds
 from watchword.errors import InvalidSettings, MissingExtra, MissingToken, WatchwordError
 from watchword.identity import Identity
@@ -21,6 +20,8 @@ from watchword.web.guard import check_identity
 
 try:
     import flask
+
+    from watchword.auth import Auth  # it needs more of what belongs to the extra
 except ImportError as error:
     raise MissingExtra.named("flask") from error
 
@@ -29,6 +30,7 @@ from watchword.web.flask_installations import FrontDesk, Installation
 from watchword.web.flask_neighbours import (
     exempt_from_csrf,
     hide_tables_from_alembic,
+    warn_of_default_issuer,
     warn_of_left_over_settings,
 )
 from watchword.web.flask_views import GuardedViews, refuse_what_is_no_view
@@ -110,6 +112,8 @@ class Watchword:
         installation = Installation(
             self._given, self._auth_options, self._read_settings(app), self._endpoints
         )
+        if self._given is None and self._settings is None:
+            warn_of_default_issuer(installation.settings)
         warn_of_left_over_settings(app)
         hide_tables_from_alembic()
         blueprint = _register_endpoints(app, installation, installations.values())

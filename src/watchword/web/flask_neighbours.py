@@ -9,7 +9,14 @@ from typing import Any
 
 import flask
 
-__all__ = ["exempt_from_csrf", "hide_tables_from_alembic", "warn_of_left_over_settings"]
+from watchword.settings import Settings
+
+__all__ = [
+    "exempt_from_csrf",
+    "hide_tables_from_alembic",
+    "warn_of_default_issuer",
+    "warn_of_left_over_settings",
+]
 
 logger = logging.getLogger("watchword.web")
 
@@ -24,6 +31,16 @@ def exempt_from_csrf(app: flask.Flask, blueprint: flask.Blueprint) -> None:
     protection: Any = app.extensions.get("csrf")
     if hasattr(protection, "exempt"):
         protection.exempt(blueprint)
+
+
+def warn_of_default_issuer(settings: Settings) -> None:
+    """Log that the issuer is that of a server on this machine, which is for trying things out."""
+    if settings.issuer == Settings().issuer:
+        logger.warning(
+            "WATCHWORD_ISSUER is not set: tokens are issued by %s. "
+            "Set it to the public URL of this service before anything else relies on its tokens.",
+            settings.issuer,
+        )
 
 
 def warn_of_left_over_settings(app: flask.Flask) -> None:
