@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    ssh,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,6 +153,12 @@ SAID = {
 def test_what_is_wrong_with_a_text_is_said(make: Callable[[], Key], said: str) -> None:
     with pytest.raises(InvalidKey, match=said):
         make()
+
+
+def test_a_package_that_an_encrypted_openssh_key_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssh, "_bcrypt_supported", False)
+    with pytest.raises(InvalidKey, match=r"needs the package bcrypt: .* ssh-keygen -p -m PKCS8 -f FILE"):
+        Key.from_pem(ENCRYPTED_SSH, password="password")
 
 
 @given(st.text(max_size=200) | st.text("-BEGIN PUBLICKEYsh\\n=A", max_size=200), st.integers(0, len(PRIVATE)))

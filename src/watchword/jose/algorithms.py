@@ -35,6 +35,7 @@ __all__ = [
     "Algorithm",
     "KeyOps",
     "Operation",
+    "choose",
     "fitting",
 ]
 
@@ -170,6 +171,25 @@ ALGORITHMS: tuple[Algorithm, ...] = (
     Algorithm("PBES2-HS512+A256KW", ("oct",), None, pbes2(SHA512(), 32, 220_000), 32, key_ops=WRAPPING),
 )
 """Every algorithm there is; where several rows fit a key, the first is meant."""
+
+
+def choose(alg: str, crv: str | None) -> tuple[Algorithm, Kind]:
+    """The row of an algorithm, and the kind of its keys: the curve that is named, or its first.
+
+    Raises:
+        InvalidKey: there is no such algorithm, or it has no such curve.
+    """
+    rows = [row for row in ALGORITHMS if row.name == alg]
+    for row in rows:
+        for kind in row.kinds:
+            if crv in (None, kind):
+                return row, kind
+    if rows:
+        kinds = ", ".join(kind for row in rows for kind in row.kinds)
+        raise InvalidKey(f"crv of {quote(alg)} must be one of {kinds}, not {quote(crv)}")
+    raise InvalidKey(
+        f"there is no such algorithm: alg is {quote(alg)}, and must be one of {_names(ALGORITHMS)}"
+    )
 
 
 ALG_NEEDED = "alg is needed"

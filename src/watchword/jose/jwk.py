@@ -10,10 +10,12 @@ import os
 from collections.abc import Mapping
 from typing import Any, Never, Self
 
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+
 from watchword.errors import InvalidKey
 from watchword.jose import asn1, base64url
 from watchword.jose import pem as pem_reader
-from watchword.jose.algorithms import ALGORITHMS, Algorithm, Operation, fitting
+from watchword.jose.algorithms import Algorithm, Operation, choose, fitting
 from watchword.jose.certificates import certificate_members
 from watchword.jose.content_encryption import CONTENT_ENCRYPTIONS
 from watchword.jose.jwk_defects import mend
@@ -118,11 +120,8 @@ class Key:
         Raises:
             InvalidKey: there is no such algorithm, it has no such curve, or the curve is not supported here.
         """
-        for row in ALGORITHMS:
-            for kind in row.kinds:
-                if row.name == alg and crv in (None, kind):
-                    return cls(row, generate(kind, row.secret))
-        raise InvalidKey(_no_such_key(alg, crv))
+        row, kind = choose(alg, crv)
+        return cls(row, generate(kind, row.secret))
 
     @classmethod
     def from_secret(cls, secret: str | bytes, alg: str, *, kid: str | None = None) -> Key:
@@ -180,7 +179,7 @@ class Key:
 
     @classmethod
     def from_cryptography(
-        cls, key: Private | Public, alg: str | None = None, *, kid: str | None = None
+        cls, key: PrivateKeyTypes | PublicKeyTypes, alg: str | None = None, *, kid: str | None = None
     ) -> Key:
         """The key in a key object of the cryptography package; of a certificate give ``public_key()``.
 
@@ -194,9 +193,10 @@ class Key:
                 fit it.
             WeakKey: RSA under 2,048 bits or with a small exponent.
         """
-        if isinstance(key, bytes):
+        if not isinstance(key, Private | Public):
             raise InvalidKey(
-                "bytes are not a key object of cryptography: use Key.from_secret, from_pem or from_der"
+                f"key must be a private or public key object of a type that an algorithm here uses, not "
+                f"{type(key).__name__}. Of a certificate give public_key(), of a text use Key.from_pem"
             )
         return cls(fitting(alg, kind_of(key)), key, kid=kid)
 
@@ -415,14 +415,6 @@ def _for_direct_use(stated: str | None, material: Material) -> str | None:
             f"the JWK's alg {stated} needs a secret of {size} bytes, this one has {len(material)}"
         )
     return "dir"
-
-
-def _no_such_key(alg: object, crv: object) -> str:
-    kinds = dict.fromkeys(kind for row in ALGORITHMS if row.name == alg for kind in row.kinds)
-    if kinds:
-        return f"crv of {quote(alg)} must be one of {', '.join(kinds)}, not {quote(crv)}"
-    names = ", ".join(dict.fromkeys(row.name for row in ALGORITHMS))
-    return f"there is no such algorithm: alg is {quote(alg)}, and must be one of {names}"
 
 
 def _checked_kid(kid: object) -> str:

@@ -93,7 +93,10 @@ class KeySet:
         """
         entries = decode_object(jwks, MAX_JWKS).get("keys")
         if not isinstance(entries, list | tuple):
-            raise InvalidKey(f"a JWK set is an object with an array named keys, not with {quote(entries)}")
+            raise InvalidKey(
+                f"a JWK set is an object with an array named keys, not with {quote(entries)}. "
+                "A single JWK is read with Key.from_jwk, a certificate with Key.from_pem"
+            )
         found = read_set(entries, alg)
         if found.skipped and not len(found):
             _check_alg_known(found.skipped)
