@@ -90,6 +90,14 @@ def test_what_is_signed_or_encrypted_is_bytes(payload: Any) -> None:
             jws.verify(jws.sign(b"", KEY, detached=True), KEY, payload=payload)
 
 
+@pytest.mark.parametrize("given", [KEY, SECRET, {}, None, jws.Signing(KEY), jwe.Recipient(SHARED)], ids=repr)
+def test_several_keys_come_in_a_list(given: Any) -> None:
+    for argument, call in {"signers": jws.sign_json, "recipients": jwe.encrypt_json}.items():
+        said = refusal(lambda given, call=call: call(b"", given), given)  # type: ignore[misc]  # one of the two
+        assert said.startswith(f"{argument} must be a list of keys, not ")
+        assert "secret of more" not in said
+
+
 @pytest.mark.parametrize("given", [SECRET, 5, [SECRET], [KEY], None], ids=repr)
 def test_several_issuers_are_verifiers(given: Any) -> None:
     said = refusal(MultiIssuer, given)

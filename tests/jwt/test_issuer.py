@@ -61,6 +61,12 @@ def test_a_given_time_stands_in_place_of_the_clock(issuer: Issuer) -> None:
     assert claims_of(issuer.issue("user-1", issued_at=0))["iat"] == 0
 
 
+@pytest.mark.parametrize("issued_at", ["now", math.nan, math.inf], ids=repr)
+def test_a_time_that_is_none_is_rejected(issuer: Issuer, issued_at: Any) -> None:
+    with pytest.raises(InvalidSettings, match=r"^issued_at must be seconds since the epoch, not "):
+        issuer.issue("user-1", issued_at=issued_at)
+
+
 @pytest.mark.parametrize("lifetime", [60, timedelta(minutes=1), timedelta(seconds=60, microseconds=999_999)])
 def test_a_lifetime_is_seconds_or_a_timedelta(key: Key, issuer: Issuer, lifetime: Any) -> None:
     assert claims_of(issuer.issue("user-1", issued_at=0, lifetime=lifetime))["exp"] == 60

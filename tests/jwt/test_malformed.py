@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from watchword import Issuer, Key, MultiIssuer, Verifier, inspect
-from watchword.errors import MalformedToken
+from watchword.errors import InvalidSettings, MalformedToken
 from watchword.jose import jwe, jws
 
 ISSUER = "https://issuer.example"
@@ -80,6 +80,23 @@ def test_what_is_wrong_with_a_token_is_said_everywhere(token: Any, said: str, pl
 @pytest.mark.parametrize("place", [place for place in TAKES_A_TOKEN if place != "inspect"])
 def test_an_encrypted_token_is_told_from_a_signed_one(place: str) -> None:
     assert "this is an encrypted token (JWE)" in message(TAKES_A_TOKEN[place], NESTED)
+
+
+@pytest.mark.parametrize("given", [TOKEN, TOKEN.encode(), None, 5], ids=["str", "bytes", "None", "number"])
+def test_a_batch_is_several_tokens(given: Any) -> None:
+    for call in (VERIFIER.verify_many, MultiIssuer([VERIFIER]).verify_many):
+        with pytest.raises(
+            InvalidSettings, match=r"^tokens must be an iterable of tokens, such as a list, not "
+        ):
+            call(given)
+    with pytest.raises(InvalidSettings, match=r"^tokens must"):
+        VERIFIER.verify_many(given, processes=1)
+
+
+@pytest.mark.parametrize("token", [None, 5, "{", b"{}", "x" * 1_048_577], ids=lambda token: str(token)[:9])
+def test_what_is_wrong_with_a_token_in_json_serialization_is_said(token: Any) -> None:
+    for call in (lambda given: jws.verify_json(given, KEY), lambda given: jwe.decrypt_json(given, SHARED)):
+        assert message(call, token) != MalformedToken.description
 
 
 def test_a_signed_token_is_told_from_an_encrypted_one() -> None:

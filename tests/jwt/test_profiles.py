@@ -772,6 +772,8 @@ def test_whatever_the_key_in_a_proof_is_only_an_invalid_token_comes_out(
         *((identity, {"max_age": seconds}) for seconds in (-1, math.nan, math.inf, True, "5")),
         *((assertion, {"max_lifetime": seconds}) for seconds in (-1, math.nan, math.inf, True, None)),
         (identity, {"trusted_audiences": "friend"}),
+        (identity, {"trusted_audiences": [None]}),
+        *((identity, {name: 5}) for name in ("nonce", "access_token", "code")),
         (access, {"claims": list}),
     ],
     ids=lambda value: getattr(value, "__name__", None) or str(value),
@@ -779,15 +781,28 @@ def test_whatever_the_key_in_a_proof_is_only_an_invalid_token_comes_out(
 def test_an_argument_that_would_turn_a_rule_off_is_rejected(
     make: Callable[..., Any], argument: dict[str, Any], key: Key
 ) -> None:
-    with pytest.raises(InvalidSettings):
+    with pytest.raises(InvalidSettings, match=f"^{next(iter(argument))} must "):
         make(key, **argument)
 
 
 @pytest.mark.parametrize(
-    "argument", [{"algorithms": "ES256"}, {"max_age": math.nan}, {"max_age": -1}, {"leeway": -1}], ids=str
+    "argument",
+    [
+        {"algorithms": "ES256"},
+        {"algorithms": [None]},
+        {"nonce": 5},
+        {"nonce": ["a", None]},
+        {"url": None},
+        {"method": b"GET"},
+        {"access_token": 5},
+        {"max_age": math.nan},
+        {"max_age": -1},
+        {"leeway": -1},
+    ],
+    ids=str,
 )
 def test_an_argument_that_would_turn_a_rule_for_proofs_off_is_rejected(
     argument: dict[str, Any], forge: Forge
 ) -> None:
-    with pytest.raises(InvalidSettings):
-        profiles.dpop_proof(proof(forge), **REQUEST, **argument)
+    with pytest.raises(InvalidSettings, match=f"^{next(iter(argument))} must "):
+        profiles.dpop_proof(proof(forge), **REQUEST | argument)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from watchword.arguments import describe
 from watchword.errors import MalformedToken
 from watchword.jose import strict_json
 from watchword.jose.header import MAX_TOKEN
@@ -29,8 +30,12 @@ def members(token: JsonToken) -> Mapping[str, Any]:
     """
     if isinstance(token, Mapping):
         return token
-    if not isinstance(token, str | bytes) or len(token) > MAX_TOKEN:
-        raise MalformedToken
+    if not isinstance(token, str | bytes):
+        raise MalformedToken(
+            f"the token must be a mapping, or its JSON as str or bytes, not {describe(token)}"
+        )
+    if len(token) > MAX_TOKEN:
+        raise MalformedToken(f"the token is longer than {MAX_TOKEN} characters")
     try:
         return strict_json.decode_object(token.encode() if isinstance(token, str) else token)
     except UnicodeEncodeError:

@@ -29,7 +29,7 @@ from watchword.jose.envelope import (
 )
 from watchword.jose.json_serialization import MAX_PARTIES, JsonToken, segment
 from watchword.jose.jwk import Key
-from watchword.jose.key_arguments import check_bytes, check_key
+from watchword.jose.key_arguments import check_bytes, check_key, check_several
 from watchword.jose.key_set import key_source
 from watchword.jose.ports import KeySource
 
@@ -176,6 +176,7 @@ def encrypt_json(
             encryption.
     """
     check_bytes("plaintext", plaintext)
+    check_several("recipients", recipients)
     encryption = content_encryption(enc)
     parties = [one if isinstance(one, Recipient) else Recipient(one) for one in recipients]
     for party in parties:

@@ -17,7 +17,7 @@ from watchword.jose import header as headers
 from watchword.jose.algorithms import ALGORITHMS
 from watchword.jose.json_serialization import MAX_PARTIES, JsonToken
 from watchword.jose.jwk import Key
-from watchword.jose.key_arguments import check_bytes, check_signer
+from watchword.jose.key_arguments import check_bytes, check_several, check_signer
 from watchword.jose.key_set import key_source
 from watchword.jose.ports import KeySource, Signer
 from watchword.jose.quotation import quote
@@ -150,6 +150,7 @@ def sign_json(
             not agree on ``b64`` (RFC 7797 §3).
     """
     check_bytes("payload", payload)
+    check_several("signers", signers)
     signings = [signer if isinstance(signer, Signing) else Signing(signer) for signer in signers]
     if not 0 < len(signings) <= MAX_PARTIES:
         raise Unissuable(f"a token has between 1 and {MAX_PARTIES} signatures")

@@ -7,14 +7,14 @@ exactly one algorithm, so it is made beforehand.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from watchword.arguments import describe
 from watchword.errors import InvalidSettings
 from watchword.jose.jwk import Key
 
-__all__ = ["check_bytes", "check_key", "check_key_source", "check_signer"]
+__all__ = ["check_bytes", "check_key", "check_key_source", "check_several", "check_signer"]
 
 _FROM_TEXT = 'Make a Key of a secret with Key.from_secret(secret, alg="HS256")'
 
@@ -52,6 +52,17 @@ def check_key_source(argument: str, value: object) -> None:
         return
     if not _has_method(value, "find") or not _has_method(value, "ready"):  # str has a method find
         raise _refuse(argument, "a Key, a KeySet, or another KeySource", value)
+
+
+def check_several(argument: str, value: object) -> None:
+    """Return if a value is a list, or the like, of keys.
+
+    Raises:
+        InvalidSettings: it is a key alone, or something else.
+    """
+    is_alone = isinstance(value, str | bytes | Mapping) or hasattr(value, "_fields")  # Signing, Recipient
+    if is_alone or not isinstance(value, Iterable):
+        raise InvalidSettings(f"{argument} must be a list of keys, not {describe(value)}")
 
 
 def check_bytes(argument: str, value: object) -> None:

@@ -60,6 +60,7 @@ def in_threads(
         tokens: is read ahead of the results, by a few thousand at most. An error of its own is raised after
             the results of the tokens before it.
     """
+    _check_tokens(tokens)
     return _in_order(verify_each, tokens, _THREADS)
 
 
@@ -81,11 +82,18 @@ def in_processes(
         InvalidSettings: something cannot be handed over, or a process does not start.
         Unavailable: a process ended before its time.
     """
+    _check_tokens(tokens)
     if type(processes) is not int or processes < 1:
         raise InvalidSettings(
             f"processes must be a whole number, at least 1, or None for threads, not {describe(processes)}"
         )
     return _in_processes(_handed_over(make), clock, tokens, processes)
+
+
+def _check_tokens(tokens: object) -> None:
+    # A str is an iterable too, of its letters.
+    if isinstance(tokens, str | bytes) or not isinstance(tokens, Iterable):
+        raise InvalidSettings(f"tokens must be an iterable of tokens, such as a list, not {describe(tokens)}")
 
 
 def _in_processes(

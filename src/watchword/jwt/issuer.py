@@ -111,7 +111,12 @@ class Issuer:
             # RFC 7519 §4.1.2: a verifier would refuse it.
             raise Unissuable(f"subject must be a string, not {describe(subject)}; write str(...) around it")
         signer = self._signing_key()
-        issued = math.floor(self._clock() if issued_at is None else issued_at)
+        try:
+            issued = math.floor(self._clock() if issued_at is None else issued_at)
+        except (TypeError, ValueError, OverflowError):
+            raise InvalidSettings(
+                f"issued_at must be seconds since the epoch, not {describe(issued_at)}"
+            ) from None
         content = {
             "iss": self._issuer,
             "sub": subject,

@@ -9,8 +9,10 @@ from typing import Any, TypeVar, overload
 import msgspec
 
 from watchword.durations import Duration
+from watchword.errors import InvalidSettings
 from watchword.jose import Key, KeySource
 from watchword.jwt.claims import Claims
+from watchword.jwt.profiles.comparisons import check_identifiers
 from watchword.jwt.readers import Reader
 from watchword.jwt.verifier import Verifier
 
@@ -108,10 +110,13 @@ def access_token(
     Raises:
         InvalidSettings: an argument is of the wrong form.
     """
+    check_identifiers(issuer=issuer)
+    if audience is None:  # which a Verifier would take for tokens without aud
+        raise InvalidSettings("audience must be the name of the resource, or several names of it, not None")
     return Verifier(
         keys,
-        issuer=(issuer,),  # None is not one: it would accept any
-        audience=audience or (),
+        issuer=issuer,
+        audience=audience,
         typ="at+jwt",
         claims=claims,
         require=("sub", "client_id", "iat", "jti"),

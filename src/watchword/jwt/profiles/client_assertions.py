@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from watchword.arguments import describe, is_name
 from watchword.durations import Duration, to_seconds
-from watchword.errors import InvalidClaims, InvalidSettings, MalformedClaim
+from watchword.errors import InvalidClaims, MalformedClaim
 from watchword.jose import Key, KeySource
 from watchword.jwt.claims import Claims, is_time
+from watchword.jwt.profiles.comparisons import check_identifiers
 from watchword.jwt.verifier import Verifier
 
 __all__ = ["ClientAssertionClaims", "client_assertion"]
@@ -58,10 +58,7 @@ def client_assertion(
         InvalidSettings: an argument is of the wrong form.
     """
     ahead = to_seconds("max_lifetime", max_lifetime) + to_seconds("leeway", leeway)
-    if not is_name(audience):
-        raise InvalidSettings(
-            f"audience must be a non-empty string, the issuer identifier, not {describe(audience)}"
-        )
+    check_identifiers(client_id=client_id, audience=audience)
 
     def rule(claims: Mapping[str, Any], _header: Mapping[str, Any], now: float) -> Iterator[InvalidClaims]:
         exp = claims.get("exp")
@@ -72,7 +69,7 @@ def client_assertion(
 
     return Verifier(
         keys,
-        issuer=(client_id,),  # None is not one: it would accept any
+        issuer=client_id,
         audience=audience,
         subject=client_id,
         typ=_TYPES,

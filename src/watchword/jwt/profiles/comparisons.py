@@ -6,21 +6,37 @@ import hmac
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from watchword.arguments import describe
+from watchword.arguments import describe, is_name
 from watchword.errors import InvalidClaims, InvalidSettings, MalformedClaim, MissingClaim
 
-__all__ = ["check_texts", "differs", "octets"]
+__all__ = ["check_identifiers", "check_optional_texts", "check_texts", "differs", "octets"]
 
 
 def check_texts(**arguments: object) -> None:
-    """Return if each of the arguments is a string or ``None``.
+    """Return if each of the arguments is a string.
 
     Raises:
         InvalidSettings: one of them is something else.
     """
     for argument, value in arguments.items():
-        if value is not None and not isinstance(value, str):
+        if not isinstance(value, str):
             raise InvalidSettings(f"{argument} must be a string, not {describe(value)}")
+
+
+def check_optional_texts(**arguments: object) -> None:
+    """As :func:`check_texts`, but for those that are ``None``."""
+    check_texts(**{argument: value for argument, value in arguments.items() if value is not None})
+
+
+def check_identifiers(**arguments: object) -> None:
+    """Return if each of the arguments is a non-empty string: ``None`` would accept anything.
+
+    Raises:
+        InvalidSettings: one of them is something else.
+    """
+    for argument, value in arguments.items():
+        if not is_name(value):
+            raise InvalidSettings(f"{argument} must be a non-empty string, not {describe(value)}")
 
 
 def differs(claims: Mapping[str, Any], name: str, *expected: str) -> Collection[InvalidClaims]:

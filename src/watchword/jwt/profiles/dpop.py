@@ -16,7 +16,7 @@ from watchword.errors import InvalidClaims, InvalidKey, InvalidSettings, Malform
 from watchword.jose import Key, base64url
 from watchword.jose import header as headers
 from watchword.jwt.claims import Claims
-from watchword.jwt.profiles.comparisons import check_texts, differs, octets
+from watchword.jwt.profiles.comparisons import check_optional_texts, check_texts, differs, octets
 from watchword.jwt.verifier import Verifier
 
 __all__ = ["Proof", "ProofClaims", "dpop_proof"]
@@ -98,9 +98,12 @@ def dpop_proof(
         raise InvalidSettings(
             f'algorithms must be a collection such as ("ES256", "EdDSA"), not {describe_names(algorithms)}'
         )
-    check_texts(method=method, url=url, access_token=access_token)
+    check_texts(method=method, url=url)
+    check_optional_texts(access_token=access_token)
     key = _key(headers.decode(headers.split(proof, 3)[0], ()), algorithms)
     nonces = (nonce,) if isinstance(nonce, str) else nonce
+    if nonces is not None and not is_names(nonces):
+        raise InvalidSettings(f"nonce must be a string, several, or None, not {describe_names(nonce)}")
     target = _target(url)
 
     def rule(said: Mapping[str, Any], _header: Mapping[str, Any], _now: float) -> Iterator[InvalidClaims]:

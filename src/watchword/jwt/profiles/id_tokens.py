@@ -21,7 +21,7 @@ from watchword.errors import (
 )
 from watchword.jose import Key, KeySource, base64url
 from watchword.jwt.claims import Claims, is_time
-from watchword.jwt.profiles.comparisons import check_texts, differs, octets
+from watchword.jwt.profiles.comparisons import check_identifiers, check_optional_texts, differs, octets
 from watchword.jwt.verifier import Verifier
 
 __all__ = ["IdTokenClaims", "id_token"]
@@ -131,7 +131,8 @@ def id_token(
     """
     tolerance = to_seconds("leeway", leeway)
     oldest = None if max_age is None else to_seconds("max_age", max_age)
-    check_texts(nonce=nonce, access_token=access_token, code=code)
+    check_identifiers(issuer=issuer, client_id=client_id)
+    check_optional_texts(nonce=nonce, access_token=access_token, code=code)
     if isinstance(trusted_audiences, str) or not is_names(trusted_audiences):
         raise InvalidSettings(
             f"trusted_audiences must be a collection of strings, not {describe_names(trusted_audiences)}"
@@ -154,8 +155,8 @@ def id_token(
 
     return Verifier(
         keys,
-        issuer=(issuer,),  # None is not one: it would accept any
-        audience=(client_id,),
+        issuer=issuer,
+        audience=client_id,
         claims=claims,
         require=("sub", "iat"),
         leeway=leeway,

@@ -10,6 +10,8 @@ from watchword.durations import Duration
 from watchword.errors import InvalidClaims, MalformedClaim, MissingClaim
 from watchword.jose import Key, KeySource
 from watchword.jwt.claims import Claims
+from watchword.jwt.expectations import TypeNames
+from watchword.jwt.profiles.comparisons import check_identifiers
 from watchword.jwt.verifier import Verifier
 
 __all__ = ["LogoutTokenClaims", "logout_token"]
@@ -37,7 +39,7 @@ def logout_token(
     *,
     issuer: str,
     client_id: str,
-    typ: str | None = "logout+jwt",
+    typ: TypeNames = "logout+jwt",
     decrypt_with: Key | KeySource | None = None,
     leeway: Duration = 30,
     clock: Callable[[], float] = time.time,
@@ -62,10 +64,11 @@ def logout_token(
     Raises:
         InvalidSettings: an argument is of the wrong form.
     """
+    check_identifiers(issuer=issuer, client_id=client_id)
     return Verifier(
         keys,
-        issuer=(issuer,),  # None is not one: it would accept any
-        audience=(client_id,),
+        issuer=issuer,
+        audience=client_id,
         typ=typ,
         claims=LogoutTokenClaims,
         require=("iat", "jti"),
