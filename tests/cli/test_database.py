@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from postgres_servers import PostgresServer
 
 from watchword.errors import MissingExtra
-from watchword.stores import schema_status
+from watchword.stores import open_store, schema_status
 from watchword.stores.schema import UPGRADES
 
 NEWEST = len(UPGRADES)
@@ -97,3 +100,62 @@ def test_a_missing_sqlalchemy_names_the_extra_that_brings_it(monkeypatch) -> Non
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     with pytest.raises(MissingExtra, match=r"watchword\[sql\]"):
         schema_status("sqlite://")
+
+
+# -- backup ----------------------------------------------------------------------------------------
+
+
+def test_a_backup_has_all_that_was_acknowledged_while_a_server_writes(watchword, alice, directory) -> None:
+    server = open_store("sqlite:///watchword.db")
+    acknowledged: list[str] = []
+    stopping = threading.Event()
+
+    def write() -> None:
+        while not stopping.is_set():
+            name = f"user-{len(acknowledged)}"
+            server.insert_account(subject=name, username=name, name_key=name, password_hash="", scopes=())
+            acknowledged.append(name)
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        while len(acknowledged) < 20:
+            assert not writing.done()
+        before = list(acknowledged)
+        done = watchword("database", "backup", "copy.db")
+        stopping.set()
+        writing.result()
+    server.close()
+
+    assert (done.exit_code, done.stdout) == (0, "Copied the database to copy.db\n")
+    assert "keep the secret too" in done.stderr
+    assert stat.S_IMODE((directory / "copy.db").stat().st_mode) == 0o600
+    for name in ("watchword.db", "watchword.db-wal", "watchword.db-shm"):
+        (directory / name).unlink(missing_ok=True)
+    (directory / "copy.db").rename("watchword.db")
+    listed = watchword("account", "list").stdout
+    restored = {line.split()[0] for line in listed.splitlines()[1:]}
+    assert {"alice", *before} <= restored
+
+
+def test_a_backup_replaces_no_file(watchword, alice, directory) -> None:
+    (directory / "copy.db").write_text("something else")
+    refused = watchword("database", "backup", "copy.db")
+    assert refused.exit_code == 1
+    assert "copy.db: File exists" in refused.stderr
+    assert (directory / "copy.db").read_text() == "something else"
+
+
+def test_a_backup_of_what_is_no_database_leaves_no_file(watchword, directory) -> None:
+    (directory / "watchword.db").write_bytes(b"no database" * 1000)
+    refused = watchword("database", "backup", "copy.db")
+    assert refused.exit_code == 1
+    assert "cannot be copied to copy.db: file is not a database" in refused.stderr
+    assert not (directory / "copy.db").exists()
+
+
+def test_postgresql_is_not_copied_and_the_tool_is_named(watchword, monkeypatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:s3cr3t@localhost/app")
+    refused = watchword("database", "backup", "copy.db")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "pg_dump" in refused.stderr
+    assert "s3cr3t" not in refused.stderr

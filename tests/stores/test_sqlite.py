@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -426,3 +427,53 @@ def test_two_stores_on_one_file_write_without_losing_each_others_updates(
         assert connection.exec_driver_sql("SELECT charges FROM watchword_throttles").scalar_one() == 80
     for opened in stores:
         opened.close()
+
+
+# -- what the process may not do -----------------------------------------------------------------
+
+
+OPEN_AS_ANOTHER_USER = """
+import os, sys
+from watchword.errors import InvalidSettings
+from watchword.stores.sql import SqlStore
+SqlStore("sqlite://").close()  # all that is imported now is there when it can no longer be read
+if os.getuid() == 0:
+    os.setuid(65534)
+try:
+    SqlStore(sys.argv[1]).close()
+except InvalidSettings as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("directory_mode", "file_mode", "refused"),
+    [(0o555, None, "."), (0o555, 0o666, "."), (0o777, 0o400, "app.db")],
+)
+def test_a_path_without_the_rights_is_named_with_what_to_do(
+    directory_mode: int, file_mode: int | None, refused: str
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "app.db"
+        if file_mode is not None:
+            file.touch()
+            file.chmod(file_mode)
+        file.parent.chmod(directory_mode)
+        done = subprocess.run(
+            [sys.executable, "-c", OPEN_AS_ANOTHER_USER, f"sqlite:///{file}"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        file.parent.chmod(0o700)
+    assert f"database_url: {file.parent / refused} must be readable and writable" in done.stdout
+    assert "Permission denied. Change its owner or mode" in done.stdout
+
+
+def test_what_sqlite_says_is_logged_with_the_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "app.db"
+    file.write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreUnavailable):
+        SqlStore(f"sqlite:///{file}")
+    assert f"the store does not answer: {file}: file is not a database" in caplog.text

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from watchword.cli.desk import database_url
 from watchword.cli.hints import runnable
-from watchword.stores import open_store, schema_status
+from watchword.stores import copy_database, open_store, schema_status
 
 if TYPE_CHECKING:
     from watchword.stores.sql import SchemaStatus
@@ -18,9 +19,9 @@ __all__ = ["database"]
 
 @click.group()
 def database() -> None:
-    """See how far the database's schema is, and upgrade it.
+    """Copy the database, see how far its schema is, and upgrade it.
 
-    Every server upgrades it when it starts. These commands are for those who want to do it before.
+    Every server upgrades the schema when it starts. `upgrade` does it before.
     """
 
 
@@ -47,6 +48,23 @@ def upgrade() -> None:
         click.echo(f"Upgraded from schema version {before.version} to {after.version}")
     else:
         click.echo(f"Made the tables, with schema version {after.version}")
+
+
+@database.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Copy the SQLite database to the new FILE, while servers go on.
+
+    The copy has everything that was acknowledged. A copy of the database file alone may lack the last hours,
+    which stand in the file beside it.
+    """
+    copy_database(database_url(), file)
+    click.echo(f"Copied the database to {file}")
+    click.echo(
+        "Its keys are sealed: keep the secret too (WATCHWORD_SECRET, or the file .secret beside the "
+        "database), but not in the same place",
+        err=True,
+    )
 
 
 def _what_to_do(found: SchemaStatus) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import msgspec
 
 from watchword.auth import Auth
 from watchword.cli.hints import runnable
@@ -60,6 +61,8 @@ def front_desk(*, create: bool = False, settings: Settings | None = None) -> Ite
     if missing:
         _refuse_lone_secret(Path(missing))
     logging.getLogger("watchword.security").addHandler(logging.NullHandler())  # _record_act writes the acts
+    # a database that allows few connections has to have one left for a command
+    settings = msgspec.structs.replace(settings, database_connections=1)
     auth = Auth(settings=settings, listeners=[_record_act])
     try:
         if missing:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchword.errors import MissingExtra
+from watchword.errors import InvalidSettings, MissingExtra
 from watchword.stores.contract import Store
 
 if TYPE_CHECKING:
     from watchword.stores.split import SplitStore
     from watchword.stores.sql import SchemaStatus
 
-__all__ = ["open_split_store", "open_store", "resolve_urls", "schema_status"]
+__all__ = ["copy_database", "open_split_store", "open_store", "resolve_urls", "schema_status"]
 
 
 def open_store(url: str, *, connections: int = 10) -> Store:
@@ -105,3 +106,22 @@ def resolve_urls(database_url: str, sessions_url: str) -> str:
             raise
         raise MissingExtra.named(extra) from None
     return resolve_url(database_url)
+
+
+def copy_database(url: str, target: Path) -> None:
+    """Copy the SQLite database at a URL to a new file, while servers may go on.
+
+    Raises:
+        InvalidSettings: the URL is not one of an SQLite file.
+        OSError: the new file cannot be made, because it exists or for another reason.
+        StoreUnavailable: the database cannot be read.
+    """
+    source = url.partition(":///")[2]
+    if not url.startswith("sqlite") or not source:
+        raise InvalidSettings(
+            "database_url: only an SQLite file is copied. Copy PostgreSQL with pg_dump, and Redis as its "
+            "documentation says"
+        )
+    from watchword.stores import sqlite_backup  # noqa: PLC0415 -- the codec must not need sqlite3
+
+    sqlite_backup.copy_database(Path(source), target)

@@ -437,7 +437,8 @@ def _unavailable(error: SQLAlchemyError | OSError) -> StoreUnavailable:
 
 def _reason(error: SQLAlchemyError | OSError) -> str | None:
     if isinstance(error, DBAPIError):
-        return str(error.orig).partition("\n")[0]
+        notes = getattr(error.orig, "__notes__", ())  # the file of an SQLite database
+        return ": ".join([*notes, str(error.orig).partition("\n")[0]])
     if isinstance(error, OSError):
         return str(error)  # with the path
     if isinstance(error, PoolTimeout):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import sqlite3
@@ -18,6 +19,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    ExceptionContext,
     QueuePool,
     StaticPool,
     create_engine,
@@ -27,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DisconnectionError
 
-from watchword.errors import StoreUnavailable
+from watchword.errors import InvalidSettings, StoreUnavailable
 from watchword.forks import PerProcess
 from watchword.stores.schema import store
 
@@ -192,6 +194,7 @@ def _make_engine(path: Path) -> Engine:
     engine = create_engine(
         "sqlite://", creator=partial(_connect, path), poolclass=QueuePool, pool_timeout=BUSY_TIMEOUT
     )
+    event.listen(engine, "handle_error", partial(_name_the_file, path))
     event.listen(engine, "checkout", _on_checkout)
     event.listen(engine, "checkin", _on_checkin)
     return engine
@@ -283,11 +286,39 @@ def _switch_to_wal(connection: _SqliteConnection) -> None:
 
 
 def _create_file(path: Path) -> None:
-    """Make the file with mode 0600 unless it is there; SQLite copies the mode to ``-wal`` and ``-shm``."""
+    """Make the file with mode 0600 unless it is there; SQLite copies the mode to ``-wal`` and ``-shm``.
+
+    Raises:
+        InvalidSettings: this process may not use the file, or may not write to its directory.
+    """
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
-        return
+        if path.is_file():
+            _check_access(path)
+    except OSError as error:
+        if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise
+        raise _not_permitted(path.parent, error.strerror) from None
+
+
+def _check_access(path: Path) -> None:
+    # Both are needed: SQLite keeps a log and its index beside the file.
+    for place, rights in ((path, os.R_OK | os.W_OK), (path.parent, os.W_OK | os.X_OK)):
+        if not os.access(place, rights):
+            raise _not_permitted(place, os.strerror(errno.EACCES))
+
+
+def _not_permitted(place: Path, reason: str | None) -> InvalidSettings:
+    return InvalidSettings(
+        f"database_url: {place} must be readable and writable for the user of this process "
+        f"(user id {os.getuid()}): {reason}. Change its owner or mode, or name another file"
+    )
+
+
+def _name_the_file(path: Path, context: ExceptionContext) -> None:
+    """Add the path to what SQLite says, which is no more than "unable to open database file"."""
+    context.original_exception.add_note(str(path))
 
 
 def _file_id(path: Path) -> _FileId | None:
