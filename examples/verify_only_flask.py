@@ -18,6 +18,9 @@ verifier = Verifier(
     typ="at+jwt",  # access tokens only (RFC 9068): not that issuer's ID tokens
 )
 
+# A person is the issuer and the subject: another issuer may give the same subject to another person.
+SALES: dict[tuple[str | None, str], list[str]] = {("https://login.example", "user-1"): ["tea", "coffee"]}
+
 app = Flask(__name__)
 auth = Watchword(app, verifier)
 
@@ -25,7 +28,7 @@ auth = Watchword(app, verifier)
 @app.get("/reports")
 @auth.protect(scopes=["reports:read"])
 def reports() -> dict[str, list[str]]:
-    return {"reports": [f"what {auth.identity.username} sold"]}
+    return {"reports": SALES.get((auth.identity.issuer, auth.identity.subject), [])}
 
 
 @app.delete("/reports")

@@ -680,6 +680,11 @@ def test_a_policy_that_cannot_work_is_refused(wrong) -> None:
         FetchPolicy(**wrong)
 
 
+def test_the_times_of_a_policy_may_be_timedeltas() -> None:
+    policy = FetchPolicy(timeout=timedelta(seconds=5), connect_timeout=timedelta(milliseconds=500))
+    assert (policy.timeout, policy.connect_timeout) == (5, 0.5)
+
+
 def test_the_password_of_a_proxy_is_not_shown() -> None:
     policy = FetchPolicy(proxy="http://user:hidden@proxy.example:3128", timeout=5)
     assert "hidden" not in f"{policy!r} {policy} {list(policy.__rich_repr__())}"

@@ -22,6 +22,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from watchword.durations import Duration, to_seconds
 from watchword.errors import InvalidSettings, KeysUnavailable, MissingExtra
 from watchword.jose.quotation import quote
 from watchword.keyring.addresses import reach
@@ -74,19 +75,19 @@ class FetchPolicy(msgspec.Struct, frozen=True, kw_only=True):
     allow_private: bool = False
     proxy: str | None = None
     ca_file: str | None = None
-    connect_timeout: float = 3.0
-    timeout: float = 10.0
+    connect_timeout: Duration = 3.0
+    timeout: Duration = 10.0
     headers: Mapping[str, str] = {}
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         if not isinstance(self.allow_http, bool) or not isinstance(self.allow_private, bool):
             raise InvalidSettings("allow_http and allow_private must be True or False")  # "no" would be a yes
-        for seconds in (self.connect_timeout, self.timeout):
-            if not isinstance(seconds, int | float) or not 0 < seconds <= 60:
-                raise InvalidSettings(
-                    f"connect_timeout and timeout must be numbers of seconds up to 60, not {seconds!r:.40}"
-                )
+        for name in ("connect_timeout", "timeout"):
+            seconds = to_seconds(name, getattr(self, name))
+            if not 0 < seconds <= 60:
+                raise InvalidSettings(f"{name} must be more than 0 and at most 60 seconds, not {seconds:g}")
+            msgspec.structs.force_setattr(self, name, seconds)
         if self.proxy is not None and not _is_proxy(self.proxy):
             raise InvalidSettings("proxy must be a URL such as http://proxy.example:3128")
         if self.ca_file == "":  # which would mean the system's
@@ -138,7 +139,7 @@ class Fetcher:
             error = KeysUnavailable("the provider names a URL that is not safe to fetch")
             error.add_note(f"it is {quote(url.partition('?')[0], _SHOWN)}")
             raise error from None
-        ends = monotonic() + self._policy.timeout
+        ends = monotonic() + to_seconds("timeout", self._policy.timeout)
         headers = self._policy.headers if location.origin == self._home.origin else {}
         with (
             _explained(location, ends, has_proxy=self._policy.proxy is not None),
@@ -208,7 +209,7 @@ class Fetcher:
         return permitted
 
     def _connection(self, location: Location, host: str, port: int, ends: float) -> HTTPConnection:
-        timeout = min(self._policy.connect_timeout, _left(ends))
+        timeout = min(to_seconds("connect_timeout", self._policy.connect_timeout), _left(ends))
         if location.scheme == "http":
             return HTTPConnection(host, port, timeout=timeout)
         return HTTPSConnection(
