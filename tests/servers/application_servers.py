@@ -86,7 +86,7 @@ class ApplicationServer:
             self._process = subprocess.Popen(
                 [Path(sys.executable).with_name(program), *arguments],
                 cwd=directory,
-                env=clean_environment(environment),
+                env=clean_environment({"HOME": str(directory), **environment}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

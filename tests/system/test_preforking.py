@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 from application_servers import SERVERS, ApplicationServer, serving
+from postgres_servers import PostgresServer
+from redis_servers import RedisServer
 
 VISITORS = 50
 AT_ONCE = 8
@@ -25,12 +27,14 @@ Serve = Callable[[str], AbstractContextManager[ApplicationServer]]
 
 
 @pytest.fixture(params=["sqlite", "postgres", "redis"])
-def serve(request: pytest.FixtureRequest, tmp_path: Path) -> Serve:
+def serve(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres: PostgresServer, redis_server: RedisServer
+) -> Serve:
     environment = {"WATCHWORD_DATABASE_URL": f"sqlite:///{tmp_path}/app.db"}
     if request.param == "postgres":
-        environment = {"WATCHWORD_DATABASE_URL": request.getfixturevalue("postgres").new_database()}
+        environment = {"WATCHWORD_DATABASE_URL": postgres.new_database()}
     if request.param == "redis":
-        environment["WATCHWORD_SESSIONS_URL"] = request.getfixturevalue("redis_server").url
+        environment["WATCHWORD_SESSIONS_URL"] = redis_server.url
     return lambda name: serving(tmp_path, name, environment)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from sqlalchemy.types import UserDefinedType
 
 from watchword.errors import InvalidSettings, MissingExtra, StoreUnavailable
 from watchword.forks import PerProcess
+from watchword.stores.answers import check_answer
 from watchword.stores.contract import Session, SessionDetails, SessionTimes, TimedSession
 from watchword.stores.postgres_announcements import PostgresAnnouncements
 from watchword.stores.postgres_pool import PatientPool
@@ -251,11 +252,9 @@ class PostgresDatabase:
         """Run what a refresh runs on the driver's own connection: SQLAlchemy's would double what it costs."""
         with self._driver_connection() as connection:
             row = connection.execute(statement, parameters).fetchone()
-        if row is None:
-            return None
-        now, *values = row
-        values[_SCOPES] = tuple(values[_SCOPES].split())
-        return TimedSession(Session(**dict(zip(Session.__struct_fields__, values, strict=True))), now)
+            timed = None if row is None else _to_session(row)
+            check_answer(timed, session_id=parameters["id"])
+        return timed
 
     def close(self) -> None:
         """Close every idle connection; the others close when they come back."""
@@ -263,7 +262,10 @@ class PostgresDatabase:
 
     @contextmanager
     def _driver_connection(self) -> Iterator[Any]:
-        """A pooled connection as psycopg has it, with errors as SQLAlchemy raises them."""
+        """A pooled connection as psycopg has it, with errors as SQLAlchemy raises them.
+
+        It is thrown away where what is done with it raises ``StoreUnavailable``.
+        """
         is_lost = False
         engine = self._engines.obtain()
         driver_error = engine.dialect.loaded_dbapi.Error
@@ -272,6 +274,9 @@ class PostgresDatabase:
                 connection: Any = pooled.driver_connection
                 try:
                     yield connection
+                except StoreUnavailable:
+                    pooled.invalidate()
+                    raise
                 except driver_error as error:
                     is_lost = connection.closed or _is_a_loss(error)
                     if is_lost:
@@ -315,6 +320,12 @@ def _make_engine(url: URL, connections: int, route: _Route) -> Engine:
     event.listen(engine, "connect", route.notice_a_pooler)
     event.listen(engine, "handle_error", _notice_a_loss)
     return engine
+
+
+def _to_session(row: Sequence[Any]) -> TimedSession:
+    now, *values = row
+    values[_SCOPES] = tuple(values[_SCOPES].split())
+    return TimedSession(Session(**dict(zip(Session.__struct_fields__, values, strict=True))), now)
 
 
 def _close(engines: PerProcess[Engine], announcements: PostgresAnnouncements) -> None:

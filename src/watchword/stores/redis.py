@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
+from watchword.errors import StoreUnavailable
 from watchword.stores import redis_keys, redis_one_time, redis_sessions, redis_throttles
+from watchword.stores.answers import check_answer
 from watchword.stores.contract import (
     Announcements,
     Charge,
@@ -36,6 +39,8 @@ from watchword.stores.redis_connection import RedisConnection
 __all__ = ["RedisStore"]
 
 logger = logging.getLogger("watchword.stores")
+
+_T = TypeVar("_T")
 
 
 class RedisStore(SessionStore, KeyStore, ThrottleStore, OneTimeStore):
@@ -89,33 +94,46 @@ class RedisStore(SessionStore, KeyStore, ThrottleStore, OneTimeStore):
     def start_session(
         self, new: NewSession, times: SessionTimes, *, max_live: int, mark: str
     ) -> tuple[TimedSession, Sequence[Session]] | None:
-        return redis_sessions.start(self._redis, new, times, max_live=max_live, mark=mark)
+        started = redis_sessions.start(self._redis, new, times, max_live=max_live, mark=mark)
+        return self._check_answer(started, session_id=new.id, subject=new.subject)
 
     def swap_session(
         self, session_id: str, generation: int, times: SessionTimes, details: SessionDetails
     ) -> TimedSession | None:
-        return redis_sessions.swap(self._redis, session_id, generation, times, details)
+        swapped = redis_sessions.swap(self._redis, session_id, generation, times, details)
+        return self._check_answer(swapped, session_id=session_id)
 
     def keep_session(self, session_id: str, subject: str, credentials_version: int) -> bool:
         return redis_sessions.keep(self._redis, session_id, subject, credentials_version)
 
     def find_session(self, session_id: str) -> TimedSession | None:
-        return redis_sessions.find(self._redis, session_id)
+        return self._check_answer(redis_sessions.find(self._redis, session_id), session_id=session_id)
 
     def live_sessions(self, subject: str) -> Sequence[Session]:
-        return redis_sessions.live(self._redis, subject)
+        return self._check_answer(redis_sessions.live(self._redis, subject), subject=subject)
 
     def end_session(self, session_id: str, reason: EndReason) -> Session | None:
-        return redis_sessions.end(self._redis, session_id, reason)
+        ended = redis_sessions.end(self._redis, session_id, reason)
+        return self._check_answer(ended, session_id=session_id)
 
     def end_sessions(self, subject: str, reason: EndReason, *, keep: str | None = None) -> Sequence[Session]:
-        return redis_sessions.end_all(self._redis, subject, reason, keep=keep)
+        ended = redis_sessions.end_all(self._redis, subject, reason, keep=keep)
+        return self._check_answer(ended, subject=subject)
 
     def record_end(self, session_id: str, subject: str, reason: EndReason, access_until: float) -> None:
         redis_sessions.record_end(self._redis, session_id, subject, reason, access_until)
 
     def poll(self, identity: str | None, position: int | None, *, grace: float) -> Feed:
         return redis_sessions.poll(self._redis, identity, position, grace=grace)
+
+    def _check_answer(self, answer: _T, *, session_id: str | None = None, subject: str | None = None) -> _T:
+        """Return the answer; throw the connections away if it is about another session."""
+        try:
+            check_answer(answer, session_id=session_id, subject=subject)
+        except StoreUnavailable:
+            self._redis.close()
+            raise
+        return answer
 
     # -- keys ------------------------------------------------------------------------------------
 

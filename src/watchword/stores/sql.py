@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from watchword.errors import InvalidSettings, StoreUnavailable
 from watchword.stores import schema, sql_accounts, sql_keys, sql_one_time, sql_sessions, sql_throttles
+from watchword.stores.answers import check_answers_of
 from watchword.stores.contract import (
     Account,
     Announcements,
@@ -127,7 +128,7 @@ class SqlStore(Store):
     ) -> tuple[TimedSession, Sequence[Session]] | None:
         return self._write(
             f"subject {new.subject}",
-            sql_sessions.start,
+            check_answers_of(sql_sessions.start, session_id=new.id, subject=new.subject),
             new,
             times,
             max_live=max_live,
@@ -141,7 +142,8 @@ class SqlStore(Store):
     ) -> TimedSession | None:
         database = self._database
         if isinstance(database, SqliteDatabase):
-            return self._write(None, sql_sessions.swap, session_id, generation, times, details=details)
+            swap = check_answers_of(sql_sessions.swap, session_id=session_id)
+            return self._write(None, swap, session_id, generation, times, details=details)
         shift = self.time_shift
         swapped = _run(lambda: database.swap(session_id, generation, times, details, shift=shift))
         if swapped is not None and swapped.now >= self._next_purge:
@@ -154,19 +156,21 @@ class SqlStore(Store):
     def find_session(self, session_id: str) -> TimedSession | None:
         database = self._database
         if isinstance(database, SqliteDatabase):
-            return self._read(sql_sessions.find, session_id)
+            return self._read(check_answers_of(sql_sessions.find, session_id=session_id), session_id)
         shift = self.time_shift
         return _run(lambda: database.find(session_id, shift=shift))
 
     def live_sessions(self, subject: str) -> Sequence[Session]:
-        return self._read(sql_sessions.live, subject)
+        return self._read(check_answers_of(sql_sessions.live, subject=subject), subject)
 
     def end_session(self, session_id: str, reason: EndReason) -> Session | None:
-        return self._write(None, sql_sessions.end, session_id, reason, place=self._database.place_in_feed)
+        end = check_answers_of(sql_sessions.end, session_id=session_id)
+        return self._write(None, end, session_id, reason, place=self._database.place_in_feed)
 
     def end_sessions(self, subject: str, reason: EndReason, *, keep: str | None = None) -> Sequence[Session]:
         turn, place = f"subject {subject}", self._database.place_in_feed
-        return self._write(turn, sql_sessions.end_all, subject, reason, keep=keep, place=place)
+        end_all = check_answers_of(sql_sessions.end_all, subject=subject)
+        return self._write(turn, end_all, subject, reason, keep=keep, place=place)
 
     def record_end(self, session_id: str, subject: str, reason: EndReason, access_until: float) -> None:
         self._write(
