@@ -87,7 +87,7 @@ def test_a_stop_takes_less_than_docker_gives():
     assert Settings().stop_timeout == 10
 
 
-SHOW_ENVIRONMENT = """
+MORE_VIEWS = """
 import os
 
 import flask
@@ -98,12 +98,13 @@ from watchword.server import serving
 make = serving.create_app
 
 
-def create_app(settings):
-    app = make(settings)
-    app.add_url_rule("/environment", view_func=lambda: {
+def create_app(*arguments, **options):
+    app = make(*arguments, **options)
+    app.add_url_rule("/environment", "environment", view_func=lambda: {
         "of the request": {name: str(value) for name, value in flask.request.environ.items()},
         "of the process": dict(os.environ),
     })
+    app.add_url_rule("/broken", "broken", view_func=lambda: 1 // 0)
     return app
 
 
@@ -112,8 +113,25 @@ main()
 """
 
 
-def test_no_request_has_the_environment_of_the_process(start, monkeypatch):
-    monkeypatch.setattr(watchword_servers, "COMMAND", [sys.executable, "-c", SHOW_ENVIRONMENT])
+@pytest.fixture
+def start_with_views(start, monkeypatch):
+    """Start a server that has two more views: its environment, and an error."""
+    monkeypatch.setattr(watchword_servers, "COMMAND", [sys.executable, "-c", MORE_VIEWS])
+    return start
+
+
+def test_an_error_leaves_its_traceback_in_the_log_and_tells_the_client_nothing(start_with_views):
+    server = start_with_views()
+    answer = server.request("GET", "/broken")
+    server.stop()
+
+    assert (answer.status, answer.json["error"]) == (500, "server_error")
+    assert b"division" not in answer.body
+    assert "Traceback" in server.log
+    assert "ZeroDivisionError: integer division or modulo by zero" in server.log
+
+
+def test_no_request_has_the_environment_of_the_process(start_with_views):
     secrets = {
         "WATCHWORD_SECRET": "a secret of this server " * 2,
         "ADMIN_PASSWORD": "correct horse battery staple",
@@ -125,7 +143,7 @@ def test_no_request_has_the_environment_of_the_process(start, monkeypatch):
         "HTTP_X_FORWARDED_FOR": "203.0.113.9",
         "CONTENT_LENGTH": "5",
     }
-    server = start(**secrets, **others)
+    server = start_with_views(**secrets, **others)
     shown = server.request("GET", "/environment", headers={"X-Mine": "sent"}).json
 
     of_request, of_process = json.dumps(shown["of the request"]), json.dumps(shown["of the process"])
