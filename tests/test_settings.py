@@ -279,3 +279,12 @@ def test_white_space_around_values_of_the_environment_does_not_count():
     assert Settings.from_environment(environment) == Settings(
         database_url="sqlite:///made.db", issuer="https://login.example", leeway=5
     )
+
+
+def test_the_address_of_a_host_in_its_network_is_refused_with_the_network():
+    with pytest.raises(
+        InvalidSettings, match=r"'172\.18\.0\.1/16' is an address .* the network is '172\.18\.0\.0/16'"
+    ):
+        Settings(trusted_proxies=["172.18.0.1/16"])
+    with pytest.raises(InvalidSettings, match=r"'fd00::1/64' is an address .* 'fd00::/64'"):
+        Settings(trusted_proxies=["fd00::1/64"])

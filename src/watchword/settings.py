@@ -144,7 +144,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             try:
                 ipaddress.ip_network(network)
             except ValueError:
-                raise InvalidSettings(f"trusted_proxies: {network!r} is no network address") from None
+                raise InvalidSettings(_describe_bad_network(network)) from None
 
     def _check_times(self) -> None:
         if self.revocation_max_age <= self.revocation_interval:
@@ -257,6 +257,14 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _is_service_link(name: str, value: str) -> bool:
     return bool(_SERVICE_LINK.fullmatch(name) or _SERVICE_PORT.fullmatch(f"{name}={value}"))
+
+
+def _describe_bad_network(text: str) -> str:
+    try:
+        meant = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return f"trusted_proxies: {text!r} is no network address; 10.0.0.0/8 and 192.0.2.7 are"
+    return f"trusted_proxies: {text!r} is an address within a network; the network is {str(meant)!r}"
 
 
 _LISTS = frozenset({"secret", "trusted_proxies"})

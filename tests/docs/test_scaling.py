@@ -12,6 +12,7 @@ import pytest
 from redis_servers import RedisCluster, RedisServer
 from sqlalchemy import make_url
 
+from watchword.errors import StoreUnavailable
 from watchword.stores.postgres import PostgresDatabase
 from watchword.stores.redis import RedisStore
 from watchword.stores.redis_url import client_maker
@@ -39,16 +40,18 @@ def test_a_url_of_postgresql_is_understood(url: str) -> None:
     PostgresDatabase(make_url(url)).close()
 
 
-@pytest.mark.parametrize("kind", ["server", "cluster"])
+@pytest.mark.parametrize("kind", ["server", "server/2", "cluster"])
 def test_a_user_with_the_rights_of_the_page_can_do_everything(
     kind: str, redis_server: RedisServer, redis_cluster: RedisCluster
 ) -> None:
     keys, rights = re.findall(r"needs the keys `([^`]+)` and\s+`([^`]+)`", PAGE)[0]
     channel, more = re.findall(r"needs the channel `([^`]+)` and `([^`]+)`", PAGE)[0]
-    server = redis_server if kind == "server" else redis_cluster
+    server = redis_cluster if kind == "cluster" else redis_server
     allowed = f"~{keys}", *rights.split(), "resetchannels", f"&{channel}", *more.split()
     server.ask("ACL", "SETUSER", "watchword", "reset", "on", ">password", *allowed)
-    with closing(RedisStore(server.url.replace("://", "://watchword:password@"))) as store:
+    _, slash, database = kind.partition("/")
+    url = server.url.replace("://", "://watchword:password@") + slash + database
+    with closing(RedisStore(url)) as store:
         for answer in store._redis.ask(lambda master: master.wait(0, 1)):
             assert answer == 0
         session, other = start(store), start(store)
@@ -65,6 +68,18 @@ def test_a_user_with_the_rights_of_the_page_can_do_everything(
         store.announcements.wait(0.3, threading.Event())
         store.announcements.announce()
         assert seconds_of(lambda: store.announcements.wait(30, threading.Event())) < 10
+
+
+def test_a_user_that_lacks_a_right_is_refused_with_the_command_and_where_the_rights_are_listed(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys, rights = re.findall(r"needs the keys `([^`]+)` and\s+`([^`]+)`", PAGE)[0]
+    allowed = f"~{keys}", *rights.replace("+select ", "").split()
+    redis_server.ask("ACL", "SETUSER", "watchword", "reset", "on", ">password", *allowed)
+    with pytest.raises(StoreUnavailable):
+        RedisStore(redis_server.url.replace("://", "://watchword:password@") + "/2")
+    assert "'select'" in caplog.text
+    assert "the rights that docs/scaling.md lists" in caplog.text
 
 
 def test_the_settings_of_the_page_are_not_warned_of(

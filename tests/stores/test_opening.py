@@ -42,11 +42,44 @@ def test_a_url_of_no_store_is_refused_naming_what_is_supported_and_not_itself(ur
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("sqlite:///app.db\n", "white space around it"),
+        (" sqlite:///app.db", "white space around it"),
+        ("sqlite:///a\npp.db", "a line break or another control character"),
+        ("postgresql://user:secret@host/app\r\n", "white space around it"),
+        ('"postgresql://user:secret@host/app"', "without quotes"),
+        ("postgresql://user:se/cret@host:port/app", "/ is %2F"),
+        (
+            "postgresql+psycopg2://user:secret@host/app",
+            r"postgresql\+psycopg2:// names another driver; write postg",
+        ),
+        ("postgresql+asyncpg://user:secret@host/app", "write postgresql://"),
+        ("sqlite://app.db", "three slashes"),
+        ("postgresql://user:secret@host/app?schema=auth", "options=-csearch_path%3DNAME"),
+        ("postgresql://user:secret@host/app?ssl=true", "sslmode=require"),
+        ("postgresql://user:secret@host/app?pgbouncer=true", "can go"),
+        ("postgresql://user:secret@host/app?connection_limit=5", "database_connections"),
+        ("postgresql://user:sec@ret@host/app", "%40"),
+    ],
+)
+def test_a_url_as_others_write_it_is_refused_with_what_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidSettings, match=sentence) as caught:
+        open_store(url)
+    assert str(caught.value).startswith("database_url")
+    assert "secret" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_missing_sqlalchemy_names_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     for name in [name for name in sys.modules if name.startswith("watchword.stores.s")]:
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(MissingExtra, match=r"watchword\[sql\]"):
+    with pytest.raises(MissingExtra, match=r"watchword\[sql"):
         open_store("sqlite://")
 
 

@@ -53,6 +53,14 @@ _GIVEN = {
     "keepalives_count": 5,
 }
 
+# What other libraries take in a URL, and what does the same here
+_OF_OTHERS = {
+    "schema": "schema=NAME is written options=-csearch_path%3DNAME",
+    "ssl": "ssl=true is written sslmode=require",
+    "pgbouncer": "pgbouncer=true can go: a pooler is noticed",
+    "connection_limit": "connection_limit is the setting database_connections",
+}
+
 _NOW = "extract(epoch FROM clock_timestamp())::float8"
 _REACHED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1"
 # Only functions that every role may call on every service: some have no functions for the log of writes.
@@ -345,9 +353,10 @@ def _check(url: URL) -> None:
     try:
         make_conninfo(**dict.fromkeys(url.query, ""))
     except ProgrammingError:
+        hints = "".join(f"; {hint}" for name, hint in _OF_OTHERS.items() if name in url.query)
         raise InvalidSettings(
             "database_url: what stands after the question mark has to be parameters of libpq, "
-            "such as sslmode=verify-full"
+            f"such as sslmode=verify-full{hints}"
         ) from None
 
 

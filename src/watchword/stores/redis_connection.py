@@ -13,6 +13,7 @@ from redis.client import PubSub
 from redis.exceptions import (
     ConnectionError,  # noqa: A004 -- redis-py's
     MovedError,
+    NoPermissionError,
     NoScriptError,
     RedisClusterException,
     RedisError,
@@ -211,8 +212,14 @@ def _unavailable_without_redis() -> Iterator[None]:
     try:
         yield
     except (RedisError, RedisClusterException, OSError) as error:
-        logger.warning("the store does not answer: %s", error)
+        hint = ". Give the user the rights that docs/scaling.md lists" if _lacks_a_right(error) else ""
+        logger.warning("the store does not answer: %s%s", error, hint)
         raise StoreUnavailable from None
+
+
+def _lacks_a_right(error: Exception) -> bool:
+    # what a script or a pipeline meets is no error class of redis-py's
+    return isinstance(error, NoPermissionError) or "NOPERM" in str(error)
 
 
 def _is_of_another_node(error: ResponseError) -> bool:

@@ -37,7 +37,8 @@ def client_maker(url: str) -> Callable[[], RedisClient]:
     except (KeyError, ValueError):
         raise InvalidSettings(
             "sessions_url: supported are redis://host:6379/0, redis+cluster://host:6379,host:6379 and "
-            "redis+sentinel://host:26379,host:26379/service/0; user:password@ may stand before the hosts; "
+            "redis+sentinel://host:26379,host:26379/service/0; user:password@ may stand before the hosts, "
+            "special characters percent-encoded; "
             "rediss in the place of redis is TLS (?ssl_ca_certs=, ssl_certfile= and ssl_keyfile= name files)"
         ) from None
 

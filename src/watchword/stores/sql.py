@@ -11,6 +11,7 @@ alone in ``sqlite`` and ``postgres``.
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -413,16 +414,32 @@ def _database(url: str, connections: int) -> SqliteDatabase | PostgresDatabase:
 
 
 def _parse(url: str) -> URL:
+    if url != url.strip() or any(unicodedata.category(character) == "Cc" for character in url):
+        raise InvalidSettings(
+            "database_url has white space around it, or a line break or another control character in it: "
+            "remove them"
+        )
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # a port that is no number is the other one
-        raise InvalidSettings("database_url is not a URL; sqlite:///watchword.db is one") from None
-    if parsed.drivername in _POSTGRES or (parsed.drivername in _SQLITE and not parsed.query):
+        raise InvalidSettings(
+            "database_url is not a URL; sqlite:///watchword.db is one. Write it without quotes, and "
+            "special characters of a password percent-encoded: / is %2F, # is %23"
+        ) from None
+    if parsed.drivername in _POSTGRES:
         return parsed
-    raise InvalidSettings(
-        "database_url: supported are sqlite:///path/to/file, sqlite:// (in memory) and "
-        "postgresql://user:password@host/name"
-    )
+    if parsed.drivername.startswith("postgresql+"):
+        raise InvalidSettings(
+            f"database_url: {parsed.drivername}:// names another driver; write postgresql:// instead"
+        )
+    if parsed.drivername not in _SQLITE or parsed.query:
+        raise InvalidSettings(
+            "database_url: supported are sqlite:///path/to/file, sqlite:// (in memory) and "
+            "postgresql://user:password@host/name"
+        )
+    if parsed.host:
+        raise InvalidSettings("database_url: sqlite:/// has three slashes before the path of a file")
+    return parsed
 
 
 def _is_in_memory(sqlite: URL) -> bool:
