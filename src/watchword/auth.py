@@ -172,7 +172,7 @@ class Auth:
             settings=settings,
             notify=self._notify,
         )
-        self.replay_guard = ReplayGuard(store, leeway=settings.leeway, notify=self._notify)
+        self.replay_guard = ReplayGuard(store, notify=self._notify)
         self._hasher = PasswordHasher(settings=settings)
         throttle = LoginThrottle(
             store, key=derive_key(sealing[-1], "throttle"), settings=settings, addresses=address_counters

@@ -15,7 +15,7 @@ import msgspec
 from watchword.durations import to_seconds
 from watchword.errors import InvalidSettings
 
-__all__ = ["Settings"]
+__all__ = ["LARGEST_LEEWAY", "Settings"]
 
 Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
@@ -31,6 +31,7 @@ _SERVICE_PORT = re.compile(r"WATCHWORD_(\w+_)?PORT=(tcp|udp|sctp)://.*")
 
 DAY = 86_400
 MOST_PERIODS = 100
+LARGEST_LEEWAY = 300
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,7 +102,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     session_lifetime: Seconds = 90 * DAY
     max_sessions: Count = 100
     refresh_window: Seconds = 30
-    leeway: Annotated[int, msgspec.Meta(ge=0, le=300)] = 30
+    leeway: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_LEEWAY)] = 30
 
     revocation_interval: Annotated[float, msgspec.Meta(ge=0.05, le=60)] = 1.0
     revocation_push: bool = False

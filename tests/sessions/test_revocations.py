@@ -151,6 +151,21 @@ def test_an_end_stays_known_when_the_store_was_replaced_by_one_that_has_it_not(
     other.close()
 
 
+def test_an_end_that_was_forgotten_comes_back_when_the_stores_clock_is_set_back(
+    store: FaultyStore, revocations: Revocations
+) -> None:
+    ended = end(store)
+    store.time_shift += 700  # more than an access token lasts, and less than the store keeps its row
+    revocations.poll()
+    assert not revocations.ended(ended.id)
+    store.time_shift -= 700
+    revocations.poll()
+    assert revocations.ended(ended.id)
+    polls = store.polls
+    revocations.poll()
+    assert store.polls == polls + 1
+
+
 def test_the_look_up_that_somebody_holds_sees_later_ends(
     store: FaultyStore, revocations: Revocations
 ) -> None:

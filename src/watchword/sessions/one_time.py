@@ -2,7 +2,8 @@
 
 A token's id is spent in the store by one atomic step, so of any number of processes that see the token at the
 same moment one wins. The store's clock decides how long a spent id is remembered, and refuses what it would
-not remember: whatever the clocks of the nodes say, a token is never good twice.
+not remember: whatever the clocks of the nodes say, a token is never good twice. An id is remembered for the
+largest leeway that a node can have, because nodes may differ in theirs.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from watchword.jwt.verifier import Verifier
 from watchword.keyring.ring import Ring
 from watchword.sessions.clients import Client, presentable
 from watchword.sessions.revocations import Revocations
-from watchword.settings import Settings
+from watchword.settings import LARGEST_LEEWAY, Settings
 from watchword.stores.contract import OneTimeStore
 
 __all__ = ["OneTime", "ReplayGuard"]
@@ -119,7 +120,7 @@ class OneTime:
         )
         claims = verifier.verify(token)
         about = {"subject": claims["sub"], "address": presentable(client).ip_address, "purpose": purpose}
-        if not _spend(self._store, claims, keep_until=claims["exp"] + self._settings.leeway):
+        if not _spend(self._store, claims, keep_until=claims["exp"] + LARGEST_LEEWAY):
             self._notify(TokenReplayed(**about, issuer=self._settings.issuer))
             raise TokenSpent
         self._notify(TokenRedeemed(**about))
@@ -137,13 +138,11 @@ class ReplayGuard:
 
     Args:
         store: where spent ids are kept.
-        leeway: seconds for which tokens are accepted after they expired: the verifier's.
         notify: told of every token that came back.
     """
 
-    def __init__(self, store: OneTimeStore, *, leeway: float, notify: Callable[[Event], None]) -> None:
+    def __init__(self, store: OneTimeStore, *, notify: Callable[[Event], None]) -> None:
         self._store = store
-        self._leeway = leeway
         self._notify = notify
 
     def spend(
@@ -168,7 +167,7 @@ class ReplayGuard:
         """
         if _claim(claims, "jti") is None:
             raise MissingClaim(claim="jti")
-        if _spend(self._store, claims, keep_until=_last_use(claims, max_age) + self._leeway):
+        if _spend(self._store, claims, keep_until=_last_use(claims, max_age) + LARGEST_LEEWAY):
             return
         subject, issuer = _claim(claims, "sub"), _claim(claims, "iss")
         self._notify(TokenReplayed(subject=subject, issuer=issuer, address=presentable(client).ip_address))

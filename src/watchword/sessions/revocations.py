@@ -290,7 +290,7 @@ class Revocations:
 
     def _poll(self, polls: _Polls) -> None:
         sent_at = self._monotonic()
-        feed = self._store.poll(polls.identity, polls.position, grace=self._grace)
+        feed = self._read_feed(polls)
         self._poll_seconds = self._monotonic() - sent_at
         self._merge(feed)
         polls.identity, polls.position = feed.identity, feed.position
@@ -303,6 +303,14 @@ class Revocations:
             logger.info("news of ended sessions again")
         polls.failures = 0
         polls.retry_at = -math.inf
+
+    def _read_feed(self, polls: _Polls) -> Feed:
+        feed = self._store.poll(polls.identity, polls.position, grace=self._grace)
+        if feed.now < polls.store_time:
+            # The store's clock was set back. Ends that were forgotten at the later time count again.
+            feed = self._store.poll(None, None, grace=self._grace)
+        polls.store_time = feed.now
+        return feed
 
     def _merge(self, feed: Feed) -> None:
         """Add what is new, drop what no token can need."""
@@ -321,6 +329,7 @@ class _Polls:
         changing: held while the set of ends changes.
         identity: of the store, as of the last poll.
         position: in the feed, as of the last poll.
+        store_time: the store's time, as of the last poll.
         sent_at: when the last answered poll was sent.
         spared_until: before that no request looks how the polls stand.
         retry_at: before that no request polls.
@@ -333,6 +342,7 @@ class _Polls:
         self.changing = threading.Lock()
         self.identity: str | None = None
         self.position: int | None = None
+        self.store_time = -math.inf
         self.sent_at = self.spared_until = self.retry_at = -math.inf
         self.failures = 0
         self.background_failed = False
