@@ -44,6 +44,7 @@ __all__ = [
     "SessionRefreshed",
     "SessionTerminated",
     "SessionsEnded",
+    "SettingsDiffer",
     "TokenRedeemed",
     "TokenReplayed",
     "acting_as",
@@ -231,6 +232,23 @@ class SessionsEnded(Act, frozen=True, kw_only=True):
     """All sessions of a subject were ended on request. Each live session also has its own event."""
 
     name = "sessions_ended"
+
+
+class SettingsDiffer(Event, frozen=True, kw_only=True):
+    """A setting of this node differs from what the node that started last has recorded in the store.
+
+    Attributes:
+        setting: its name.
+        here: its value in this node.
+        recorded: the recorded value.
+    """
+
+    name = "settings_differ"
+    level = logging.WARNING
+
+    setting: str
+    here: int
+    recorded: int
 
 
 class TokenRedeemed(Event, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from watchword.sessions.clients import Client
 from watchword.sessions.one_time import OneTime, ReplayGuard
 from watchword.sessions.revocations import FeedStatus, Revocations
 from watchword.sessions.sessions import SessionProof, Sessions
+from watchword.sessions.shared_settings import SettingsRecord
 from watchword.sessions.tokens import RefreshClaims, Tokens, refresh_verifier
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Revocations",
     "SessionProof",
     "Sessions",
+    "SettingsRecord",
     "Tokens",
     "refresh_verifier",
 ]

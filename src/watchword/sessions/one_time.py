@@ -126,6 +126,10 @@ class OneTime:
         self._notify(TokenRedeemed(**about))
         return claims
 
+    def follow_leeway(self, seconds: int) -> None:
+        """Redeem with another leeway."""
+        self._settings = msgspec.structs.replace(self._settings, leeway=seconds)
+
     def _audience(self, purpose: str) -> str:
         """The purpose, if no token of ours of another kind is for an audience of that name."""
         if not isinstance(purpose, str) or purpose in {"", self._settings.issuer, self._settings.audience}:

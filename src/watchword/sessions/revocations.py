@@ -71,6 +71,7 @@ class Revocations:
         when_stale: ``reject`` raises when the set is too old and the store is away; ``accept`` goes on.
         on_keys_changed: called with the key version of the first poll, and of each that brings another. If it
             raises, the poll has failed.
+        on_settings: called with the recorded settings after each answered poll. If it raises, the poll has failed.
         announcements: word of ends from other processes, and to them; ``None`` for the polls alone.
         in_background: called by the thread after each poll that was answered; requests never wait for it.
         monotonic: clock by which ages are counted.
@@ -92,6 +93,7 @@ class Revocations:
         grace: float,
         when_stale: Literal["reject", "accept"] = "reject",
         on_keys_changed: Callable[[int], None] | None = None,
+        on_settings: Callable[[str], None] | None = None,
         announcements: Announcements | None = None,
         in_background: Callable[[], None] | None = None,
         monotonic: Callable[[], float] = elapsed,
@@ -102,6 +104,7 @@ class Revocations:
         self._grace = grace
         self._when_stale = when_stale
         self._on_keys_changed = on_keys_changed
+        self._on_settings = on_settings
         self._announcements = announcements
         self._in_background = in_background
         self._monotonic = monotonic
@@ -199,6 +202,14 @@ class Revocations:
         polls = self._polls.obtain()
         with polls.polling:
             self._poll(polls)
+
+    def keeps_ends_for(self, leeway: float) -> bool:
+        """Whether ends are kept for that leeway. If not, they are from the next poll on."""
+        if leeway <= self._grace:
+            return True
+        self._grace = leeway
+        self._polls.obtain().position = None  # what was forgotten too early is read again
+        return False
 
     def close(self) -> None:
         """Stop the thread. It starts again when it is needed."""
@@ -298,6 +309,8 @@ class Revocations:
         if feed.key_version != self.key_version and self._on_keys_changed is not None:
             self._on_keys_changed(feed.key_version)
         self.key_version = feed.key_version
+        if self._on_settings is not None:
+            self._on_settings(feed.settings)
         polls.sent_at = sent_at  # only now: who has not heard of a compromised key is not up to date
         if polls.failures:
             logger.info("news of ended sessions again")

@@ -261,6 +261,11 @@ class Sessions:
         self._note_ends(ended, reason, presentable(client))
         return len(ended)
 
+    def follow_window(self, seconds: int) -> None:
+        """Use another refresh window, within what the lifetime of access tokens allows."""
+        window = min(seconds, self._settings.access_lifetime - 1)
+        self._times = msgspec.structs.replace(self._times, window=window)
+
     def live(self, subject: str) -> Sequence[Session]:
         """The subject's sessions that are neither ended nor expired, newest first.
 

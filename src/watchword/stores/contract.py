@@ -199,6 +199,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
         position: where the next poll goes on; opaque, in commit order, never a time.
         key_version: changes when the set of stored keys did.
         ends: the sessions that ended.
+        settings: what :meth:`SessionStore.record_settings` recorded; empty where nothing is.
     """
 
     now: float
@@ -206,6 +207,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     key_version: int
     ends: tuple[SessionEnd, ...]
+    settings: str = ""
 
 
 class SessionStore(Protocol):
@@ -298,6 +300,13 @@ class SessionStore(Protocol):
         back), answers with every end still in force: one whose ``access_until`` lies less than ``grace``
         seconds back. An end is never missed, however late its transaction commits; one that was told may be
         told again, if others were under way then.
+        """
+        ...
+
+    def record_settings(self, settings: str, *, expected: str) -> bool:
+        """Record the nodes' settings, only if ``expected`` is recorded now; whether it was done.
+
+        A repeat with the same settings is told that it was done. The text means nothing to the store. Each poll brings it.
         """
         ...
 

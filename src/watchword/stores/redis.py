@@ -126,6 +126,9 @@ class RedisStore(SessionStore, KeyStore, ThrottleStore, OneTimeStore):
     def poll(self, identity: str | None, position: int | None, *, grace: float) -> Feed:
         return redis_sessions.poll(self._redis, identity, position, grace=grace)
 
+    def record_settings(self, settings: str, *, expected: str) -> bool:
+        return redis_sessions.record_settings(self._redis, settings, expected=expected)
+
     def _check_answer(self, answer: _T, *, session_id: str | None = None, subject: str | None = None) -> _T:
         """Return the answer; throw the connections away if it is about another session."""
         try:

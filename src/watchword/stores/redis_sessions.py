@@ -27,7 +27,19 @@ from watchword.stores.contract import (
 from watchword.stores.redis_connection import RedisConnection
 from watchword.stores.redis_scripts import Script
 
-__all__ = ["end", "end_all", "find", "keep", "live", "mark", "poll", "record_end", "start", "swap"]
+__all__ = [
+    "end",
+    "end_all",
+    "find",
+    "keep",
+    "live",
+    "mark",
+    "poll",
+    "record_end",
+    "record_settings",
+    "start",
+    "swap",
+]
 
 _SHARDS = "0123456789abcdef"
 
@@ -247,15 +259,31 @@ else
   entries = redis.call('ZRANGEBYSCORE', feed, '(' .. position, '+inf')
 end
 local identity = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') or ''
-return {text(now), identity, sequence, redis.call('GET', shard .. ':key_version') or '0', entries}
+return {text(now), identity, sequence, redis.call('GET', shard .. ':key_version') or '0', entries,
+  redis.call('GET', shard .. ':settings') or ''}
 """,
 )
+
+
+_RECORD_SETTINGS = Script("""
+local key = KEYS[1] .. ':settings'
+local _, settings, expected = unpack(ARGV)
+local there = redis.call('GET', key) or ''
+if there ~= expected and there ~= settings then return 0 end
+redis.call('SET', key, settings)
+return 1
+""")
 
 
 def mark(redis: RedisConnection) -> str:
     """The time, and the position in every shard: nothing tells yet which is the subject's."""
     replies = redis.run_each(_MARK, [(_named(shard), ()) for shard in _SHARDS])
     return " ".join([min(reply[0] for reply in replies), *(reply[1] for reply in replies)])
+
+
+def record_settings(redis: RedisConnection, settings: str, *, expected: str) -> bool:
+    """Beside the keys, in the first shard."""
+    return bool(redis.run(_RECORD_SETTINGS, _named(_SHARDS[0]), settings, expected))
 
 
 def start(
@@ -376,6 +404,7 @@ def _polled(redis: RedisConnection, position: int | None, grace: float) -> Feed:
         position=_packed([int(reply[2]) for reply in replies]),
         key_version=int(replies[0][3]),
         ends=tuple(SessionEnd(session_id, float(access_until)) for access_until, session_id in ends),
+        settings=replies[0][5],
     )
 
 

@@ -68,6 +68,7 @@ store = Table(
     Column("identity", Text, nullable=False),
     Column("end_sequence", BigInteger, nullable=False),
     Column("key_version", BigInteger, nullable=False),
+    Column("settings", Text, nullable=False, server_default=""),  # the nodes', as they recorded them
 )
 
 sessions = Table(
@@ -208,12 +209,16 @@ def _add_one_time(connection: Connection) -> None:
 
 
 def _bind_sessions(connection: Connection) -> None:
-    """Sessions belong to an audience, a client and a version of their account. All may be unknown."""
+    """Sessions belong to an audience, a client and a version of their account. All may be unknown.
+
+    Nodes record their settings.
+    """
     for column in ("audience TEXT", "client_id TEXT", "credentials_version INTEGER"):
         connection.exec_driver_sql(f"ALTER TABLE {sessions.name} ADD COLUMN {column}")
     version = select(accounts.c.credentials_version).where(accounts.c.subject == sessions.c.subject)
     connection.execute(update(sessions).values(credentials_version=version.scalar_subquery()))
     subject_ends.create(connection)
+    connection.exec_driver_sql(f"ALTER TABLE {store.name} ADD COLUMN settings TEXT NOT NULL DEFAULT ''")
 
 
 UPGRADES: tuple[Callable[[Connection], None], ...] = (

@@ -194,6 +194,9 @@ class SqlStore(Store):
             reached=self._database.reached,
         )
 
+    def record_settings(self, settings: str, *, expected: str) -> bool:
+        return self._write(None, sql_sessions.record_settings, settings, expected=expected)
+
     # -- keys ------------------------------------------------------------------------------------
 
     def keys(self) -> StoredKeys:

@@ -40,7 +40,20 @@ from watchword.stores.contract import (
 )
 from watchword.stores.schema import sessions, store, subject_ends
 
-__all__ = ["KEPT", "end", "end_all", "find", "keep", "live", "mark", "poll", "record_end", "start", "swap"]
+__all__ = [
+    "KEPT",
+    "end",
+    "end_all",
+    "find",
+    "keep",
+    "live",
+    "mark",
+    "poll",
+    "record_end",
+    "record_settings",
+    "start",
+    "swap",
+]
 
 # Rows outlive their last access token by the largest leeway (300 s) and two minutes: no poll can miss them.
 KEPT = 300 + 120
@@ -212,8 +225,15 @@ def poll(
         identity=here,
         position=complete,
         key_version=state.key_version,
+        settings=state.settings,
         ends=tuple(SessionEnd(row.id, row.access_until) for row in connection.execute(statement)),
     )
+
+
+def record_settings(connection: Connection, _now: float, settings: str, *, expected: str) -> bool:
+    """One statement; what is there already is recorded, too."""
+    statement = update(store).where(store.c.settings.in_([expected, settings])).values(settings=settings)
+    return connection.execute(statement).rowcount == 1
 
 
 def _end(

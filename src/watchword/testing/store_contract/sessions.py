@@ -349,6 +349,17 @@ class SessionStoreContract:
         }[stranger]
         assert {end.session_id for end in store.poll(identity, position, grace=30).ends} == {in_force.id}
 
+    def test_settings_are_recorded_only_in_place_of_what_was_expected_and_come_with_each_poll(
+        self, store: Store
+    ) -> None:
+        assert store.poll(None, None, grace=0).settings == ""
+        assert store.record_settings("one", expected="")
+        assert store.record_settings("one", expected=""), "a repeat is told that it was done"
+        assert not store.record_settings("other", expected="")
+        assert store.poll(None, None, grace=0).settings == "one"
+        assert store.record_settings("other", expected="one")
+        assert store.poll(None, None, grace=0).settings == "other"
+
     def test_ends_of_racing_writers_all_reach_one_who_polls_meanwhile(self, store: Store) -> None:
         sessions = [start(store) for _ in range(24)]
         heard: set[str] = set()
