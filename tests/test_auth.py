@@ -50,7 +50,14 @@ from watchword.errors import (
     UnknownKey,
     WrongType,
 )
-from watchword.events import Event, KeyCreated, LoginFailed, LoginThrottled, SessionTerminated
+from watchword.events import (
+    Event,
+    KeyCreated,
+    LoginFailed,
+    LoginThrottled,
+    SessionTerminated,
+    SettingsDiffer,
+)
 from watchword.jose import jws
 from watchword.keyring.sealed import seal
 from watchword.stores.contract import Feed
@@ -993,6 +1000,91 @@ def test_with_redis_there_is_no_file_beside_which_a_secret_could_be_made(make, u
         make(url, settings=msgspec.structs.replace(redis_settings, secret=()))
     make(url, settings=redis_settings)
     assert not list(tmp_path.glob("*.secret"))
+
+
+# -- nodes with other settings -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["sqlite", "redis"])
+def test_nodes_with_other_settings_say_so_and_accept_what_the_newest_node_accepts(
+    make, url, where, redis_settings
+):
+    base = redis_settings if where == "redis" else SETTINGS
+    told: dict[str, list[Event]] = {"old": [], "new": []}
+    patient = msgspec.structs.replace(base, leeway=200, refresh_window=100, access_lifetime=1_200)
+    old = make(url, settings=patient, listeners=[told["old"].append])
+    tokens = old.start("7")
+    second = old.refresh(tokens.refresh_token)
+    new = make(url, settings=base, listeners=[told["new"].append])
+    poll(new), poll(old), poll(new), poll(old)
+
+    differing = {"access_lifetime", "leeway", "refresh_window"}
+    assert set(old.find_settings_that_differ()) == differing
+    assert new.find_settings_that_differ() == ()
+    found = {
+        name: {e.setting for e in events if isinstance(e, SettingsDiffer)} for name, events in told.items()
+    }
+    assert found == {"old": differing, "new": differing}
+    for auth in (old, new):  # after 60 seconds: inside the window of the one, not of the other
+        wait(auth, 60)
+    assert new.refresh(second.refresh_token).subject == "7"
+    assert refuses_to_refresh(old, tokens)
+    for auth in (old, new):  # 40 seconds after the token has expired
+        wait(auth, 1_180)
+        with pytest.raises(ExpiredToken):
+            auth.authenticate(second.access_token)
+
+
+def test_a_node_that_follows_a_longer_leeway_learns_first_of_the_ends_that_count_then(make, url):
+    base = msgspec.structs.replace(SETTINGS, leeway=0)
+    old = make(url, settings=base)
+    ended, live = old.start("7"), old.start("7")
+    old.end(ended.session_id)
+    wait(old, 650)
+    assert not old._revocations.ended(ended.session_id), "forgotten"
+    new = make(url, settings=msgspec.structs.replace(SETTINGS, leeway=300))
+    new.store.time_shift = old.store.time_shift
+    poll(new), poll(old)
+    with pytest.raises(ExpiredToken):
+        old.authenticate(live.access_token)
+    poll(old)
+    assert old.authenticate(live.access_token).subject == "7"
+    with pytest.raises(SessionEnded):
+        old.authenticate(ended.access_token)
+
+
+def test_audiences_have_settings_of_their_own_and_a_restart_with_the_same_is_no_news(make, url):
+    events: list[Event] = []
+    for audience, leeway in [("api", 30), ("backoffice", 0), ("api", 30), ("backoffice", 0)]:
+        settings = msgspec.structs.replace(SETTINGS, audience=audience, leeway=leeway)
+        auth = make(url, settings=settings, listeners=[events.append])
+        poll(auth), poll(auth)
+        assert auth.find_settings_that_differ() == ()
+    assert not [event for event in events if isinstance(event, SettingsDiffer)]
+
+
+def test_of_two_nodes_that_start_at_once_both_end_with_what_was_recorded_last(make, url):
+    here, there = make(url), make(url, settings=msgspec.structs.replace(SETTINGS, leeway=60))
+    record_settings = here.store.record_settings
+
+    def be_overtaken(*args: Any, **kwargs: Any) -> bool:
+        here.store.record_settings = record_settings
+        poll(there)
+        return record_settings(*args, **kwargs)
+
+    here.store.record_settings = be_overtaken
+    for _ in range(3):
+        poll(here), poll(there)
+    assert here.find_settings_that_differ() == ()
+    assert there.find_settings_that_differ() == ("leeway",)
+
+
+@pytest.mark.parametrize("text", ["nonsense", "[]", '{"api": {}}', '{"api": {"leeway": 10000}}'])
+def test_a_record_that_cannot_be_read_is_replaced(make, url, text):
+    auth = make(url)
+    auth.store.record_settings(text, expected="")
+    poll(auth)
+    assert json.loads(auth.store.poll(None, None, grace=0).settings)["api"]["leeway"] == 30
 
 
 # -- secrets -------------------------------------------------------------------------------------

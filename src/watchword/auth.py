@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -13,18 +13,18 @@ from watchword.accounts import Accounts, LoginThrottle, PasswordHasher, Throttle
 from watchword.elapsed import elapsed
 from watchword.errors import (
     InvalidGrant,
-    InvalidSettings,
     InvalidToken,
     MissingToken,
     SessionEnded,
     StoreUnavailable,
 )
 from watchword.events import Event, Listener, SessionsEnded, log_event
-from watchword.identity import ACCESS_TOKENS, Identity
+from watchword.identity import ACCESS_TOKENS, Identity, Subject
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.profiles import access_token
+from watchword.jwt.verifier import Verifier
 from watchword.keyring import Keyring, schedules
 from watchword.keyring.sealed import derive_key, sealing_secrets
 from watchword.sessions import (
@@ -35,33 +35,17 @@ from watchword.sessions import (
     Revocations,
     SessionProof,
     Sessions,
+    SettingsRecord,
     Tokens,
     refresh_verifier,
 )
 from watchword.settings import Settings
-from watchword.stores import open_split_store, open_store
-from watchword.stores.contract import Account, Announcements, Session, Store
-
-if TYPE_CHECKING:
-    from limits.storage import Storage
+from watchword.stores.contract import Account, Session
+from watchword.stores.opening import find_announcements, open_stores
 
 __all__ = ["Auth", "Subject"]
 
 logger = logging.getLogger("watchword.events")
-
-
-class Subject(msgspec.Struct, frozen=True):
-    """Whom a password check found.
-
-    Attributes:
-        id: what names them for good; never an e-mail address that somebody else may get one day.
-        username: what to call them.
-        scopes: what their login grants.
-    """
-
-    id: str
-    username: str
-    scopes: tuple[str, ...] = ()
 
 
 class _Checked(NamedTuple):
@@ -124,7 +108,7 @@ class Auth:
         )
         self.find_client: Callable[[], Client | None] = lambda: None
         self._listeners = (log_event, *listeners)
-        self.store, address_counters = _stores(settings)
+        self.store, address_counters = open_stores(settings)
         store = self.store
         try:
             sealing = sealing_secrets(settings, store)
@@ -135,7 +119,8 @@ class Auth:
                 grace=settings.leeway,
                 when_stale=settings.when_stale,
                 on_keys_changed=self._follow_keys,
-                announcements=_announcements(settings, store),
+                on_settings=self._follow_settings,
+                announcements=find_announcements(settings, store),
                 in_background=self._tend_keys,
             )
             self.keyring = Keyring(
@@ -146,14 +131,17 @@ class Auth:
             raise
         access_keys = keys or self.keyring.public
         self._fixed_keys = KeySet([keys]) if keys else None
-        self._verifier = access_token(
+        self._make_verifier: Callable[[int], Verifier[Identity]] = lambda leeway: access_token(
             access_keys,
             issuer=settings.issuer,
             audience=settings.audience,
             claims=ACCESS_TOKENS,
-            leeway=settings.leeway,
-            clock=self._revocations.fresh_now,  # so that verifying a token begins with what the store knows
+            leeway=leeway,
+            clock=self._revocations.fresh_now,  # verifying a token begins with what the store knows
         )
+        self._verifier = self._make_verifier(settings.leeway)
+        self._settings_record = SettingsRecord(store, settings, notify=self._notify)
+        self._followed = self._settings_record.recorded
         self._sessions = Sessions(
             store,
             accounts=store,
@@ -411,6 +399,10 @@ class Auth:
         self.store.now()
         self._revocations.check()
 
+    def find_settings_that_differ(self) -> tuple[str, ...]:
+        """Return the names of the settings in which this node differs from the one that started last."""
+        return self._settings_record.find_differences()
+
     def now(self) -> float:
         """The store's time in seconds since the epoch, as of the last poll and carried forward."""
         return self._revocations.now()
@@ -422,6 +414,16 @@ class Auth:
 
     def _follow_keys(self, version: int) -> None:
         self.keyring.follow(version)
+
+    def _follow_settings(self, recorded: str) -> None:
+        """Accept what the other nodes accept, whatever this node's own settings are."""
+        shared = self._settings_record.follow(recorded)
+        if shared == self._followed or not self._revocations.keeps_ends_for(shared.leeway):
+            return
+        self._sessions.follow_window(shared.refresh_window)
+        self.one_time.follow_leeway(shared.leeway)
+        self._verifier = self._make_verifier(shared.leeway)
+        self._followed = shared
 
     def _tend_keys(self) -> None:
         self.keyring.tend()
@@ -449,32 +451,3 @@ class Auth:
                 listener(event)
             except Exception:  # the session has started or ended; its caller must not be told otherwise
                 logger.exception("a listener failed at the event %s", event.name)
-
-
-def _stores(settings: Settings) -> tuple[Store, Storage | None]:
-    """Where state lives, and where all processes count addresses together, if there is such a place."""
-    if not settings.sessions_url:
-        return open_store(settings.database_url, connections=settings.database_connections), None
-    store = open_split_store(
-        settings.database_url,
-        settings.sessions_url,
-        connections=settings.database_connections,
-        wait_replicas=settings.sessions_wait_replicas,
-    )
-    return store, store.address_counters()
-
-
-def _announcements(settings: Settings, store: Store) -> Announcements | None:
-    """What tells of ended sessions between two polls, if it is wanted.
-
-    Raises:
-        InvalidSettings: it is, and the store has nothing like that.
-    """
-    if not settings.revocation_push:
-        return None
-    if store.announcements is None:
-        raise InvalidSettings(
-            "revocation_push: PostgreSQL and Redis announce ended sessions, "
-            "SQLite and PostgreSQL behind a connection pooler do not"
-        )
-    return store.announcements

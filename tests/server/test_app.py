@@ -46,6 +46,18 @@ def test_it_is_alive_and_ready(client: FlaskClient) -> None:
     assert client.get("/readyz").json == {"status": "ready"}
 
 
+def test_ready_with_other_settings_than_the_newest_node_it_says_so(
+    app: flask.Flask, client: FlaskClient, tmp_path: Path
+) -> None:
+    assert client.get("/readyz").json == {"status": "ready"}
+    newest = Auth(f"sqlite:///{tmp_path}/app.db", settings=Settings(leeway=60))
+    newest._revocations.poll()
+    newest.close()
+    desk(app)._revocations.poll()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json) == (200, {"status": "ready", "settings_differ": ["leeway"]})
+
+
 def test_without_its_store_it_is_alive_and_not_ready(
     app: flask.Flask, client: FlaskClient, tmp_path: Path
 ) -> None:

@@ -60,6 +60,7 @@ def clock() -> Clock:
 @pytest.fixture
 def store() -> Iterator[FaultyStore]:
     opened = FaultyStore("sqlite://")
+    opened.polls = 0  # one is made when the store is opened
     yield opened
     opened.close()
 

@@ -52,9 +52,10 @@ def create_app(settings: Settings | None = None, *, counts: Path | None = None) 
         return {"status": "ok"}
 
     @app.get("/readyz")
-    def readyz() -> dict[str, str]:
+    def readyz() -> dict[str, object]:
         auth.desk.check()
-        return {"status": "ready"}
+        differing = auth.desk.find_settings_that_differ()
+        return {"status": "ready", **({"settings_differ": differing} if differing else {})}
 
     if metrics:
         desk = auth.desk

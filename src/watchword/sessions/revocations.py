@@ -71,7 +71,8 @@ class Revocations:
         when_stale: ``reject`` raises when the set is too old and the store is away; ``accept`` goes on.
         on_keys_changed: called with the key version of the first poll, and of each that brings another. If it
             raises, the poll has failed.
-        on_settings: called with the recorded settings after each answered poll. If it raises, the poll has failed.
+        on_settings: called with the recorded settings after each answered poll. If it raises, the poll has
+            failed.
         announcements: word of ends from other processes, and to them; ``None`` for the polls alone.
         in_background: called by the thread after each poll that was answered; requests never wait for it.
         monotonic: clock by which ages are counted.

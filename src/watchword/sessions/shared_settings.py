@@ -37,6 +37,9 @@ class SettingsRecord:
         store: where it is recorded.
         settings: those of this node.
         notify: told of each setting that differs.
+
+    Attributes:
+        recorded: what is recorded, as of the last poll; this node's own settings before it.
     """
 
     def __init__(self, store: SessionStore, settings: Settings, *, notify: Callable[[Event], None]) -> None:
@@ -46,7 +49,7 @@ class SettingsRecord:
         self._own = SharedSettings(
             **{name: getattr(settings, name) for name in SharedSettings.__struct_fields__}
         )
-        self._recorded = self._own
+        self.recorded = self._own
         self._seen: str | None = None
 
     def follow(self, text: str) -> SharedSettings:
@@ -59,7 +62,7 @@ class SettingsRecord:
             StoreUnavailable: the store does not answer.
         """
         if text == self._seen:
-            return self._recorded
+            return self.recorded
         recorded = _read(text)
         found = recorded.get(self._audience)
         if found is not None:
@@ -68,17 +71,17 @@ class SettingsRecord:
             # This node has just started: its settings count, as soon as no other node records at this moment.
             ours = msgspec.json.encode(recorded | {self._audience: self._own}, order="sorted").decode()
             self._seen = ours if self._store.record_settings(ours, expected=text) else None
-            return self._recorded
+            return self.recorded
         self._seen = text
-        self._recorded = found or self._own
-        return self._recorded
+        self.recorded = found or self._own
+        return self.recorded
 
     def find_differences(self) -> tuple[str, ...]:
         """Return the names of the settings in which this node differs from what is recorded."""
         return tuple(
             name
             for name in SharedSettings.__struct_fields__
-            if getattr(self._own, name) != getattr(self._recorded, name)
+            if getattr(self._own, name) != getattr(self.recorded, name)
         )
 
     def _tell_differences(self, found: SharedSettings) -> None:

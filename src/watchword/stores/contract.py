@@ -306,7 +306,8 @@ class SessionStore(Protocol):
     def record_settings(self, settings: str, *, expected: str) -> bool:
         """Record the nodes' settings, only if ``expected`` is recorded now; whether it was done.
 
-        A repeat with the same settings is told that it was done. The text means nothing to the store. Each poll brings it.
+        A repeat with the same settings is told that it was done. The text means nothing to the store. Each
+        poll brings it.
         """
         ...
 

@@ -6,13 +6,53 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchword.errors import InvalidSettings, MissingExtra
-from watchword.stores.contract import Store
+from watchword.settings import Settings
+from watchword.stores.contract import Announcements, Store
 
 if TYPE_CHECKING:
+    from limits.storage import Storage
+
     from watchword.stores.split import SplitStore
     from watchword.stores.sql import SchemaStatus
 
-__all__ = ["copy_database", "open_split_store", "open_store", "resolve_urls", "schema_status"]
+__all__ = [
+    "copy_database",
+    "find_announcements",
+    "open_split_store",
+    "open_store",
+    "open_stores",
+    "resolve_urls",
+    "schema_status",
+]
+
+
+def open_stores(settings: Settings) -> tuple[Store, Storage | None]:
+    """Open what the settings name. The second value is where all processes count addresses, if anywhere."""
+    if not settings.sessions_url:
+        return open_store(settings.database_url, connections=settings.database_connections), None
+    store = open_split_store(
+        settings.database_url,
+        settings.sessions_url,
+        connections=settings.database_connections,
+        wait_replicas=settings.sessions_wait_replicas,
+    )
+    return store, store.address_counters()
+
+
+def find_announcements(settings: Settings, store: Store) -> Announcements | None:
+    """Return what tells of ended sessions between two polls, if it is wanted.
+
+    Raises:
+        InvalidSettings: it is, and the store has nothing like that.
+    """
+    if not settings.revocation_push:
+        return None
+    if store.announcements is None:
+        raise InvalidSettings(
+            "revocation_push: PostgreSQL and Redis announce ended sessions, "
+            "SQLite and PostgreSQL behind a connection pooler do not"
+        )
+    return store.announcements
 
 
 def open_store(url: str, *, connections: int = 10) -> Store:
