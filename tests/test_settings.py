@@ -51,6 +51,7 @@ UNUSABLE = [
     ("prefix", "/<path>"),
     ("max_body", 1023),
     ("metrics", "perhaps"),
+    ("stop_timeout", 2),
     ("scope_claim", "roles"),
     ("sessions_url", 5),
     ("sessions_wait_replicas", -1),

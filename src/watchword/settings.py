@@ -122,7 +122,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     prefix: Annotated[str, msgspec.Meta(pattern=r"^(/[A-Za-z0-9._~-]+)*\Z")] = "/auth"
     max_body: Annotated[int, msgspec.Meta(ge=1024, le=1_048_576)] = 16_384
     metrics: bool = False
-    stop_timeout: Annotated[int, msgspec.Meta(ge=2, le=3600)] = 10
+    stop_timeout: Annotated[int, msgspec.Meta(ge=3, le=3600)] = 10
     scope_claim: Literal["scope", "scp", "permissions"] = "scope"
 
     def __post_init__(self) -> None:

@@ -65,7 +65,7 @@ def _is_address(host: str) -> bool:
 )
 @click.option(
     "--stop-timeout",
-    type=click.IntRange(2, 3600),
+    type=click.IntRange(3, 3600),
     show_default="WATCHWORD_STOP_TIMEOUT, or 10",
     help="Seconds within which the server has stopped once it is told to.",
 )

@@ -42,6 +42,8 @@ _OTHER_FILES = 128
 _FILES_OF_A_THREAD = 4
 # Request bodies that may be on their way at once, each with a thread that waits for it (some 80 KiB)
 _BODIES = 512
+# Seconds that are left, once running requests were cut off, for the processes to end
+_EXIT = 2
 # How names begin that mean something in a request's environ (PEP 3333)
 _OF_A_REQUEST = (
     "HTTP_",
@@ -140,7 +142,7 @@ def serve(settings: Settings, host: str, port: int, *, workers: int, threads: in
         blocking_threads=threads + _BODIES,
         backpressure=_allow_connections(threads),
         respawn_failed_workers=True,
-        workers_kill_timeout=settings.stop_timeout - 1,  # the rest is for what comes after it
+        workers_kill_timeout=settings.stop_timeout - _EXIT,
         log_access=True,
         log_dictconfig=_LOGGING,
     )
