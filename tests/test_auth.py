@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import shutil
@@ -311,6 +312,19 @@ def test_another_process_learns_of_a_logout_by_one_poll(make, url):
     here.logout(tokens.access_token)
     poll(there)
     assert refuses(there, tokens)
+
+
+def test_an_auth_that_nobody_holds_ends_its_thread_and_closes_its_file(url: str, tmp_path: Path) -> None:
+    auth = Auth(url, settings=SETTINGS)
+    auth.authenticate(auth.start("7").access_token)
+    thread, log = auth._revocations._thread._runs.obtain().thread, tmp_path / "app.db-wal"
+    assert thread is not None
+    assert log.exists()
+    del auth
+    gc.collect()
+    thread.join(20)  # of the 29 s that it would rest
+    assert not thread.is_alive()
+    assert not log.exists()
 
 
 def test_the_thread_brings_another_process_s_logout_by_itself(make, url):

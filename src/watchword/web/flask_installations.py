@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from watchword.auth import Auth
 from watchword.errors import BodyTooLarge, InvalidSettings
+from watchword.forks import PerProcess
 from watchword.identity import Identity
 from watchword.jwt.providers import MultiIssuer
 from watchword.jwt.verifier import Verifier
@@ -61,7 +61,7 @@ class Installation:
         self._options = {name: value for name, value in options.items() if name not in _URLS}
         said = {name: options[name] for name in _URLS if options.get(name) is not None}
         self.settings = msgspec.structs.replace(settings, **said)
-        self._opening: dict[int, threading.Lock] = {}
+        self._opening = PerProcess(threading.Lock)
         self.endpoints: Endpoints | None = None
         if given is None:
             path = resolve_urls(self.settings.database_url, self.settings.sessions_url)
@@ -89,7 +89,7 @@ class Installation:
         if desk is None:
             # A lock of this process, made at the first request: a parent that forks may hold its own, and
             # before gevent has patched the module it would be one that greenlets cannot wait for.
-            with self._opening.setdefault(os.getpid(), threading.Lock()):
+            with self._opening.obtain():
                 if self._desk is None:
                     self._use(Auth(settings=self.settings, **self._options))
                 desk = self._desk
