@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchword.errors import InvalidKey, UnknownKey
-from watchword.jose import Key, KeySet, base64url, jws
+from watchword.jose import Key, KeySet, base64url, jwe, jws
 from watchword.jose.jwk import MAX_JWK
 
 SECRET = b"\x07" * 32
@@ -327,6 +327,18 @@ def test_an_algorithm_of_several_curves_takes_the_one_that_is_named() -> None:
     for alg, crv in (("ECDH-ES", "Ed25519"), ("ES256", "P-384"), ("HS256", "P-256"), ("EdDSA", "")):
         with pytest.raises(InvalidKey):
             Key.generate(alg, crv=crv)
+
+
+def test_a_secret_whose_alg_is_a_content_encryption_is_one_for_dir() -> None:
+    """As in RFC 7520 §5.6."""
+    secret = base64url.encode(bytes(32))
+    key = Key.from_jwk({"kty": "oct", "alg": "A256GCM", "k": secret})
+    assert jwe.decrypt(jwe.encrypt(b"data", key, enc="A256GCM"), key).plaintext == b"data"
+    for alg in ("A128GCM", "A256CBC-HS512"):
+        with pytest.raises(InvalidKey, match=rf"alg {alg} needs a secret of \d\d bytes, this one has 32"):
+            Key.from_jwk({"kty": "oct", "alg": alg, "k": secret})
+    with pytest.raises(InvalidKey, match="alg 'A256GCM' does not work with a key of type P-256"):
+        Key.from_jwk(Key.generate("ES256").to_jwk() | {"alg": "A256GCM"})
 
 
 def test_a_thumbprint_has_a_uri() -> None:

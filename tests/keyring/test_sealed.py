@@ -153,6 +153,14 @@ def test_a_secret_that_is_readable_for_others_is_refused_for_real(tmp_path):
     assert secret_file(path, create=True) == secret
 
 
+def test_where_files_have_no_numbers_of_users_the_secret_is_taken_as_it_is(tmp_path, monkeypatch):
+    path = tmp_path / "app.db.secret"
+    secret = secret_file(path, create=True)
+    path.chmod(0o644)
+    monkeypatch.delattr(os, "geteuid")
+    assert secret_file(path, create=False) == secret
+
+
 def test_a_secret_that_this_user_cannot_read_is_not_called_missing(tmp_path, monkeypatch):
     path = tmp_path / "app.db.secret"
     secret_file(path, create=True)
