@@ -220,3 +220,19 @@ def test_a_source_that_answers_with_other_algorithms_is_not_believed() -> None:
         header.candidates(Careless(), {"alg": "HS256"}, "verify")
     with pytest.raises(UnknownKey):
         header.candidates(Careless(), {"alg": "HS512"}, "decrypt")
+
+
+@pytest.mark.parametrize("given", [5, ["cty"], "cty"], ids=repr)
+def test_a_header_is_a_mapping(given: Any) -> None:
+    for call in (lambda: header.encode({"alg": "HS256"}, given), lambda: header.plain(given)):
+        with pytest.raises(Unissuable, match="header must be a mapping, not "):
+            call()
+
+
+def test_what_is_too_deep_to_be_read_again_is_not_written() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(40):
+        deep = {"in": deep}
+    for call in (lambda: header.encode({"alg": "HS256"}, deep), lambda: header.plain(deep)):
+        with pytest.raises(Unissuable, match="read again"):
+            call()
