@@ -73,6 +73,8 @@ class Auth:
             and at every refresh. ``scope`` (a string or a list) and ``preferred_username`` among them take
             the place of ours. ``None`` refuses the login or the refresh, and ends the session. What it
             raises reaches the caller; nothing is issued, and no session changes.
+        breached: whether a new password of an account is known from a data breach; asked after all other
+            rules, never at login. What it raises propagates, and the password is not set.
         listeners: told of every security event, after the log; one that fails stops nothing.
         settings: everything else.
 
@@ -99,6 +101,7 @@ class Auth:
         keys: Key | None = None,
         check_password: Callable[[str, str], Subject | None] | None = None,
         subject_claims: Callable[[str], Mapping[str, Any] | None] | None = None,
+        breached: Callable[[str], bool] | None = None,
         listeners: Iterable[Listener] = (),
         settings: Settings | None = None,
     ) -> None:
@@ -169,7 +172,12 @@ class Auth:
         self._check_unmarked = check_password or self._check_account
         self._check = ThrottledCheck[_Checked](self._check_marked, throttle, self._notify)
         self.accounts = Accounts(
-            store, settings=settings, hasher=self._hasher, sessions=self._sessions, notify=self._notify
+            store,
+            settings=settings,
+            hasher=self._hasher,
+            sessions=self._sessions,
+            notify=self._notify,
+            breached=breached,
         )
 
     # -- logging in and out ------------------------------------------------------------------------

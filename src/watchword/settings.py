@@ -109,7 +109,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     revocation_max_age: Annotated[float, msgspec.Meta(ge=1)] = 30.0
     when_stale: Literal["reject", "accept"] = "reject"
 
-    password_min: Annotated[int, msgspec.Meta(ge=8)] = 8
+    password_min: Annotated[int, msgspec.Meta(ge=8)] = 15
     password_max: Annotated[int, msgspec.Meta(ge=64, le=4096)] = 1024
     password_checks: Count = 4
     password_queue: Annotated[int, msgspec.Meta(ge=0)] = 8

@@ -19,6 +19,7 @@ from watchword.errors import InvalidCredentials, SessionEnded
 from watchword.sessions import Tokens
 
 PASSWORD = "correct horse battery"
+AROUND = "repeats, digits or punctuation around it"
 OTHER = "another correct horse"
 WATCHWORD = Path(sys.executable).with_name("watchword")
 
@@ -61,8 +62,11 @@ def test_an_account_logs_in_with_the_first_line_of_standard_input(watchword, end
 def test_a_password_is_utf_8_whatever_the_locale(watchword, monkeypatch) -> None:
     monkeypatch.setenv("LC_ALL", "C")
 
-    assert watchword("account", "add", "zoë", "--password-stdin", stdin="pâssword".encode()).exit_code == 0
-    assert logs_in("zoë", "pâssword")
+    assert (
+        watchword("account", "add", "zoë", "--password-stdin", stdin="pâssword is long".encode()).exit_code
+        == 0
+    )
+    assert logs_in("zoë", "pâssword is long")
 
 
 def test_a_new_database_is_announced_and_is_nobody_elses_to_read(watchword, directory) -> None:
@@ -80,16 +84,25 @@ def test_an_account_in_a_database_that_is_there_announces_none(watchword, alice)
 @pytest.mark.parametrize(
     ("username", "stdin", "sentence"),
     [
-        ("alice", b"", "a password has at least 8 characters"),
-        ("alice", b"short\n", "a password has at least 8 characters"),
-        ("alice", b"\ncorrect horse battery\n", "a password has at least 8 characters"),
+        ("alice", b"", "a password has at least 15 characters"),
+        ("alice", b"short\n", "a password has at least 15 characters"),
+        ("alice", b"\ncorrect horse battery\n", "a password has at least 15 characters"),
         ("alice", b"a" * 2_000_000, "a password has at most 1024 characters"),
         (
             "alice",
             b"\xff\xfe\xff\xfe\xff\xfe\xff\xfe\n",
             "a password is made of Unicode characters, not of surrogates",
         ),
-        ("password", b"password\n", "a password is not the username"),
+        (
+            "horse battery 52",
+            b"Horse battery 52\n",
+            f"a password is not the username, nor the username with {AROUND}",
+        ),
+        (
+            "alice",
+            b"password12345678\n",
+            f"a password is not a common password, nor a common password with {AROUND}",
+        ),
         ("", b"correct horse battery\n", "a username has at least one character"),
         (" alice", b"correct horse battery\n", "a username does not begin or end with white space"),
         ("a" * 255, b"correct horse battery\n", "a username has at most 254 characters"),

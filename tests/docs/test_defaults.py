@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from watchword import Issuer, Settings, Verifier
+from watchword.errors import PasswordRejected
 from watchword.jose import (
     certificates,
     envelope,
@@ -49,6 +51,14 @@ def test_a_setting_is_documented_with_its_default_and_a_reason(name: str) -> Non
 
     assert re.split(r"[ ;]", shown.replace("`", ""))[0] == IN_WORDS.get(name, str(getattr(Settings(), name)))
     assert len(reason) > 20
+
+
+def test_the_example_runs_and_does_what_the_page_says() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", SETTINGS, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    with closing(names["auth"]) as auth, pytest.raises(PasswordRejected, match="known from a data breach"):
+        auth.accounts.add("alice", "the cat sat on the mat")
 
 
 DEFAULTS = {

@@ -150,7 +150,7 @@ REFUSED = [
         {"DATABASE_URL": "sqlite:////no/such/directory/watchword.db"},
         "there is no directory /no/such/directory to make the database in",
     ),
-    ({"ADMIN_PASSWORD": "short"}, "at least 8 characters"),
+    ({"ADMIN_PASSWORD": "short"}, "at least 15 characters"),
     ({"HOST": "192.0.2.1"}, "192.0.2.1"),
 ]
 

@@ -12,12 +12,12 @@ from contextlib import suppress
 from typing import Protocol
 
 from watchword.accounts import usernames
+from watchword.accounts.password_policy import PasswordPolicy
 from watchword.accounts.passwords import PasswordHasher
 from watchword.errors import (
     AccountNotFound,
     InvalidCredentials,
     Overloaded,
-    PasswordRejected,
     UsernameRejected,
     UsernameTaken,
 )
@@ -62,10 +62,11 @@ class Accounts:
 
     Args:
         store: where they are kept.
-        settings: ``password_min`` counts here.
+        settings: ``password_min``, ``password_max``, ``issuer`` and ``audience`` count here.
         hasher: makes and checks the passwords' hashes.
         sessions: the sessions that a change ends.
         notify: told of each change of an account.
+        breached: whether a new password is known from a breach; see :class:`PasswordPolicy`.
     """
 
     def __init__(
@@ -76,9 +77,10 @@ class Accounts:
         hasher: PasswordHasher,
         sessions: AccountSessions,
         notify: Callable[[Event], None] = log_event,
+        breached: Callable[[str], bool] | None = None,
     ) -> None:
         self._store = store
-        self._settings = settings
+        self._policy = PasswordPolicy(settings, breached)
         self._hasher = hasher
         self._sessions = sessions
         self._notify = notify
@@ -108,7 +110,7 @@ class Accounts:
         Raises:
             UsernameRejected: the username is empty, too long, or has characters that cannot be seen.
             UsernameTaken: there is an account of that name, perhaps in other letter case.
-            PasswordRejected: the password is too short, too long, or the username.
+            PasswordRejected: the password is too short, too long or easy to guess; its ``reason`` says which.
             InvalidSettings: a scope is not of RFC 6749's form.
         """
         username, scopes = usernames.accepted(username), checked_scopes(scopes)
@@ -156,7 +158,7 @@ class Accounts:
 
         Raises:
             AccountNotFound: there is no such account.
-            PasswordRejected: the password is too short, too long, or the username.
+            PasswordRejected: the password is too short, too long or easy to guess; its ``reason`` says which.
         """
         account = self._existing(subject)
         password_hash = self._new_hash(account.username, password)
@@ -244,11 +246,7 @@ class Accounts:
         return self._store.find_account(name_key=name_key)
 
     def _new_hash(self, username: str, password: str) -> str:
-        """The hash of a new password that fits NIST SP 800-63B §3.1.1.2: length, no composition rules."""
-        if len(password) < self._settings.password_min:
-            raise PasswordRejected(f"a password has at least {self._settings.password_min} characters")
-        if password.casefold() == username.casefold():
-            raise PasswordRejected("a password is not the username")
+        self._policy.check(password, username)
         return self._hasher.hash(password)
 
     def _rehash(self, account: Account, password: str) -> None:

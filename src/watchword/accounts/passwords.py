@@ -57,7 +57,7 @@ class PasswordHasher:
             PasswordRejected: the password is longer than ``password_max``, or not Unicode text.
             Overloaded: too many passwords are being hashed, or there is no memory for it.
         """
-        secret = self._prepared(password)
+        secret = self._encode(password)
         with self._slots.obtain().hold():
             try:
                 return self._argon2.hash(secret)
@@ -76,7 +76,7 @@ class PasswordHasher:
                 about the password.
         """
         try:
-            secret = self._prepared(password)
+            secret = self._encode(password)
         except PasswordRejected:
             password_hash, secret = None, b""
         with self._slots.obtain().hold():
@@ -97,23 +97,24 @@ class PasswordHasher:
         except InvalidHashError:
             return True
 
-    def _prepared(self, password: str) -> bytes:
+    def _encode(self, password: str) -> bytes:
         """What argon2 gets to see of a password."""
-        # before normalizing, which takes quadratic time on runs of combining marks
-        if len(password) > self._settings.password_max:
-            raise PasswordRejected(
-                f"a password has at most {self._settings.password_max} characters", reason="too_long"
-            )
-        try:
-            return normalize(password).encode()
-        except UnicodeEncodeError:
-            raise PasswordRejected(
-                "a password is made of Unicode characters, not of surrogates", reason="not_text"
-            ) from None
+        return normalize(password, longest=self._settings.password_max).encode()
 
 
-def normalize(password: str) -> str:
-    """The form in which passwords are counted and hashed."""
+def normalize(password: str, *, longest: int) -> str:
+    """Return the form in which passwords are counted and hashed.
+
+    Raises:
+        PasswordRejected: the password is longer than that, or not Unicode text.
+    """
+    # before normalizing, which takes quadratic time on runs of combining marks
+    if len(password) > longest:
+        raise PasswordRejected(f"a password has at most {longest} characters", reason="too_long")
+    if any("\ud800" <= character <= "\udfff" for character in password):
+        raise PasswordRejected(
+            "a password is made of Unicode characters, not of surrogates", reason="not_text"
+        )
     return unicodedata.normalize("NFC", password)
 
 

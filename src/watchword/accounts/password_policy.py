@@ -1,0 +1,193 @@
+"""Decide which new passwords may be set, after NIST SP 800-63B-4 §3.1.1.2.
+
+A password has a shortest length and no composition rules. It is compared as a whole with a blocklist: common
+passwords, rows of the keyboard, the user name and the name of the service. Trivial expansions count as well,
+or the list would say nothing about passwords of 15 characters: repeats, digits and punctuation around it.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Mapping
+from importlib import resources
+from itertools import pairwise
+from urllib.parse import urlsplit
+
+from watchword.accounts.passwords import normalize
+from watchword.errors import PasswordRejected
+from watchword.settings import Settings
+
+__all__ = ["PasswordPolicy"]
+
+SHORTEST_NAME = 3  # shorter parts of names are found in anything
+SHORTEST_PERIOD = 8  # a password that repeats fewer characters is worth no more than these
+SHORTEST_RUN = 3
+MOST_LOOSE = (
+    10  # digits and punctuation around a common password; more of them would be a password by themselves
+)
+MOST_COMPARED = 4096  # characters: of a longer text only ligatures can be made
+
+_AROUND = "repeats, digits or punctuation around it"
+_REASONS = {
+    "common": f"a password is not a common password, nor a common password with {_AROUND}",
+    "repeated": f"a password does not repeat fewer than {SHORTEST_PERIOD} characters over and over",
+    "sequence": "a password is not a row of the keyboard, of the alphabet or of digits",
+    "username": f"a password is not the username, nor the username with {_AROUND}",
+    "service": f"a password is not the name of the service, nor that name with {_AROUND}",
+    "breached": "a password is not known from a data breach: choose another password",
+}
+
+_ROWS = (
+    "01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm",
+    "azertyuiopqsdfghjklmwxcvbn", "1q2w3e4r5t6y7u8i9o0p", "1qaz2wsx3edc4rfv5tgb6yhn7ujm",
+    "zaq1xsw2cde3vfr4bgt5", "!@#$%^&*()",
+)  # fmt: skip
+_STEPS = frozenset(pair for row in _ROWS for way in (row, row[::-1]) for pair in pairwise(way))
+
+
+class PasswordPolicy:
+    """The rules for new passwords.
+
+    Args:
+        settings: ``password_min`` and ``password_max`` count here, and ``issuer`` and ``audience`` as the
+            names of the service.
+        breached: called with each new password that fits all other rules, in normalization form C. Returns
+            whether the password is known from a breach. What it raises propagates, and nothing is stored.
+    """
+
+    def __init__(self, settings: Settings, breached: Callable[[str], bool] | None = None) -> None:
+        self._settings = settings
+        self._breached = breached
+        self._service = _names_of_url(settings.issuer) | _names_of_url(settings.audience)
+
+    def check(self, password: str, username: str) -> None:
+        """Return if the account of that name may have the password.
+
+        Raises:
+            PasswordRejected: it may not; ``reason`` and message say why.
+        """
+        text = normalize(password, longest=self._settings.password_max)
+        if len(text) < self._settings.password_min:
+            raise PasswordRejected(
+                f"a password has at least {self._settings.password_min} characters", reason="too_short"
+            )
+        reason = _find_reason(_fold(text), _fold(username), self._service)
+        if reason is None and self._breached is not None and self._breached(text):
+            reason = "breached"
+        if reason is not None:
+            raise PasswordRejected(_REASONS[reason], reason=reason)
+
+
+def _find_reason(text: str, username: str, service: Iterable[str]) -> str | None:
+    """Return why the password is easy to guess, or ``None``."""
+    if len(text) > MOST_COMPARED:
+        return None
+    period = _find_period(text)
+    if period < min(SHORTEST_PERIOD, len(text)):
+        return "repeated"
+    text = text[:period]
+    if text in _common_passwords():
+        return "common"
+    names = dict.fromkeys(service, "service") | dict.fromkeys(_names(username), "username")
+    return _find_reason_by_parts(
+        text, {name: kind for name, kind in names.items() if len(name) >= SHORTEST_NAME}
+    )
+
+
+def _find_reason_by_parts(text: str, names: Mapping[str, str]) -> str | None:
+    """Return why a text is easy to guess that has no other parts than those below.
+
+    The parts are one common password and names, each any number of times, runs, and up to ten loose
+    characters: digits, punctuation and the like.
+    """
+    in_run = _mark_runs(text)
+    loose = [not character.isalpha() and not run for character, run in zip(text, in_run, strict=True)]
+    if sum(loose) > MOST_LOOSE:
+        return None
+    # For each position the ways to get there: by which common password, and past a name of which kind.
+    reached: list[set[tuple[str, str]]] = [{("", "")}, *(set[tuple[str, str]]() for _ in text)]
+    longest = max(map(len, (*_common_passwords(), *names)))
+    for start in range(len(text)):
+        if not reached[start]:
+            continue
+        if loose[start] or in_run[start]:
+            reached[start + 1] |= reached[start]
+        for end in range(start + 1, min(start + longest, len(text)) + 1):
+            part = text[start:end]
+            if part in names:
+                reached[end] |= {(word, _join_kinds(kind, names[part])) for word, kind in reached[start]}
+            if _is_common_word(part):
+                reached[end] |= {(part, kind) for word, kind in reached[start] if word in {"", part}}
+    return _choose_reason(reached[-1], sum(loose) <= len(text) // 4)
+
+
+def _choose_reason(ways: Collection[tuple[str, str]], is_tight: bool) -> str | None:
+    """Return the reason that a person understands best."""
+    names = {kind for word, kind in ways if kind and not word}
+    if names:
+        return "username" if "username" in names else "service"
+    if ("", "") in ways and is_tight:
+        return "sequence"
+    return "common" if any(word for word, _ in ways) else None
+
+
+def _join_kinds(before: str, kind: str) -> str:
+    return before if before == "username" else kind
+
+
+def _is_common_word(part: str) -> bool:
+    # Digits alone would be found in any long number.
+    return part in _common_passwords() and any(map(str.isalpha, part))
+
+
+def _mark_runs(text: str) -> list[bool]:
+    """Return for each character whether it belongs to a run: equal characters, or neighbours in a row."""
+    marks = [False] * len(text)
+    start = 0
+    for at in range(1, len(text) + 1):
+        if at < len(text) and (text[at] == text[at - 1] or (text[at - 1], text[at]) in _STEPS):
+            continue
+        if at - start >= SHORTEST_RUN:
+            marks[start:at] = [True] * (at - start)
+        start = at
+    return marks
+
+
+def _find_period(text: str) -> int:
+    """Return how many characters the text repeats at least twice, or its length."""
+    borders = [0] * len(text)  # the prefix function of Knuth, Morris and Pratt
+    border = 0
+    for at in range(1, len(text)):
+        while border and text[at] != text[border]:
+            border = borders[border - 1]
+        border += text[at] == text[border]
+        borders[at] = border
+    period = len(text) - border
+    return period if 2 * period <= len(text) else len(text)
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _names(text: str) -> set[str]:
+    """Return a folded name and its words."""
+    return {text, *re.split(r"[\W\d_]+", text)}
+
+
+def _names_of_url(text: str) -> set[str]:
+    """Return the name of a URL's host and its words, or of a text that is not a URL."""
+    try:
+        host = urlsplit(text).hostname
+    except ValueError:
+        host = None
+    return _names(_fold(host or text))
+
+
+@functools.cache
+def _common_passwords() -> frozenset[str]:
+    """Read the list when the first password is set."""
+    lines = resources.files("watchword.accounts").joinpath("common_passwords.txt").read_text("utf-8")
+    return frozenset(lines.split("\n")) - {""}
