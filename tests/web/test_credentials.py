@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from watchword import errors
+from watchword import Issuer, Key, errors
 from watchword.errors import (
     BadSignature,
     ExpiredToken,
@@ -15,8 +15,10 @@ from watchword.errors import (
     SessionEnded,
     StaleAuthentication,
     Throttled,
+    UnknownKey,
+    WrongType,
 )
-from watchword.web.credentials import bearer_token, challenge, public_code
+from watchword.web.credentials import bearer_token, challenge, explain, public_code
 
 # RFC 6750 §3: what may stand between the quotes
 QUOTED = r'"[\x20-\x21\x23-\x5B\x5D-\x7E]+"'
@@ -52,6 +54,15 @@ def test_without_a_bearer_token_it_is_missing(authorization):
 def test_an_empty_or_a_second_credential_is_a_bad_request(authorization):
     with pytest.raises(InvalidRequest):
         bearer_token(authorization)
+
+
+def test_only_a_refresh_token_that_no_key_fits_is_told_where_it_belongs():
+    key = Key.generate("HS256")
+    refresh, other = (Issuer("x", key, typ=typ).issue("7") for typ in ("rt+jwt", "JWT"))
+    assert "refresh token" in str(explain(UnknownKey(), refresh))
+    assert "refresh token" in str(explain(WrongType(), refresh))
+    for error, token in ((UnknownKey(), other), (UnknownKey(), "x.y.z"), (ExpiredToken(), refresh)):
+        assert explain(error, token) is error
 
 
 def test_a_request_without_credentials_gets_a_bare_challenge():

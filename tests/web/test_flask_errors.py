@@ -178,10 +178,13 @@ def test_a_handler_of_another_error_changes_nothing(production):
 
 @pytest.mark.parametrize("key", [401, Unauthorized])
 def test_a_handler_of_the_status_is_asked_about_refusals_of_the_guard(production, extension, key):
-    production.register_error_handler(key, lambda error: (f"please log in: {error.description}", 401))
+    production.register_error_handler(
+        key, lambda error: (f"please log in: {error.description}", 401, error.get_headers())
+    )
     production.add_url_rule("/guarded", view_func=extension.protect()(lambda: "never called"))
     answer = production.test_client().get("/guarded")
     assert (answer.status_code, answer.text) == (401, "please log in: a bearer token is needed")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 # -- errors with and without a status ---------------------------------------------------------------------

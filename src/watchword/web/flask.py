@@ -185,12 +185,15 @@ class Watchword:
         """Whether this request has an :attr:`identity`; the question of a view with ``optional=True``."""
         return self._identity() is not None
 
-    def client(self) -> Client:
-        """Return the address and user agent of the running request's client, behind trusted proxies or not.
+    def client(self, request: flask.Request | None = None) -> Client:
+        """Return the address and user agent of a request's client, behind trusted proxies or not.
 
         Within a request the methods of :attr:`core` take it where they are given no client.
+
+        Args:
+            request: the running request by default.
         """
-        return self._installation().client()
+        return self._installation().client(request or flask.request)
 
     # -- the guard ---------------------------------------------------------------------------------
 

@@ -104,15 +104,15 @@ class Installation:
             self._use(None)
             desk.close()
 
-    def client(self) -> Client:
-        """Return the client of the running request.
+    def client(self, request: flask.Request) -> Client:
+        """Return the client of a request.
 
         Raises:
             TypeError: the extension has a bare Verifier.
         """
         if self.endpoints is None:
             raise TypeError("a bare Verifier has no clients")
-        return self.endpoints.client(_describe_request())
+        return self.endpoints.client(_describe(request))
 
     def blueprint(self, name: str, *, jwks: bool) -> flask.Blueprint:
         """Return the endpoints as a blueprint.
@@ -148,7 +148,7 @@ class Installation:
             self.authenticate, self.now = _authenticate_with(desk, self.settings.scope_claim), desk.clock
 
     def _find_client(self) -> Client | None:
-        return self.client() if flask.has_request_context() else None
+        return self.client(flask.request) if flask.has_request_context() else None
 
 
 def _authenticate_with(
@@ -164,7 +164,7 @@ def _view(route: Route, max_body: int) -> Callable[..., flask.Response]:
     handler: Callable[[Request], Response] = route.handler
 
     def view(session_id: str = "") -> flask.Response:
-        return to_flask(handler(_describe_request(_read_body(max_body), session_id)))
+        return to_flask(handler(_describe(flask.request, _read_body(max_body), session_id)))
 
     return view
 
@@ -181,9 +181,8 @@ def _read_body(max_body: int) -> bytes:
     return body
 
 
-def _describe_request(body: bytes = b"", session_id: str = "") -> Request:
+def _describe(request: flask.Request, body: bytes = b"", session_id: str = "") -> Request:
     """Return Flask's request as ours."""
-    request = flask.request
     return Request(
         body=body,
         content_type=request.content_type,
