@@ -275,11 +275,25 @@ def test_an_application_s_config_makes_the_desk():
 @pytest.mark.parametrize(
     ("name", "value"),
     [("WATCHWORD_ISUER", "x"), ("WATCHWORD_ACCESS_LIFETIME", "soon"), ("WATCHWORD_PREFIX", "/<path>"),
-     ("WATCHWORD_DATABASE_URL", "mongodb://x")],
+     ("WATCHWORD_DATABASE_URL", "mongodb://x"), ("WATCHWORD_SESSIONS_URL", "mongodb://x"),
+     ("WATCHWORD_REVOCATION_PUSH", True)],
 )  # fmt: skip
 def test_an_unusable_setting_is_an_error_at_the_start(name, value):
     with pytest.raises(InvalidSettings, match=f"(?i){name.removeprefix('WATCHWORD_')}"):
         Watchword(configured(**{name: value}))
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        {"WATCHWORD_DATABASE_URL": "postgresql://user:hidden@db.example/app"},
+        {"WATCHWORD_SESSIONS_URL": "redis://cache.example"},
+    ],
+)
+def test_a_store_on_a_server_is_not_connected_to_at_the_start_but_its_secret_is_asked_for(store):
+    with pytest.raises(InvalidSettings, match="WATCHWORD_SECRET"):
+        Watchword(configured(**store))
+    Watchword(configured(**store, WATCHWORD_SECRET="s" * 32))
 
 
 def test_options_beside_a_desk_that_is_given_are_an_error_and_not_ignored(desk):

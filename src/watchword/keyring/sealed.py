@@ -18,7 +18,7 @@ from watchword.jose.jwk import Key
 from watchword.settings import Settings
 from watchword.stores.contract import KeyKind, SealedKey, Store
 
-__all__ = ["derive_key", "seal", "sealing_secrets", "secret_file", "unseal"]
+__all__ = ["derive_key", "refuse_missing_secret", "seal", "sealing_secrets", "secret_file", "unseal"]
 
 
 def seal(key: Key, secret: str, *, kind: KeyKind, epoch: int) -> str:
@@ -68,12 +68,26 @@ def sealing_secrets(settings: Settings, store: Store) -> tuple[str, ...]:
     if store.in_memory:
         return (random.token_urlsafe(32),)
     if store.file is None:
-        raise InvalidSettings(
-            "secret: a store on a server needs one, the same for every process; make it with "
-            "`openssl rand -base64 32` and set WATCHWORD_SECRET"
-        )
+        raise InvalidSettings(_MISSING)
     path = store.file.with_name(store.file.name + ".secret")
     return (secret_file(path, create=not store.keys().keys),)
+
+
+def refuse_missing_secret(settings: Settings) -> None:
+    """Return unless the settings name a store on a server and no secret. Nothing is opened.
+
+    Raises:
+        InvalidSettings: they do.
+    """
+    on_a_server = bool(settings.sessions_url) or not settings.database_url.startswith("sqlite")
+    if on_a_server and not settings.secret:
+        raise InvalidSettings(_MISSING)
+
+
+_MISSING = (
+    "secret: a store on a server needs one, the same for every process; make it with "
+    "`openssl rand -base64 32` and set WATCHWORD_SECRET"
+)
 
 
 def secret_file(path: Path, *, create: bool) -> str:

@@ -1,5 +1,11 @@
 """Where state lives."""
 
-from watchword.stores.opening import copy_database, open_split_store, open_store, resolve_urls, schema_status
+from watchword.stores.opening import (
+    copy_database,
+    open_split_store,
+    open_store,
+    resolve_settings,
+    schema_status,
+)
 
-__all__ = ["copy_database", "open_split_store", "open_store", "resolve_urls", "schema_status"]
+__all__ = ["copy_database", "open_split_store", "open_store", "resolve_settings", "schema_status"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from watchword.errors import InvalidSettings, MissingExtra
 from watchword.settings import Settings
 from watchword.stores.contract import Announcements, Store
@@ -21,9 +23,15 @@ __all__ = [
     "open_split_store",
     "open_store",
     "open_stores",
-    "resolve_urls",
+    "resolve_settings",
     "schema_status",
 ]
+
+
+_SILENT = (
+    "revocation_push: PostgreSQL and Redis announce ended sessions, "
+    "SQLite and PostgreSQL behind a connection pooler do not"
+)
 
 
 def open_stores(settings: Settings) -> tuple[Store, Storage | None]:
@@ -48,10 +56,7 @@ def find_announcements(settings: Settings, store: Store) -> Announcements | None
     if not settings.revocation_push:
         return None
     if store.announcements is None:
-        raise InvalidSettings(
-            "revocation_push: PostgreSQL and Redis announce ended sessions, "
-            "SQLite and PostgreSQL behind a connection pooler do not"
-        )
+        raise InvalidSettings(_SILENT)
     return store.announcements
 
 
@@ -122,30 +127,29 @@ def schema_status(url: str) -> SchemaStatus:
     return sql.schema_status(url)
 
 
-def resolve_urls(database_url: str, sessions_url: str) -> str:
-    """Check both URLs without opening anything, and return the first one with an absolute path.
-
-    Args:
-        database_url: as :func:`open_store` takes it.
-        sessions_url: as :func:`open_split_store` takes it; empty if there is none.
+def resolve_settings(settings: Settings) -> Settings:
+    """Check what the settings say of stores without opening any. The path of a file becomes absolute.
 
     Raises:
-        InvalidSettings: no store of ours has such a URL.
+        InvalidSettings: no store of ours has such a URL, or it does not have what the settings want.
         MissingExtra: a store's library is not installed.
     """
     try:
         from watchword.stores.sql import resolve_url  # noqa: PLC0415 -- as above
 
-        if sessions_url:
+        if settings.sessions_url:
             from watchword.stores.redis_url import client_maker  # noqa: PLC0415 -- as above
 
-            client_maker(sessions_url)
+            client_maker(settings.sessions_url)
     except ModuleNotFoundError as error:
         extra = {"sqlalchemy": "sql,passwords", "redis": "redis"}.get(error.name or "")
         if extra is None:
             raise
         raise MissingExtra.named(extra) from None
-    return resolve_url(database_url)
+    url = resolve_url(settings.database_url)
+    if settings.revocation_push and not settings.sessions_url and url.startswith("sqlite"):
+        raise InvalidSettings(_SILENT)
+    return msgspec.structs.replace(settings, database_url=url)
 
 
 def copy_database(url: str, target: Path) -> None:

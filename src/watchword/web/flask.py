@@ -279,9 +279,8 @@ class Watchword:
         request = flask.request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug's API
         environ = request.environ
         if environ["REQUEST_METHOD"] == "OPTIONS" and request.routing_exception is None:
-            return (
-                flask.current_app.make_default_options_response()
-            )  # browsers send preflights without tokens
+            # Browsers send preflights without tokens.
+            return flask.current_app.make_default_options_response()
         token = ""
         try:
             try:

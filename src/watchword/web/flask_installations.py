@@ -16,9 +16,10 @@ from watchword.forks import PerProcess
 from watchword.identity import Identity
 from watchword.jwt.providers import MultiIssuer
 from watchword.jwt.verifier import Verifier
+from watchword.keyring.sealed import refuse_missing_secret
 from watchword.sessions import Client
 from watchword.settings import Settings
-from watchword.stores import resolve_urls
+from watchword.stores import resolve_settings
 from watchword.web.endpoints import Endpoints, Request, Response, Route
 from watchword.web.flask_errors import to_flask
 
@@ -47,7 +48,8 @@ class Installation:
         endpoints: ``None`` without an Auth.
 
     Raises:
-        InvalidSettings: a URL is not one of a store, or a switch is not of an endpoint.
+        InvalidSettings: a URL is not one of a store, a store on a server has no secret, or a switch is not of
+            an endpoint.
     """
 
     def __init__(
@@ -64,8 +66,8 @@ class Installation:
         self._opening = PerProcess(threading.Lock)
         self.endpoints: Endpoints | None = None
         if given is None:
-            path = resolve_urls(self.settings.database_url, self.settings.sessions_url)
-            self.settings = msgspec.structs.replace(self.settings, database_url=path)
+            self.settings = resolve_settings(self.settings)
+            refuse_missing_secret(self.settings)
         if given is None or isinstance(given, Auth):
             self.endpoints = Endpoints(self.open, self.settings, switches)
         elif switches:
