@@ -14,6 +14,8 @@ PASSWORD = "correct horse battery staple"
 ACTS: dict[str, Callable[[Auth, str, dict[str, str]], object]] = {
     "account_created": lambda auth, _, actor: auth.accounts.add("bob", PASSWORD, **actor),
     "password_changed": lambda auth, alice, actor: auth.change_password(alice, PASSWORD[::-1], **actor),
+    "scopes_changed": lambda auth, alice, actor: auth.accounts.set_scopes(alice, ["read"], **actor),
+    "account_renamed": lambda auth, alice, actor: auth.accounts.rename(alice, "alicia", **actor),
     "account_disabled": lambda auth, alice, actor: auth.disable_account(alice, **actor),
     "account_enabled": lambda auth, alice, actor: auth.accounts.enable(alice, **actor),
     "account_deleted": lambda auth, alice, actor: auth.delete_account(alice, **actor),
