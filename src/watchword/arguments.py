@@ -23,17 +23,17 @@ def describe(value: object) -> str:
 
 
 def is_name(value: object) -> bool:
-    """Whether a value is text that is not empty."""
+    """Return whether a value is text that is not empty."""
     return isinstance(value, str) and bool(value)
 
 
 def is_names(value: object) -> bool:
-    """Whether a value is a collection of names; also an empty one."""
+    """Return whether a value is a collection of names. It may be empty."""
     return isinstance(value, Collection) and all(map(is_name, value))
 
 
 def describe_names(names: object, is_element: Callable[[object], bool] = is_name) -> str:
-    """Describe what was given for a collection of names: itself, or the element that is not a name."""
+    """Describe what was given for a collection of names: its type, and the element that is not a name."""
     if isinstance(names, str) or not isinstance(names, Collection):
         return describe(names)
     wrong = [name for name in names if not is_element(name)]

@@ -74,7 +74,7 @@ def decode_bytes(text: bytes) -> bytes:
 
 
 def _describe_fault(text: bytes) -> str:
-    """Why a text is not base64url, in words that show where it was damaged; nothing of what it says."""
+    """Say why a text is not base64url. The words show how it was damaged, and nothing of its content."""
     for pattern, fault in _FAULTS:
         if pattern.search(text):
             return f"not base64url: {fault}"

@@ -26,7 +26,7 @@ __all__ = [
     "Provided",
     "Share",
     "acceptance",
-    "asked_count",
+    "check_count",
     "content_encryption",
     "open_first",
     "provide",
@@ -174,8 +174,8 @@ def content_encryption(enc: str) -> ContentEncryption:
     return _BY_NAME[enc]
 
 
-def asked_count(p2c: int | None, keys: Iterable[Key]) -> dict[str, int | None]:
-    """The iterations that a caller asks for, as a member for :func:`provide` that stands over any other.
+def check_count(p2c: int | None, keys: Iterable[Key]) -> dict[str, int | None]:
+    """Return the iterations that a caller asks for, as a member of the header for :func:`provide`.
 
     Raises:
         InvalidSettings: it is out of its range, or none of the keys is a password.
@@ -264,7 +264,7 @@ def _accepted(enc: str | Collection[str] | None) -> Mapping[str, ContentEncrypti
 
 
 def _describe_enc(enc: object) -> str:
-    """A name as it was given, since it is harmless; but what is long, or odd, may be something else."""
+    """Show a name as it was given, since it is harmless. A long or odd text may be a secret."""
     return enc if isinstance(enc, str) and _NAME.fullmatch(enc) else describe(enc)
 
 

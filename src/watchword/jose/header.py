@@ -75,7 +75,7 @@ def split(token: str, segments: int) -> list[bytes]:
 
 
 def refuse_text(token: object, longest: int) -> MalformedToken:
-    """The error for what is not a token at all: not text, too long, or not ASCII."""
+    """Make the error for a value that is not a token at all: not text, too long, or not ASCII."""
     if not isinstance(token, str):
         advice = ": decode it first" if isinstance(token, bytes) else ""
         return MalformedToken(f"the token must be a str, not {describe(token)}{advice}")
@@ -85,7 +85,7 @@ def refuse_text(token: object, longest: int) -> MalformedToken:
 
 
 def refuse_segments(token: bytes, expected: int) -> MalformedToken:
-    """The error for a token of another number of segments than ``expected``, and another kind by that."""
+    """Make the error for a token with another number of segments, which makes it another kind of token."""
     found = token.count(b".") + 1
     if not token:
         return MalformedToken("the token is empty")
@@ -133,7 +133,7 @@ def protected(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
 
 
 def read_unverified(segment: bytes) -> dict[str, Any]:
-    """The members of a header, whatever they are.
+    """Decode the members of a header, and check none of them.
 
     Raises:
         MalformedToken: it is not a JSON object in base64url, or too long.

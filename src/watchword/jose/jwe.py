@@ -20,7 +20,7 @@ from watchword.jose.envelope import (
     Provided,
     Share,
     acceptance,
-    asked_count,
+    check_count,
     content_encryption,
     open_first,
     provide,
@@ -103,7 +103,7 @@ def encrypt(
     check_key("key", key)
     encryption = content_encryption(enc)
     own, given = {"alg": key.alg, "enc": enc}, {"kid": key.kid, **(header or {})}
-    provided = provide(key, given | own | asked_count(p2c, [key]), encryption.key_size)
+    provided = provide(key, given | own | check_count(p2c, [key]), encryption.key_size)
     header64 = _header(own | provided.members, given)
     sealed = seal(encryption, provided.content_key, plaintext, header64)
     parts = (provided.encrypted_key, sealed.iv, sealed.ciphertext, sealed.tag)
@@ -183,7 +183,7 @@ def encrypt_json(
         check_key("recipients", party.key)
     if not 0 < len(parties) <= MAX_PARTIES:
         raise Unissuable(f"a token has between 1 and {MAX_PARTIES} recipients")
-    count = asked_count(p2c, [party.key for party in parties])
+    count = check_count(p2c, [party.key for party in parties])
     protected, shared = header or {}, _plain(unprotected)
     if len(parties) == 1:
         header64, content_key, entries = _for_one(parties[0], encryption, protected, shared, count)

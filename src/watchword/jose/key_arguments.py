@@ -55,7 +55,7 @@ def check_key_source(argument: str, value: object) -> None:
 
 
 def check_several(argument: str, value: object) -> None:
-    """Return if a value is a list, or the like, of keys.
+    """Return if a value is a list or another iterable.
 
     Raises:
         InvalidSettings: it is a key alone, or something else.
@@ -87,7 +87,7 @@ def _refuse(argument: str, accepted: str, given: object) -> InvalidSettings:
 
 
 def _advise(given: object) -> str:
-    """What to write instead, as far as the form of what was given shows what it is; never its content."""
+    """Say what to write instead, as far as type and form show what was given. Never show its content."""
     match given:
         case str():
             return _advise_text(given)

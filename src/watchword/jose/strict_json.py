@@ -26,7 +26,7 @@ MAX_DEPTH = 32
 """Containers inside each other; claims of real issuers stay under ten."""
 
 UNCHANGED = (bytes, bytearray, memoryview, Decimal)
-"""What to_builtins must leave as it is, so that :func:`encode_object` sees it and refuses it."""
+"""The types that to_builtins must leave unchanged, so that :func:`encode_object` can refuse them."""
 
 _BACKSLASH = 0x5C
 # Never goes back, and takes a string without an end for one: linear in whatever it is given.
@@ -75,7 +75,7 @@ def decode_object(data: bytes) -> dict[str, Any]:
 
 
 def encode_object(content: Mapping[str, Any]) -> bytes:
-    """The content as JSON.
+    """Write an object as JSON.
 
     Raises:
         Unissuable: JSON has no form for something in it, at any depth: NaN, infinity, bytes, an object of an
@@ -129,7 +129,7 @@ def _check_member(name: object, value: object) -> None:
 
 
 def _find_fault(value: object) -> str | None:
-    """Why JSON cannot hold a value, if it cannot."""
+    """Say why JSON cannot hold a value. Return ``None`` if it can."""
     match value:
         case None | str() | int():
             return None

@@ -291,7 +291,7 @@ _ABSENT = object()  # null is not absent, and no claim of ours may be null
 
 
 def check_names(argument: str, names: str | Collection[str] | None) -> frozenset[str] | None:
-    """One name or several, as a set; ``None`` stays what it is.
+    """Return a name or several names as a set. ``None`` stays ``None``.
 
     Raises:
         InvalidSettings: it is neither.
@@ -308,7 +308,7 @@ def check_names(argument: str, names: str | Collection[str] | None) -> frozenset
 
 
 def list_names(names: Collection[str] | None) -> str:
-    """Names for a message, which must also fit into a header (RFC 6750 §3): few, and no odd characters."""
+    """List a few names for a message, which may stand in an HTTP header (RFC 6750 §3)."""
     listed = sorted(names or ())
     if len(listed) <= _MOST_LISTED and all(_LISTABLE.fullmatch(name) for name in listed):
         return " or ".join(listed)
@@ -316,7 +316,7 @@ def list_names(names: Collection[str] | None) -> str:
 
 
 def _malformed_subject(sub: object, policy: Policy) -> MalformedClaim:
-    """Why a ``sub`` is not of its type (RFC 7519 §4.1.2: a string)."""
+    """Make the error for a ``sub`` of the wrong type (RFC 7519 §4.1.2: a string)."""
     if policy.subject_type is int:
         return MalformedClaim("the claim sub is not an integer, and sub_type=int demands one", claim="sub")
     if type(sub) is int:

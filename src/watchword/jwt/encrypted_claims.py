@@ -58,7 +58,7 @@ def _check_shared(keys: object) -> None:
     if unfit:
         raise InvalidSettings(
             f"decrypt_with must be a shared secret for dir or AES key wrap, and {unfit[0].alg} is not: "
-            "whoever has a public key can encrypt to it"
+            "every holder of a public key can encrypt to it"
         )
     if not [*several]:
         raise InvalidSettings(f"decrypt_with must be a Key or a KeySet with keys, not {describe(keys)}")

@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeAlias, TypedDict
 
-from watchword.arguments import describe_names, is_name
+from watchword.arguments import describe, describe_names, is_name
 from watchword.durations import Duration
 from watchword.errors import InvalidClaims, InvalidSettings, WrongType
 from watchword.jose import Key, KeySource
 from watchword.jwt.claims import list_names
 from watchword.jwt.media_types import JWT, media_type
 
-__all__ = ["EncryptedExpectations", "Expectations", "IssuerExpectations", "Rule", "TypeNames", "TypePolicy"]
+__all__ = [
+    "EncryptedExpectations",
+    "Expectations",
+    "IssuerExpectations",
+    "Rule",
+    "TypeNames",
+    "TypePolicy",
+    "check_callable",
+    "check_size",
+]
 
 Rule: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], float], Iterable[InvalidClaims]]
 """Takes claims, header and the time in seconds: everything about them that is not acceptable. Either may hold
@@ -78,11 +87,31 @@ class TypePolicy:
         )
 
     def find_misfits(self, header: Mapping[str, Any]) -> list[InvalidClaims]:
-        """What is wrong with the ``typ`` of a header; nothing, if it is of a kind that is expected."""
+        """Return the error for the ``typ`` of a header, or nothing if the type is expected."""
         typ = header.get("typ")
         if (typ if typ is None else media_type(typ)) in self._accepted:
             return []
         return [WrongType(self._wrong_type, claim="typ")]
+
+
+def check_size(argument: str, size: object) -> None:
+    """Return if a size is a whole number, zero or more.
+
+    Raises:
+        InvalidSettings: it is not.
+    """
+    if type(size) is not int or size < 0:
+        raise InvalidSettings(f"{argument} must be a whole number, zero or more, not {describe(size)}")
+
+
+def check_callable(argument: str, value: object) -> None:
+    """Return if a value can be called.
+
+    Raises:
+        InvalidSettings: it cannot.
+    """
+    if not callable(value):
+        raise InvalidSettings(f"{argument} must be a function, not {describe(value)}")
 
 
 def _is_collection(value: object) -> bool:

@@ -21,6 +21,7 @@ from watchword.jose.key_arguments import check_key, check_signer
 from watchword.jose.ports import Signer, SigningSource
 from watchword.jose.strict_json import UNCHANGED, check_members, encode_checked
 from watchword.jwt.claims import REGISTERED
+from watchword.jwt.expectations import check_callable
 from watchword.jwt.nesting import encrypted
 
 __all__ = ["Issuer"]
@@ -62,8 +63,7 @@ class Issuer:
             raise InvalidSettings(f"issuer must be a non-empty string, not {describe(issuer)}")
         if not is_name(typ):
             raise InvalidSettings(f'typ must be a non-empty string such as "at+jwt", not {describe(typ)}')
-        if not callable(clock):
-            raise InvalidSettings(f"clock must be a function, not {describe(clock)}")
+        check_callable("clock", clock)
         if encrypt_to is not None:
             _check_encryption(encrypt_to, enc)
         self._issuer = issuer
@@ -147,7 +147,7 @@ class Issuer:
 
 
 def _signing_key(key: Key | Signer | SigningSource) -> Callable[[], Signer]:
-    """What gives the key to sign with now."""
+    """Return the function that gives the key to sign with now."""
     if isinstance(key, SigningSource):
         return key.signing_key
     check_signer("key", key)
@@ -157,7 +157,7 @@ def _signing_key(key: Key | Signer | SigningSource) -> Callable[[], Signer]:
 
 
 def _unregistered(claims: object) -> Mapping[str, Any]:
-    """The claims, if JSON can hold them and none is one that the issuer sets itself."""
+    """Return the claims, if JSON can hold them and the issuer sets none of them itself."""
     # dict first, which is found at once.
     if not isinstance(claims, (dict, Mapping)):
         fields = _fields(claims)
@@ -171,7 +171,7 @@ def _unregistered(claims: object) -> Mapping[str, Any]:
 
 
 def _fields(claims: object) -> Mapping[str, Any]:
-    """The members of an object of a class that describes claims, by the names that they have in JSON."""
+    """Return the fields of an object, by the names that they have in JSON."""
     serializer = getattr(type(claims), "__pydantic_serializer__", None)
     try:
         fields = (

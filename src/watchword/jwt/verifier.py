@@ -7,9 +7,8 @@ from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
-from watchword.arguments import describe
 from watchword.durations import Duration
-from watchword.errors import InvalidClaims, InvalidSettings, InvalidToken, MalformedClaim
+from watchword.errors import InvalidClaims, InvalidToken, MalformedClaim
 from watchword.jose import header as headers
 from watchword.jose import jws
 from watchword.jose.base64url import decode_bytes
@@ -27,6 +26,8 @@ from watchword.jwt.expectations import (
     Rule,
     TypeNames,
     TypePolicy,
+    check_callable,
+    check_size,
 )
 from watchword.jwt.readers import Reader, decode_dict, reader
 from watchword.jwt.readiness import is_ready
@@ -118,8 +119,8 @@ class Verifier(Generic[T]):
     ) -> None:
         # All but the clock: what it takes to make another one in another process.
         self._given = {name: value for name, value in locals().items() if name not in {"self", "clock"}}
-        _check_size("max_token_size", max_token_size)
-        _check_size("cache_size", cache_size)
+        check_size("max_token_size", max_token_size)
+        check_size("cache_size", cache_size)
         self._keys = key_source(keys)
         self._keep_fresh = self._keys.keep_fresh if isinstance(self._keys, RefreshedSource) else None
         self._decrypting = None if decrypt_with is None else key_source(decrypt_with, "decrypt_with")
@@ -135,9 +136,9 @@ class Verifier(Generic[T]):
             leeway=leeway,
             max_age=max_age,
         )
-        _check_callable("clock", clock)
+        check_callable("clock", clock)
         if rule is not None:
-            _check_callable("rule", rule)
+            check_callable("rule", rule)
         self._rule = rule
         self._is_plainly_good = shortcut(self._policy) if rule is None else never
         self._types = TypePolicy(typ)
@@ -177,7 +178,7 @@ class Verifier(Generic[T]):
         It trusts every holder of the secret, as with HS256. Signed tokens are refused, inside too.
 
         Args:
-            decrypt_with: the secret, for ``dir`` or AES key wrap, or several. Everybody can use a public key.
+            decrypt_with: the secret, for ``dir`` or AES key wrap, or several. A public key proves nothing.
             claims: the type to return, as in a Verifier.
             expected: what else is expected, as in a Verifier. ``typ`` is that of the only header.
 
@@ -245,10 +246,8 @@ class Verifier(Generic[T]):
     def __repr__(self) -> str:
         issuers = None if self.issuers is None else sorted(self.issuers)
         keys, typ = type(self._given["keys"]).__name__, self._given["typ"]
-        return (
-            f"{type(self).__name__}(keys={keys}, issuer={issuers!r}, "
-            f"audience={sorted(self._policy.audiences)!r}, typ={typ!r})"
-        )
+        names = f"issuer={issuers!r}, audience={sorted(self._policy.audiences)!r}"
+        return f"{type(self).__name__}(keys={keys}, {names}, typ={typ!r})"
 
     @property
     def issuers(self) -> frozenset[str] | None:
@@ -447,13 +446,3 @@ def _authenticated(read: ReadToken) -> ReadToken:
     header, signed, signature, _, _, _, _ = read
     header.authenticate(signed, signature)
     return read
-
-
-def _check_size(argument: str, size: object) -> None:
-    if type(size) is not int or size < 0:
-        raise InvalidSettings(f"{argument} must be a whole number, zero or more, not {describe(size)}")
-
-
-def _check_callable(argument: str, value: object) -> None:
-    if not callable(value):
-        raise InvalidSettings(f"{argument} must be a function, not {describe(value)}")

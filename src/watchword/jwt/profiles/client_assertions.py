@@ -49,7 +49,7 @@ def client_assertion(
     Args:
         keys: those of the client.
         client_id: the client, as the request names it or as :func:`~watchword.inspect` shows it.
-        audience: who we are: the issuer's name, as our metadata have it. The URL of an endpoint will not do.
+        audience: our issuer identifier, as our metadata have it. The URL of an endpoint will not do.
         max_lifetime: how far ahead ``exp`` may be, in seconds or as a timedelta.
         leeway: allowed clock difference, in seconds or as a timedelta.
         clock: what time it is, in seconds since the epoch.
