@@ -54,7 +54,7 @@ def subject_claims(subject: str) -> Mapping[str, str] | None:
         user = connection.execute("SELECT * FROM users WHERE id = ?", [subject]).fetchone()
     if user is None or not user["active"]:
         return None  # the session ends, whoever forgot to end it
-    return {"tenant": user["tenant"], "role": user["role"]}
+    return {"preferred_username": user["email"], "tenant": user["tenant"], "role": user["role"]}
 
 
 @contextmanager

@@ -1016,6 +1016,20 @@ def test_with_redis_there_is_no_file_beside_which_a_secret_could_be_made(make, u
     assert not list(tmp_path.glob("*.secret"))
 
 
+def test_a_check_of_the_applications_that_fails_is_logged_with_its_traceback_and_without_the_password(
+    make, caplog
+):
+    def check(username: str, password: str) -> Subject | None:
+        raise ConnectionError("the directory is away")
+
+    with pytest.raises(ConnectionError):
+        make(check_password=check).login("alice", PASSWORD)
+    [record] = [record for record in caplog.records if record.name == "watchword.auth"]
+    told = logging.Formatter().format(record)
+    assert "the directory is away" in told
+    assert PASSWORD not in told
+
+
 # -- nodes with other settings -------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from watchword.errors import (
     MissingToken,
     SessionEnded,
     StoreUnavailable,
+    WatchwordError,
 )
 from watchword.events import Event, Listener, SessionsEnded, log_event
 from watchword.identity import ACCESS_TOKENS, Identity, Subject
@@ -46,6 +47,7 @@ from watchword.stores.opening import find_announcements, open_stores
 __all__ = ["Auth", "Subject"]
 
 logger = logging.getLogger("watchword.events")
+failures = logging.getLogger("watchword.auth")  # of what belongs to the application
 
 
 class _Checked(NamedTuple):
@@ -336,24 +338,15 @@ class Auth:
     def change_password(
         self, subject: str, password: str, keep: str | None = None, *, actor: str | None = None
     ) -> None:
-        """Set an account's password and end its sessions, except the one to ``keep``.
-
-        The same as :meth:`Accounts.change_password <watchword.accounts.Accounts.change_password>`.
-        """
+        """Do what :meth:`watchword.accounts.Accounts.change_password` does."""
         self.accounts.change_password(subject, password, keep=keep, actor=actor)
 
     def disable_account(self, subject: str, *, actor: str | None = None) -> None:
-        """Let an account log in no more, and end its sessions.
-
-        The same as :meth:`Accounts.disable <watchword.accounts.Accounts.disable>`.
-        """
+        """Do what :meth:`watchword.accounts.Accounts.disable` does."""
         self.accounts.disable(subject, actor=actor)
 
     def delete_account(self, subject: str, *, actor: str | None = None) -> None:
-        """Delete an account and end its sessions.
-
-        The same as :meth:`Accounts.delete <watchword.accounts.Accounts.delete>`.
-        """
+        """Do what :meth:`watchword.accounts.Accounts.delete` does."""
         self.accounts.delete(subject, actor=actor)
 
     # -- running it --------------------------------------------------------------------------------
@@ -441,7 +434,13 @@ class Auth:
 
     def _check_marked(self, username: str, password: str) -> _Checked | None:
         mark = self._sessions.read_mark()  # before the check: an end of all sessions since then wins
-        found = self._check_unmarked(username, password)
+        try:
+            found = self._check_unmarked(username, password)
+        except WatchwordError:
+            raise
+        except Exception:
+            failures.exception("check_password failed: nothing was counted, and no session started")
+            raise
         return None if found is None else _Checked(mark, found)
 
     def _find(self, username: str, password: str, client: Client | None) -> _Checked:

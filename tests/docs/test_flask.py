@@ -44,6 +44,7 @@ def bearer(auth: Any, *scopes: str) -> dict[str, str]:
 def test_every_block_is_run_here() -> None:
     assert set(BLOCKS) == {
         "a view", "own login", "own format", "two extensions", "alembic", "a fixture",
+        "own rights",
     }  # fmt: skip
 
 
@@ -66,6 +67,19 @@ def test_the_own_login_is_the_only_one_and_a_mistake_has_the_own_format(run: Any
     assert client.post("/auth/login", json=credentials).status_code == 404
     answer = client.post("/sign-up", json=credentials)
     assert (answer.status_code, answer.get_json()["code"]) == (409, "username_taken")
+
+
+def test_rights_are_those_of_today_at_each_refresh(run: Any) -> None:
+    names = run("own rights")
+    client = names["app"].test_client()
+    tokens = client.post("/auth/login", json={"username": "alice", "password": PASSWORD}).get_json()
+    assert tokens["scope"] == "reports:read reports:write"
+    names["roles"]["7"] = ["reports:read"]
+    tokens = client.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]}).get_json()
+    assert tokens["scope"] == "reports:read"
+    names["roles"].clear()
+    refused = client.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+    assert (refused.status_code, refused.get_json()["error"]) == (400, "invalid_grant")
 
 
 def test_customers_and_staff_are_apart(run: Any) -> None:

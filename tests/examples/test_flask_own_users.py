@@ -70,6 +70,13 @@ def test_a_change_of_role_is_in_the_token_after_the_next_refresh(client):
     assert "owner" in client.get("/projects", headers=bearer(tokens)).json["message"]
 
 
+def test_a_new_email_is_in_the_token_after_the_next_refresh(example, client):
+    tokens = log_in(client)
+    execute("UPDATE users SET email = 'alice@example.org'")
+    tokens = client.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]}).json
+    assert client.get("/auth/me", headers=bearer(tokens)).json["username"] == "alice@example.org"
+
+
 def test_a_deactivated_user_is_out_at_once_and_stays_out(example, client):
     tokens = log_in(client)
     assert command(example, "deactivate", ALICE["username"]).exit_code == 0

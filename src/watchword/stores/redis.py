@@ -127,7 +127,7 @@ class RedisStore(SessionStore, KeyStore, ThrottleStore, OneTimeStore):
         return redis_sessions.poll(self._redis, identity, position, grace=grace)
 
     def record_settings(self, settings: str, *, expected: str) -> bool:
-        return redis_sessions.record_settings(self._redis, settings, expected=expected)
+        return redis_keys.record_settings(self._redis, settings, expected=expected)
 
     def _check_answer(self, answer: _T, *, session_id: str | None = None, subject: str | None = None) -> _T:
         """Return the answer; throw the connections away if it is about another session."""

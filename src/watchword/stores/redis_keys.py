@@ -11,7 +11,15 @@ from watchword.stores.contract import KeyKind, SealedKey, StoredKeys
 from watchword.stores.redis_connection import RedisConnection
 from watchword.stores.redis_scripts import Script
 
-__all__ = ["advance_key", "compromise_key", "delete_keys", "insert_key", "list_keys", "reseal_keys"]
+__all__ = [
+    "advance_key",
+    "compromise_key",
+    "delete_keys",
+    "insert_key",
+    "list_keys",
+    "record_settings",
+    "reseal_keys",
+]
 
 _PLACE = "watchword:{0}"
 
@@ -110,6 +118,15 @@ return deleted
 """,
 )
 
+_RECORD_SETTINGS = Script("""
+local key = KEYS[1] .. ':settings'
+local _, settings, expected = unpack(ARGV)
+local there = redis.call('GET', key) or ''
+if there ~= expected and there ~= settings then return 0 end
+redis.call('SET', key, settings)
+return 1
+""")
+
 _RESEAL = Script(
     _KEYS,
     """
@@ -174,3 +191,8 @@ def reseal_keys(redis: RedisConnection, sealed: Mapping[str, str]) -> bool:
 
 def _key(json: str) -> SealedKey:
     return msgspec.json.decode(json, type=SealedKey, strict=False)
+
+
+def record_settings(redis: RedisConnection, settings: str, *, expected: str) -> bool:
+    """Beside the keys, since both come with each poll."""
+    return bool(redis.run(_RECORD_SETTINGS, _PLACE, settings, expected))

@@ -36,7 +36,6 @@ __all__ = [
     "mark",
     "poll",
     "record_end",
-    "record_settings",
     "start",
     "swap",
 ]
@@ -265,25 +264,10 @@ return {text(now), identity, sequence, redis.call('GET', shard .. ':key_version'
 )
 
 
-_RECORD_SETTINGS = Script("""
-local key = KEYS[1] .. ':settings'
-local _, settings, expected = unpack(ARGV)
-local there = redis.call('GET', key) or ''
-if there ~= expected and there ~= settings then return 0 end
-redis.call('SET', key, settings)
-return 1
-""")
-
-
 def mark(redis: RedisConnection) -> str:
     """The time, and the position in every shard: nothing tells yet which is the subject's."""
     replies = redis.run_each(_MARK, [(_named(shard), ()) for shard in _SHARDS])
     return " ".join([min(reply[0] for reply in replies), *(reply[1] for reply in replies)])
-
-
-def record_settings(redis: RedisConnection, settings: str, *, expected: str) -> bool:
-    """Beside the keys, in the first shard."""
-    return bool(redis.run(_RECORD_SETTINGS, _named(_SHARDS[0]), settings, expected))
 
 
 def start(
