@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from watchword import FetchPolicy, Issuer, Key
-from watchword.errors import InvalidSettings, WrongIssuer
+from watchword.errors import InvalidClaims, InvalidSettings, WrongIssuer
 from watchword.keyring import freshness
 
 DOCUMENT = Path("docs/providers.md").read_text("utf-8")
@@ -32,7 +32,9 @@ def run(provider) -> Any:
 
 @pytest.fixture
 def issue(provider) -> Any:
-    def issuing(iss: str = provider.url, audience: str = "shop", typ: str = "JWT", **claims: Any) -> str:
+    def issuing(
+        iss: str = provider.url, audience: str | None = "shop", typ: str = "JWT", **claims: Any
+    ) -> str:
         return Issuer(iss, KEY, audience=audience, typ=typ).issue("user-1", claims)
 
     return issuing
@@ -78,6 +80,15 @@ def test_the_subject_or_the_error_comes_back(run, provider, issue) -> None:
     dead = run("verify")["subject"]
     provider.fail()
     assert dead(issue()) == "keys_unavailable"
+
+
+def test_a_provider_without_an_audience_is_checked_by_a_rule(run, issue) -> None:
+    verifier = run("no audience")["cognito"]
+    ours = {"client_id": "shop", "token_use": "access"}
+    assert verifier.verify(issue(audience=None, **ours))["sub"] == "user-1"
+    for token in (issue(audience=None), issue(audience=None, **ours | {"token_use": "id"}), issue(**ours)):
+        with pytest.raises(InvalidClaims):
+            verifier.verify(token)
 
 
 def test_a_profile_takes_an_issuers_keys(run, issue) -> None:
