@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from watchword_servers import PATIENCE, clean_environment, free_port, until
 
-__all__ = ["SERVERS", "Answer", "ApplicationServer", "serving"]
+__all__ = ["SERVERS", "WORKERS", "Answer", "ApplicationServer", "serving"]
 
 APPLICATION = """
 import os
@@ -44,10 +44,21 @@ def name_the_worker(response):
     return response
 """
 
-_UWSGI = ("uwsgi", "--master", "--processes", "3", "--wsgi-file", "application.py", "--callable", "app",
+WORKERS = 3
+_N = str(WORKERS)
+
+_UWSGI = ("uwsgi", "--master", "--processes", _N, "--wsgi-file", "application.py", "--callable", "app",
           "--need-app", "--die-on-term", "--virtualenv", sys.prefix, "--listen", "100",
           "--http-socket", "127.0.0.1:{port}")  # fmt: skip
-_GUNICORN = ("gunicorn", "application:app", "--bind", "127.0.0.1:{port}", "--workers", "3", "--preload")
+_GUNICORN = (
+    "gunicorn",
+    "application:app",
+    "--bind",
+    "127.0.0.1:{port}",
+    "--workers",
+    str(WORKERS),
+    "--preload",
+)
 
 SERVERS = {
     "uwsgi": _UWSGI,
@@ -56,7 +67,16 @@ SERVERS = {
     "gunicorn-preload": _GUNICORN,
     "gunicorn-preload-gthread": (*_GUNICORN, "--worker-class", "gthread", "--threads", "4"),
     "gunicorn-preload-gevent": (*_GUNICORN, "--worker-class", "gevent"),
-    "granian": ("granian", "--interface", "wsgi", "--workers", "3", "--port", "{port}", "application:app"),
+    "granian": (
+        "granian",
+        "--interface",
+        "wsgi",
+        "--workers",
+        str(WORKERS),
+        "--port",
+        "{port}",
+        "application:app",
+    ),
 }
 
 
@@ -75,11 +95,16 @@ class Answer(NamedTuple):
 
 
 class ApplicationServer:
-    """A server with :data:`APPLICATION`, in a directory of its own."""
+    """A server with :data:`APPLICATION`, in a directory of its own.
+
+    Attributes:
+        workers: the processes that have answered.
+    """
 
     def __init__(self, directory: Path, command: tuple[str, ...], environment: dict[str, str]) -> None:
         (directory / "application.py").write_text(APPLICATION)
         self.port = free_port()
+        self.workers = set[str]()
         self._log = directory / "server.log"
         program, *arguments = (part.format(port=self.port) for part in command)
         with self._log.open("wb") as log:
@@ -107,7 +132,19 @@ class ApplicationServer:
     def request(
         self, method: str, path: str, body: dict[str, str] | None = None, *, token: str | None = None
     ) -> Answer:
-        """One request on a connection of its own."""
+        """One request on a connection of its own.
+
+        Once more if the server hangs up: Gunicorn's threads do so now and then. What a test has to see to is
+        that no worker died then: :attr:`workers` are as many as were started.
+        """
+        try:
+            answer = self._request(method, path, body, token)
+        except http.client.RemoteDisconnected:
+            answer = self._request(method, path, body, token)
+        self.workers |= {answer.worker} - {""}
+        return answer
+
+    def _request(self, method: str, path: str, body: dict[str, str] | None, token: str | None) -> Answer:
         headers = {"Content-Type": "application/json", "Connection": "close"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"

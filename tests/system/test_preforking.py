@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from application_servers import SERVERS, ApplicationServer, serving
+from application_servers import SERVERS, WORKERS, ApplicationServer, serving
 from postgres_servers import PostgresServer
 from redis_servers import RedisServer
 
@@ -45,6 +45,7 @@ def test_every_visitor_gets_their_own_and_a_logout_holds_at_every_worker(
         outcomes = Counter(visitors.map(partial(visit, server), (f"visitor {n}" for n in range(VISITORS))))
         assert outcomes == {"their own": VISITORS}, server.log
         assert seconds_until_a_logout_holds(server, visitors) < SEEN_WITHIN
+        assert len(server.workers) <= WORKERS, server.log  # or one of them has died
 
 
 def visit(server: ApplicationServer, subject: str) -> str:
