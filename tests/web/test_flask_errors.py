@@ -242,5 +242,5 @@ def test_a_mistake_behind_an_endpoint_of_ours_leaves_its_traceback_in_the_log(ca
     auth.close()
     assert answer.status_code == 500
     assert "the directory is away" not in answer.text
-    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    (record,) = [record for record in caplog.records if record.name == app.logger.name]
     assert str(record.exc_info[1]) == "the directory is away"

@@ -11,7 +11,7 @@ import pytest
 from watchword.errors import InvalidSettings
 from watchword.web.flask import Watchword
 
-LEFT_OPEN = "'secrets' is open to everybody"
+LEFT_OPEN = "'secrets' is open to every client"
 
 
 def views(parent, auth):
@@ -65,7 +65,7 @@ def test_a_blueprint_that_is_registered_later_opens_no_request_until_it_is_mende
     app.config["PROPAGATE_EXCEPTIONS"] = debug
     for _ in range(2):
         if debug:
-            with pytest.raises(InvalidSettings, match=r"'things\.secrets' is open to everybody"):
+            with pytest.raises(InvalidSettings, match=r"'things\.secrets' is open to every client"):
                 app.test_client().get("/secrets")
         else:
             answer = app.test_client().get("/secrets")

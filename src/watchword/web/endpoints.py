@@ -93,7 +93,7 @@ class Route(NamedTuple):
     handler: Callable[[Request], Response]
 
 
-# NUL is in nobody's name, and some databases behind ``check_password`` fail on it
+# No name contains NUL, and some databases behind ``check_password`` fail on it.
 _Text: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[^\0]*\Z")]
 
 
@@ -179,7 +179,7 @@ class Endpoints:
         return Response(204)
 
     def me(self, request: Request) -> Response:
-        """Who the caller is."""
+        """Describe the caller."""
         caller = self._caller(request)
         return _json(
             200,
@@ -200,7 +200,7 @@ class Endpoints:
         return _json(200, {"sessions": [_shown(session, caller) for session in live]})
 
     def end_session(self, request: Request) -> Response:
-        """End one of the caller's own sessions; of anybody else's there is nothing to see."""
+        """End one of the caller's own sessions. A session of another subject is a 404."""
         caller = self._caller(request)
         if all(session.id != request.session_id for session in self._auth().sessions(caller.subject)):
             raise NotFound

@@ -59,11 +59,11 @@ class Watchword:
     Args:
         app: the application.
         auth: an :class:`~watchword.Auth` made elsewhere; or a bare :class:`~watchword.Verifier` or
-            :class:`~watchword.MultiIssuer` for an API that verifies somebody else's tokens, which then has
+            :class:`~watchword.MultiIssuer` for an API that verifies another issuer's tokens, which then has
             guard and identity but no endpoints. By default an Auth made from the settings.
         settings: in place of those of the application and the environment.
         endpoints: which endpoints are served, by name: ``{"login": False}`` makes our login 404, so that
-            nobody gets past a login view of the application's own. The names are ``login``, ``refresh``,
+            it is no way around a login view of the application. The names are ``login``, ``refresh``,
             ``logout``, ``logout_all``, ``me``, ``sessions``, ``end_session`` and ``jwks``.
         auth_options: for that Auth: its other arguments, such as ``keys``, ``check_password``,
             ``subject_claims`` and ``listeners``.
@@ -168,11 +168,10 @@ class Watchword:
 
     @property
     def identity(self) -> Identity:
-        """Who makes this request.
+        """The identity of the running request.
 
         Raises:
-            Refused: nobody who is known, which is answered with 401: the view is not protected, or only
-                optionally.
+            Refused: there is none, which is answered with 401. The view is not protected, or only optionally.
         """
         identity = self._identity()
         if identity is None:

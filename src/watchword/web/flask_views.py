@@ -39,9 +39,9 @@ class GuardedViews:
         for endpoint, view in app.view_functions.items():
             if not _is_guarded(view) and any(layer in self._bare for layer in _unwrap(view)):
                 raise InvalidSettings(
-                    f"the view {endpoint!r} is open to everybody, because protect() stands above its route: "
-                    "put @app.route(...) above @auth.protect(). A view that is to be open as well needs a "
-                    "function of its own."
+                    f"the view {endpoint!r} is open to every client, because protect() stands above its "
+                    "route: put @app.route(...) above @auth.protect(). A view that is to be open as well "
+                    "needs a function of its own."
                 )
 
 
