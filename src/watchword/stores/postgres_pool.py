@@ -42,10 +42,6 @@ class PatientPool(Pool):
         self._open = 0  # those that are idle, in use, or being opened
         self._is_disposed = False
 
-    def status(self) -> str:
-        """Return one line for SQLAlchemy's log."""
-        return f"{self._open} of {self._size} connections are open, {len(self._idle)} are idle"
-
     def recreate(self) -> PatientPool:
         """Return a new pool that is set up as this one."""
         return PatientPool(
@@ -67,6 +63,7 @@ class PatientPool(Pool):
             idle = [entry for _, entry in self._idle]
             self._idle.clear()
             self._open -= len(idle)
+            self._changed.notify_all()
         for entry in idle:
             entry.close()
 
