@@ -70,7 +70,8 @@ class Auth:
         audience: the ``aud`` of access tokens; by default the settings'.
         keys: one fixed key that signs access tokens, in place of the keyring's in the store.
         check_password: your own users: called with username and password, returns the
-            :class:`Subject`, or ``None`` where they do not fit. By default the accounts in the store.
+            :class:`Subject`, or ``None`` where they do not fit. What it raises reaches the caller and is not
+            counted as a wrong password. By default the accounts in the store.
         subject_claims: further claims of a subject's access tokens (tenant, role, ...), asked for at login
             and at every refresh. ``scope`` (a string or a list) and ``preferred_username`` among them take
             the place of ours. ``None`` refuses the login or the refresh, and ends the session. What it

@@ -41,6 +41,7 @@ def find_reason(password, username=ALICE, settings=SETTINGS):
         ("PasswordPassword", "common"),
         ("Password-2026!!!", "common"),
         ("...dragon...dragon", "common"),
+        ("password1password2", "common"),
         ("\uff50assword12345678", "common"),
         ("P@ssw0rdP@ssw0rd", "common"),
         ("monkey1234567890", "common"),
@@ -74,6 +75,7 @@ def test_a_password_is_rejected_for_a_reason(password, reason):
         "dragon and monkey",  # a passphrase may be of common words
         "liberty-property",  # in which rows of the keyboard hide
         "493817204958371",  # digits alone are no sin
+        "493831415926580",  # nor is a common number in them
         "love4938172049583719",
         "alice likes fish",
         "pässwörter sind lang",

@@ -5,6 +5,8 @@ from contextlib import closing
 
 import pytest
 
+from watchword import Settings
+
 ALICE = {"username": "alice@example.com", "password": "correct horse battery staple"}
 
 
@@ -58,7 +60,7 @@ def test_an_unknown_user_costs_a_hash_too(example, monkeypatch):
             type(self).checked += 1
             return super().verify(password_hash, password)
 
-    monkeypatch.setattr(example, "hasher", CountingHasher())
+    monkeypatch.setattr(example, "hasher", CountingHasher(settings=Settings()))
     assert example.check_password("bob@example.com", "a guess") is None
     assert CountingHasher.checked == 1
 
