@@ -19,6 +19,12 @@ EXAMPLES = [
     (events.LoginThrottled(address="192.0.2.1", retry_after=4.0), "login_throttled", "WARNING"),
     (events.SessionRefreshed(subject="u1", session="s1"), "refresh", "INFO"),
     (events.RefreshReplayed(session="s1", swapped_by="192.0.2.2"), "refresh_replayed", "INFO"),
+    (
+        events.RefreshReplayedElsewhere(session="s1", differs=("network",)),
+        "refresh_replayed_elsewhere",
+        "WARNING",
+    ),
+    (events.SettingsDiffer(setting="leeway", here=30, recorded=60), "settings_differ", "WARNING"),
     (events.RefreshReused(session="s1", seen="old_lineage"), "refresh_reused", "WARNING"),
     (events.SessionTerminated(session="s1", reason="logout"), "session_ended", "INFO"),
     (events.TokenRedeemed(subject="u1", purpose="password-reset"), "token_redeemed", "INFO"),

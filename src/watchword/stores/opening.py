@@ -135,7 +135,7 @@ def resolve_settings(settings: Settings) -> Settings:
         MissingExtra: a store's library is not installed.
     """
     try:
-        from watchword.stores.sql import resolve_url  # noqa: PLC0415 -- as above
+        from watchword.stores.sql_url import resolve_url  # noqa: PLC0415 -- as above
 
         if settings.sessions_url:
             from watchword.stores.redis_url import client_maker  # noqa: PLC0415 -- as above

@@ -11,17 +11,16 @@ alone in ``sqlite`` and ``postgres``.
 from __future__ import annotations
 
 import logging
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
-from sqlalchemy import URL, Connection, delete, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from watchword.errors import InvalidSettings, StoreUnavailable
+from watchword.errors import StoreUnavailable
 from watchword.stores import schema, sql_accounts, sql_keys, sql_one_time, sql_sessions, sql_throttles
 from watchword.stores.answers import check_answers_of
 from watchword.stores.contract import (
@@ -41,6 +40,7 @@ from watchword.stores.contract import (
     TimedSession,
 )
 from watchword.stores.postgres import PostgresDatabase
+from watchword.stores.sql_url import is_in_memory, is_postgres, parse_url
 from watchword.stores.sqlite import SqliteDatabase
 
 __all__ = ["SchemaStatus", "SqlStore", "schema_status"]
@@ -395,62 +395,12 @@ def _nothing(_connection: Connection, _now: float) -> None:
     """A write that is there for what is done beside it."""
 
 
-def resolve_url(url: str) -> str:
-    """Return the URL of a database with an absolute path, if it names a file. Nothing is opened.
-
-    Raises:
-        InvalidSettings: the URL is not one of a supported database.
-    """
-    parsed = _parse(url)
-    if parsed.drivername in _POSTGRES or _is_in_memory(parsed):
-        return url
-    path = Path(str(parsed.database)).absolute()
-    return parsed.set(database=str(path)).render_as_string(hide_password=False)
-
-
 def _database(url: str, connections: int) -> SqliteDatabase | PostgresDatabase:
-    parsed = _parse(url)
-    if parsed.drivername in _POSTGRES:
+    parsed = parse_url(url)
+    if is_postgres(parsed):
         return PostgresDatabase(parsed, connections=connections)
-    path = None if _is_in_memory(parsed) else Path(str(parsed.database)).absolute()
+    path = None if is_in_memory(parsed) else Path(str(parsed.database)).absolute()
     return _run(lambda: SqliteDatabase(path))
-
-
-def _parse(url: str) -> URL:
-    if url != url.strip() or any(unicodedata.category(character) == "Cc" for character in url):
-        raise InvalidSettings(
-            "database_url has white space around it, or a line break or another control character in it: "
-            "remove them"
-        )
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):  # a port that is no number is the other one
-        raise InvalidSettings(
-            "database_url is not a URL; sqlite:///watchword.db is one. Write it without quotes, and "
-            "special characters of a password percent-encoded: / is %2F, # is %23"
-        ) from None
-    if parsed.drivername in _POSTGRES:
-        return parsed
-    if parsed.drivername.startswith("postgresql+"):
-        raise InvalidSettings(
-            f"database_url: {parsed.drivername}:// names another driver; write postgresql:// instead"
-        )
-    if parsed.drivername not in _SQLITE or parsed.query:
-        raise InvalidSettings(
-            "database_url: supported are sqlite:///path/to/file, sqlite:// (in memory) and "
-            "postgresql://user:password@host/name"
-        )
-    if parsed.host:
-        raise InvalidSettings("database_url: sqlite:/// has three slashes before the path of a file")
-    return parsed
-
-
-def _is_in_memory(sqlite: URL) -> bool:
-    return sqlite.database in {None, "", ":memory:"}
-
-
-_SQLITE = frozenset({"sqlite", "sqlite+pysqlite"})
-_POSTGRES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 
 
 def _unavailable(error: SQLAlchemyError | OSError) -> StoreUnavailable:

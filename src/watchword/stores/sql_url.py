@@ -1,0 +1,73 @@
+"""The URLs of databases: what they mean, and what to write instead of those that others write."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from watchword.errors import InvalidSettings
+
+__all__ = ["is_in_memory", "is_postgres", "parse_url", "resolve_url"]
+
+_SQLITE = frozenset({"sqlite", "sqlite+pysqlite"})
+_POSTGRES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
+
+
+def parse_url(url: str) -> URL:
+    """Parse the URL of an SQLite or PostgreSQL database.
+
+    Raises:
+        InvalidSettings: the URL is not such a URL. Says what to write, and shows no password.
+    """
+    if url != url.strip() or any(unicodedata.category(character) == "Cc" for character in url):
+        raise InvalidSettings(
+            "database_url has white space around it, or a line break or another control character in it: "
+            "remove them"
+        )
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # a port that is no number is the other one
+        raise InvalidSettings(
+            "database_url is not a URL; sqlite:///watchword.db is one. Write it without quotes, and "
+            "special characters of a password percent-encoded: / is %2F, # is %23"
+        ) from None
+    if is_postgres(parsed):
+        return parsed
+    if parsed.drivername.startswith("postgresql+"):
+        raise InvalidSettings(
+            f"database_url: {parsed.drivername}:// names another driver; write postgresql:// instead"
+        )
+    if parsed.drivername not in _SQLITE or parsed.query:
+        raise InvalidSettings(
+            "database_url: supported are sqlite:///path/to/file, sqlite:// (in memory) and "
+            "postgresql://user:password@host/name"
+        )
+    if parsed.host:
+        raise InvalidSettings("database_url: sqlite:/// has three slashes before the path of a file")
+    return parsed
+
+
+def resolve_url(url: str) -> str:
+    """Return the URL of a database with an absolute path, if it names a file. Nothing is opened.
+
+    Raises:
+        InvalidSettings: the URL is not one of a supported database.
+    """
+    parsed = parse_url(url)
+    if is_postgres(parsed) or is_in_memory(parsed):
+        return url
+    path = Path(str(parsed.database)).absolute()
+    return parsed.set(database=str(path)).render_as_string(hide_password=False)
+
+
+def is_postgres(url: URL) -> bool:
+    """Return whether a URL names PostgreSQL."""
+    return url.drivername in _POSTGRES
+
+
+def is_in_memory(url: URL) -> bool:
+    """Return whether the URL of an SQLite database names no file."""
+    return url.database in {None, "", ":memory:"}
