@@ -17,6 +17,9 @@ SETTINGS = Settings(
 ALICE = "Alice.Cooper@harbour.test"
 
 
+PHONE = "+49 170 1234 5678 90123"
+
+
 def find_reason(password, username=ALICE, settings=SETTINGS):
     try:
         PasswordPolicy(settings).check(password, username)
@@ -116,6 +119,11 @@ def test_eight_characters_are_enough_if_the_settings_say_so(password, reason):
 @pytest.mark.parametrize("issuer", ["https://[", "my service", "x", "https://x.y", "urn:fishmonger"])
 def test_an_issuer_may_be_any_text(issuer):
     assert find_reason("correct horse battery", settings=Settings(issuer=issuer)) is None
+
+
+@pytest.mark.parametrize("password", [PHONE, f"{PHONE}!", f"{PHONE}-{PHONE}-1"])
+def test_a_username_of_digits_is_no_password(password):
+    assert find_reason(password, PHONE) == "username"
 
 
 @pytest.mark.parametrize("username", ["a", "李", "1", "..", "a" * 254, "x y"])

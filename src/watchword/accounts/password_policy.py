@@ -24,6 +24,7 @@ __all__ = ["PasswordPolicy"]
 SHORTEST_NAME = 3  # shorter parts of names are found in anything
 SHORTEST_PERIOD = 8  # a password that repeats fewer characters is worth no more than these
 SHORTEST_RUN = 3
+LONGEST_COMMON = 20  # of the list
 MOST_LOOSE = (
     10  # digits and punctuation around a common password; more of them would be a password by themselves
 )
@@ -103,43 +104,48 @@ def _find_reason_by_parts(text: str, names: Mapping[str, str]) -> str | None:
     characters: digits, punctuation and the like.
     """
     in_run = _mark_runs(text)
-    loose = [not character.isalpha() and not run for character, run in zip(text, in_run, strict=True)]
-    if sum(loose) > MOST_LOOSE:
-        return None
-    # For each position the ways to get there: by which common password, and past a name of which kind.
-    reached: list[set[tuple[str, str]]] = [{("", "")}, *(set[tuple[str, str]]() for _ in text)]
-    longest = max(map(len, (*_common_passwords(), *names)))
-    for start in range(len(text)):
-        if not reached[start]:
-            continue
-        if loose[start] or in_run[start]:
-            reached[start + 1] |= reached[start]
-        for end in range(start + 1, min(start + longest, len(text)) + 1):
-            part = text[start:end]
-            if part in names:
-                reached[end] |= {(word, _join_kinds(kind, names[part])) for word, kind in reached[start]}
-            if _is_common_word(part):
-                reached[end] |= {(part, kind) for word, kind in reached[start] if word in {"", part}}
-    return _choose_reason(reached[-1], sum(loose) <= len(text) // 4)
+    # For each position the ways to get there: by which common password, past a name of which kind, and the
+    # fewest loose characters.
+    reached: list[dict[tuple[str, str], int]] = [{("", ""): 0}, *({} for _ in text)]
+    for start, character in enumerate(text):
+        parts = _find_parts(text, start, names) if reached[start] else []
+        for (word, kind), loose in reached[start].items():
+            if in_run[start] or not character.isalpha():
+                _keep_fewest(reached[start + 1], (word, kind), loose + (not in_run[start]))
+            for part in parts:
+                if part in names:
+                    _keep_fewest(reached[start + len(part)], (word, _join_kinds(kind, names[part])), loose)
+                elif word in {"", part}:
+                    _keep_fewest(reached[start + len(part)], (part, kind), loose)
+    return _choose_reason(reached[-1], is_tight=reached[-1].get(("", ""), len(text)) <= len(text) // 4)
 
 
-def _choose_reason(ways: Collection[tuple[str, str]], is_tight: bool) -> str | None:
+def _find_parts(text: str, start: int, names: Mapping[str, str]) -> list[str]:
+    """Return the names and the common passwords with which the text goes on."""
+    common = _common_passwords()
+    longest = max(LONGEST_COMMON, max(map(len, names), default=0))
+    parts = (text[start:end] for end in range(start + 1, min(start + longest, len(text)) + 1))
+    # Digits alone would be found in any long number.
+    return [part for part in parts if part in names or (part in common and any(map(str.isalpha, part)))]
+
+
+def _keep_fewest(ways: dict[tuple[str, str], int], way: tuple[str, str], loose: int) -> None:
+    if loose <= MOST_LOOSE:
+        ways[way] = min(loose, ways.get(way, loose))
+
+
+def _choose_reason(ways: Collection[tuple[str, str]], *, is_tight: bool) -> str | None:
     """Return the reason that a person understands best."""
     names = {kind for word, kind in ways if kind and not word}
     if names:
         return "username" if "username" in names else "service"
-    if ("", "") in ways and is_tight:
+    if is_tight:
         return "sequence"
     return "common" if any(word for word, _ in ways) else None
 
 
 def _join_kinds(before: str, kind: str) -> str:
     return before if before == "username" else kind
-
-
-def _is_common_word(part: str) -> bool:
-    # Digits alone would be found in any long number.
-    return part in _common_passwords() and any(map(str.isalpha, part))
 
 
 def _mark_runs(text: str) -> list[bool]:
