@@ -79,10 +79,11 @@ def test_a_module_says_what_it_is_for_and_what_it_offers(path):
 
 
 def assigned(module: ast.Module) -> set[str]:
-    """The names that a module assigns at its top level."""
+    """The names that a module assigns at its top level, also those that only type checkers read."""
+    nodes = [inner for node in module.body for inner in (node.body if isinstance(node, ast.If) else [node])]
     return {
         target.id
-        for node in module.body
+        for node in nodes
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
