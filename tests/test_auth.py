@@ -756,6 +756,16 @@ def test_own_users_log_in_through_check_password(make):
         auth.login("Alice", "wrong")
 
 
+@pytest.mark.parametrize("found", [False, True, "7"])
+def test_a_check_password_that_returns_no_subject_is_a_mistake_and_no_right_password(make, found):
+    events: list[Event] = []
+    auth = make(check_password=lambda *_: found, listeners=[events.append])
+    for _ in range(12):  # neither counted nor taken for a success
+        with pytest.raises(InvalidSettings, match="check_password must return a Subject or None, not "):
+            auth.login("alice", PASSWORD, HOME)
+    assert not [event for event in events if event.name.startswith("login")]
+
+
 def test_subject_claims_stand_in_the_token_and_are_asked_for_at_every_refresh(make):
     tenants = {"7": "red"}
     auth = make(subject_claims=lambda subject: {"tenant": tenants[subject], "roles": ["admin"]})

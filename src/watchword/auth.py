@@ -10,9 +10,11 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from watchword.accounts import Accounts, LoginThrottle, PasswordHasher, ThrottledCheck
+from watchword.arguments import describe
 from watchword.elapsed import elapsed
 from watchword.errors import (
     InvalidGrant,
+    InvalidSettings,
     InvalidToken,
     MissingToken,
     SessionEnded,
@@ -442,6 +444,8 @@ class Auth:
         except Exception:
             failures.exception("check_password failed: nothing was counted, and no session started")
             raise
+        if found is not None and not isinstance(found, Account | Subject):
+            raise InvalidSettings(f"check_password must return a Subject or None, not {describe(found)}")
         return None if found is None else _Checked(mark, found)
 
     def _find(self, username: str, password: str, client: Client | None) -> _Checked:
