@@ -181,6 +181,19 @@ def test_a_scope_that_is_none_starts_no_session(house: House, scope: str) -> Non
     assert not house.sessions.live("alice")
 
 
+def test_scopes_in_one_text_are_as_many_as_are_between_its_spaces(house: House) -> None:
+    assert house.sessions.start("alice", "Alice", "read write").scopes == ("read", "write")
+
+
+@pytest.mark.parametrize(
+    ("subject", "username", "named"),
+    [(42, "Alice", 'subject .* not 42. Write "42"'), ("", "Alice", "subject"), ("alice", 7, "username")],
+)
+def test_whose_session_it_is_must_be_text(house: House, subject: Any, username: Any, named: str) -> None:
+    with pytest.raises(InvalidSettings, match=named):
+        house.sessions.start(subject, username)
+
+
 def test_a_refused_subject_gets_no_session(house: House) -> None:
     house.claims = None
     with pytest.raises(InvalidCredentials):
@@ -382,6 +395,29 @@ def test_no_pair_outlives_the_sessions_absolute_end() -> None:
     house.wait(320)
     assert refused(house, tokens.refresh_token)
     house.close()
+
+
+def test_a_session_that_is_over_by_the_lifetimes_of_one_node_goes_on_at_another(house: House) -> None:
+    tokens = house.start()
+    shorter = House(idle_lifetime=700, session_lifetime=1_000)
+    shorter.sessions._store = house.store
+    house.wait(2_000)
+    assert refused(shorter, tokens.refresh_token)
+    assert not refused(house, tokens.refresh_token)
+    shorter.close()
+
+
+def test_a_replay_whose_access_token_would_have_expired_is_refused(house: House) -> None:
+    tokens = house.start()
+    shorter = House(access_lifetime=40)
+    shorter.sessions._store = house.store
+    house.wait(700)  # the first access token has expired
+    shorter.sessions.refresh(tokens.refresh_token)
+    house.sessions.follow_window(60)
+    house.wait(50)
+    assert refused(house, tokens.refresh_token)
+    assert house.sessions.live("alice")
+    shorter.close()
 
 
 def test_a_deactivated_subject_does_not_refresh_on(house: House) -> None:

@@ -168,11 +168,10 @@ def _grant_of(account: Account, limit: tuple[str, ...] | None) -> Grant:
 
 
 def _scopes_of(given: object) -> tuple[str, ...]:
-    listed = given.split() if isinstance(given, str) else given
-    if not isinstance(listed, list | tuple) or not all(isinstance(s, str) for s in listed):
+    if not isinstance(given, str | list | tuple) or not all(isinstance(s, str) for s in given):
         raise Unissuable("subject_claims: scope must be a string or a list of scopes")
     try:
-        return checked_scopes(listed)
+        return checked_scopes(given)
     except InvalidSettings as error:
         raise Unissuable(f"subject_claims: {error}") from None
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from watchword.arguments import describe, is_name
 from watchword.elapsed import elapsed, seconds_since
-from watchword.errors import InvalidCredentials, InvalidGrant, InvalidToken
+from watchword.errors import InvalidCredentials, InvalidGrant, InvalidSettings, InvalidToken
 from watchword.events import (
     Event,
     LoginFailed,
@@ -137,10 +138,12 @@ class Sessions:
         Raises:
             InvalidCredentials: the account is disabled, ``subject_claims`` refuses the subject, or all of the
                 subject's sessions were ended since the mark.
-            InvalidSettings: a scope is not of RFC 6749's form.
+            InvalidSettings: the subject or the username is not text, or a scope is not of RFC 6749's form.
             Unissuable: ``subject_claims`` returned what cannot be issued.
             StoreUnavailable: the store does not answer.
         """
+        _check_text("subject", subject)
+        _check_text("username", username)
         began = elapsed() if began is None else began
         client = presentable(client)
         self._revocations.ensure_fresh()  # a key that was compromised must not sign
@@ -370,6 +373,12 @@ class Sessions:
         self._revocations.add([_end_of(session) for session in sessions])
         for session in sessions:
             self._notify(SessionTerminated(**_about(session, client), reason=reason))
+
+
+def _check_text(name: str, given: object) -> None:
+    if not is_name(given):
+        hint = f'. Write "{given}"' if type(given) is int else ""
+        raise InvalidSettings(f"{name} must be text that is not empty, not {describe(given)}{hint}")
 
 
 def _end_of(session: Session) -> SessionEnd:

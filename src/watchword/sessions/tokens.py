@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from watchword.errors import InvalidGrant
 from watchword.jose.jwk import Key
 from watchword.jose.ports import KeySource
 from watchword.jwt.claims import Claims
@@ -107,10 +108,16 @@ class TokenPairs:
 
         No access token is good after the session's ``access_until``, and no refresh token after its
         ``expires_at``.
+
+        Raises:
+            InvalidGrant: no token would be good any more. The session was older than this node's lifetimes
+                allow when it was refreshed, or another node with other lifetimes refreshed it.
         """
         issued_at = int(now)
         expires_in = min(self._settings.access_lifetime, int(session.access_until) - issued_at)
         refresh_expires_in = int(session.expires_at) - issued_at
+        if min(expires_in, refresh_expires_in) < 1:
+            raise InvalidGrant
         access_claims = {
             **grant.claims,
             "client_id": self._settings.client_id,

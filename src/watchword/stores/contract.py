@@ -68,10 +68,13 @@ _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 def checked_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
     """The scopes of an account or a session, if each is of the form that RFC 6749 §3.3 gives it.
 
+    Args:
+        scopes: each scope, or one text with spaces between them.
+
     Raises:
         InvalidSettings: one of them is not.
     """
-    checked = tuple(scopes)
+    checked = tuple(scopes.split() if isinstance(scopes, str) else scopes)
     if not all(_SCOPE_TOKEN.fullmatch(scope) for scope in checked):
         raise InvalidSettings("scopes: a scope is of printable ASCII without space, quote and backslash")
     return checked
