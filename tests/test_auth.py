@@ -523,14 +523,14 @@ def test_of_logins_and_a_password_change_at_once_no_session_of_the_old_password_
     assert all(refuses_to_refresh(auth, pair) for pair in pairs if pair is not None)
 
 
-@pytest.mark.parametrize("how", ["logout", "logout_all"])
+@pytest.mark.parametrize("how", ["logout", "logout_all", "end"])
 def test_a_logout_of_a_session_that_the_store_has_lost_holds_in_every_process(make, url, how):
     here, there = make(url), make(url)
     tokens = here.start("7")
     assert there.authenticate(tokens.access_token).subject == "7"
     with here.store._database.write() as connection:
         connection.exec_driver_sql("DELETE FROM watchword_sessions")
-    getattr(here, how)(tokens.access_token)
+    getattr(here, how)(tokens.session_id if how == "end" else tokens.access_token)
     poll(there)
     assert refuses(here, tokens)
     assert refuses(there, tokens)

@@ -319,8 +319,11 @@ class Auth:
         return self._sessions.live(subject)
 
     def end(self, session_id: str, client: Client | None = None) -> None:
-        """End a session. From then on its tokens are refused: here at once, elsewhere within a poll."""
-        self._sessions.end(session_id, "logout", client or self.find_client())
+        """End a session. From then on its tokens are refused: here at once, elsewhere within a poll.
+
+        The store need not know the session: it forgets sessions when a backup is restored.
+        """
+        self._sessions.log_out(self._sessions.name(session_id), client or self.find_client())
 
     def end_all(
         self,

@@ -176,6 +176,14 @@ def test_a_caller_ends_one_of_their_own_sessions(client, desk, tokens, bearer):
     assert client.get("/auth/me", headers=bearer).status_code == 200
 
 
+def test_a_caller_ends_their_own_session_also_where_the_store_has_lost_it(client, desk, bearer):
+    with desk.store._database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM watchword_sessions")
+    session_id = client.get("/auth/me", headers=bearer).get_json()["session"]
+    assert client.delete(f"/auth/sessions/{session_id}", headers=bearer).status_code == 204
+    assert is_refused(client.get("/auth/me", headers=bearer), 401, "invalid_token")
+
+
 def test_of_anybody_else_s_session_there_is_nothing_to_see(client, desk, bearer):
     stranger = desk.start("somebody else")
     for session_id in (stranger.session_id, "none", "%00", "x" * 2000):

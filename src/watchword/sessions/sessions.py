@@ -47,16 +47,16 @@ __all__ = ["SessionProof", "Sessions"]
 
 
 class SessionProof(NamedTuple):
-    """The session that a verified token names, whether or not the store knows it.
+    """A session that a verified token or a caller names, whether or not the store knows it.
 
     Attributes:
         session_id: the session's id.
-        subject: whose session it is.
+        subject: whose session it is; ``None`` if only its id is known.
         access_until: no access token of the session is good after it, as far as the token tells.
     """
 
     session_id: str
-    subject: str
+    subject: str | None
     access_until: float
 
 
@@ -204,7 +204,16 @@ class Sessions:
             InvalidGrant: the token is not ours.
         """
         token = self._verified(refresh_token)
-        return SessionProof(token.sid, token.sub, self._revocations.now() + self._settings.access_lifetime)
+        return self.name(token.sid, token.sub)
+
+    def name(self, session_id: str, subject: str | None = None) -> SessionProof:
+        """Return a session of which no access token is at hand: it may have been issued just now.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        until = self._revocations.fresh_now() + self._settings.access_lifetime
+        return SessionProof(session_id, subject, until)
 
     def end(self, session_id: str, reason: EndReason = "logout", client: Client | None = None) -> bool:
         """End a session; whether it is known. One that has ended before, or is not known, is no error.
@@ -224,14 +233,14 @@ class Sessions:
         return True
 
     def log_out(self, proof: SessionProof, client: Client | None = None) -> None:
-        """End the session that a token of ours names, also where the store has forgotten it.
+        """End a session, also where the store has forgotten it.
 
         Raises:
             StoreUnavailable: the store does not answer; the session may go on.
         """
         if self.end(proof.session_id, "logout", client):
             return
-        self._store.record_end(proof.session_id, proof.subject, "logout", proof.access_until)
+        self._store.record_end(proof.session_id, "logout", proof.access_until)
         self._revocations.add([SessionEnd(proof.session_id, proof.access_until)])
         address = presentable(client).ip_address
         self._notify(

@@ -288,7 +288,7 @@ class SessionStore(Protocol):
         """
         ...
 
-    def record_end(self, session_id: str, subject: str, reason: EndReason, access_until: float) -> None:
+    def record_end(self, session_id: str, reason: EndReason, access_until: float) -> None:
         """Put the end of a session that the store does not know into the feed.
 
         A store that was rolled back has forgotten sessions whose tokens are still good. A known session

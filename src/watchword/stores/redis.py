@@ -120,8 +120,8 @@ class RedisStore(SessionStore, KeyStore, ThrottleStore, OneTimeStore):
         ended = redis_sessions.end_all(self._redis, subject, reason, keep=keep)
         return self._check_answer(ended, subject=subject)
 
-    def record_end(self, session_id: str, subject: str, reason: EndReason, access_until: float) -> None:
-        redis_sessions.record_end(self._redis, session_id, subject, reason, access_until)
+    def record_end(self, session_id: str, reason: EndReason, access_until: float) -> None:
+        redis_sessions.record_end(self._redis, session_id, reason, access_until)
 
     def poll(self, identity: str | None, position: int | None, *, grace: float) -> Feed:
         return redis_sessions.poll(self._redis, identity, position, grace=grace)

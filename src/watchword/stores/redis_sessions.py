@@ -357,12 +357,10 @@ def end_all(
     return [_session(row) for row in ended]
 
 
-def record_end(
-    redis: RedisConnection, session_id: str, subject: str, reason: EndReason, access_until: float
-) -> None:
+def record_end(redis: RedisConnection, session_id: str, reason: EndReason, access_until: float) -> None:
     """End what is there; the feed needs no row."""
-    if session_id.endswith(shard_of(subject)):  # or it is none of ours
-        redis.run_durably(_RECORD_END, _shard(subject), session_id, reason, access_until)
+    if _names_a_shard(session_id):  # or it is none of ours
+        redis.run_durably(_RECORD_END, _shard_of_session(session_id), session_id, reason, access_until)
 
 
 def poll(redis: RedisConnection, identity: str | None, position: int | None, *, grace: float) -> Feed:

@@ -173,12 +173,11 @@ class SqlStore(Store):
         end_all = check_answers_of(sql_sessions.end_all, subject=subject)
         return self._write(turn, end_all, subject, reason, keep=keep, place=place)
 
-    def record_end(self, session_id: str, subject: str, reason: EndReason, access_until: float) -> None:
+    def record_end(self, session_id: str, reason: EndReason, access_until: float) -> None:
         self._write(
             f"session {session_id}",
             sql_sessions.record_end,
             session_id,
-            subject,
             reason=reason,
             access_until=access_until,
             place=self._database.place_in_feed,

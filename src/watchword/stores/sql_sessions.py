@@ -174,7 +174,6 @@ def record_end(
     connection: Connection,
     now: float,
     session_id: str,
-    subject: str,
     *,
     reason: EndReason,
     access_until: float,
@@ -191,8 +190,8 @@ def record_end(
     connection.execute(
         insert(sessions).values(
             id=session_id,
-            subject=subject,
-            username=subject,
+            subject="",
+            username="",
             scopes=(),
             generation=1,
             access_until=access_until,

@@ -286,7 +286,7 @@ class SessionStoreContract:
         forgotten, until = new_session_id("alice"), float(math.floor(now(store)) + 500)
         feed = store.poll(None, None, grace=30)
         for _ in range(2):
-            store.record_end(forgotten, "alice", "logout", until)
+            store.record_end(forgotten, "logout", until)
         told = store.poll(feed.identity, feed.position, grace=30).ends
         assert [(end.session_id, end.access_until) for end in told] == [(forgotten, until)]
         assert not store.live_sessions("alice")
@@ -296,7 +296,7 @@ class SessionStoreContract:
 
     def test_recording_the_end_of_a_session_that_is_there_ends_it(self, store: Store) -> None:
         session = start(store)
-        store.record_end(session.id, "alice", "logout", session.access_until + 50)
+        store.record_end(session.id, "logout", session.access_until + 50)
         ended = store.find_session(session.id).session
         assert (ended.end_reason, ended.access_until) == ("logout", session.access_until + 50)
         [end] = store.poll(None, None, grace=0).ends
