@@ -7,6 +7,7 @@ from watchword.accounts import Accounts, PasswordHasher
 from watchword.errors import (
     AccountNotFound,
     InvalidCredentials,
+    InvalidSettings,
     Overloaded,
     PasswordRejected,
     UsernameRejected,
@@ -24,6 +25,19 @@ def test_an_added_account_logs_in(accounts):
     assert not added.disabled
     assert PASSWORD not in repr(added)
     assert PASSWORD not in added.password_hash
+
+
+def test_scopes_in_one_text_are_several(accounts):
+    added = accounts.add("Alice", PASSWORD, scopes="read write")
+    assert added.scopes == ("read", "write")
+    accounts.set_scopes(added.subject, "admin")
+    assert accounts.find("alice").scopes == ("admin",)
+
+
+@pytest.mark.parametrize("given", [None, 5, b"read", {"read": True}, [1], ["read write"]], ids=repr)
+def test_what_is_no_scopes_is_told(accounts, given):
+    with pytest.raises(InvalidSettings, match=r"^scopes must be names such as .*, not "):
+        accounts.add("Alice", PASSWORD, scopes=given)
 
 
 @pytest.mark.parametrize("typed", ["alice", "ALICE", "\uff21\uff4c\uff49\uff43\uff45"])

@@ -189,6 +189,11 @@ def test_fresh_is_seconds_or_a_timedelta(app, desk, auth, bearer, fresh):
         (("read",), {}, "guards functions, not str"),
         ((), {"fresh": "5 minutes"}, "fresh must be seconds or a timedelta, not str"),
         ((), {"fresh": -1}, "fresh must be zero or more seconds"),
+        ((), {"scopes": 5}, "scopes must be names such as .*, not 5"),
+        ((), {"scopes": ["read write"]}, "scopes must be names .*, not 'read write'"),
+        ((), {"scopes": ['"']}, "without space, quote and backslash"),
+        ((), {"scopes": [1]}, "scopes must be names .*, not 1"),
+        ((), {"optional": "no"}, "optional must be True or False, not str"),
     ],
 )
 def test_a_mistake_in_protect_is_told_where_it_is_made(auth, arguments, options, told):

@@ -144,6 +144,8 @@ def test_an_endpoint_that_is_switched_off_is_not_there_and_the_others_are(name):
         (None, {"logn": False}, "'logn' is not the name of an endpoint. Did you mean login"),
         (None, {"x": False}, "There are login, refresh"),
         (None, {"login": "no"}, "login must be True or False, not str"),
+        (None, ["login"], "endpoints must be a mapping such as .*, not list"),
+        (None, False, "endpoints must be a mapping such as .*, not False"),
         (STAFF, {"login": False}, "a bare Verifier brings no endpoints"),
     ],
 )
@@ -183,6 +185,19 @@ def test_an_argument_that_would_be_ignored_is_an_error(arguments, told):
         Watchword(**arguments)
     if "auth" in arguments:
         arguments["auth"].close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"app": flask.Blueprint("staff", __name__)}, "app must be the Flask application, not Blueprint"),
+        ({"auth": "a secret"}, "auth must be an Auth, a Verifier or a MultiIssuer, not str"),
+        ({"settings": {"prefix": "/staff"}}, r"settings must be a Settings, not dict: write Settings\("),
+    ],
+)
+def test_an_argument_of_another_type_is_told(arguments, told):
+    with pytest.raises(InvalidSettings, match=told):
+        Watchword(**arguments)
 
 
 def test_settings_of_flask_jwt_extended_that_do_nothing_are_named_once_it_is_gone(caplog, monkeypatch):

@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
+from watchword.arguments import describe
 from watchword.errors import InvalidSettings
 
 __all__ = [
@@ -65,19 +66,28 @@ MARK_LIFETIME = 600
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
-def checked_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
-    """The scopes of an account or a session, if each is of the form that RFC 6749 §3.3 gives it.
+def checked_scopes(scopes: str | Iterable[str]) -> tuple[str, ...]:
+    """Return scopes as a tuple, if each is of the form that RFC 6749 §3.3 gives it.
 
     Args:
         scopes: each scope, or one text with spaces between them.
 
     Raises:
-        InvalidSettings: one of them is not.
+        InvalidSettings: one of them is of another form.
     """
-    checked = tuple(scopes.split() if isinstance(scopes, str) else scopes)
-    if not all(_SCOPE_TOKEN.fullmatch(scope) for scope in checked):
-        raise InvalidSettings("scopes: a scope is of printable ASCII without space, quote and backslash")
+    several = scopes.split() if isinstance(scopes, str) else scopes
+    if not isinstance(several, Iterable) or isinstance(several, bytes | Mapping):
+        raise InvalidSettings(f"{_SCOPES_NEEDED}, not {describe(scopes)}")
+    checked = tuple(several)
+    for scope in checked:
+        if not isinstance(scope, str) or not _SCOPE_TOKEN.fullmatch(scope):
+            raise InvalidSettings(f"{_SCOPES_NEEDED}, not {scope!a:.60}")
     return checked
+
+
+_SCOPES_NEEDED = (
+    'scopes must be names such as ["reports:read"], of printable ASCII without space, quote and backslash'
+)
 
 
 # -- sessions ------------------------------------------------------------------------------------

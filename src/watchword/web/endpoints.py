@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
+from watchword.arguments import describe
 from watchword.auth import Auth
 from watchword.errors import (
     InvalidRequest,
@@ -142,7 +143,7 @@ class Endpoints:
             Route("end_session", "DELETE", f"{prefix}/sessions/<session_id>", self.end_session),
             Route("jwks", "GET", "/.well-known/jwks.json", self.jwks),
         )
-        switches = switches or {}
+        switches = {} if switches is None else switches
         _check_switches(switches, [route.name for route in routes])
         self.routes = tuple(route for route in routes if switches.get(route.name, True))
 
@@ -257,6 +258,10 @@ class _KeySetBody(NamedTuple):
 
 
 def _check_switches(switches: Mapping[str, bool], names: Sequence[str]) -> None:
+    if not isinstance(switches, Mapping):  # False would switch nothing off
+        raise InvalidSettings(
+            f'endpoints must be a mapping such as {{"login": False}}, not {describe(switches)}'
+        )
     for name, is_on in switches.items():
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)

@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, overload
 
+from watchword.arguments import describe
 from watchword.durations import Duration, to_seconds
 from watchword.errors import InvalidSettings, MissingExtra, MissingToken, WatchwordError
 from watchword.identity import Identity
+from watchword.jwt.providers import MultiIssuer
+from watchword.jwt.verifier import Verifier
 from watchword.sessions import Client
 from watchword.settings import Settings
+from watchword.stores.contract import checked_scopes
 from watchword.web.credentials import bearer_token, explain
 from watchword.web.current import add_identity_source
 from watchword.web.guard import check_identity
@@ -69,7 +73,7 @@ class Watchword:
             ``subject_claims`` and ``listeners``.
 
     Raises:
-        InvalidSettings: see :meth:`init_app`.
+        InvalidSettings: an argument is of the wrong form, or see :meth:`init_app`.
         TypeError: an argument is not one of an Auth's, or stands beside an Auth instead of in it.
     """
 
@@ -87,6 +91,13 @@ class Watchword:
         if isinstance(auth, Auth) and settings is not None:
             raise TypeError("for the Auth itself, not beside it: settings")
         inspect.signature(Auth).bind_partial(**auth_options)
+        if not isinstance(auth, Auth | Verifier | MultiIssuer | None):
+            raise InvalidSettings(f"auth must be an Auth, a Verifier or a MultiIssuer, not {describe(auth)}")
+        if not isinstance(settings, Settings | None):
+            raise InvalidSettings(
+                f"settings must be a Settings, not {describe(settings)}: write Settings(...), "
+                "or Settings.from_mapping(...) for entries such as WATCHWORD_ISSUER"
+            )
         self._given = auth
         self._settings = settings
         self._endpoints = endpoints
@@ -102,9 +113,11 @@ class Watchword:
         """Set an application up: its guard, its endpoints, and JSON answers to our errors.
 
         Raises:
-            InvalidSettings: a setting is not usable; another extension has the same prefix; or a view stands
-                open because ``protect`` stands above its route.
+            InvalidSettings: this is no application; a setting is not usable; another extension has the same
+                prefix; or a view stands open because ``protect`` stands above its route.
         """
+        if not isinstance(app, flask.Flask):
+            raise InvalidSettings(f"app must be the Flask application, not {describe(app)}")
         installations: dict[Watchword, Installation] = app.extensions.setdefault(_ALL, {})
         if self in installations:
             raise InvalidSettings(f"this extension is set up for the application {app.name!r} already")
@@ -232,9 +245,12 @@ class Watchword:
             optional: a request without a token is let through, without an identity. A bad token is not.
 
         Raises:
-            InvalidSettings: the view is a class, or has been registered without the guard.
+            InvalidSettings: an argument is of the wrong form; or the view is a class, or has been registered
+                without the guard.
         """
-        needed = frozenset(scopes.split() if isinstance(scopes, str) else scopes)
+        if not isinstance(optional, bool):  # "no" would leave the view open
+            raise InvalidSettings(f"optional must be True or False, not {describe(optional)}")
+        needed = frozenset(checked_scopes(scopes))
         max_age = None if fresh is None else to_seconds("fresh", fresh)
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:

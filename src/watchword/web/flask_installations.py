@@ -70,7 +70,7 @@ class Installation:
             refuse_missing_secret(self.settings)
         if given is None or isinstance(given, Auth):
             self.endpoints = Endpoints(self.open, self.settings, switches)
-        elif switches:
+        elif switches is not None:
             raise InvalidSettings("endpoints: a bare Verifier brings no endpoints that could be switched")
         self._use(given)
 
