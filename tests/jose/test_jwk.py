@@ -337,6 +337,10 @@ def test_a_secret_whose_alg_is_a_content_encryption_is_one_for_dir() -> None:
     for alg in ("A128GCM", "A256CBC-HS512"):
         with pytest.raises(InvalidKey, match=rf"alg {alg} needs a secret of \d\d bytes, this one has 32"):
             Key.from_jwk({"kty": "oct", "alg": alg, "k": secret})
+    with pytest.raises(InvalidKey, match="the JWK's alg is 'A256GCM', and not 'HS256' as was asked for"):
+        Key.from_jwk({"kty": "oct", "alg": "A256GCM", "k": secret}, "HS256")
+    with pytest.raises(InvalidKey, match=r"This is a JWK set: read it with KeySet\.from_jwks"):
+        Key.from_jwk({"keys": []})
     with pytest.raises(InvalidKey, match="alg 'A256GCM' does not work with a key of type P-256"):
         Key.from_jwk(Key.generate("ES256").to_jwk() | {"alg": "A256GCM"})
 

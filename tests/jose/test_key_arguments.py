@@ -44,6 +44,7 @@ TAKES_A_KEY: dict[str, Callable[[Any], object]] = {
     "key, jws.sign_json": lambda given: jws.sign_json(b"", [given]),
     "key, jwe.encrypt": lambda given: jwe.encrypt(b"", given),
     "recipients, jwe.encrypt_json": lambda given: jwe.encrypt_json(b"", [given]),
+    "keys, KeySet": lambda given: KeySet([given]),
 }
 TAKES_KEYS: dict[str, Callable[[Any], object]] = {
     "keys, Verifier": Verifier,
@@ -92,8 +93,12 @@ def test_what_is_signed_or_encrypted_is_bytes(payload: Any) -> None:
 
 @pytest.mark.parametrize("given", [KEY, SECRET, {}, None, jws.Signing(KEY), jwe.Recipient(SHARED)], ids=repr)
 def test_several_keys_come_in_a_list(given: Any) -> None:
-    for argument, call in {"signers": jws.sign_json, "recipients": jwe.encrypt_json}.items():
-        said = refusal(lambda given, call=call: call(b"", given), given)  # type: ignore[misc]  # one of the two
+    for argument, call in {
+        "signers": lambda given: jws.sign_json(b"", given),
+        "recipients": lambda given: jwe.encrypt_json(b"", given),
+        "keys": KeySet,
+    }.items():
+        said = refusal(call, given)
         assert said.startswith(f"{argument} must be a list of keys, not ")
         assert "secret of more" not in said
 

@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import json
 from collections.abc import Callable
+from time import process_time
 
 import pytest
 from cryptography import x509
@@ -23,6 +24,7 @@ from hypothesis import strategies as st
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key
+from watchword.jose.asn1 import MAX_KEY
 
 
 def certificate(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> x509.Certificate:
@@ -137,6 +139,7 @@ SAID = {
     "a JWK": (lambda: Key.from_pem(json.dumps(Key.from_pem(PUBLIC).to_jwk())), r"Key\.from_jwk"),
     "the name of a file": (lambda: Key.from_pem("keys/signing.pem"), "and not its name"),
     "a name that looks like Base64": (lambda: Key.from_pem("MY_SIGNING_KEY"), "not the name of a file"),
+    "DER": (lambda: Key.from_pem(Key.generate("RS256").public().to_der(), "RS256"), r"Key\.from_der"),
     "nothing": (lambda: Key.from_pem(""), "no key or certificate in PEM"),
     "Base64 of something else": (
         lambda: Key.from_pem(base64.b64encode(b"\x30\x03abc").decode()), "no key or certificate in PEM"),
@@ -153,6 +156,19 @@ SAID = {
 def test_what_is_wrong_with_a_text_is_said(make: Callable[[], Key], said: str) -> None:
     with pytest.raises(InvalidKey, match=said):
         make()
+
+
+@pytest.mark.parametrize("piece", [b"\\", b"\\r", b"-----BEGIN PRIVATE KEY-----", b"ssh-a", b" \n"], ids=repr)
+def test_no_text_costs_more_than_its_length(piece: bytes) -> None:
+    text = piece * (MAX_KEY // len(piece))
+    started = process_time()
+    with pytest.raises(InvalidKey):
+        Key.from_pem(text)
+    assert process_time() - started < 1  # seconds; it was five for the backslashes
+
+
+def test_a_block_that_is_cut_off_does_not_swallow_the_next_one() -> None:
+    assert Key.from_pem(PUBLIC[:100] + "\n" + PUBLIC).to_pem() == PUBLIC
 
 
 def test_a_package_that_an_encrypted_openssh_key_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,7 +222,7 @@ class Key:
         stated = _for_direct_use(stated, material)
         algorithm = fitting(alg or stated, kind_of(material), use)
         if stated is not None and stated not in algorithm.names:
-            raise InvalidKey(f"the JWK's alg is {quote(stated)}, and not {quote(alg)} as was asked for")
+            raise InvalidKey(f"the JWK's alg is {quote(jwk['alg'])}, and not {quote(alg)} as was asked for")
         certificates = certificate_members(jwk, material)
         return cls(algorithm, material, kid=kid, use=use, key_ops=key_ops, certificates=certificates)
 

@@ -45,7 +45,8 @@ def from_members(jwk: Mapping[str, object]) -> Material:
     readers = {"oct": _read_oct, "RSA": _read_rsa, "EC": _read_ec, "OKP": _read_okp, "AKP": _read_akp}
     kty = jwk.get("kty")
     if not isinstance(kty, str) or kty not in readers:
-        raise InvalidKey(f"the JWK's kty must be one of {', '.join(readers)}, not {quote(kty)}")
+        advice = ". This is a JWK set: read it with KeySet.from_jwks" if "keys" in jwk else ""
+        raise InvalidKey(f"the JWK's kty must be one of {', '.join(readers)}, not {quote(kty)}{advice}")
     try:
         return readers[kty](jwk)
     except ValueError:

@@ -16,7 +16,7 @@ from watchword.jose.jwk import Key
 
 __all__ = ["check_bytes", "check_key", "check_key_source", "check_several", "check_signer"]
 
-_FROM_TEXT = 'Make a Key of a secret with Key.from_secret(secret, alg="HS256")'
+_FROM_TEXT = 'Make a Key of a secret with Key.from_secret(secret, alg="HS256"), or alg="dir" to encrypt'
 
 
 def check_key(argument: str, value: object) -> None:
@@ -58,11 +58,11 @@ def check_several(argument: str, value: object) -> None:
     """Return if a value is a list or another iterable.
 
     Raises:
-        InvalidSettings: it is a key alone, or something else.
+        InvalidSettings: it is a key alone, or something else; the message says how to make a Key of it.
     """
     is_alone = isinstance(value, str | bytes | Mapping) or hasattr(value, "_fields")  # Signing, Recipient
     if is_alone or not isinstance(value, Iterable):
-        raise InvalidSettings(f"{argument} must be a list of keys, not {describe(value)}")
+        raise _refuse(argument, "a list of keys", value)
 
 
 def check_bytes(argument: str, value: object) -> None:

@@ -14,7 +14,7 @@ from watchword.jose.algorithms import ALG_NEEDED, ALGORITHMS, Algorithm
 from watchword.jose.jwk import Key
 from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_object
-from watchword.jose.key_arguments import check_key_source
+from watchword.jose.key_arguments import check_key, check_key_source, check_several
 from watchword.jose.ports import KeySource
 from watchword.jose.quotation import quote
 
@@ -60,13 +60,23 @@ def _name(skipped: SkippedKey) -> str:
 class KeySet:
     """Keys that never change; a KeySource that finds a given ``kid`` exactly.
 
+    Args:
+        keys: the keys.
+        skipped: what is not among them, and why.
+
     Attributes:
         version: an object of this set's own: its answers never change, those of another set may differ.
         skipped: what :meth:`from_jwks` could not read, and why.
+
+    Raises:
+        InvalidSettings: what was given is no list of keys.
     """
 
     def __init__(self, keys: Iterable[Key], *, skipped: Sequence[SkippedKey] = ()) -> None:
+        check_several("keys", keys)
         self._keys = tuple(keys)
+        for key in self._keys:
+            check_key("keys", key)
         self.version = next(_versions)
         self.skipped = tuple(skipped)
         found: dict[tuple[str | None, str], list[Key]] = {}

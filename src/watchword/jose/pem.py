@@ -23,11 +23,14 @@ from watchword.jose.material import Private, Public
 
 __all__ = ["from_pem"]
 
-_ESCAPED = re.compile(rb"(?:\\+r)?\\+n")  # a line break that was written out, once or twice
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,32})-----.*?-----END \1-----", re.DOTALL)
+# Both take a time that grows with the text, not with its square: a row of backslashes is searched once, and a
+# block ends before the next one begins.
+_ESCAPED = re.compile(rb"(?<!\\)(?:\\++r)?\\++n")  # a line break that was written out, once or twice
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,32})-----(?:(?!-----BEGIN ).)*?-----END \1-----", re.DOTALL)
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,32})-----")
 _SSH = re.compile(rb"(?:ssh|ecdsa-sha2|sk)-[!-~]{1,64} +AAAA[A-Za-z0-9+/]+={0,2}")
 _BASE64 = re.compile(rb"M[A-Za-z0-9+/_-]+={0,2}")  # of a SEQUENCE, which every key in DER is
+_DER = (b"\x30\x81", b"\x30\x82")  # a SEQUENCE of more than 127 bytes
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 _PRIVATE: Mapping[bytes, Reader] = {
@@ -100,6 +103,8 @@ def _complain_of_block(label: bytes) -> str:
 def _complain(text: bytes) -> str:
     if text.lstrip().startswith(b"{"):
         return "the text is JSON: read a JWK with Key.from_jwk, and a set with KeySet.from_jwks"
+    if text.startswith(_DER):
+        return "the bytes are not PEM but look like DER: read them with Key.from_der"
     if b"BEGIN SSH2 PUBLIC KEY" in text:
         return "the key is in SSH2's form: convert it with ssh-keygen -i -f FILE, and give what that prints"
     return (

@@ -50,7 +50,7 @@ _decode = msgspec.json.Decoder(dict[str, Any], float_hook=_finite).decode
 _encode = msgspec.json.Encoder().encode
 
 
-_NO_FORM = "something has no form in JSON, or contains itself"
+_NO_FORM = "something in it has no form in JSON, or contains itself"
 _ATOMS = frozenset({str, int, bool, type(None)})
 
 
@@ -86,7 +86,7 @@ def encode_object(content: Mapping[str, Any]) -> bytes:
 
 
 def check_members(content: Mapping[str, Any]) -> None:
-    """Return if JSON can hold all members of an object, but for text that is not Unicode.
+    """Return if JSON can hold all members of an object, as far as their types show it.
 
     Raises:
         Unissuable: it cannot; the message names the member.
@@ -96,36 +96,37 @@ def check_members(content: Mapping[str, Any]) -> None:
         if type(name) is str and (kind in _ATOMS or (kind is list and _ATOMS.issuperset(map(type, value)))):
             continue
         try:
-            _check_member(name, value)
+            fault = _find_name_fault([name]) or _find_fault(value)
         except (TypeError, ValueError, RecursionError):
-            raise Unissuable(_NO_FORM) from None
+            fault = _NO_FORM
+        if fault:
+            raise _refuse(name, fault)
 
 
 def encode_checked(content: Mapping[str, Any]) -> bytes:
     """As :func:`encode_object`, for members that :func:`check_members` has seen.
 
     Raises:
-        Unissuable: there is text that is not Unicode.
+        Unissuable: there is text that is not Unicode, or an integer of more than 4,300 digits.
     """
     try:
         return _encode(content)
     except (TypeError, ValueError, RecursionError):
-        raise Unissuable(_NO_FORM) from None
+        names = (name for name, value in content.items() if not _is_writable({name: value}))
+        raise _refuse(next(names, None), _NO_FORM) from None
 
 
-def _check_member(name: object, value: object) -> None:
-    """Return if JSON can hold a member of an object.
+def _is_writable(content: Mapping[str, Any]) -> bool:
+    try:
+        _encode(content)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
-    Raises:
-        Unissuable: it cannot; the message names the member.
-        TypeError: msgspec does not know what the value is.
-        RecursionError: the value contains itself.
-    """
-    fault = _find_name_fault([name]) or _find_fault(value)
-    if fault:
-        raise Unissuable(
-            f"{name if isinstance(name, str) else 'a member'} cannot be written as JSON: {fault}"
-        )
+
+def _refuse(name: object, fault: str) -> Unissuable:
+    shown = ascii(name)[1:-1] if isinstance(name, str) else "a member"
+    return Unissuable(f"{shown} cannot be written as JSON: {fault}")
 
 
 def _find_fault(value: object) -> str | None:

@@ -57,8 +57,11 @@ def _check_shared(keys: object) -> None:
     unfit = [key for key in several if key.algorithm.management not in _SHARED]
     if unfit:
         raise InvalidSettings(
-            f"decrypt_with must be a shared secret for dir or AES key wrap, and {unfit[0].alg} is not: "
-            "every holder of a public key can encrypt to it"
+            f"decrypt_with must be a shared secret for dir or AES key wrap, not a key for {unfit[0].alg}, "
+            "which does not show who encrypted a token"
         )
     if not [*several]:
-        raise InvalidSettings(f"decrypt_with must be a Key or a KeySet with keys, not {describe(keys)}")
+        raise InvalidSettings(
+            f"decrypt_with must be a Key or a KeySet with keys, not {describe(keys)}. "
+            'Make a Key with Key.from_secret(secret, alg="dir")'
+        )

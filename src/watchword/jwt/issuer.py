@@ -152,7 +152,7 @@ def _signing_key(key: Key | Signer | SigningSource) -> Callable[[], Signer]:
         return key.signing_key
     check_signer("key", key)
     if isinstance(key, Key) and not key.allows("sign"):
-        raise InvalidKey("this key does not sign")
+        raise InvalidKey(f"key must be one that signs, and {key!r} does not")
     return lambda: key
 
 
