@@ -162,10 +162,14 @@ def test_a_switch_says_which_words_it_knows(given):
     [
         (
             {"ACCESS_LIFETIME": "ten"},
-            "WATCHWORD_ACCESS_LIFETIME must be a whole number of at least 1, not 'ten'",
+            "WATCHWORD_ACCESS_LIFETIME must be a whole number of seconds, at least 1, not 'ten'",
         ),
-        ({"LEEWAY": 301}, "WATCHWORD_LEEWAY must be a whole number from 0 to 300, not 301"),
-        ({"REVOCATION_INTERVAL": 0}, "WATCHWORD_REVOCATION_INTERVAL must be a number from 0.05 to 60, not 0"),
+        ({"LEEWAY": 301}, "WATCHWORD_LEEWAY must be a whole number of seconds from 0 to 300, not 301"),
+        ({"MAX_SESSIONS": 0}, "WATCHWORD_MAX_SESSIONS must be a whole number, at least 1, not 0"),
+        (
+            {"REVOCATION_INTERVAL": 0},
+            "WATCHWORD_REVOCATION_INTERVAL must be a number of seconds from 0.05 to 60, not 0",
+        ),
         ({"WHEN_STALE": "perhaps"}, "WATCHWORD_WHEN_STALE must be one of accept, reject, not 'perhaps'"),
         ({"ISSUER": None}, "WATCHWORD_ISSUER must be text that is not empty, not NoneType"),
         (
@@ -178,6 +182,12 @@ def test_a_switch_says_which_words_it_knows(given):
             "WATCHWORD_ACCES_LIFETIME is not a setting. Did you mean WATCHWORD_ACCESS_LIFETIME?",
         ),
         ({"COLOUR": "red"}, "WATCHWORD_COLOUR is not a setting. docs/defaults.md lists all settings."),
+        ({"SECRET": "short"}, "WATCHWORD_SECRET must have at least 32 characters."),
+        (
+            {"REFRESH_WINDOW": "600"},
+            "WATCHWORD_REFRESH_WINDOW (600 s) must be shorter than WATCHWORD_ACCESS_LIFETIME (600 s)",
+        ),
+        ({"TRUSTED_PROXIES": "issuer"}, "WATCHWORD_TRUSTED_PROXIES: 'issuer' is no network address"),
     ],
 )
 def test_an_error_says_what_was_given_and_what_is_accepted(given, sentence):

@@ -17,7 +17,8 @@ from watchword.errors import InvalidSettings
 
 __all__ = ["LARGEST_LEEWAY", "Settings"]
 
-Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+_IN_SECONDS = {"unit": "seconds"}  # for the error that says what is accepted
+Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=1, extra=_IN_SECONDS)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
 # Names the folder of the published vectors; whoever works on Watchword may have it in their environment
@@ -95,18 +96,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     signing_algorithm: Literal["ES256", "EdDSA", "RS256", "PS256", "HS256", "ML-DSA-65"] = "ES256"
     rotation_period: Seconds = 30 * DAY
     publish_lead: Seconds = 3 * 3600
-    jwks_max_age: Annotated[int, msgspec.Meta(ge=1, le=600)] = 600
+    jwks_max_age: Annotated[int, msgspec.Meta(ge=1, le=600, extra=_IN_SECONDS)] = 600
 
     access_lifetime: Seconds = 600
     idle_lifetime: Seconds = 14 * DAY
     session_lifetime: Seconds = 90 * DAY
     max_sessions: Count = 100
     refresh_window: Seconds = 30
-    leeway: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_LEEWAY)] = 30
+    leeway: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_LEEWAY, extra=_IN_SECONDS)] = 30
 
-    revocation_interval: Annotated[float, msgspec.Meta(ge=0.05, le=60)] = 1.0
+    revocation_interval: Annotated[float, msgspec.Meta(ge=0.05, le=60, extra=_IN_SECONDS)] = 1.0
     revocation_push: bool = False
-    revocation_max_age: Annotated[float, msgspec.Meta(ge=1)] = 30.0
+    revocation_max_age: Annotated[float, msgspec.Meta(ge=1, extra=_IN_SECONDS)] = 30.0
     when_stale: Literal["reject", "accept"] = "reject"
 
     password_min: Annotated[int, msgspec.Meta(ge=8)] = 15
@@ -122,7 +123,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     prefix: Annotated[str, msgspec.Meta(pattern=r"^(/[A-Za-z0-9._~-]+)*\Z")] = "/auth"
     max_body: Annotated[int, msgspec.Meta(ge=1024, le=1_048_576)] = 16_384
     metrics: bool = False
-    stop_timeout: Annotated[int, msgspec.Meta(ge=3, le=3600)] = 10
+    stop_timeout: Annotated[int, msgspec.Meta(ge=3, le=3600, extra=_IN_SECONDS)] = 10
     scope_claim: Literal["scope", "scp", "permissions"] = "scope"
 
     def __post_init__(self) -> None:
@@ -210,12 +211,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if unknown := sorted(given.keys() - set(cls.__struct_fields__)):
             raise InvalidSettings(" ".join(_describe_unknown(name, prefix) for name in unknown))
         kinds = _kinds()
-        return cls(
-            **{
-                name: _converted((prefix + name).upper(), _plain(name, value), kinds[name], strict=False)
-                for name, value in given.items()
-            }
-        )
+        values = {
+            name: _converted((prefix + name).upper(), _plain(name, value), kinds[name], strict=False)
+            for name, value in given.items()
+        }
+        try:
+            return cls(**values)
+        except InvalidSettings as error:
+            raise InvalidSettings(_name_entries(str(error), prefix)) from None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -303,6 +306,12 @@ def _describe_unknown(name: str, prefix: str) -> str:
     return f"{(prefix + name).upper()} is not a setting. {hint}"
 
 
+def _name_entries(sentence: str, prefix: str) -> str:
+    """Replace the names of settings with the names that the entries of a mapping have."""
+    names = "|".join(Settings.__struct_fields__)
+    return re.sub(rf"(?<!['\"])\b({names})\b", lambda found: (prefix + found[0]).upper(), sentence)
+
+
 # What the type alone does not say.
 _DESCRIPTIONS = {
     "secret": 'a list of texts such as ["..."], newest first (in the environment: text with commas)',
@@ -317,15 +326,20 @@ def _describe_kind(name: str, kind: Any) -> str:
     setting = name.lower().rpartition("watchword_")[2]
     if setting in _DESCRIPTIONS:
         return _DESCRIPTIONS[setting]
-    match msgspec.inspect.type_info(kind):
+    accepted = msgspec.inspect.type_info(kind)
+    unit = ""
+    if isinstance(accepted, msgspec.inspect.Metadata):  # _IN_SECONDS
+        unit = " of seconds"
+        accepted = accepted.type
+    match accepted:
         case msgspec.inspect.BoolType():
             return "true or false"
         case msgspec.inspect.LiteralType(values=values):
             return f"one of {', '.join(map(str, values))}"
         case msgspec.inspect.IntType(ge=least, le=most):
-            return f"a whole number{_describe_bounds(least, most)}"
+            return f"a whole number{unit}{_describe_bounds(least, most)}"
         case msgspec.inspect.FloatType(ge=least, le=most):
-            return f"a number{_describe_bounds(least, most)}"
+            return f"a number{unit}{_describe_bounds(least, most)}"
         case _:
             return "text that is not empty"
 
@@ -333,7 +347,7 @@ def _describe_kind(name: str, kind: Any) -> str:
 def _describe_bounds(least: float | None, most: float | None) -> str:
     if least is None:
         return ""
-    return f" of at least {least:g}" if most is None else f" from {least:g} to {most:g}"
+    return f", at least {least:g}" if most is None else f" from {least:g} to {most:g}"
 
 
 def _describe_value(name: str, value: object) -> str:

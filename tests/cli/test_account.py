@@ -262,7 +262,7 @@ def test_new_scopes_and_a_new_name_hold_from_the_next_refresh_and_end_nothing(wa
         (("scopes", "alice", "--scope", "a", "--none"), 2, "--scope and --none exclude each other"),
         (("rename", "alice", ""), 1, "Error: "),
         (("rename", "alice", "bob"), 1, "Error: that username is taken"),
-        (("rename", "nobody", "carol"), 1, "Error: there is no such account"),
+        (("rename", "nobody", "carol"), 1, "Error: there is no account 'nobody'. `watchword account list` "),
     ],
 )
 def test_scopes_and_names_that_cannot_be_are_refused(watchword, alice, arguments, status, sentence) -> None:
@@ -300,11 +300,18 @@ def test_a_refused_password_leaves_the_old_one_and_the_sessions(watchword, token
 
 
 @pytest.mark.parametrize("command", ["disable", "enable", "delete", "password"])
-@pytest.mark.parametrize("username", ["alcie", "", "\udcff", "a" * 5000])
-def test_a_misspelt_name_is_refused_before_anything_is_asked(watchword, alice, command, username) -> None:
+@pytest.mark.parametrize(
+    ("username", "shown"),
+    [("alcie", "alcie"), ("", ""), ("\udcff", r"\udcff"), ("a" * 5000, "a" * 254)],
+    ids=["misspelt", "empty", "surrogate", "long"],
+)
+def test_a_misspelt_name_is_refused_before_anything_is_asked(
+    watchword, alice, command, username, shown
+) -> None:
     refused = watchword("account", command, username, stdin=f"{OTHER}\n{OTHER}\n")
 
-    assert (refused.exit_code, refused.output) == (1, "Error: there is no such account\n")
+    assert refused.exit_code == 1
+    assert refused.output == f"Error: there is no account '{shown}'. `watchword account list` lists all\n"
 
 
 def test_each_change_is_recorded_with_the_time_and_the_system_user(watchword, tokens, monkeypatch) -> None:

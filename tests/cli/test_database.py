@@ -127,7 +127,7 @@ def test_a_backup_has_all_that_was_acknowledged_while_a_server_writes(watchword,
     server.close()
 
     assert (done.exit_code, done.stdout) == (0, "Copied the database to copy.db\n")
-    assert "keep the secret too" in done.stderr
+    assert "keep the secret too (WATCHWORD_SECRET, or the file watchword.db.secret)" in done.stderr
     assert stat.S_IMODE((directory / "copy.db").stat().st_mode) == 0o600
     for name in ("watchword.db", "watchword.db-wal", "watchword.db-shm"):
         (directory / name).unlink(missing_ok=True)

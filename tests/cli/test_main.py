@@ -75,11 +75,15 @@ def test_what_is_not_understood_is_a_usage_error(watchword, directory, arguments
         (
             "WATCHWORD_ACCESS_LIFETIME",
             "ten",
-            "WATCHWORD_ACCESS_LIFETIME must be a whole number of at least 1, not 'ten'",
+            "WATCHWORD_ACCESS_LIFETIME must be a whole number of seconds, at least 1, not 'ten'",
         ),
-        ("WATCHWORD_SECRET", "too short", "secret must have at least 32 characters"),
+        ("WATCHWORD_SECRET", "too short", "WATCHWORD_SECRET must have at least 32 characters"),
         ("DATABASE_URL", "watchword.db", "database_url is not a URL"),
-        ("DATABASE_URL", "mysql://user:hush-hush@host/db", "database_url: supported are"),
+        (
+            "DATABASE_URL",
+            "mysql://user:hush-hush@host/db",
+            "database_url must begin with sqlite:// or postgresql://, not mysql://",
+        ),
         ("DATABASE_URL", "sqlite://", "DATABASE_URL names a database in memory"),
         ("DATABASE_URL", "sqlite:///:memory:", "DATABASE_URL names a database in memory"),
         ("DATABASE_URL", "sqlite:///elsewhere/app.db", "there is no database elsewhere/app.db here"),

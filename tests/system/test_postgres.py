@@ -40,7 +40,10 @@ def test_what_cannot_work_is_refused_at_the_start_in_one_clear_line(refused, pos
             {"DATABASE_URL": "postgresql://user:oyster@/app?host=a,b&port=1,2,3"},
             "each host has its port, or none has",
         ),
-        ({"DATABASE_URL": "mysql://user:oyster@host/app"}, "supported are sqlite:///"),
+        (
+            {"DATABASE_URL": "mysql://user:oyster@host/app"},
+            "must begin with sqlite:// or postgresql://, not mysql://",
+        ),
         ({"DATABASE_URL": "postgresql://user:oyster@host/app?oys=ter"}, "parameters of libpq"),
         ({"DATABASE_URL": postgres.new_database(), "WATCHWORD_SECRET": None}, "needs one"),
         ({"DATABASE_URL": "postgresql://user:oyster@127.0.0.1:1/app"}, "the store does not answer"),

@@ -141,7 +141,7 @@ def says(output, *expected):
 
 
 REFUSED = [
-    ({"PORT": "eight thousand"}, "'--port'"),
+    ({"PORT": "eight thousand"}, "'--port' (env var: 'PORT')"),
     ({"WATCHWORD_ACCESS_LIFETME": "600"}, "WATCHWORD_ACCESS_LIFETME"),
     ({"WATCHWORD_PASSWORD_CHECKS": "100"}, "WATCHWORD_PASSWORD_CHECKS"),
     ({"DATABASE_URL": "mysql://user:swordfish@localhost/db"}, "sqlite:///"),

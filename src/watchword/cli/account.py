@@ -14,8 +14,11 @@ from typing import Any, TypeVar
 
 import click
 
+from watchword.auth import Auth
 from watchword.cli.desk import front_desk
+from watchword.cli.hints import runnable
 from watchword.cli.tables import print_table, to_visible
+from watchword.errors import AccountNotFound
 from watchword.stores.contract import Account
 
 __all__ = ["account"]
@@ -24,6 +27,8 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 # More than any password; what comes after it is not read
 _LINE_AT_MOST = 65_536
+# Characters of a username in an error; no account has a longer one
+_SHOWN = 254
 
 
 @click.group()
@@ -69,7 +74,7 @@ def scopes(username: str, given: tuple[str, ...], nothing: bool) -> None:
     if given and nothing:
         raise click.UsageError("--scope and --none exclude each other")
     with front_desk() as auth:
-        found = auth.accounts.find(username)
+        found = _find(auth, username)
         if not given and not nothing:
             click.echo(" ".join(found.scopes))
             return
@@ -83,7 +88,7 @@ def scopes(username: str, given: tuple[str, ...], nothing: bool) -> None:
 def rename(username: str, new_username: str) -> None:
     """Give an account another username. Its subject, its password and its sessions stay."""
     with front_desk() as auth:
-        found = auth.accounts.find(username)
+        found = _find(auth, username)
         auth.accounts.rename(found.subject, new_username)
         renamed = auth.accounts.find(new_username)
     click.echo(f"Renamed {to_visible(found.username)} to {to_visible(renamed.username)}")
@@ -94,7 +99,7 @@ def rename(username: str, new_username: str) -> None:
 def disable(username: str) -> None:
     """Let an account log in no more, and end its sessions."""
     with front_desk() as auth:
-        found = auth.accounts.find(username)
+        found = _find(auth, username)
         auth.disable_account(found.subject)
     click.echo(f"Disabled {to_visible(found.username)} and ended its sessions")
 
@@ -104,7 +109,7 @@ def disable(username: str) -> None:
 def enable(username: str) -> None:
     """Let a disabled account log in again."""
     with front_desk() as auth:
-        found = auth.accounts.find(username)
+        found = _find(auth, username)
         auth.accounts.enable(found.subject)
     click.echo(f"Enabled {to_visible(found.username)}")
 
@@ -114,7 +119,7 @@ def enable(username: str) -> None:
 def delete(username: str) -> None:
     """Delete an account, and end its sessions. Its name becomes free."""
     with front_desk() as auth:
-        found = auth.accounts.find(username)
+        found = _find(auth, username)
         auth.delete_account(found.subject)
     click.echo(f"Deleted {to_visible(found.username)} and ended its sessions")
 
@@ -125,9 +130,18 @@ def delete(username: str) -> None:
 def password(username: str, password_stdin: bool) -> None:
     """Set an account's password, and end its sessions."""
     with front_desk() as auth:
-        found = auth.accounts.find(username)
+        found = _find(auth, username)
         auth.change_password(found.subject, _new_password(password_stdin))
     click.echo(f"Changed the password of {to_visible(found.username)} and ended its sessions")
+
+
+def _find(auth: Auth, username: str) -> Account:
+    try:
+        return auth.accounts.find(username)
+    except AccountNotFound:
+        raise AccountNotFound(
+            f"there is no account '{to_visible(username[:_SHOWN])}'. `{runnable('account list')}` lists all"
+        ) from None
 
 
 def _to_row(found: Account) -> tuple[str, ...]:

@@ -58,11 +58,12 @@ def backup(file: Path) -> None:
     The copy has everything that was acknowledged. A copy of the database file alone may lack the last hours,
     which stand in the file beside it.
     """
-    copy_database(database_url(), file)
+    url = database_url()
+    copy_database(url, file)
     click.echo(f"Copied the database to {file}")
     click.echo(
-        "Its keys are sealed: keep the secret too (WATCHWORD_SECRET, or the file .secret beside the "
-        "database), but not in the same place",
+        "Its keys are sealed: keep the secret too (WATCHWORD_SECRET, or the file "
+        f"{url.partition(':///')[2]}.secret), but not in the same place",
         err=True,
     )
 

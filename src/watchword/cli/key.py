@@ -14,8 +14,9 @@ import click
 
 from watchword.auth import Auth
 from watchword.cli.desk import front_desk
+from watchword.cli.hints import runnable
 from watchword.cli.tables import print_table, to_visible
-from watchword.errors import InvalidKey
+from watchword.errors import InvalidKey, RotationRefused
 from watchword.jose.jwk import MAX_JWK, Key
 from watchword.keyring import Phase
 from watchword.stores.contract import SealedKey
@@ -30,6 +31,8 @@ _NEXT = {
     "compromised": "deleted",
     "gone": "deleted by a server's next poll",
 }
+# Characters of a key id in an error
+_SHOWN = 100
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
@@ -93,7 +96,12 @@ def import_key(file: BinaryIO) -> None:
     with front_desk() as auth:
         algorithm = auth.settings.signing_algorithm
         is_jwk = content.lstrip().startswith(b"{")
-        given = Key.from_jwk(content, algorithm) if is_jwk else Key.from_pem(content, algorithm)
+        try:
+            given = Key.from_jwk(content, algorithm) if is_jwk else Key.from_pem(content, algorithm)
+        except InvalidKey as error:
+            raise InvalidKey(
+                f"{error}. The key must be a private key for {algorithm} (WATCHWORD_SIGNING_ALGORITHM)"
+            ) from None
         _say_start(auth.keyring.add(given), auth.store.now())
 
 
@@ -107,6 +115,10 @@ def reseal() -> None:
 
 def _give_up(auth: Auth, kid: str) -> None:
     before = {found.kid: phase for found, phase in auth.keyring.phases()}
+    if kid not in before:
+        raise RotationRefused(
+            f"there is no key '{to_visible(kid[:_SHOWN])}'. `{runnable('key list')}` lists all"
+        )
     found = auth.keyring.compromise(kid)
     state = before[kid].state
     within = f"{auth.settings.revocation_interval:g} s"

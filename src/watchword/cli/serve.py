@@ -50,9 +50,10 @@ def _is_address(host: str) -> bool:
 @click.option(
     "--port",
     envvar="PORT",
+    show_envvar=True,  # an error then says that the value may be from there
     type=click.IntRange(1, 65_535),
     default=8000,
-    show_default="PORT, or 8000",
+    show_default=True,
     help="Port to listen on.",
 )
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")

@@ -40,10 +40,14 @@ def parse_url(url: str) -> URL:
         raise InvalidSettings(
             f"database_url: {parsed.drivername}:// names another driver; write postgresql:// instead"
         )
-    if parsed.drivername not in _SQLITE or parsed.query:
+    if parsed.drivername not in _SQLITE:
         raise InvalidSettings(
-            "database_url: supported are sqlite:///path/to/file, sqlite:// (in memory) and "
-            "postgresql://user:password@host/name"
+            f"database_url must begin with sqlite:// or postgresql://, not {parsed.drivername}://. Examples: "
+            "sqlite:///path/to/file, postgresql://user:password@host/name"
+        )
+    if parsed.query:
+        raise InvalidSettings(
+            f"database_url: sqlite:///path takes no parameters, and has {', '.join(sorted(parsed.query))}"
         )
     if parsed.host:
         raise InvalidSettings("database_url: sqlite:/// has three slashes before the path of a file")
