@@ -11,7 +11,7 @@ import click
 
 from watchword.cli.desk import front_desk, has_database_file
 from watchword.cli.hints import runnable
-from watchword.errors import InvalidSettings, MissingExtra
+from watchword.errors import InvalidSettings, MissingExtra, PasswordRejected
 from watchword.settings import Settings
 
 __all__ = ["serve"]
@@ -90,7 +90,10 @@ def serve(host: str, port: int, workers: int, threads: int, stop_timeout: int | 
     settings = _settings(environment, port, threads, stop_timeout)
     was_there = has_database_file(settings)
     with front_desk(create=True, settings=settings) as auth:
-        password = serving.first_account(auth, admin_password)
+        try:
+            password = serving.first_account(auth, admin_password)
+        except PasswordRejected as error:
+            raise PasswordRejected(f"ADMIN_PASSWORD: {error}", reason=error.reason) from None
     if password and was_there:
         click.echo(
             "The database was there, without any account. If it comes from a backup, accounts may be missing"
