@@ -13,7 +13,7 @@ from redis_servers import RedisServer
 
 from watchword.errors import StoreUnavailable
 from watchword.stores import postgres as postgres_module
-from watchword.stores import sql_sessions
+from watchword.stores import sql_accounts, sql_sessions
 from watchword.stores.contract import Session
 from watchword.stores.redis import RedisStore
 from watchword.stores.sql import SqlStore
@@ -91,6 +91,21 @@ def test_an_answer_about_another_session_is_no_answer_and_costs_the_connection(
     assert "another session" in caplog.text
     assert other.id not in caplog.text
     assert connection_of(store) is not before
+
+
+def test_an_answer_about_another_account_is_no_answer_and_costs_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(SqlStore(f"sqlite:///{tmp_path}/app.db")) as store:
+        for name in ("alice", "bob"):
+            store.insert_account(subject=name, username=name, name_key=name, password_hash="", scopes=())
+        before = connection_of(store)
+        assert store.find_account(subject="alice")
+        find = sql_accounts.find_account
+        monkeypatch.setattr(sql_accounts, "find_account", lambda *args, **_: find(*args, subject="bob"))
+        with pytest.raises(StoreUnavailable):
+            store.find_account(subject="alice")
+        assert connection_of(store) is not before
 
 
 def test_a_start_that_is_answered_with_another_session_is_none(

@@ -236,7 +236,8 @@ class SqlStore(Store):
         )
 
     def find_account(self, *, name_key: str | None = None, subject: str | None = None) -> Account | None:
-        return self._read(sql_accounts.find_account, name_key=name_key, subject=subject)
+        find = check_answers_of(sql_accounts.find_account, subject=subject)
+        return self._read(find, name_key=name_key, subject=subject)
 
     def accounts(self) -> Sequence[Account]:
         return self._read(sql_accounts.list_accounts)
