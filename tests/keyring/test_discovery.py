@@ -153,6 +153,14 @@ def test_a_template_is_told_from_an_issuer():
         check_issuer("https://login.example/{tenantid}/v2.0")
 
 
+@pytest.mark.parametrize("path", ["openid-configuration", "jwks.json"])
+def test_the_url_of_metadata_is_told_from_an_issuer(path):
+    with pytest.raises(
+        InvalidSettings, match=r"not that of its metadata: 'https://idp\.example/\.well-known/"
+    ):
+        check_issuer(f"https://idp.example/.well-known/{path}")
+
+
 def test_members_beyond_those_needed_do_not_matter(provider, discover):
     extra = json.loads(
         '{"mtls_endpoint_aliases": {"a": {"b": [1.5, null]}}, "frontchannel_logout_supported": true}'

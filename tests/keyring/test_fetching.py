@@ -137,9 +137,11 @@ def test_a_redirect_is_not_followed(fetch, answering, provider, code) -> None:
     assert "redirects" in failure(lambda: fetch(answering["status"](code, Location=target)))
     assert "redirects" in failure(lambda: fetch(answering["status"](code, Location="/y")))
     assert "/x redirects to '/y':" in details(lambda: fetch(answering["status"](code, Location="/y?token=1")))
+    private = "https://user:secret@idp.example/y?token=secret"
+    assert "secret" not in details(lambda: fetch(answering["status"](code, Location=private)))
     hostile = "https://idp.example/" + "\x1b" * 5_000
     assert len(details(lambda: fetch(answering["status"](code, Location=hostile)))) < 2_000
-    assert provider.requests == ["/x"] * 4
+    assert provider.requests == ["/x"] * 5
 
 
 def test_ten_megabytes_are_not_read_to_their_end(fetch, answering) -> None:
@@ -301,6 +303,8 @@ def test_a_name_that_nobody_knows_is_a_failure(monkeypatch) -> None:
 def test_what_the_application_gives_is_checked_at_once(url) -> None:
     with pytest.raises(InvalidSettings):
         Fetcher(url, FetchPolicy())
+    with pytest.raises(InvalidSettings, match="fetch must be a FetchPolicy, not dict"):
+        Fetcher("https://idp.example", {"timeout": 5})  # type: ignore[arg-type]  # that is the point
 
 
 @pytest.mark.parametrize(

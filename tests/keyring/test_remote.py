@@ -625,9 +625,9 @@ def test_a_forked_child_goes_on_with_the_keys_that_are_here_and_refreshes_them(k
 # -- arguments -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("algorithms", ["RS256", [], ["HS256"], ["none"], ["RS256", "x"]])
+@pytest.mark.parametrize("algorithms", ["RS256", [], ["HS256"], ["none"], ["RS256", "x"], 5, [[]]])
 def test_algorithms_are_names_of_those_with_public_keys(make, algorithms) -> None:
-    with pytest.raises(InvalidSettings, match="algorithms"):
+    with pytest.raises(InvalidSettings, match=r'algorithms must be a collection such as ."ES256"., .*, not '):
         make(algorithms=algorithms)
 
 

@@ -41,6 +41,11 @@ def check_issuer(issuer: str) -> None:
             f"not {quote(issuer, _SHOWN)}"
         )
     parse(issuer)
+    if "/.well-known/" in issuer:
+        raise InvalidSettings(
+            f"issuer must be the issuer's own URL, not that of its metadata: {quote(issuer, _SHOWN)} "
+            "without all from /.well-known/ on, as the metadata name it"
+        )
     if "?" in issuer:
         raise InvalidSettings("issuer must be a URL without a query: leave out all from the ? on")
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from watchword.errors import KeysUnavailable
 from watchword.jose.quotation import quote
-from watchword.keyring.locations import Location
+from watchword.keyring.locations import Location, without_user
 
 __all__ = ["MAX_BODY", "Document", "DocumentMissing", "read_document"]
 
@@ -73,8 +73,8 @@ def read_document(
         raise DocumentMissing(location, status)
     if 300 <= status < 400:
         error = KeysUnavailable("the provider's server redirects, which is not followed")
-        target = headers.get("Location", "").partition("?")[0]
-        error.add_note(f"{location.shown} redirects to {quote(target, _SHOWN)}: give the URL of the document")
+        target = quote(without_user(headers.get("Location", "")), _SHOWN)
+        error.add_note(f"{location.shown} redirects to {target}: give the URL of the document")
         raise error
     if status != 200:
         raise KeysUnavailable(f"the provider's server answers with status {status}")

@@ -22,12 +22,13 @@ from urllib.parse import unquote
 
 import msgspec
 
+from watchword.arguments import describe
 from watchword.durations import Duration, to_seconds
 from watchword.errors import InvalidSettings, KeysUnavailable, MissingExtra
 from watchword.jose.quotation import quote
 from watchword.keyring.addresses import reach
 from watchword.keyring.documents import Document, read_document
-from watchword.keyring.locations import Location, parse
+from watchword.keyring.locations import Location, parse, without_user
 
 try:
     from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -111,10 +112,14 @@ class Fetcher:
         policy: what is allowed.
 
     Raises:
-        InvalidSettings: the URL may not be fetched, or ``ca_file`` cannot be read.
+        InvalidSettings: the policy is none, the URL may not be fetched, or ``ca_file`` cannot be read.
     """
 
     def __init__(self, home: str, policy: FetchPolicy) -> None:
+        if not isinstance(policy, FetchPolicy):
+            raise InvalidSettings(
+                f"fetch must be a FetchPolicy, not {describe(policy)}: FetchPolicy(timeout=5), say"
+            )
         self._policy = policy
         self._home = parse(home)
         self._check(self._home)
@@ -137,7 +142,7 @@ class Fetcher:
             self._check(location)
         except InvalidSettings:
             error = KeysUnavailable("the provider names a URL that is not safe to fetch")
-            error.add_note(f"it is {quote(url.partition('?')[0], _SHOWN)}")
+            error.add_note(f"it is {quote(without_user(url), _SHOWN)}")
             raise error from None
         ends = monotonic() + to_seconds("timeout", self._policy.timeout)
         headers = self._policy.headers if location.origin == self._home.origin else {}

@@ -11,7 +11,7 @@ from watchword.errors import InvalidSettings
 from watchword.jose.quotation import quote
 from watchword.keyring.addresses import reach
 
-__all__ = ["Location", "parse"]
+__all__ = ["Location", "parse", "without_user"]
 
 _LONGEST = 2_048
 _SHOWN = 300  # characters of a URL in a message
@@ -84,12 +84,12 @@ def parse(url: object) -> Location:
             return Location(parts.scheme, host, port or _PORTS[parts.scheme], parts.netloc, target)
     raise InvalidSettings(
         "the URL of keys or of an issuer must be an https one, in ASCII, without user and fragment, "
-        f"not {quote(_without_user(url), _SHOWN)}"
+        f"not {quote(without_user(url), _SHOWN)}"
     )
 
 
-def _without_user(url: object) -> object:
-    """What may be shown of a URL: no user and password, no query."""
+def without_user(url: object) -> object:
+    """Return what may be shown of a URL: no user and password, no query."""
     if not isinstance(url, str):
         return url
     return re.sub(r"//[^/]*@", "//", url.partition("?")[0])

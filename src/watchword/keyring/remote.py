@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 
+from watchword.arguments import is_names
 from watchword.background import BackgroundThread
 from watchword.elapsed import elapsed
 from watchword.errors import InvalidSettings, KeysUnavailable, WatchwordError
@@ -272,12 +273,15 @@ class IssuerKeySet(RemoteKeySet):
 def _checked(algorithms: Collection[str] | None) -> frozenset[str] | None:
     if algorithms is None:
         return None
-    names = frozenset(algorithms)
-    if isinstance(algorithms, str) or not names or not names <= VERIFYING:
+    is_collection = is_names(algorithms) and not isinstance(algorithms, str)
+    if not is_collection or not algorithms or not VERIFYING.issuperset(algorithms):
         raise InvalidSettings(
-            f"algorithms must be names among {', '.join(sorted(VERIFYING))}, not {quote(algorithms)}"
+            'algorithms must be a collection such as ["ES256"], '
+            f"of names among {', '.join(sorted(VERIFYING))}, not {quote(algorithms)}"
         )
-    return frozenset(name for row in ALGORITHMS if not names.isdisjoint(row.names) for name in row.names)
+    return frozenset(
+        name for row in ALGORITHMS if not set(row.names).isdisjoint(algorithms) for name in row.names
+    )
 
 
 def _in_full(error: Exception) -> str:
