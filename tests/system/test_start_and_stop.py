@@ -131,6 +131,16 @@ def test_a_stop_while_workers_are_starting_is_not_lost(start, until, stop, numbe
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
 
 
+def test_a_worker_that_stops_before_its_server_has_heard_of_it_is_no_failure(start, until):
+    server = start()
+    (worker,) = server.workers()
+    os.kill(server.process.pid, signal.SIGSTOP)
+    stop_group(server, signal.SIGTERM)
+    until(lambda: Path(f"/proc/{worker}/stat").read_text().split()[2] == "Z", "the worker has ended")
+    os.kill(server.process.pid, signal.SIGCONT)
+    assert server.process.wait(25) == 0
+
+
 def says(output, *expected):
     """One clear line, and no traceback."""
     (line,) = [line for line in output.splitlines() if line.startswith("Error: ")]

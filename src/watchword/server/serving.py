@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -147,12 +147,22 @@ def serve(settings: Settings, host: str, port: int, *, workers: int, threads: in
         log_dictconfig=_LOGGING,
     )
     server.on_startup(partial(_in_a_thread, _hand_on_signals))
+    server.on_shutdown(partial(_forget_workers_that_obeyed, server))
     counts = Path(tempfile.mkdtemp(prefix="watchword-")) if settings.metrics else None
     try:
         server.serve(target_loader=partial(_application, settings, threads, counts), wrap_loader=False)
     finally:
         if counts:
             shutil.rmtree(counts, ignore_errors=True)
+
+
+def _forget_workers_that_obeyed(server: Any) -> None:
+    """Let a stop end with status 0 if its signal came to all processes, and a worker was the quickest.
+
+    Granian takes that worker for failed.
+    """
+    if server.interrupt_signal:
+        server.interrupt_children.clear()
 
 
 def _allow_connections(threads: int) -> int:
