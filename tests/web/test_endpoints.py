@@ -354,7 +354,9 @@ def test_a_bad_body_is_refused_without_echo_and_nothing_is_written(client, desk,
     assert desk.rows() == before
 
 
-@pytest.mark.parametrize("path", ["/auth//login", "/auth/login/", "/auth/login//", "/auth/./login"])
+@pytest.mark.parametrize(
+    "path", ["//auth/login", "/auth//login", "/auth/login/", "/auth/login//", "/auth/./login"]
+)
 def test_a_path_that_is_nearly_right_is_unknown_and_never_a_redirect_that_repeats_the_password(client, path):
     answer = client.post("/", json=CREDENTIALS, environ_overrides={"PATH_INFO": path})
     assert answer.status_code == 404

@@ -11,7 +11,7 @@ import msgspec
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from watchword.auth import Auth
-from watchword.errors import BodyTooLarge, InvalidSettings
+from watchword.errors import BodyTooLarge, InvalidSettings, NotFound
 from watchword.forks import PerProcess
 from watchword.identity import Identity
 from watchword.jwt.providers import MultiIssuer
@@ -166,6 +166,8 @@ def _view(route: Route, max_body: int) -> Callable[..., flask.Response]:
     handler: Callable[[Request], Response] = route.handler
 
     def view(session_id: str = "") -> flask.Response:
+        if flask.request.environ["PATH_INFO"].startswith("//"):  # werkzeug takes them for a single slash
+            raise NotFound
         return to_flask(handler(_describe(flask.request, _read_body(max_body), session_id)))
 
     return view
