@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ __all__ = [
     "schema_status",
 ]
 
+_EXTRAS = {"sqlalchemy": "sql,passwords", "redis": "redis"}
 
 _SILENT = (
     "revocation_push: PostgreSQL and Redis announce ended sessions, "
@@ -72,12 +75,8 @@ def open_store(url: str, *, connections: int = 10) -> Store:
         MissingExtra: the store's library is not installed.
         StoreUnavailable: the database cannot be opened.
     """
-    try:
+    with _name_missing_extra():
         from watchword.stores.sql import SqlStore  # noqa: PLC0415 -- the codec must not need SQLAlchemy
-    except ModuleNotFoundError as error:
-        if error.name != "sqlalchemy":
-            raise
-        raise MissingExtra.named("sql,passwords") from None
     return SqlStore(url, connections=connections)
 
 
@@ -99,14 +98,9 @@ def open_split_store(
     """
     accounts = open_store(database_url, connections=connections)
     try:
-        from watchword.stores.split import SplitStore  # noqa: PLC0415 -- only who uses Redis needs redis-py
-
+        with _name_missing_extra():
+            from watchword.stores.split import SplitStore  # noqa: PLC0415 -- not all need redis-py
         return SplitStore(accounts, sessions_url, wait_replicas=wait_replicas)
-    except ModuleNotFoundError as error:
-        accounts.close()
-        if error.name != "redis":
-            raise
-        raise MissingExtra.named("redis") from None
     except BaseException:
         accounts.close()
         raise
@@ -118,12 +112,8 @@ def schema_status(url: str) -> SchemaStatus:
     Raises:
         InvalidSettings, MissingExtra, StoreUnavailable: as :func:`open_store`.
     """
-    try:
+    with _name_missing_extra():
         from watchword.stores import sql  # noqa: PLC0415 -- as above
-    except ModuleNotFoundError as error:
-        if error.name != "sqlalchemy":
-            raise
-        raise MissingExtra.named("sql,passwords") from None
     return sql.schema_status(url)
 
 
@@ -134,18 +124,13 @@ def resolve_settings(settings: Settings) -> Settings:
         InvalidSettings: no store of ours has such a URL, or it does not have what the settings want.
         MissingExtra: a store's library is not installed.
     """
-    try:
+    with _name_missing_extra():
         from watchword.stores.sql_url import resolve_url  # noqa: PLC0415 -- as above
 
         if settings.sessions_url:
             from watchword.stores.redis_url import client_maker  # noqa: PLC0415 -- as above
 
             client_maker(settings.sessions_url)
-    except ModuleNotFoundError as error:
-        extra = {"sqlalchemy": "sql,passwords", "redis": "redis"}.get(error.name or "")
-        if extra is None:
-            raise
-        raise MissingExtra.named(extra) from None
     url = resolve_url(settings.database_url)
     if settings.revocation_push and not settings.sessions_url and url.startswith("sqlite"):
         raise InvalidSettings(_SILENT)
@@ -169,3 +154,15 @@ def copy_database(url: str, target: Path) -> None:
     from watchword.stores import sqlite_backup  # noqa: PLC0415 -- the codec must not need sqlite3
 
     sqlite_backup.copy_database(Path(source), target)
+
+
+@contextmanager
+def _name_missing_extra() -> Iterator[None]:
+    """Name the extra where a library that a store needs is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get(error.name or "")
+        if extra is None:
+            raise
+        raise MissingExtra.named(extra) from None
