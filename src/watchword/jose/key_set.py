@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from watchword.arguments import describe
 from watchword.errors import InvalidKey
 from watchword.jose.algorithms import ALG_NEEDED, ALGORITHMS, Algorithm
 from watchword.jose.jwk import Key
@@ -104,7 +105,7 @@ class KeySet:
         entries = decode_object(jwks, MAX_JWKS).get("keys")
         if not isinstance(entries, list | tuple):
             raise InvalidKey(
-                f"a JWK set is an object with an array named keys, not with {quote(entries)}. "
+                f"a JWK set is an object with an array named keys, not with {describe(entries)}. "
                 "A single JWK is read with Key.from_jwk, a certificate with Key.from_pem"
             )
         found = read_set(entries, alg)
@@ -168,7 +169,7 @@ _USUAL = "RS256"  # OpenID Connect Core 1.0 §2, RFC 8414 §2: what is meant whe
 def _read(entry: object, unnamed: Sequence[Algorithm]) -> Key:
     """The key of an entry. If it names no algorithm, the first of these rows that fits it is meant."""
     if not isinstance(entry, Mapping):
-        raise InvalidKey(f"a JWK is an object, not {quote(entry)}")
+        raise InvalidKey(f"a JWK is an object, not {describe(entry)}")
     return Key.from_jwk(entry, None if "alg" in entry else _infer_alg(entry, unnamed))
 
 
