@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging.config
+import subprocess
+import sys
 
 import flask
 import pytest
@@ -72,3 +74,27 @@ def test_a_generated_migration_leaves_our_tables_alone(tmp_path, monkeypatch, fi
     auth.close()
     with app.app_context():
         db.engine.dispose()
+
+
+IMPORTS_LATE = """
+import flask
+from watchword.web.flask import Watchword
+
+app = flask.Flask("migrated")
+app.config.update(WATCHWORD_DATABASE_URL="sqlite:///app.db", SQLALCHEMY_DATABASE_URI="sqlite:///%s/app.db")
+Watchword(app).open()
+
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+
+Migrate(app, SQLAlchemy(app))
+"""
+
+
+def test_tables_are_hidden_also_where_alembic_is_imported_after_the_extension_is_made(tmp_path):
+    (tmp_path / "app.py").write_text(IMPORTS_LATE % tmp_path)
+    for command in ("init", "migrate"):
+        arguments = [sys.executable, "-W", "ignore", "-m", "flask", "db", command]
+        subprocess.run(arguments, cwd=tmp_path, check=True, capture_output=True)
+    assert list((tmp_path / "migrations").iterdir())
+    assert not list((tmp_path / "migrations" / "versions").glob("*.py")), "nothing has changed"

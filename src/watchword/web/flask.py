@@ -128,7 +128,7 @@ class Watchword:
         if self._given is None and self._settings is None:
             warn_of_default_issuer(installation.settings)
         warn_of_left_over_settings(app)
-        hide_tables_from_alembic()
+        hide_tables_from_alembic(app)
         blueprint = _register_endpoints(app, installation, installations.values())
         register_handlers(app)
         _before_first_request(app, lambda: self._views.refuse_open(app))

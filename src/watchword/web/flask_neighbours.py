@@ -54,12 +54,23 @@ def warn_of_left_over_settings(app: flask.Flask) -> None:
         )
 
 
-def hide_tables_from_alembic() -> None:
+def hide_tables_from_alembic(app: flask.Flask) -> None:
     """Keep Alembic, and so Flask-Migrate, from dropping our tables in a migration that it generates.
 
     Alembic compares the database with the models of the application, to which our tables do not belong.
-    Nothing happens unless Alembic has been imported.
+    Nothing happens unless Alembic is imported, now or before the first context of the application, in which
+    ``flask db migrate`` runs.
     """
+    _hide_tables()
+    flask.appcontext_pushed.connect(_on_context, app)
+
+
+def _on_context(app: flask.Flask, **_: object) -> None:
+    flask.appcontext_pushed.disconnect(_on_context, app)
+    _hide_tables()
+
+
+def _hide_tables() -> None:
     if "alembic" not in sys.modules or "alembic" in _done:
         return
     _done.add("alembic")
