@@ -594,6 +594,28 @@ def test_a_failure_costs_no_refresh_token_and_looks_like_no_theft(
     assert len(traced) == (failing == "the application")
 
 
+@pytest.mark.parametrize("breaks", [False, True], ids=["signer works", "signer breaks"])
+def test_where_time_passes_between_the_row_and_the_swap_the_pairs_expire_together(
+    house: House, monkeypatch: pytest.MonkeyPatch, breaks: bool
+) -> None:
+    signer, swap = BrokenSigner(), house.store.swap_session
+    house.sessions._pairs._access = Issuer(ISSUER, signer, audience="api", typ="at+jwt")
+    tokens = house.start()
+
+    def swap_late(*arguments: Any) -> TimedSession | None:
+        house.wait(3)
+        signer.broken = breaks
+        return swap(*arguments)
+
+    monkeypatch.setattr(house.store, "swap_session", swap_late)
+    first = house.sessions.refresh(tokens.refresh_token)
+    signer.broken = False
+    second = house.sessions.refresh(tokens.refresh_token)
+    ends = [house.claims_of(pair)["exp"] for pair in (first, second)]
+    assert ends[1] - ends[0] in ({3, 4} if breaks else {0})
+    assert house.generation(first) == 2
+
+
 @pytest.mark.parametrize("failing", ["the application", "the signer"])
 def test_a_login_that_fails_on_the_way_starts_and_ends_no_session(failing: str) -> None:
     house, signer = House(max_sessions=1), BrokenSigner()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -44,6 +45,8 @@ from watchword.stores.contract import (
 )
 
 __all__ = ["SessionProof", "Sessions"]
+
+logger = logging.getLogger("watchword.sessions")
 
 
 class SessionProof(NamedTuple):
@@ -337,9 +340,16 @@ class Sessions:
         swapped = self._store.swap_session(token.sid, token.gen, self._times, self._details(grant, client))
         if swapped is None:
             return None
-        if swapped.session.access_until < ahead.access_until:  # the store's clock was set back in between
+        if swapped.session.access_until == ahead.access_until:
+            return tokens
+        # The store's time has moved on since the row was read. All pairs of a generation expire together.
+        try:
             return self._pairs.issue(swapped.session, grant, swapped.now)
-        return tokens
+        except Exception:
+            if swapped.session.access_until < ahead.access_until:
+                raise  # The store's clock was set back, so the pair would outlive the row.
+            logger.exception("the signer failed after a swap: the pair that was made before expires earlier")
+            return tokens
 
     def _details(self, grant: Grant, client: Client) -> SessionDetails:
         return SessionDetails(
