@@ -1423,3 +1423,8 @@ def test_a_session_has_the_client_that_the_adapter_finds_unless_one_is_given():
     addresses = [session.ip_address for session in auth.sessions("7")]
     auth.close()
     assert sorted(addresses) == ["192.0.2.1", "192.0.2.1", "192.0.2.2"]
+
+
+def test_settings_of_another_type_are_refused_with_what_to_write() -> None:
+    with pytest.raises(InvalidSettings, match=r"settings must be a Settings, not dict: write Settings\("):
+        Auth("sqlite://", settings={"issuer": "https://api.example"})  # type: ignore[arg-type]

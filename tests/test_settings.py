@@ -165,6 +165,7 @@ def test_a_switch_says_which_words_it_knows(given):
             "WATCHWORD_ACCESS_LIFETIME must be a whole number of seconds, at least 1, not 'ten'",
         ),
         ({"LEEWAY": 301}, "WATCHWORD_LEEWAY must be a whole number of seconds from 0 to 300, not 301"),
+        ({"MAX_BODY": 1}, "WATCHWORD_MAX_BODY must be a whole number from 1024 to 1048576, not 1"),
         ({"MAX_SESSIONS": 0}, "WATCHWORD_MAX_SESSIONS must be a whole number, at least 1, not 0"),
         (
             {"REVOCATION_INTERVAL": 0},

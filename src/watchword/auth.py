@@ -42,7 +42,7 @@ from watchword.sessions import (
     Tokens,
     refresh_verifier,
 )
-from watchword.settings import Settings
+from watchword.settings import Settings, check_settings
 from watchword.stores.contract import Account, Session
 from watchword.stores.opening import find_announcements, open_stores
 
@@ -110,6 +110,7 @@ class Auth:
         listeners: Iterable[Listener] = (),
         settings: Settings | None = None,
     ) -> None:
+        check_settings(settings)
         given = {"database_url": database_url, "issuer": issuer, "audience": audience}
         self.settings = settings = msgspec.structs.replace(
             settings or Settings(), **{name: value for name, value in given.items() if value is not None}

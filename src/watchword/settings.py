@@ -12,10 +12,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+from watchword.arguments import describe
 from watchword.durations import to_seconds
 from watchword.errors import InvalidSettings
 
-__all__ = ["LARGEST_LEEWAY", "Settings"]
+__all__ = ["LARGEST_LEEWAY", "Settings", "check_settings"]
 
 _IN_SECONDS = {"unit": "seconds"}  # for the error that says what is accepted
 Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=1, extra=_IN_SECONDS)]
@@ -250,6 +251,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return cls.from_mapping({**_read_environment(environ), **config})
 
 
+def check_settings(given: object) -> None:
+    """Raise unless the value of an argument ``settings`` is a ``Settings``, or ``None``.
+
+    Raises:
+        InvalidSettings: it is something else.
+    """
+    if not isinstance(given, Settings | None):
+        raise InvalidSettings(
+            f"settings must be a Settings, not {describe(given)}: write Settings(...), "
+            "or Settings.from_mapping(...) for entries such as WATCHWORD_ISSUER"
+        )
+
+
 def _read_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that may be settings, without white space around their values."""
     return {
@@ -347,7 +361,7 @@ def _describe_kind(name: str, kind: Any) -> str:
 def _describe_bounds(least: float | None, most: float | None) -> str:
     if least is None:
         return ""
-    return f", at least {least:g}" if most is None else f" from {least:g} to {most:g}"
+    return f", at least {least:.12g}" if most is None else f" from {least:.12g} to {most:.12g}"
 
 
 def _describe_value(name: str, value: object) -> str:

@@ -85,6 +85,8 @@ def test_what_is_not_understood_is_a_usage_error(watchword, directory, arguments
             "database_url must begin with sqlite:// or postgresql://, not mysql://",
         ),
         ("DATABASE_URL", "sqlite://", "DATABASE_URL names a database in memory"),
+        ("DATABASE_URL", "sqlite://app.db", "database_url: sqlite:/// has three slashes"),
+        ("DATABASE_URL", "sqlite:/app.db", "database_url is not a URL; sqlite:///watchword.db is one"),
         ("DATABASE_URL", "sqlite:///:memory:", "DATABASE_URL names a database in memory"),
         ("DATABASE_URL", "sqlite:///elsewhere/app.db", "there is no database elsewhere/app.db here"),
     ],

@@ -120,9 +120,10 @@ def _missing_file(url: str) -> str | None:
     Raises:
         InvalidSettings: the URL names a database in memory.
     """
-    if not url.startswith("sqlite:"):
-        return None
-    path = url.partition(":///")[2].partition("?")[0]
+    _, separator, path = url.partition(":///")
+    if not url.startswith("sqlite:") or (not separator and url != "sqlite://"):
+        return None  # a database elsewhere, or a URL that opening it refuses with the reason
+    path = path.partition("?")[0]
     if path in {"", ":memory:"}:
         # a server's workers are processes too
         raise InvalidSettings(

@@ -16,7 +16,7 @@ from watchword.identity import Identity
 from watchword.jwt.providers import MultiIssuer
 from watchword.jwt.verifier import Verifier
 from watchword.sessions import Client
-from watchword.settings import Settings
+from watchword.settings import Settings, check_settings
 from watchword.stores.contract import checked_scopes
 from watchword.web.credentials import bearer_token, explain
 from watchword.web.current import add_identity_source
@@ -93,11 +93,7 @@ class Watchword:
         inspect.signature(Auth).bind_partial(**auth_options)
         if not isinstance(auth, Auth | Verifier | MultiIssuer | None):
             raise InvalidSettings(f"auth must be an Auth, a Verifier or a MultiIssuer, not {describe(auth)}")
-        if not isinstance(settings, Settings | None):
-            raise InvalidSettings(
-                f"settings must be a Settings, not {describe(settings)}: write Settings(...), "
-                "or Settings.from_mapping(...) for entries such as WATCHWORD_ISSUER"
-            )
+        check_settings(settings)
         self._given = auth
         self._settings = settings
         self._endpoints = endpoints
