@@ -442,12 +442,14 @@ def test_a_change_whose_ends_failed_holds_at_the_refresh_and_can_be_repeated(mak
         change(auth, subject)
     auth.store.end_sessions = end_sessions
     assert refuses_to_refresh(auth, refreshed)
-    told = "account_changed" if reason == "password_changed" else reason
+    told = "account_changed" if reason == "password_changed" else "account_disabled"
     assert [event.reason for event in events if isinstance(event, SessionTerminated)] == [told]
     assert auth.authenticate(left.access_token).subject == subject
+    assert auth.accounts.find("alice").disabled == (reason != "password_changed")
     change(auth, subject)
     assert refuses(auth, left)
-    assert events[-1].reason == reason
+    assert [event.reason for event in events if isinstance(event, SessionTerminated)] == [told, reason]
+    assert events[-1].name == ("account_deleted" if reason == "account_deleted" else "session_ended")
 
 
 def test_deleting_what_is_gone_says_so_once_nothing_is_left_to_end(auth):

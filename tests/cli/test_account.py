@@ -258,7 +258,7 @@ def test_new_scopes_and_a_new_name_hold_from_the_next_refresh_and_end_nothing(wa
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [
-        (("scopes", "alice", "--scope", "a b"), 1, "Error: scopes: "),
+        (("scopes", "alice", "--scope", "a b"), 1, "Error: scopes must be names "),
         (("scopes", "alice", "--scope", "a", "--none"), 2, "--scope and --none exclude each other"),
         (("rename", "alice", ""), 1, "Error: "),
         (("rename", "alice", "bob"), 1, "Error: that username is taken"),

@@ -1,7 +1,8 @@
 """Accounts: who may log in with a password.
 
-Changing the password of an account, disabling it and deleting it ends its sessions, after the change has
-committed. Sessions belong to another room, which stands behind the port :class:`AccountSessions`.
+Changing the password of an account and disabling it ends its sessions after the change has committed.
+Deleting an account ends its sessions first. Sessions belong to another room, which stands behind the port
+:class:`AccountSessions`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from watchword.errors import (
     AccountNotFound,
     InvalidCredentials,
     Overloaded,
+    StoreUnavailable,
     UsernameRejected,
     UsernameTaken,
 )
@@ -214,15 +216,22 @@ class Accounts:
     def delete(self, subject: str, *, actor: str | None = None) -> None:
         """Delete the account and end its sessions; its name becomes free, its subject does not.
 
-        Sessions are ended also where the account is gone already.
+        The account goes last, so that it can be found by its name again if ending the sessions fails. It is
+        disabled then. Sessions are ended also where the account is gone already.
 
         Raises:
             AccountNotFound: there is no such account, and no session of it was left.
         """
-        found = self._store.delete_account(subject)
-        if found:
+        found = self._store.set_disabled(subject, True)
+        try:
+            ended = self._sessions.end_all(subject, "account_deleted")
+        except StoreUnavailable:
+            if found:
+                self._notify(AccountDisabled(subject=subject, actor=actor))
+            raise
+        if self._store.delete_account(subject):
             self._notify(AccountDeleted(subject=subject, actor=actor))
-        _must_exist(self._sessions.end_all(subject, "account_deleted") > 0 or found)
+        _must_exist(found or ended > 0)
 
     def _existing(self, subject: str) -> Account:
         account = self.by_subject(subject)
