@@ -101,7 +101,7 @@ class UnknownKey(InvalidToken):
     """No key that we hold fits the token's ``kid`` and ``alg``."""
 
     code = "unknown_key"
-    description = "the token names no key that is known here"
+    description = "no key that is known here has the kid and the alg of the token"
 
 
 class BadSignature(InvalidToken):

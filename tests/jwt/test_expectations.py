@@ -13,6 +13,7 @@ from watchword.errors import (
     InvalidSettings,
     MalformedClaim,
     MissingClaim,
+    UnknownKey,
     WrongSubject,
     WrongType,
 )
@@ -99,6 +100,11 @@ def test_the_message_about_a_subject_names_the_claim_and_what_to_say(key: Key, f
     said = str(refusal(Verifier(key, clock=clock), forge({"exp": NOW + 60, "sub": 7})))
     assert "sub " in said
     assert "sub_type=int" in said
+
+
+def test_a_key_that_does_not_fit_is_told_to_differ_in_kid_or_alg(forge: Forge) -> None:
+    with pytest.raises(UnknownKey, match="has the kid and the alg of the token"):
+        Verifier(Key.generate("ES256"), clock=clock).verify(forge({"exp": NOW + 60}))
 
 
 # -- what the messages say -----------------------------------------------------------------------------

@@ -149,7 +149,8 @@ def read_set(entries: Sequence[object], alg: str | None) -> KeySet:
         raise InvalidKey(f"a JWK set may have at most {MAX_KEYS} keys, not {len(entries)}")
     rows = [row for row in ALGORITHMS if row.name == (_USUAL if alg is None else alg)]
     if not rows:
-        raise InvalidKey(f"alg must be the name of an algorithm, not {quote(alg)}")
+        given = quote(alg) if isinstance(alg, str) else describe(alg)
+        raise InvalidKey(f"alg must be the name of an algorithm, not {given}")
     jwks = [mend(entry) if isinstance(entry, Mapping) else entry for entry in entries]
     keys: dict[int, Key] = {}
     reasons: dict[int, str] = {}
