@@ -10,7 +10,8 @@ import pytest
 from redis_servers import RedisServer, free_port
 
 from watchword.errors import InvalidSettings, MissingExtra, StoreUnavailable
-from watchword.stores import open_split_store, open_store
+from watchword.settings import Settings
+from watchword.stores import open_split_store, open_store, resolve_settings
 from watchword.stores.split import SplitStore
 from watchword.testing import store_contract
 from watchword.testing.store_contract.accounts import insert_account
@@ -73,6 +74,8 @@ def test_a_url_as_others_write_it_is_refused_with_what_to_write(
     assert str(caught.value).startswith("database_url")
     assert "secret" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InvalidSettings, match=sentence):  # an application says so when it starts
+        resolve_settings(Settings(database_url=url))
 
 
 def test_a_missing_sqlalchemy_names_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,6 +84,13 @@ def test_a_missing_sqlalchemy_names_the_extra_that_brings_it(monkeypatch: pytest
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(MissingExtra, match=r"watchword\[sql"):
         open_store("sqlite://")
+
+
+@pytest.mark.parametrize("use", [open_store, lambda url: resolve_settings(Settings(database_url=url))])
+def test_a_missing_psycopg_names_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch, use) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra, match=r"watchword\[postgres\]"):
+        use("postgresql://user:secret@host/app")
 
 
 def test_another_missing_module_is_not_taken_for_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

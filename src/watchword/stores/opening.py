@@ -29,7 +29,7 @@ __all__ = [
     "schema_status",
 ]
 
-_EXTRAS = {"sqlalchemy": "sql,passwords", "redis": "redis"}
+_EXTRAS = {"sqlalchemy": "sql,passwords", "psycopg": "postgres", "redis": "redis"}
 
 _SILENT = (
     "revocation_push: PostgreSQL and Redis announce ended sessions, "
@@ -125,8 +125,13 @@ def resolve_settings(settings: Settings) -> Settings:
         MissingExtra: a store's library is not installed.
     """
     with _name_missing_extra():
-        from watchword.stores.sql_url import resolve_url  # noqa: PLC0415 -- as above
+        from watchword.stores.sql_url import is_postgres, parse_url, resolve_url  # noqa: PLC0415 -- as above
 
+        parsed = parse_url(settings.database_url)
+        if is_postgres(parsed):
+            from watchword.stores.postgres import check_url  # noqa: PLC0415 -- as above
+
+            check_url(parsed)
         if settings.sessions_url:
             from watchword.stores.redis_url import client_maker  # noqa: PLC0415 -- as above
 

@@ -37,7 +37,7 @@ from watchword.stores.postgres_pool import PatientPool
 from watchword.stores.schema import sessions
 from watchword.stores.sql_sessions import KEPT
 
-__all__ = ["PostgresDatabase"]
+__all__ = ["PostgresDatabase", "check_url"]
 
 # Seconds. A statement that waits for longer, for a lock or for the disk, is given up.
 STATEMENT_TIMEOUT = 5
@@ -163,7 +163,7 @@ class PostgresDatabase:
         self._route = _Route()
         self._engines = PerProcess(partial(_make_engine, url, connections, self._route))
         self._engines.obtain()  # makes no connection, and says what is wrong with the URL
-        _check(url)
+        check_url(url)
         self._announcements = PostgresAnnouncements(self._engines)
         weakref.finalize(self, _close, self._engines, self._announcements).atexit = False
 
@@ -343,7 +343,13 @@ def _close(engines: PerProcess[Engine], announcements: PostgresAnnouncements) ->
         engine.dispose()
 
 
-def _check(url: URL) -> None:
+def check_url(url: URL) -> None:
+    """Check what the URL of a database says to libpq. Nothing is opened.
+
+    Raises:
+        InvalidSettings: libpq would not understand the URL, or take the password for something else.
+        ModuleNotFoundError: psycopg is not installed.
+    """
     from psycopg import ProgrammingError  # noqa: PLC0415 -- needs the extra `postgres`
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415
 
