@@ -94,6 +94,15 @@ def test_two_logins_at_one_prefix_are_refused():
         Watchword(app)
 
 
+def test_two_logins_whose_tokens_would_be_the_same_are_refused(tmp_path):
+    url = f"sqlite:///{tmp_path}/app.db"
+    app = configured(WATCHWORD_DATABASE_URL=url)
+    Watchword(app, check_password=own_users)
+    with pytest.raises(InvalidSettings, match=r"audience or database_url must differ .* '/auth'"):
+        Watchword(app, settings=Settings(database_url=url, prefix="/staff"))
+    Watchword(app, settings=Settings(database_url=url, prefix="/staff", audience="staff"))
+
+
 def test_an_extension_sets_an_application_up_once():
     app = configured()
     auth = Watchword(app)

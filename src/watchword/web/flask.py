@@ -110,7 +110,8 @@ class Watchword:
 
         Raises:
             InvalidSettings: this is no application; a setting is not usable; another extension has the same
-                prefix; or a view stands open because ``protect`` stands above its route.
+                prefix or would accept the same tokens; or a view stands open because ``protect`` stands
+                above its route.
         """
         if not isinstance(app, flask.Flask):
             raise InvalidSettings(f"app must be the Flask application, not {describe(app)}")
@@ -367,17 +368,25 @@ def _register_endpoints(
     """Register the endpoints, if there are any.
 
     Raises:
-        InvalidSettings: another extension has endpoints at the same prefix.
+        InvalidSettings: another extension has endpoints at the same prefix, or would accept the same tokens.
     """
     if installation.endpoints is None:
         return None
     prefix = installation.settings.prefix
-    prefixes = [other.settings.prefix for other in others if other.endpoints]
+    others = [other for other in others if other.endpoints]
+    prefixes = [other.settings.prefix for other in others]
     if prefix in prefixes:
         raise InvalidSettings(
             f"prefix must differ from that of another extension of this application, and not be {prefix!r} "
-            'as well. Give this one settings of its own: Watchword(app, settings=Settings(prefix="/staff"))'
+            "as well. Give this one settings of its own: "
+            'Watchword(app, settings=Settings(prefix="/staff", audience="staff"))'
         )
+    for other in others:
+        if installation.shares_tokens_with(other):
+            raise InvalidSettings(
+                "audience or database_url must differ from that of the extension at "
+                f"{other.settings.prefix!r}: otherwise the tokens of the one are good at the other"
+            )
     blueprint = installation.blueprint(_blueprint_name(prefix), jwks=not prefixes)
     app.register_blueprint(blueprint)
     return blueprint

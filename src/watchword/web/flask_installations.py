@@ -116,6 +116,15 @@ class Installation:
             raise TypeError("a bare Verifier has no clients")
         return self.endpoints.client(_describe(request))
 
+    def shares_tokens_with(self, other: Installation) -> bool:
+        """Return whether the tokens of one are good at the other: store, issuer and audience are the same."""
+        from watchword.stores.sql_url import is_in_memory, parse_url  # noqa: PLC0415 -- needs the extra `sql`
+
+        one, two = (
+            (s.database_url, s.sessions_url, s.issuer, s.audience) for s in (self.settings, other.settings)
+        )
+        return one == two and not is_in_memory(parse_url(self.settings.database_url))
+
     def blueprint(self, name: str, *, jwks: bool) -> flask.Blueprint:
         """Return the endpoints as a blueprint.
 
