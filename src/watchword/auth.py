@@ -195,6 +195,7 @@ class Auth:
             InvalidCredentials: unknown user, wrong password or disabled account.
             Throttled: too many failures; nothing was checked.
             Overloaded: too many passwords are being checked; nothing was counted.
+            InvalidRequest: the username or password is not text.
         """
         began = elapsed()
         client = client or self.find_client()

@@ -24,7 +24,7 @@ def find_reason(password, username=ALICE, settings=SETTINGS):
     try:
         PasswordPolicy(settings).check(password, username)
     except PasswordRejected as error:
-        return error.reason if password not in str(error) else "told"
+        return error.reason if str(password) not in str(error) else "told"
     return None
 
 
@@ -35,6 +35,8 @@ def find_reason(password, username=ALICE, settings=SETTINGS):
         ("e\u0301" * 14, "too_short"),  # counted when composed
         ("x" * 1025, "too_long"),
         ("passwor\ud800d and more", "not_text"),
+        (123456789012345, "not_text"),
+        ({"length": "at least fifteen"}, "not_text"),
         ("x" * 15, "repeated"),
         (" " * 15, "repeated"),
         ("\u4e2d" * 15, "repeated"),

@@ -1,7 +1,7 @@
 import pytest
 
 from watchword.accounts import ThrottledCheck
-from watchword.errors import InvalidCredentials, Overloaded, StoreUnavailable, Throttled
+from watchword.errors import InvalidCredentials, InvalidRequest, Overloaded, StoreUnavailable, Throttled
 from watchword.events import LoginFailed, LoginThrottled
 
 HOME = "198.51.100.7"
@@ -34,6 +34,14 @@ def events():
 @pytest.fixture
 def check(directory, throttle, events):
     return ThrottledCheck(directory.check, throttle, events.append)
+
+
+@pytest.mark.parametrize("given", [None, 5, {"$ne": None}, ["alice"], b"alice"], ids=repr)
+def test_what_is_no_text_reaches_neither_the_check_nor_the_throttle(check, directory, events, given):
+    for username, password in ((given, "right"), ("alice", given)):
+        with pytest.raises(InvalidRequest, match="must be text, not "):
+            check.find(username, password, HOME)
+    assert (directory.asked, events) == (0, [])
 
 
 @pytest.mark.parametrize("address", [HOME, None])

@@ -108,6 +108,8 @@ def normalize(password: str, *, longest: int) -> str:
     Raises:
         PasswordRejected: the password is longer than that, or not Unicode text.
     """
+    if not isinstance(password, str):
+        raise PasswordRejected(f"a password is text, not {type(password).__name__}", reason="not_text")
     # before normalizing, which takes quadratic time on runs of combining marks
     if len(password) > longest:
         raise PasswordRejected(f"a password has at most {longest} characters", reason="too_long")

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from watchword.accounts.throttle import Attempt, LoginThrottle
 from watchword.elapsed import elapsed, seconds_since
-from watchword.errors import InvalidCredentials, StoreUnavailable, Throttled
+from watchword.errors import InvalidCredentials, InvalidRequest, StoreUnavailable, Throttled
 from watchword.events import Event, LoginFailed, LoginThrottled
 
 __all__ = ["ThrottledCheck"]
@@ -43,9 +43,14 @@ class ThrottledCheck(Generic[_Found]):
         charge is taken back.
 
         Raises:
+            InvalidRequest: the username or password is not text. A login view of the application may pass on
+                what a JSON body has, and some databases take an object for a query.
             InvalidCredentials: the check found nothing.
             Throttled: there were too many failures; nothing was checked.
         """
+        for name, value in (("username", username), ("password", password)):
+            if not isinstance(value, str):
+                raise InvalidRequest(f"the {name} must be text, not {type(value).__name__}")
         began = elapsed()
         attempt = self._admit(username, address)
         found = self._run(attempt, username, password)

@@ -16,10 +16,12 @@ def accepted(username: str) -> str:
     """The username as it is kept and shown: NFKC-normalized.
 
     Raises:
-        UsernameRejected: it is empty or longer than 254 characters, begins or ends with white space, or
-            has characters that cannot be seen: controls, formats, line separators, surrogates, private-use
-            and unassigned ones, default-ignorable ones.
+        UsernameRejected: it is not text, is empty or longer than 254 characters, begins or ends with white
+            space, or has characters that cannot be seen: controls, formats, line separators, surrogates,
+            private-use and unassigned ones, default-ignorable ones.
     """
+    if not isinstance(username, str):
+        raise UsernameRejected(f"a username is text, not {type(username).__name__}")
     # before normalizing, which takes quadratic time on runs of combining marks
     if len(username) > MAX_LENGTH:
         raise UsernameRejected(f"a username has at most {MAX_LENGTH} characters")
