@@ -541,6 +541,12 @@ def test_a_logout_of_a_session_that_the_store_has_lost_holds_in_every_process(ma
         there.authenticate(tokens.access_token)
 
 
+@pytest.mark.parametrize("session_id", ["", "unknown", f"{'x' * 21} 0", f"{'x' * 22}0\n", "x" * 5_000, "\0"])
+def test_the_end_of_what_can_be_no_session_is_recorded_nowhere(auth, session_id):
+    auth.end(session_id)
+    assert auth.store.poll(None, None, grace=0).ends == ()
+
+
 @pytest.mark.parametrize("change", ["change_password", "disable_account", "delete_account"])
 def test_changing_an_account_that_is_not_there_says_so(auth, change):
     arguments = ("nobody", PASSWORD) if change == "change_password" else ("nobody",)

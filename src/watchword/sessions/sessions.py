@@ -41,6 +41,7 @@ from watchword.stores.contract import (
     SessionStore,
     SessionTimes,
     TimedSession,
+    is_session_id,
     new_session_id,
 )
 
@@ -238,10 +239,12 @@ class Sessions:
     def log_out(self, proof: SessionProof, client: Client | None = None) -> None:
         """End a session, also where the store has forgotten it.
 
+        No session has an id of another form than ours, so such an id is not recorded.
+
         Raises:
             StoreUnavailable: the store does not answer; the session may go on.
         """
-        if self.end(proof.session_id, "logout", client):
+        if self.end(proof.session_id, "logout", client) or not is_session_id(proof.session_id):
             return
         self._store.record_end(proof.session_id, "logout", proof.access_until)
         self._revocations.add([SessionEnd(proof.session_id, proof.access_until)])

@@ -49,6 +49,7 @@ __all__ = [
     "ThrottleStore",
     "TimedSession",
     "checked_scopes",
+    "is_session_id",
     "new_session_id",
     "shard_of",
 ]
@@ -62,6 +63,7 @@ KeyKind: TypeAlias = Literal["public", "internal"]
 MARK_LIFETIME = 600
 """Seconds that a login may take at most, from the mark to the start of its session."""
 
+_SESSION_ID = re.compile(r"[\w-]{22}[0-9a-f]", re.ASCII)
 # RFC 6749 §3.3; a store may keep several of them in one text, between spaces
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
@@ -99,6 +101,11 @@ def new_session_id(subject: str) -> str:
     So a store that spreads its sessions can keep those of one subject together, and finds them by either.
     """
     return secrets.token_urlsafe(16) + shard_of(subject)
+
+
+def is_session_id(text: str) -> bool:
+    """Return whether :func:`new_session_id` can have made this."""
+    return _SESSION_ID.fullmatch(text) is not None
 
 
 def shard_of(subject: str) -> str:

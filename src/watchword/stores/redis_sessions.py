@@ -379,7 +379,7 @@ def _polled(redis: RedisConnection, position: int | None, grace: float) -> Feed:
     )
     # a cluster's clocks differ by a little: by the latest of them no end is dropped too early
     now = min(float(reply[0]) for reply in replies)
-    ends = (entry.split(" ") for reply in replies for entry in reply[4])
+    ends = (entry.split(" ", 1) for reply in replies for entry in reply[4])
     return Feed(
         now=now,
         identity=" ".join(reply[1] for reply in replies),
