@@ -299,7 +299,7 @@ def test_two_tabs_within_the_window_both_end_with_good_tokens(house: House) -> N
     other = house.sessions.refresh(first.refresh_token)
     assert house.generation(first) == 2
     assert house.claims_of(one)["exp"] == house.claims_of(other)["exp"]  # the row's, not a later one
-    assert other.expires_in == one.expires_in - 20
+    assert other.expires_in in {one.expires_in - 20, one.expires_in - 21}  # a second may have begun
     house.wait(20)
     assert house.sessions.refresh(other.refresh_token)
     assert house.sessions.refresh(one.refresh_token)
