@@ -67,6 +67,8 @@ def test_the_own_login_is_the_only_one_and_a_mistake_has_the_own_format(run: Any
     assert client.post("/auth/login", json=credentials).status_code == 404
     answer = client.post("/sign-up", json=credentials)
     assert (answer.status_code, answer.get_json()["code"]) == (409, "username_taken")
+    for odd in ({}, {"username": {"$ne": None}, "password": 5}):
+        assert [client.post(path, json=odd).status_code for path in ("/login", "/sign-up")] == [400, 422]
 
 
 def test_rights_are_those_of_today_at_each_refresh(run: Any) -> None:
