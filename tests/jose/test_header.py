@@ -229,6 +229,21 @@ def test_a_header_is_a_mapping(given: Any) -> None:
             call()
 
 
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"crit": ["x"]}, "one that is not there"),
+        ({"crit": 5}, "crit is not a list of names"),
+        ({"crit": [[]]}, "crit is not a list of names"),
+        ({"cty": 5}, "wrong type"),
+    ],
+    ids=repr,
+)
+def test_a_header_that_nobody_could_read_is_told_why(given: Any, why: str) -> None:
+    with pytest.raises(Unissuable, match=f"read again: .*{why}"):
+        header.encode({"alg": "HS256"}, given)
+
+
 def test_what_is_too_deep_to_be_read_again_is_not_written() -> None:
     deep: dict[str, Any] = {}
     for _ in range(40):

@@ -87,7 +87,7 @@ def test_an_audience_is_a_name_or_several_or_nobody(key: Key, issuer: Issuer) ->
     assert claims_of(issuer.issue("user-1", audience=("a", "b")))["aud"] == ["a", "b"]
     assert claims_of(Issuer(ISSUER, key, audience=["a"]).issue("user-1"))["aud"] == ["a"]
     assert "aud" not in claims_of(Issuer(ISSUER, key).issue("user-1"))
-    for audience in ((), [1]):
+    for audience in ("", (), [1], [""]):
         with pytest.raises(InvalidSettings):
             issuer.issue("user-1", audience=audience)  # type: ignore[arg-type]  # that is the point
 

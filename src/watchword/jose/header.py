@@ -199,8 +199,12 @@ def encode(
         # what nobody may read, nobody should write
         extensions = frozenset(given.get("crit") or ()) - _HANDLED_HERE | understood
         join(protected(segment, extensions), *unprotected)
-    except (TypeError, ValueError, RecursionError, MalformedToken):
-        raise Unissuable("the header is not one that may be read again") from None
+    except MalformedToken as error:
+        raise Unissuable(f"the header is not one that may be read again: {error}") from None
+    except (TypeError, ValueError, RecursionError):
+        raise Unissuable(
+            "the header is not one that may be read again: crit is not a list of names"
+        ) from None
     return segment
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 
-from watchword.arguments import describe, describe_names, is_name
+from watchword.arguments import describe, describe_names, is_name, is_names
 from watchword.durations import to_whole_seconds
 from watchword.errors import InvalidKey, InvalidSettings, Unissuable
 from watchword.jose import base64url, jws
@@ -181,7 +181,7 @@ def _fields(claims: object) -> Mapping[str, Any]:
         )
     except (TypeError, ValueError, RecursionError):
         raise Unissuable(
-            f"claims must be a mapping or an object with fields, not {describe(claims)}"
+            f"claims must be a mapping, or an object with fields that JSON can hold, not {describe(claims)}"
         ) from None
     if not isinstance(fields, dict):  # of a Struct that is an array in JSON
         raise Unissuable(f"claims must be a mapping or an object with fields, not {describe(claims)}")
@@ -198,10 +198,11 @@ def _check_encryption(key: Key, enc: str) -> None:
 
 
 def _audience(audience: str | Sequence[str] | None) -> str | list[str] | None:
-    if audience is None or isinstance(audience, str):
+    if audience is None or (isinstance(audience, str) and audience):
         return audience
-    if not isinstance(audience, Collection) or not audience or not all(map(is_name, audience)):
+    if isinstance(audience, str) or not audience or not is_names(audience):
         raise InvalidSettings(
-            f"audience must be a string, a sequence of strings, or None, not {describe_names(audience)}"
+            "audience must be a non-empty string, a sequence of such strings, or None, "
+            f"not {describe_names(audience)}"
         )
     return list(audience)
