@@ -211,13 +211,8 @@ class Sessions:
         return self.name(token.sid, token.sub)
 
     def name(self, session_id: str, subject: str | None = None) -> SessionProof:
-        """Return a session of which no access token is at hand: it may have been issued just now.
-
-        Raises:
-            StoreUnavailable: the store does not answer.
-        """
-        until = self._revocations.fresh_now() + self._settings.access_lifetime
-        return SessionProof(session_id, subject, until)
+        """Return a session of which no access token is at hand: it may have been issued just now."""
+        return SessionProof(session_id, subject, self._revocations.now() + self._settings.access_lifetime)
 
     def end(self, session_id: str, reason: EndReason = "logout", client: Client | None = None) -> bool:
         """End a session; whether it is known. One that has ended before, or is not known, is no error.
