@@ -335,7 +335,11 @@ class Auth:
         *,
         actor: str | None = None,
     ) -> None:
-        """End every session of a subject, except the one to ``keep``."""
+        """End every session of a subject, except the one to ``keep``.
+
+        Raises:
+            InvalidSettings: the subject is not text, such as an id that is a number. No session has it.
+        """
         client = client or self.find_client()
         self._sessions.end_all(subject, "logout_all", keep, client)
         address = client.ip_address if client else None

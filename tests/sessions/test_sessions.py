@@ -194,6 +194,15 @@ def test_whose_session_it_is_must_be_text(house: House, subject: Any, username: 
         house.sessions.start(subject, username)
 
 
+@pytest.mark.parametrize("given", [42, None, "", b"alice"], ids=repr)
+def test_a_subject_that_is_no_text_is_no_outage(house: House, given: Any) -> None:
+    house.sessions.start("42", "Alice")
+    for call in (house.sessions.end_all, house.sessions.live):
+        with pytest.raises(InvalidSettings, match=r"must be text that is not empty, not "):
+            call(given)
+    assert len(house.sessions.live("42")) == 1
+
+
 def test_a_refused_subject_gets_no_session(house: House) -> None:
     house.claims = None
     with pytest.raises(InvalidCredentials):

@@ -268,8 +268,10 @@ class Sessions:
         """End every session of a subject, except ``keep``; how many that were.
 
         Raises:
+            InvalidSettings: the subject is not text, such as an id that is a number. No session has it.
             StoreUnavailable: the store does not answer; the sessions may go on.
         """
+        _check_text("subject", subject)
         ended = self._store.end_sessions(subject, reason, keep=keep)
         self._note_ends(ended, reason, presentable(client))
         return len(ended)
@@ -283,8 +285,10 @@ class Sessions:
         """The subject's sessions that are neither ended nor expired, newest first.
 
         Raises:
+            InvalidSettings: the subject is not text.
             StoreUnavailable: the store does not answer.
         """
+        _check_text("subject", subject)
         return self._store.live_sessions(subject)
 
     def _verified(self, refresh_token: str) -> RefreshClaims:
