@@ -1075,6 +1075,7 @@ def test_nodes_with_other_settings_say_so_and_accept_what_the_newest_node_accept
         wait(auth, 60)
     assert new.refresh(second.refresh_token).subject == "7"
     assert refuses_to_refresh(old, tokens)
+    assert old.start("8").expires_in == new.start("8").expires_in == base.access_lifetime
     for auth in (old, new):  # 40 seconds after the token has expired
         wait(auth, 1_180)
         with pytest.raises(ExpiredToken):

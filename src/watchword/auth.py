@@ -433,7 +433,7 @@ class Auth:
         shared = self._settings_record.follow(recorded)
         if shared == self._followed or not self._revocations.keeps_ends_for(shared.leeway):
             return
-        self._sessions.follow_window(shared.refresh_window)
+        self._sessions.follow(shared)
         self.one_time.follow_leeway(shared.leeway)
         self._verifier = self._make_verifier(shared.leeway)
         self._followed = shared

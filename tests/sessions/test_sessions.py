@@ -36,6 +36,7 @@ from watchword.jose.jwk import Key
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.verifier import Verifier
 from watchword.sessions import Client, Revocations, Sessions, Tokens, refresh_verifier
+from watchword.sessions.shared_settings import SharedSettings
 from watchword.settings import Settings
 from watchword.stores.contract import TimedSession
 from watchword.stores.sql import SqlStore
@@ -102,6 +103,11 @@ def house() -> Iterator[House]:
     opened = House()
     yield opened
     opened.close()
+
+
+def shared(settings: Settings, **changes: int) -> SharedSettings:
+    recorded = {name: getattr(settings, name) for name in SharedSettings.__struct_fields__}
+    return SharedSettings(**recorded | changes)
 
 
 def refused(house: House, refresh_token: str, client: Client | None = None) -> bool:
@@ -406,14 +412,15 @@ def test_no_pair_outlives_the_sessions_absolute_end() -> None:
     house.close()
 
 
-def test_a_session_that_is_over_by_the_lifetimes_of_one_node_goes_on_at_another(house: House) -> None:
+def test_a_session_that_is_over_by_the_lifetimes_of_the_newest_node_is_refused_by_all(house: House) -> None:
     tokens = house.start()
-    shorter = House(idle_lifetime=700, session_lifetime=1_000)
-    shorter.sessions._store = house.store
+    newest = House(idle_lifetime=700, session_lifetime=1_000)
+    newest.sessions._store = house.store
     house.wait(2_000)
-    assert refused(shorter, tokens.refresh_token)
-    assert not refused(house, tokens.refresh_token)
-    shorter.close()
+    house.sessions.follow(shared(newest.settings))
+    assert refused(newest, tokens.refresh_token)
+    assert refused(house, tokens.refresh_token)
+    newest.close()
 
 
 def test_a_replay_whose_access_token_would_have_expired_is_refused(house: House) -> None:
@@ -422,7 +429,7 @@ def test_a_replay_whose_access_token_would_have_expired_is_refused(house: House)
     shorter.sessions._store = house.store
     house.wait(700)  # the first access token has expired
     shorter.sessions.refresh(tokens.refresh_token)
-    house.sessions.follow_window(60)
+    house.sessions.follow(shared(house.settings, refresh_window=60))
     house.wait(50)
     assert refused(house, tokens.refresh_token)
     assert house.sessions.live("alice")

@@ -28,6 +28,7 @@ from watchword.sessions.clients import Client, differences, presentable
 from watchword.sessions.grants import Grant, Grants, Refusal, SubjectClaims
 from watchword.sessions.revocations import Revocations
 from watchword.sessions.rotation import Decision, decide
+from watchword.sessions.shared_settings import SharedSettings
 from watchword.sessions.tokens import RefreshClaims, TokenPairs, Tokens
 from watchword.settings import Settings
 from watchword.stores.contract import (
@@ -99,12 +100,7 @@ class Sessions:
         self._revocations = revocations
         self._settings = settings
         self._notify = notify
-        self._times = SessionTimes(
-            access=settings.access_lifetime,
-            idle=settings.idle_lifetime,
-            absolute=settings.session_lifetime,
-            window=settings.refresh_window,
-        )
+        self._times = _times_of(settings)
 
     def read_mark(self) -> str:
         """Return a mark of the present moment, to read before a subject proves who they are.
@@ -160,14 +156,14 @@ class Sessions:
         new = NewSession(id=new_session_id(subject), subject=subject, **msgspec.structs.asdict(details))
         now = self._revocations.now()
         # A trial: what cannot be signed must not start a session, nor end the oldest for it.
-        self._pairs.issue(rotation.begin(new, self._times, now=now), grant, now)
+        self._issue(rotation.begin(new, self._times, now=now), grant, now)
         started = self._store.start_session(new, self._times, max_live=self._settings.max_sessions, mark=mark)
         if started is None or started[0].session.ended_at is not None:
             raise self._refuse_login(subject, client, began)
         timed, surplus = started
         self._note_ends(surplus, "too_many_sessions", client)
         try:
-            tokens = self._pairs.issue(timed.session, grant, timed.now)
+            tokens = self._issue(timed.session, grant, timed.now)
         except BaseException:
             self.end(new.id, "login_failed", client)
             raise
@@ -197,7 +193,7 @@ class Sessions:
                 return tokens
             # Another request was faster. ROTATE again would mean that the window has passed since then.
             timed, _ = self._judge(token, client)
-        tokens = self._pairs.issue(timed.session, grant, timed.now)
+        tokens = self._issue(timed.session, grant, timed.now)
         self._tell_replay(timed.session, client, began)
         return tokens
 
@@ -212,7 +208,7 @@ class Sessions:
 
     def name(self, session_id: str, subject: str | None = None) -> SessionProof:
         """Return a session of which no access token is at hand: it may have been issued just now."""
-        return SessionProof(session_id, subject, self._revocations.now() + self._settings.access_lifetime)
+        return SessionProof(session_id, subject, self._revocations.now() + self._times.access)
 
     def end(self, session_id: str, reason: EndReason = "logout", client: Client | None = None) -> bool:
         """End a session; whether it is known. One that has ended before, or is not known, is no error.
@@ -276,10 +272,9 @@ class Sessions:
         self._note_ends(ended, reason, presentable(client))
         return len(ended)
 
-    def follow_window(self, seconds: int) -> None:
-        """Use another refresh window, within what the lifetime of access tokens allows."""
-        window = min(seconds, self._settings.access_lifetime - 1)
-        self._times = msgspec.structs.replace(self._times, window=window)
+    def follow(self, shared: SharedSettings) -> None:
+        """Use these lifetimes and this refresh window from now on, as all nodes do."""
+        self._times = _times_of(shared)
 
     def live(self, subject: str) -> Sequence[Session]:
         """The subject's sessions that are neither ended nor expired, newest first.
@@ -338,7 +333,7 @@ class Sessions:
         The pair comes first, because a signer that fails after the swap would use the refresh token up.
         """
         ahead = rotation.rotate(timed.session, token.gen, self._times, now=timed.now)
-        tokens = self._pairs.issue(ahead, grant, timed.now)
+        tokens = self._issue(ahead, grant, timed.now)
         swapped = self._store.swap_session(token.sid, token.gen, self._times, self._details(grant, client))
         if swapped is None:
             return None
@@ -346,12 +341,15 @@ class Sessions:
             return tokens
         # The store's time has moved on since the row was read. All pairs of a generation expire together.
         try:
-            return self._pairs.issue(swapped.session, grant, swapped.now)
+            return self._issue(swapped.session, grant, swapped.now)
         except Exception:
             if swapped.session.access_until < ahead.access_until:
                 raise  # The store's clock was set back, so the pair would outlive the row.
             logger.exception("the signer failed after a swap: the pair that was made before expires earlier")
             return tokens
+
+    def _issue(self, session: Session, grant: Grant, now: float) -> Tokens:
+        return self._pairs.issue(session, grant, now, lifetime=self._times.access)
 
     def _details(self, grant: Grant, client: Client) -> SessionDetails:
         return SessionDetails(
@@ -400,6 +398,15 @@ def _check_text(name: str, given: object) -> None:
     if not is_name(given):
         hint = f'. Write "{given}"' if type(given) is int else ""
         raise InvalidSettings(f"{name} must be text that is not empty, not {describe(given)}{hint}")
+
+
+def _times_of(settings: Settings | SharedSettings) -> SessionTimes:
+    return SessionTimes(
+        access=settings.access_lifetime,
+        idle=settings.idle_lifetime,
+        absolute=settings.session_lifetime,
+        window=settings.refresh_window,
+    )
 
 
 def _end_of(session: Session) -> SessionEnd:

@@ -1,7 +1,7 @@
 """The settings that the nodes of one audience have to share, as they are recorded in the store.
 
-The node that started last records its own. All nodes follow what is recorded in what they accept: leeway and
-refresh window. Lifetimes are in what was issued, so each node issues with its own.
+The node that started last records its own. All nodes follow what is recorded, so that no node accepts what
+another node refuses.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class TokenPairs:
     Args:
         access: issues access tokens, of type ``at+jwt``.
         refresh: issues refresh tokens, of type ``rt+jwt``, to itself as audience.
-        settings: ``audience``, ``client_id`` and ``access_lifetime`` count here.
+        settings: ``audience`` and ``client_id`` count here.
     """
 
     def __init__(self, *, access: Issuer, refresh: Issuer, settings: Settings) -> None:
@@ -103,18 +103,18 @@ class TokenPairs:
         self._refresh = refresh
         self._settings = settings
 
-    def issue(self, session: Session, grant: Grant, now: float) -> Tokens:
+    def issue(self, session: Session, grant: Grant, now: float, *, lifetime: int) -> Tokens:
         """Issue a pair of the session's generation, at the store's time ``now``.
 
-        No access token is good after the session's ``access_until``, and no refresh token after its
-        ``expires_at``.
+        An access token is good for ``lifetime`` seconds at most. No access token is good after the session's
+        ``access_until``, and no refresh token after its ``expires_at``.
 
         Raises:
-            InvalidGrant: no token would be good any more. The session was older than this node's lifetimes
-                allow when it was refreshed, or another node with other lifetimes refreshed it.
+            InvalidGrant: no token would be good any more, because lifetimes have become shorter since the
+                session started or was refreshed.
         """
         issued_at = int(now)
-        expires_in = min(self._settings.access_lifetime, int(session.access_until) - issued_at)
+        expires_in = min(lifetime, int(session.access_until) - issued_at)
         refresh_expires_in = int(session.expires_at) - issued_at
         if min(expires_in, refresh_expires_in) < 1:
             raise InvalidGrant
