@@ -62,7 +62,7 @@ from watchword.events import (
 from watchword.jose import jws
 from watchword.keyring.sealed import seal
 from watchword.stores.contract import Feed
-from watchword.stores.sql import SqlStore
+from watchword.stores.sql.store import SqlStore
 
 PASSWORD, OTHER_PASSWORD = "correct horse battery", "staple in the stable"
 SETTINGS = Settings(issuer="https://issuer.example", audience="api", client_id="web", revocation_interval=29)

@@ -124,7 +124,7 @@ def test_an_unknown_name_is_an_attribute_error():
         ),
         ("flask", "flask", "import watchword.web.flask"),
         ("argon2", "flask", "import watchword.web.flask"),
-        ("opentelemetry", "otel", "import watchword.telemetry"),
+        ("opentelemetry", "otel", "import watchword.monitoring.opentelemetry"),
         ("urllib3", "remote", "watchword.RemoteKeySet"),
         ("urllib3", "remote", "from watchword import FetchPolicy"),
         ("urllib3", "remote", "watchword.Verifier.from_issuer('https://idp.example', audience='api')"),

@@ -17,10 +17,10 @@ from watchword.settings import Settings
 
 if TYPE_CHECKING:
     from watchword.auth import Auth, Subject
-    from watchword.identity import Identity
-    from watchword.keyring.fetching import FetchPolicy
-    from watchword.keyring.remote import IssuerKeySet, RemoteKeySet
+    from watchword.providers.fetching import FetchPolicy
+    from watchword.providers.remote import IssuerKeySet, RemoteKeySet
     from watchword.sessions import Client, Tokens
+    from watchword.sessions.access_tokens import Identity
 
     __all__ = [
         "Auth",
@@ -60,10 +60,10 @@ _EARLY = (
 _LATE = {
     "Auth": "watchword.auth",
     "Client": "watchword.sessions",
-    "FetchPolicy": "watchword.keyring.fetching",
-    "Identity": "watchword.identity",
-    "IssuerKeySet": "watchword.keyring.remote",
-    "RemoteKeySet": "watchword.keyring.remote",
+    "FetchPolicy": "watchword.providers.fetching",
+    "Identity": "watchword.sessions.access_tokens",
+    "IssuerKeySet": "watchword.providers.remote",
+    "RemoteKeySet": "watchword.providers.remote",
     "Subject": "watchword.auth",
     "Tokens": "watchword.sessions",
 }

@@ -11,7 +11,7 @@ import msgspec
 
 from watchword.accounts import Accounts, LoginThrottle, PasswordHasher, ThrottledCheck
 from watchword.arguments import describe
-from watchword.elapsed import elapsed
+from watchword.clocks import elapsed
 from watchword.errors import (
     InvalidGrant,
     InvalidSettings,
@@ -22,7 +22,6 @@ from watchword.errors import (
     WatchwordError,
 )
 from watchword.events import Event, Listener, SessionsEnded, log_event
-from watchword.identity import ACCESS_TOKENS, Identity, Subject
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet
 from watchword.jwt.issuer import Issuer
@@ -42,6 +41,7 @@ from watchword.sessions import (
     Tokens,
     refresh_verifier,
 )
+from watchword.sessions.access_tokens import ACCESS_TOKENS, Identity, Subject
 from watchword.settings import Settings, check_settings
 from watchword.stores.contract import Account, Session
 from watchword.stores.opening import find_announcements, open_stores

@@ -14,10 +14,10 @@ from postgres_servers import PostgresServer
 
 from watchword.errors import MissingExtra
 from watchword.stores import open_store, schema_status
-from watchword.stores.schema import UPGRADES
+from watchword.stores.sql.schema import UPGRADES
 
 NEWEST = len(UPGRADES)
-OLDER = Path(__file__).parents[1] / "stores" / "databases" / "version-2.sql"
+OLDER = Path(__file__).parents[1] / "stores" / "sql" / "databases" / "version-2.sql"
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_server_that_is_not_there_is_told_in_one_sentence_without_the_password
 def test_a_missing_sqlalchemy_names_the_extra_that_brings_it(monkeypatch) -> None:
     for name in [name for name in sys.modules if name.startswith("watchword.stores.s")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr("watchword.stores.sql", raising=False)
+    monkeypatch.delattr("watchword.stores.sql.store", raising=False)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     with pytest.raises(MissingExtra, match=r"watchword\[sql,passwords\]"):
         schema_status("sqlite://")

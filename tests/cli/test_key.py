@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from watchword import Auth, Key, KeySet
 from watchword.errors import InvalidGrant, UnknownKey
-from watchword.stores.sql import SqlStore
+from watchword.stores.sql.store import SqlStore
 
 NEW, OLD = "n" * 32, "o" * 32
 

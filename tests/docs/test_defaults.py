@@ -13,17 +13,8 @@ import pytest
 
 from watchword import Issuer, Settings, Verifier
 from watchword.errors import PasswordRejected
-from watchword.jose import (
-    certificates,
-    envelope,
-    header,
-    json_serialization,
-    jwe,
-    jwk,
-    key_set,
-    strength,
-    strict_json,
-)
+from watchword.jose import envelope, header, json_serialization, jwe, jwk, key_set, strict_json
+from watchword.jose.material import certificates, strength
 from watchword.jwt import caches, claims, profiles
 
 SETTINGS, REST = Path("docs/defaults.md").read_text("utf-8").split("## Not settings")

@@ -10,7 +10,7 @@ import pytest
 
 from watchword import FetchPolicy, Issuer, Key
 from watchword.errors import InvalidClaims, InvalidSettings, WrongIssuer
-from watchword.keyring import freshness
+from watchword.providers import freshness
 
 DOCUMENT = Path("docs/providers.md").read_text("utf-8")
 SNIPPETS = dict(re.findall(r"<!-- test: ([\w ]+) -->\n```python\n(.*?)```", DOCUMENT, re.DOTALL))

@@ -13,9 +13,9 @@ from redis_servers import RedisCluster, RedisServer
 from sqlalchemy import make_url
 
 from watchword.errors import StoreUnavailable
-from watchword.stores.postgres import PostgresDatabase
-from watchword.stores.redis import RedisStore
-from watchword.stores.redis_url import client_maker
+from watchword.stores.redis.store import RedisStore
+from watchword.stores.redis.url import client_maker
+from watchword.stores.sql.postgres import PostgresDatabase
 from watchword.testing.store_contract.announcements import seconds_of
 from watchword.testing.store_contract.keys import insert_key
 from watchword.testing.store_contract.sessions import start, swap

@@ -7,8 +7,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa, x448
 
 from watchword.jose import Capability, Key, capabilities
-from watchword.jose.algorithms import ALGORITHMS
-from watchword.jose.content_encryption import CONTENT_ENCRYPTIONS
+from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS
+from watchword.jose.algorithms.registry import ALGORITHMS
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_an_algorithm_that_lacks_one_of_its_curves_works_and_says_which(
 def test_a_cipher_that_fails_when_it_is_used_is_told(
     monkeypatch: pytest.MonkeyPatch, tried_anew: Callable[[], dict[str, Capability]]
 ) -> None:
-    monkeypatch.setattr("watchword.jose.content_encryption.AESGCM", unsupported)
+    monkeypatch.setattr("watchword.jose.algorithms.content_encryption.AESGCM", unsupported)
     told = tried_anew()
     assert {name for name, capability in told.items() if not capability.available} == {
         "A128GCM", "A192GCM", "A256GCM", "A128GCMKW", "A192GCMKW", "A256GCMKW",

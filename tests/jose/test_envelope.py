@@ -11,9 +11,9 @@ import pytest
 
 from watchword.errors import DecryptionFailed, InvalidSettings, MalformedToken, Unissuable
 from watchword.jose import Key, base64url, jwe
-from watchword.jose.content_encryption import CONTENT_ENCRYPTIONS, decrypt_gcm
+from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS, decrypt_gcm
+from watchword.jose.algorithms.key_management import AES_WRAPPING, Header
 from watchword.jose.envelope import Envelope, Share, open_first
-from watchword.jose.key_management import AES_WRAPPING, Header
 
 KEY = Key.from_secret(b"\x07" * 32, "dir", kid="k1")
 PASSWORD = Key.from_secret("sixteen letters.", "PBES2-HS256+A128KW")

@@ -19,8 +19,8 @@ from watchword.errors import (
     UnknownKey,
 )
 from watchword.jose import Key, KeySet, base64url, jwe, jws
-from watchword.jose.algorithms import ALGORITHMS
-from watchword.jose.content_encryption import CONTENT_ENCRYPTIONS
+from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS
+from watchword.jose.algorithms.registry import ALGORITHMS
 
 KEY = Key.from_secret(b"\x07" * 32, "dir", kid="k1")
 Forge = Callable[..., str]

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 
 from watchword.errors import InvalidKey, InvalidSettings
 from watchword.jose import Key, jws
-from watchword.jose.signatures import raw_from_der
+from watchword.jose.algorithms.signatures import raw_from_der
 
 
 class Elsewhere(NamedTuple):

@@ -12,7 +12,7 @@ from watchword.jose.jwk import Key
 from watchword.keyring import Keyring, Ring, Schedule
 from watchword.keyring.sealed import seal, unseal
 from watchword.stores import open_store
-from watchword.stores.sql import SqlStore
+from watchword.stores.sql.store import SqlStore
 
 PERIOD, LEAD, VERIFY_FOR = 1_000, 100, 300
 

@@ -25,7 +25,7 @@ from watchword.errors import (
 )
 from watchword.events import Event, TokenRedeemed, TokenReplayed
 from watchword.settings import LARGEST_LEEWAY
-from watchword.stores.sql import SqlStore
+from watchword.stores.sql.store import SqlStore
 
 ISSUER = "https://issuer.example"
 SETTINGS = Settings(issuer=ISSUER, audience="api", revocation_interval=29)

@@ -19,7 +19,7 @@ from watchword.errors import RevocationsUnavailable, SessionEnded, StoreUnavaila
 from watchword.sessions import revocations as module
 from watchword.sessions.revocations import FeedStatus, Revocations
 from watchword.stores.contract import Feed, NewSession, Session, SessionEnd, SessionTimes
-from watchword.stores.sql import SqlStore
+from watchword.stores.sql.store import SqlStore
 
 TIMES = SessionTimes(access=600, idle=10_000, absolute=20_000, window=30)
 GRACE = 60

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 
 from watchword.sessions.rotation import Decision, decide, rotate
-from watchword.stores import schema, sql_sessions
 from watchword.stores.contract import Session, SessionDetails, SessionTimes
-from watchword.stores.sql import SqlStore
+from watchword.stores.sql import schema
+from watchword.stores.sql import sessions as sql_sessions
+from watchword.stores.sql.store import SqlStore
 
 WINDOW = 30
 DETAILS = SessionDetails(username="A", scopes=())

@@ -39,7 +39,7 @@ from watchword.sessions import Client, Revocations, Sessions, Tokens, refresh_ve
 from watchword.sessions.shared_settings import SharedSettings
 from watchword.settings import Settings
 from watchword.stores.contract import TimedSession
-from watchword.stores.sql import SqlStore
+from watchword.stores.sql.store import SqlStore
 
 ISSUER = "https://issuer.example"
 ACCESS_KEY = Key.generate("HS256")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from watchword.stores.sql import SqlStore
+from watchword.stores.sql.store import SqlStore
 
 
 @pytest.fixture(params=["file", "memory"])

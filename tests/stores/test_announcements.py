@@ -22,9 +22,9 @@ from watchword import Auth, Settings
 from watchword.errors import InvalidSettings, SessionEnded
 from watchword.sessions.revocations import Revocations
 from watchword.stores.contract import Announcements, Feed
-from watchword.stores.postgres_announcements import CHANNEL
-from watchword.stores.redis import RedisStore
-from watchword.stores.sql import SqlStore
+from watchword.stores.redis.store import RedisStore
+from watchword.stores.sql.postgres_announcements import CHANNEL
+from watchword.stores.sql.store import SqlStore
 from watchword.testing.store_contract.announcements import seconds_of
 
 INTERVAL, SOON = 30.0, 10.0  # seconds: what holds within the one does not wait for a poll

@@ -12,11 +12,12 @@ from postgres_servers import PostgresServer
 from redis_servers import RedisServer
 
 from watchword.errors import StoreUnavailable
-from watchword.stores import postgres as postgres_module
-from watchword.stores import sql_accounts, sql_sessions
 from watchword.stores.contract import Session
-from watchword.stores.redis import RedisStore
-from watchword.stores.sql import SqlStore
+from watchword.stores.redis.store import RedisStore
+from watchword.stores.sql import accounts as sql_accounts
+from watchword.stores.sql import postgres as postgres_module
+from watchword.stores.sql import sessions as sql_sessions
+from watchword.stores.sql.store import SqlStore
 from watchword.testing.store_contract.sessions import TIMES, begin, new_session, start, swap
 
 AnyStore = SqlStore | RedisStore
@@ -113,7 +114,7 @@ def test_a_start_that_is_answered_with_another_session_is_none(
 ) -> None:
     other = begin(store, new_session("bob"), TIMES)
     if isinstance(store, RedisStore):
-        monkeypatch.setattr("watchword.stores.redis_sessions.start", lambda *_, **__: other)
+        monkeypatch.setattr("watchword.stores.redis.sessions.start", lambda *_, **__: other)
     else:
         monkeypatch.setattr(sql_sessions, "start", lambda *_, **__: other)
     with pytest.raises(StoreUnavailable):

@@ -10,8 +10,8 @@ import pytest
 from postgres_servers import PostgresServer
 from redis_servers import RedisCluster, RedisServer
 
-from watchword.stores.redis import RedisStore
-from watchword.stores.sql import SqlStore
+from watchword.stores.redis.store import RedisStore
+from watchword.stores.sql.store import SqlStore
 from watchword.testing import store_contract
 
 T = TypeVar("T", SqlStore, RedisStore)

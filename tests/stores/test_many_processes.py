@@ -49,7 +49,7 @@ if off := options.get("clock_is_off_by"):
 from watchword import Auth, Settings, WatchwordError
 from watchword.sessions import Revocations
 if off and settings["database_url"].startswith("sqlite:"):  # whose clock is this machine's, and right
-    from watchword.stores.sql import SqlStore
+    from watchword.stores.sql.store import SqlStore
     SqlStore.__init__.__kwdefaults__["time_shift"] = -off
 if options.get("no_threads"):
     Revocations._start_thread = lambda self: None

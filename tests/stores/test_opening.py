@@ -94,7 +94,7 @@ def test_a_missing_psycopg_names_the_extra_that_brings_it(monkeypatch: pytest.Mo
 
 
 def test_another_missing_module_is_not_taken_for_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "watchword.stores.sql", None)
+    monkeypatch.setitem(sys.modules, "watchword.stores.sql.store", None)
     with pytest.raises(ModuleNotFoundError, match=r"watchword\.stores\.sql"):
         open_store("sqlite://")
 
@@ -135,13 +135,13 @@ print(*sys.modules, sep="\\n")
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     imported = set(run.stdout.split())
-    assert "watchword.stores.sql" in imported
-    assert not imported & {"redis", "watchword.stores.redis", "watchword.stores.split"}
+    assert "watchword.stores.sql.store" in imported
+    assert not imported & {"redis", "watchword.stores.redis.store", "watchword.stores.split"}
 
 
 def test_a_missing_redis_py_names_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
-    for name in [name for name in sys.modules if name.startswith(("watchword.stores.redis", "redis."))]:
+    for name in [name for name in sys.modules if name.startswith(("watchword.stores.redis.store", "redis."))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delitem(sys.modules, "watchword.stores.split", raising=False)
     with pytest.raises(MissingExtra, match=r"watchword\[redis\]"):

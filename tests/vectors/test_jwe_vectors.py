@@ -9,7 +9,7 @@ import pytest
 
 from watchword.errors import InvalidKey, MalformedToken, UnknownKey, WatchwordError
 from watchword.jose import Key, KeySet, jwe, jws
-from watchword.jose.key_agreement import ECDH
+from watchword.jose.algorithms.key_agreement import ECDH
 
 Load = Callable[[str], Any]
 

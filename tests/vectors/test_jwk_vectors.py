@@ -9,7 +9,7 @@ import pytest
 
 from watchword.errors import InvalidKey, WatchwordError
 from watchword.jose import Key, KeySet, base64url, jwe, jws
-from watchword.keyring.published import published
+from watchword.providers.published import published
 
 Load = Callable[[str], Any]
 

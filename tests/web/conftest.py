@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from watchword import Auth, Settings
 from watchword.accounts import Accounts, PasswordHasher
-from watchword.stores import schema
+from watchword.stores.sql import schema
 from watchword.web.flask import Watchword
 
 PASSWORD = "correct horse battery"

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 from watchword.accounts.throttle import Attempt, LoginThrottle
-from watchword.elapsed import elapsed, seconds_since
+from watchword.clocks import elapsed, seconds_since
 from watchword.errors import InvalidCredentials, InvalidRequest, StoreUnavailable, Throttled
 from watchword.events import Event, LoginFailed, LoginThrottled
 

@@ -12,7 +12,7 @@ from watchword.cli.hints import runnable
 from watchword.stores import copy_database, open_store, schema_status
 
 if TYPE_CHECKING:
-    from watchword.stores.sql import SchemaStatus
+    from watchword.stores.sql.store import SchemaStatus
 
 __all__ = ["database"]
 

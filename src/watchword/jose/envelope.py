@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from watchword.arguments import describe
 from watchword.errors import DecryptionFailed, InvalidKey, InvalidSettings, MalformedToken, Unissuable
 from watchword.jose import header as headers
-from watchword.jose.content_encryption import CONTENT_ENCRYPTIONS, ContentEncryption
+from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS, ContentEncryption
+from watchword.jose.algorithms.key_management import Agreement, Wrapping
 from watchword.jose.jwk import Key
-from watchword.jose.key_management import Agreement, Wrapping
-from watchword.jose.material import public_half
+from watchword.jose.material.key_objects import public_half
 
 __all__ = [
     "Acceptance",

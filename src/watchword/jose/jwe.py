@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from watchword.errors import MalformedToken, Unissuable, UnknownKey
 from watchword.jose import base64url, json_serialization
 from watchword.jose import header as headers
-from watchword.jose.content_encryption import ContentEncryption
+from watchword.jose.algorithms.content_encryption import ContentEncryption
 from watchword.jose.envelope import (
     Envelope,
     Provided,

@@ -13,18 +13,19 @@ from typing import Any, Never, Self
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 from watchword.errors import InvalidKey
-from watchword.jose import asn1, base64url
-from watchword.jose import pem as pem_reader
-from watchword.jose.algorithms import Algorithm, Operation, choose, fitting
-from watchword.jose.certificates import certificate_members
-from watchword.jose.content_encryption import CONTENT_ENCRYPTIONS
+from watchword.jose import base64url
+from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS
+from watchword.jose.algorithms.registry import Algorithm, Operation, choose, fitting
+from watchword.jose.algorithms.signatures import Sign, Verify
 from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_object, describe
-from watchword.jose.jwk_members import from_members, members, thumbprint
-from watchword.jose.material import Material, Private, Public, generate, kind_of, public_half
+from watchword.jose.material import asn1
+from watchword.jose.material import pem as pem_reader
+from watchword.jose.material.certificates import certificate_members
+from watchword.jose.material.jwk_members import from_members, members, thumbprint
+from watchword.jose.material.key_objects import Material, Private, Public, generate, kind_of, public_half
+from watchword.jose.material.strength import check_public, check_secret
 from watchword.jose.quotation import quote
-from watchword.jose.signatures import Sign, Verify
-from watchword.jose.strength import check_public, check_secret
 
 __all__ = ["MAX_JWK", "Key"]
 

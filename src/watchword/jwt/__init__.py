@@ -3,7 +3,7 @@
 from watchword.jwt.claims import Claims
 from watchword.jwt.inspection import Inspection, inspect
 from watchword.jwt.issuer import Issuer
-from watchword.jwt.providers import MultiIssuer
+from watchword.jwt.multi_issuer import MultiIssuer
 from watchword.jwt.verifier import Verifier
 
 __all__ = ["Claims", "Inspection", "Issuer", "MultiIssuer", "Verifier", "inspect"]

@@ -9,7 +9,7 @@ from watchword.arguments import describe
 from watchword.errors import InvalidSettings, MalformedToken
 from watchword.jose import Key, KeySet, jwe
 from watchword.jose import header as headers
-from watchword.jose.key_management import AES_GCM_WRAPPING, AES_WRAPPING, DIRECT
+from watchword.jose.algorithms.key_management import AES_GCM_WRAPPING, AES_WRAPPING, DIRECT
 from watchword.jwt.caches import Caches, Header, ReadToken
 from watchword.jwt.media_types import JWT, media_type
 from watchword.jwt.verifier import Verifier

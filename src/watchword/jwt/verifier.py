@@ -33,7 +33,7 @@ from watchword.jwt.readers import Reader, decode_dict, reader
 from watchword.jwt.readiness import is_ready
 
 if TYPE_CHECKING:
-    from watchword.keyring.fetching import FetchPolicy
+    from watchword.providers.fetching import FetchPolicy
 
 __all__ = ["Rule", "Verifier"]
 
@@ -238,7 +238,7 @@ class Verifier(Generic[T]):
             InvalidSettings: an argument is of the wrong form.
             MissingExtra: ``remote`` is not installed.
         """
-        from watchword.keyring.remote import IssuerKeySet  # noqa: PLC0415 - needs the extra
+        from watchword.providers.remote import IssuerKeySet  # noqa: PLC0415 - needs the extra
 
         keys = IssuerKeySet(issuer, fetch=fetch)
         return cls(keys, issuer=issuer, audience=audience, claims=claims, **expected)

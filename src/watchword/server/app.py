@@ -15,9 +15,9 @@ import msgspec
 from werkzeug.exceptions import HTTPException
 
 from watchword.auth import Auth
-from watchword.server.metrics import Metrics
+from watchword.monitoring.prometheus import Metrics
 from watchword.settings import Settings
-from watchword.web.flask import Watchword
+from watchword.web.flask.extension import Watchword
 
 __all__ = ["create_app"]
 

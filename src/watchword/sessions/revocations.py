@@ -19,7 +19,7 @@ from typing import Literal
 import msgspec
 
 from watchword.background import BackgroundThread
-from watchword.elapsed import elapsed
+from watchword.clocks import elapsed
 from watchword.errors import RevocationsUnavailable, StoreUnavailable
 from watchword.forks import PerProcess
 from watchword.sessions.ended import EndedSessions

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from watchword.arguments import describe, is_name
-from watchword.elapsed import elapsed, seconds_since
+from watchword.clocks import elapsed, seconds_since
 from watchword.errors import InvalidCredentials, InvalidGrant, InvalidSettings, InvalidToken
 from watchword.events import (
     Event,
@@ -133,7 +133,7 @@ class Sessions:
             client: where the request came from.
             account: the subject's account, if there is one.
             mark: read before the subject proved who they are; by default now.
-            began: when the login did, by :func:`~watchword.elapsed.elapsed`; by default now.
+            began: when the login did, by :func:`~watchword.clocks.elapsed`; by default now.
 
         Raises:
             InvalidCredentials: the account is disabled, ``subject_claims`` refuses the subject, or all of the

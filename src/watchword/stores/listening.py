@@ -6,7 +6,7 @@ import logging
 import threading
 from abc import abstractmethod
 
-from watchword.elapsed import elapsed
+from watchword.clocks import elapsed
 from watchword.stores.contract import Announcements
 
 __all__ = ["ListeningAnnouncements"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from limits.storage import Storage
 
     from watchword.stores.split import SplitStore
-    from watchword.stores.sql import SchemaStatus
+    from watchword.stores.sql.store import SchemaStatus
 
 __all__ = [
     "copy_database",
@@ -76,7 +76,7 @@ def open_store(url: str, *, connections: int = 10) -> Store:
         StoreUnavailable: the database cannot be opened.
     """
     with _name_missing_extra():
-        from watchword.stores.sql import SqlStore  # noqa: PLC0415 -- the codec must not need SQLAlchemy
+        from watchword.stores.sql.store import SqlStore  # noqa: PLC0415 -- the codec must not need SQLAlchemy
     return SqlStore(url, connections=connections)
 
 
@@ -88,7 +88,7 @@ def open_split_store(
     Args:
         database_url: as :func:`open_store` takes it.
         connections: as :func:`open_store` takes it.
-        sessions_url: of a Redis, see :class:`~watchword.stores.redis.RedisStore`.
+        sessions_url: of a Redis, see :class:`~watchword.stores.redis.store.RedisStore`.
         wait_replicas: how many replicas of it must have an end before it is acknowledged.
 
     Raises:
@@ -113,7 +113,7 @@ def schema_status(url: str) -> SchemaStatus:
         InvalidSettings, MissingExtra, StoreUnavailable: as :func:`open_store`.
     """
     with _name_missing_extra():
-        from watchword.stores import sql  # noqa: PLC0415 -- as above
+        from watchword.stores.sql import store as sql  # noqa: PLC0415 -- as above
     return sql.schema_status(url)
 
 
@@ -125,15 +125,15 @@ def resolve_settings(settings: Settings) -> Settings:
         MissingExtra: a store's library is not installed.
     """
     with _name_missing_extra():
-        from watchword.stores.sql_url import is_postgres, parse_url, resolve_url  # noqa: PLC0415 -- as above
+        from watchword.stores.sql.url import is_postgres, parse_url, resolve_url  # noqa: PLC0415 -- as above
 
         parsed = parse_url(settings.database_url)
         if is_postgres(parsed):
-            from watchword.stores.postgres import check_url  # noqa: PLC0415 -- as above
+            from watchword.stores.sql.postgres import check_url  # noqa: PLC0415 -- as above
 
             check_url(parsed)
         if settings.sessions_url:
-            from watchword.stores.redis_url import client_maker  # noqa: PLC0415 -- as above
+            from watchword.stores.redis.url import client_maker  # noqa: PLC0415 -- as above
 
             client_maker(settings.sessions_url)
     url = resolve_url(settings.database_url)
@@ -156,7 +156,7 @@ def copy_database(url: str, target: Path) -> None:
             "database_url: only an SQLite file is copied. Copy PostgreSQL with pg_dump, and Redis as its "
             "documentation says"
         )
-    from watchword.stores import sqlite_backup  # noqa: PLC0415 -- the codec must not need sqlite3
+    from watchword.stores.sql import sqlite_backup  # noqa: PLC0415 -- the codec must not need sqlite3
 
     sqlite_backup.copy_database(Path(source), target)
 

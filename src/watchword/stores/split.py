@@ -10,8 +10,8 @@ from pathlib import Path
 from limits.storage import Storage
 
 from watchword.stores.contract import Account, Store
-from watchword.stores.redis import RedisStore
-from watchword.stores.redis_limits import AddressCounters
+from watchword.stores.redis.limits import AddressCounters
+from watchword.stores.redis.store import RedisStore
 
 __all__ = ["SplitStore"]
 
@@ -21,7 +21,7 @@ class SplitStore(RedisStore, Store):
 
     Args:
         accounts: the store that has the accounts; closed with this one.
-        url: where the rest is, see :class:`~watchword.stores.redis.RedisStore`.
+        url: where the rest is, see :class:`~watchword.stores.redis.store.RedisStore`.
         wait_replicas: as there.
 
     Raises:

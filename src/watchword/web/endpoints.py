@@ -29,10 +29,10 @@ from watchword.errors import (
     UnsupportedMediaType,
     WatchwordError,
 )
-from watchword.identity import Identity
 from watchword.jose import KeySet, base64url
 from watchword.jose.strict_json import decode_object
 from watchword.sessions import Client, Tokens
+from watchword.sessions.access_tokens import Identity
 from watchword.settings import Settings
 from watchword.stores.contract import Session
 from watchword.web.credentials import bearer_token, challenge, explain, public_code

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from watchword.errors import InsufficientScope, InvalidToken, StaleAuthentication
-from watchword.identity import Identity
+from watchword.sessions.access_tokens import Identity
 
 __all__ = ["check_identity"]
 

@@ -1,0 +1,1 @@
+"""The algorithms, one table row each, and the functions behind the rows."""

@@ -1,0 +1,99 @@
+"""ECDH-ES: secrets of the recipient's key and one made for the token (RFC 7518 §4.6, RFC 8037 §3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
+
+from watchword.errors import DecryptionFailed, InvalidKey, MalformedToken, Unissuable
+from watchword.jose.algorithms.key_management import AES_WRAPPING, Agreement, Header, Wrapping, octets
+from watchword.jose.material.jwk_members import from_members, members
+from watchword.jose.material.key_objects import Material, generate, kind_of
+
+__all__ = ["ECDH", "ecdh_wrapping"]
+
+_Private: TypeAlias = ec.EllipticCurvePrivateKey | x25519.X25519PrivateKey | x448.X448PrivateKey
+_Public: TypeAlias = ec.EllipticCurvePublicKey | x25519.X25519PublicKey | x448.X448PublicKey
+
+
+def _offer(key: _Public, header: Header, size: int) -> tuple[bytes, dict[str, Any]]:
+    return _send(key, header, header["enc"], size)
+
+
+def _accept(key: _Private, header: Header, size: int) -> bytes:
+    return _receive(key, header, header["enc"], size)
+
+
+ECDH = Agreement(_offer, _accept)
+"""The derived key is the content key."""
+
+
+def ecdh_wrapping(size: int) -> Wrapping:
+    """AES key wrap under the derived key.
+
+    Args:
+        size: length of the derived key, in bytes.
+    """
+
+    def wrap(key: _Public, header: Header, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
+        wrapping_key, ephemeral = _send(key, header, header["alg"], size)
+        encrypted_key, _ = AES_WRAPPING.wrap(wrapping_key, header, content_key)
+        return encrypted_key, ephemeral
+
+    def unwrap(key: _Private, header: Header, encrypted_key: bytes) -> bytes:
+        return AES_WRAPPING.unwrap(_receive(key, header, header["alg"], size), header, encrypted_key)
+
+    return Wrapping(wrap, unwrap)
+
+
+def _send(key: _Public, header: Header, purpose: str, size: int) -> tuple[bytes, dict[str, Any]]:
+    ephemeral = generate(kind_of(key), 0)
+    try:
+        derived = _derive(ephemeral, key, header, purpose, size)
+    except DecryptionFailed:
+        raise InvalidKey(
+            "the public key is a point of low order, whose secrets are known: make a new key"
+        ) from None
+    except MalformedToken:
+        raise Unissuable("apu and apv must be base64url") from None
+    return derived, {"epk": members(ephemeral, private=False)}
+
+
+def _receive(key: _Private, header: Header, purpose: str, size: int) -> bytes:
+    ephemeral = _ephemeral(header.get("epk"))
+    if kind_of(ephemeral) != kind_of(key):
+        raise DecryptionFailed
+    return _derive(key, ephemeral, header, purpose, size)
+
+
+def _ephemeral(epk: object) -> Material:
+    """The key that the sender made for the token (§4.6.1.1); only its public members are looked at."""
+    if not isinstance(epk, Mapping) or "d" in epk:
+        raise MalformedToken("the header's epk is not a public key")
+    try:
+        return from_members({name: epk[name] for name in ("kty", "crv", "x", "y") if name in epk})
+    except InvalidKey:
+        # Not on the curve, say: what follows from such a point tells of the private key, bit by bit.
+        raise MalformedToken("the header's epk is not a public key") from None
+
+
+def _derive(private: Any, public: Any, header: Header, purpose: str, size: int) -> bytes:
+    """Concat KDF with SHA-256, of which §4.6.2 says what goes in."""
+    parties = [octets(header, name) if name in header else b"" for name in ("apu", "apv")]
+    described = b"".join(len(part).to_bytes(4) + part for part in (purpose.encode(), *parties))
+    return ConcatKDFHash(SHA256(), size, described + (size * 8).to_bytes(4)).derive(
+        _exchange(private, public)
+    )
+
+
+def _exchange(private: Any, public: Any) -> bytes:
+    if isinstance(private, ec.EllipticCurvePrivateKey):
+        return private.exchange(ec.ECDH(), public)
+    try:
+        return private.exchange(public)  # type: ignore[no-any-return]  # X25519 or X448
+    except ValueError:  # RFC 7748 §6: all zeros, from a point of low order
+        raise DecryptionFailed from None

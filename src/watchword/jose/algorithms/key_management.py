@@ -1,0 +1,192 @@
+"""How a content encryption key is brought to a recipient (RFC 7518 §4.3 to §4.8).
+
+In two ways: it follows from the recipient's key (an :class:`Agreement`), or it is random and goes along with
+the token, encrypted (a :class:`Wrapping`).
+
+RSA1_5 (§4.2) is not offered. Each answer that tells, by its words or by the time it took, whether the padding
+was right helps to decrypt somebody else's token (Bleichenbacher 1998, found again in one library after the
+other). RFC 8725 §3.2 advises against it, and RSA-OAEP is as widely known.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.hashes import HashAlgorithm
+from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+
+from watchword.errors import DecryptionFailed, InvalidKey, MalformedToken
+from watchword.jose import base64url
+from watchword.jose.algorithms.content_encryption import decrypt_gcm, encrypt_gcm
+
+__all__ = [
+    "AES_GCM_WRAPPING",
+    "AES_WRAPPING",
+    "DIRECT",
+    "Agreement",
+    "Header",
+    "Management",
+    "Wrapping",
+    "octets",
+    "pbes2",
+    "rsa_oaep",
+]
+
+Header: TypeAlias = Mapping[str, Any]
+
+_MIN_SALT = 8  # RFC 7518 §4.8.1.1, in bytes
+
+
+class Agreement(NamedTuple):
+    """The content key follows from the recipient's key: nothing goes along with the token but the header.
+
+    Attributes:
+        offer: takes the recipient's secret or public key, the header, and the length of a content key in
+            bytes; gives the content key and the members that the header needs for it. Raises InvalidKey where
+            the key does not go with that length.
+        accept: takes the recipient's secret or private key, the header, and the length; gives the content
+            key. Raises MalformedToken where the header lacks what it needs, else DecryptionFailed.
+    """
+
+    offer: Callable[[Any, Header, int], tuple[bytes, dict[str, Any]]]
+    accept: Callable[[Any, Header, int], bytes]
+
+
+class Wrapping(NamedTuple):
+    """The content key goes along with the token, encrypted to the recipient.
+
+    Attributes:
+        wrap: takes the recipient's secret or public key, the header, and the content key; gives the encrypted
+            key and the members that the header needs for it.
+        unwrap: takes the recipient's secret or private key, the header, and the encrypted key; gives the
+            content key. Raises as ``accept`` does.
+    """
+
+    wrap: Callable[[Any, Header, bytes], tuple[bytes, dict[str, Any]]]
+    unwrap: Callable[[Any, Header, bytes], bytes]
+
+
+Management: TypeAlias = Agreement | Wrapping
+
+
+def octets(header: Header, name: str) -> bytes:
+    """The bytes of a header member that is base64url.
+
+    Raises:
+        MalformedToken: it is missing or something else.
+    """
+    value = header.get(name)
+    if not isinstance(value, str):
+        raise MalformedToken(f"the header's {name} is missing or not a string")
+    return base64url.decode(value)
+
+
+# -- dir, RFC 7518 §4.5 ----------------------------------------------------------------------------
+
+
+def _offer_secret(secret: bytes, header: Header, size: int) -> tuple[bytes, dict[str, Any]]:
+    if len(secret) != size:
+        raise InvalidKey(f"enc {header['enc']} needs a secret of {size} bytes, this one has {len(secret)}")
+    return secret, {}
+
+
+def _accept_secret(secret: bytes, _header: Header, size: int) -> bytes:
+    if len(secret) != size:
+        raise DecryptionFailed
+    return secret
+
+
+DIRECT = Agreement(_offer_secret, _accept_secret)
+"""The secret is the content key."""
+
+
+# -- A128KW to A256KW, RFC 7518 §4.4 ---------------------------------------------------------------
+
+
+def _wrap(secret: bytes, _header: Header, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
+    return aes_key_wrap(secret, content_key), {}
+
+
+def _unwrap(secret: bytes, _header: Header, encrypted_key: bytes) -> bytes:
+    try:
+        return aes_key_unwrap(secret, encrypted_key)
+    except InvalidUnwrap:
+        raise DecryptionFailed from None
+
+
+AES_WRAPPING = Wrapping(_wrap, _unwrap)
+"""AES key wrap; the secret's length says which."""
+
+
+# -- A128GCMKW to A256GCMKW, RFC 7518 §4.7 ---------------------------------------------------------
+
+
+def _wrap_gcm(secret: bytes, _header: Header, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
+    iv = os.urandom(12)  # §4.7.1.1: 96 bits
+    encrypted_key, tag = encrypt_gcm(secret, iv, content_key, b"")
+    return encrypted_key, {"iv": base64url.encode(iv), "tag": base64url.encode(tag)}
+
+
+def _unwrap_gcm(secret: bytes, header: Header, encrypted_key: bytes) -> bytes:
+    return decrypt_gcm(secret, octets(header, "iv"), encrypted_key, octets(header, "tag"), b"")
+
+
+AES_GCM_WRAPPING = Wrapping(_wrap_gcm, _unwrap_gcm)
+"""AES-GCM; the secret's length says which."""
+
+
+# -- RSA-OAEP to RSA-OAEP-512, RFC 7518 §4.3 and the registry of RFC 7518 §7.1 ------------------------
+
+
+def rsa_oaep(digest: HashAlgorithm) -> Wrapping:
+    """RSAES-OAEP with one hash throughout and no label."""
+    padding = OAEP(MGF1(digest), digest, None)
+
+    def wrap(key: rsa.RSAPublicKey, _header: Header, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
+        return key.encrypt(content_key, padding), {}
+
+    def unwrap(key: rsa.RSAPrivateKey, _header: Header, encrypted_key: bytes) -> bytes:
+        try:
+            return key.decrypt(encrypted_key, padding)
+        except ValueError:
+            raise DecryptionFailed from None
+
+    return Wrapping(wrap, unwrap)
+
+
+# -- PBES2-HS256+A128KW to PBES2-HS512+A256KW, RFC 7518 §4.8 -----------------------------------------
+
+
+def pbes2(digest: HashAlgorithm, size: int, count: int) -> Wrapping:
+    """AES key wrap under a key that PBKDF2 derives from a password.
+
+    Unwrapping does as many iterations as the header's ``p2c`` says, which the caller has checked.
+
+    Args:
+        digest: the hash of PBKDF2's HMAC.
+        size: length of the derived key, in bytes.
+        count: iterations when wrapping, where the header does not ask for another number.
+    """
+
+    def derive(password: bytes, alg: str, salt: bytes, iterations: int) -> bytes:
+        salted = alg.encode() + b"\0" + salt  # §4.8.1.1
+        return PBKDF2HMAC(digest, size, salted, iterations).derive(password)
+
+    def wrap(password: bytes, header: Header, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
+        salt = os.urandom(16)
+        iterations = header.get("p2c") or count
+        wrapping_key = derive(password, header["alg"], salt, iterations)
+        return aes_key_wrap(wrapping_key, content_key), {"p2s": base64url.encode(salt), "p2c": iterations}
+
+    def unwrap(password: bytes, header: Header, encrypted_key: bytes) -> bytes:
+        salt = octets(header, "p2s")
+        if len(salt) < _MIN_SALT:
+            raise MalformedToken(f"p2s must be at least {_MIN_SALT} bytes")
+        return _unwrap(derive(password, header["alg"], salt, header["p2c"]), header, encrypted_key)
+
+    return Wrapping(wrap, unwrap)

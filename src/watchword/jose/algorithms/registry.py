@@ -1,0 +1,223 @@
+"""The algorithms: one row each, so that auditing an algorithm is reading one row.
+
+Sources: RFC 7518 §3 (HS, RS, PS, ES), RFC 8812 §3.2 (ES256K), RFC 8037 §3.1 (EdDSA), RFC 9864 §2.2 (Ed25519,
+Ed448), RFC 9964 (ML-DSA), RFC 7518 §4 (key management). There is no ``none``, no RS1 and no RSA1_5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
+
+from watchword.errors import InvalidKey
+from watchword.jose.algorithms.key_agreement import ECDH, ecdh_wrapping
+from watchword.jose.algorithms.key_management import (
+    AES_GCM_WRAPPING,
+    AES_WRAPPING,
+    DIRECT,
+    Management,
+    pbes2,
+    rsa_oaep,
+)
+from watchword.jose.algorithms.signatures import Scheme, ecdsa, hashless, hmac, rsa_pkcs1, rsa_pss
+from watchword.jose.material.key_objects import Kind
+from watchword.jose.quotation import quote
+
+__all__ = [
+    "ALGORITHMS",
+    "ALG_NEEDED",
+    "DERIVING",
+    "ENCRYPTING",
+    "SIGNING",
+    "WRAPPING",
+    "Algorithm",
+    "KeyOps",
+    "Operation",
+    "choose",
+    "fitting",
+]
+
+Operation: TypeAlias = Literal["sign", "verify", "encrypt", "decrypt"]
+
+_PUBLIC: frozenset[Operation] = frozenset({"verify", "encrypt"})
+
+
+class KeyOps(NamedTuple):
+    """What a JWK's ``key_ops`` calls the use of a key (RFC 7517 §4.3); one name of several is enough.
+
+    Attributes:
+        private: the names for a secret or private key.
+        public: the names for a secret or public key.
+    """
+
+    private: tuple[str, ...]
+    public: tuple[str, ...]
+
+
+SIGNING = KeyOps(("sign",), ("verify",))
+ENCRYPTING = KeyOps(("decrypt",), ("encrypt",))
+WRAPPING = KeyOps(("unwrapKey",), ("wrapKey",))
+DERIVING = KeyOps(("deriveKey", "deriveBits"), ("deriveKey", "deriveBits"))
+
+
+class Algorithm(NamedTuple):
+    """One row.
+
+    Attributes:
+        name: the ``alg`` of the tokens that a key of this algorithm makes.
+        kinds: the kinds of key that it works with; the first is what is generated.
+        scheme: how it signs; ``None`` for a key management algorithm.
+        management: how it brings content keys to recipients; ``None`` for a signature algorithm.
+        secret: length of a generated secret, in bytes.
+        lengths: the lengths of secret that it takes, in bytes; ``None``: any from ``secret`` up.
+        synonym: another ``alg`` that names the same thing on such a key (RFC 9864 §2.2).
+        key_ops: what a JWK's ``key_ops`` calls what it does.
+    """
+
+    name: str
+    kinds: tuple[Kind, ...]
+    scheme: Scheme | None = None
+    management: Management | None = None
+    secret: int = 0
+    lengths: tuple[int, ...] | None = None
+    synonym: str | None = None
+    key_ops: KeyOps = SIGNING
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its name, and the synonym if it has one."""
+        return (self.name,) if self.synonym is None else (self.name, self.synonym)
+
+    @property
+    def use(self) -> str:
+        """What a JWK's ``use`` calls what it does (RFC 7517 §4.2)."""
+        return "sig" if self.scheme else "enc"
+
+    @property
+    def is_for_passwords(self) -> bool:
+        """Whether its secrets may be such as people remember (RFC 7518 §4.8)."""
+        return self.name.startswith("PBES2-")
+
+    @property
+    def operations(self) -> tuple[Operation, Operation]:
+        """What a holder of the private key does, and what a holder of the public key does."""
+        return ("sign", "verify") if self.scheme else ("decrypt", "encrypt")
+
+    def allowed(
+        self, *, private: bool, use: str | None, key_ops: tuple[str, ...] | None
+    ) -> frozenset[Operation]:
+        """What may be done with a key (RFC 7517 §4.2, §4.3).
+
+        Args:
+            private: whether it holds what only its owner may know.
+            use: the JWK's ``use``, if it says.
+            key_ops: the JWK's ``key_ops``, if it says.
+        """
+        if use not in (None, self.use):
+            return frozenset()
+        return frozenset(
+            operation
+            for operation, names in zip(self.operations, self.key_ops, strict=True)
+            if (private or operation in _PUBLIC) and (key_ops is None or not set(names).isdisjoint(key_ops))
+        )
+
+
+_AGREEING: tuple[Kind, ...] = ("P-256", "P-384", "P-521", "X25519", "X448")
+
+ALGORITHMS: tuple[Algorithm, ...] = (
+    # signatures
+    Algorithm("HS256", ("oct",), hmac(SHA256()), secret=32),  # RFC 7518 §3.2: at least as long as the hash
+    Algorithm("HS384", ("oct",), hmac(SHA384()), secret=48),
+    Algorithm("HS512", ("oct",), hmac(SHA512()), secret=64),
+    Algorithm("RS256", ("RSA",), rsa_pkcs1(SHA256())),
+    Algorithm("RS384", ("RSA",), rsa_pkcs1(SHA384())),
+    Algorithm("RS512", ("RSA",), rsa_pkcs1(SHA512())),
+    Algorithm("PS256", ("RSA",), rsa_pss(SHA256())),
+    Algorithm("PS384", ("RSA",), rsa_pss(SHA384())),
+    Algorithm("PS512", ("RSA",), rsa_pss(SHA512())),
+    Algorithm("ES256", ("P-256",), ecdsa(SHA256(), 32)),
+    Algorithm("ES384", ("P-384",), ecdsa(SHA384(), 48)),
+    Algorithm("ES512", ("P-521",), ecdsa(SHA512(), 66)),
+    Algorithm("ES256K", ("secp256k1",), ecdsa(SHA256(), 32)),
+    Algorithm("EdDSA", ("Ed25519",), hashless(), synonym="Ed25519"),
+    Algorithm("EdDSA", ("Ed448",), hashless(), synonym="Ed448"),
+    Algorithm("Ed25519", ("Ed25519",), hashless(), synonym="EdDSA"),
+    Algorithm("Ed448", ("Ed448",), hashless(), synonym="EdDSA"),
+    Algorithm("ML-DSA-44", ("ML-DSA-44",), hashless()),
+    Algorithm("ML-DSA-65", ("ML-DSA-65",), hashless()),
+    Algorithm("ML-DSA-87", ("ML-DSA-87",), hashless()),
+    # key management
+    Algorithm("dir", ("oct",), None, DIRECT, 32, (16, 24, 32, 48, 64), key_ops=ENCRYPTING),  # as enc needs
+    Algorithm("A128KW", ("oct",), None, AES_WRAPPING, 16, (16,), key_ops=WRAPPING),
+    Algorithm("A192KW", ("oct",), None, AES_WRAPPING, 24, (24,), key_ops=WRAPPING),
+    Algorithm("A256KW", ("oct",), None, AES_WRAPPING, 32, (32,), key_ops=WRAPPING),
+    Algorithm("A128GCMKW", ("oct",), None, AES_GCM_WRAPPING, 16, (16,), key_ops=WRAPPING),
+    Algorithm("A192GCMKW", ("oct",), None, AES_GCM_WRAPPING, 24, (24,), key_ops=WRAPPING),
+    Algorithm("A256GCMKW", ("oct",), None, AES_GCM_WRAPPING, 32, (32,), key_ops=WRAPPING),
+    # OAEP does not rely on its hash being free of collisions.
+    Algorithm("RSA-OAEP", ("RSA",), None, rsa_oaep(SHA1()), key_ops=WRAPPING),  # noqa: S303 - see above
+    Algorithm("RSA-OAEP-256", ("RSA",), None, rsa_oaep(SHA256()), key_ops=WRAPPING),
+    Algorithm("RSA-OAEP-384", ("RSA",), None, rsa_oaep(SHA384()), key_ops=WRAPPING),
+    Algorithm("RSA-OAEP-512", ("RSA",), None, rsa_oaep(SHA512()), key_ops=WRAPPING),
+    Algorithm("ECDH-ES", _AGREEING, None, ECDH, key_ops=DERIVING),
+    Algorithm("ECDH-ES+A128KW", _AGREEING, None, ecdh_wrapping(16), key_ops=DERIVING),
+    Algorithm("ECDH-ES+A192KW", _AGREEING, None, ecdh_wrapping(24), key_ops=DERIVING),
+    Algorithm("ECDH-ES+A256KW", _AGREEING, None, ecdh_wrapping(32), key_ops=DERIVING),
+    # RFC 7518 §8.8: passwords of at least so many bytes. OWASP's iterations; SHA-384 works as SHA-512 does.
+    Algorithm("PBES2-HS256+A128KW", ("oct",), None, pbes2(SHA256(), 16, 600_000), 16, key_ops=WRAPPING),
+    Algorithm("PBES2-HS384+A192KW", ("oct",), None, pbes2(SHA384(), 24, 220_000), 24, key_ops=WRAPPING),
+    Algorithm("PBES2-HS512+A256KW", ("oct",), None, pbes2(SHA512(), 32, 220_000), 32, key_ops=WRAPPING),
+)
+"""Every algorithm there is; where several rows fit a key, the first is meant."""
+
+
+def choose(alg: str, crv: str | None) -> tuple[Algorithm, Kind]:
+    """The row of an algorithm, and the kind of its keys: the curve that is named, or its first.
+
+    Raises:
+        InvalidKey: there is no such algorithm, or it has no such curve.
+    """
+    rows = [row for row in ALGORITHMS if row.name == alg]
+    for row in rows:
+        for kind in row.kinds:
+            if crv in (None, kind):
+                return row, kind
+    if rows:
+        kinds = ", ".join(kind for row in rows for kind in row.kinds)
+        raise InvalidKey(f"crv of {quote(alg)} must be one of {kinds}, not {quote(crv)}")
+    raise InvalidKey(
+        f"there is no such algorithm: alg is {quote(alg)}, and must be one of {_names(ALGORITHMS)}"
+    )
+
+
+ALG_NEEDED = "alg is needed"
+"""How the message begins where a key does not say its algorithm and several fit."""
+
+
+def fitting(alg: str | None, kind: Kind, use: str | None = None) -> Algorithm:
+    """The row for a key: the one named, or else the only one that signs with a key of that kind.
+
+    Raises:
+        InvalidKey: the algorithm named does not exist or does not go with the key; or none is named and it is
+            not clear which is meant.
+    """
+    rows = [row for row in ALGORITHMS if kind in row.kinds]
+    if alg is None:
+        return _only(kind, rows, use)
+    for row in rows:
+        if row.name == alg:
+            return row
+    raise InvalidKey(f"alg {quote(alg)} does not work with a key of type {kind}, which takes {_names(rows)}")
+
+
+def _only(kind: Kind, rows: Sequence[Algorithm], use: str | None) -> Algorithm:
+    signing = [row for row in rows if row.scheme and use != "enc"]
+    if not signing or any(signing[0].name not in row.names for row in signing):
+        raise InvalidKey(f"{ALG_NEEDED}: a key of type {kind} can be for {_names(signing or rows)}")
+    return signing[0]
+
+
+def _names(rows: Sequence[Algorithm]) -> str:
+    return ", ".join(dict.fromkeys(row.name for row in rows))

@@ -1,0 +1,1 @@
+"""Cryptography's key objects, and the forms that keys are written in."""

@@ -1,0 +1,73 @@
+"""The certificates of a JWK. They are never a reason to trust its key (RFC 7517 §4.7 to §4.9).
+
+Whether a certificate is valid, and who signed it, is not asked here. So what cannot be read of them is left
+out and costs nothing. Only a chain that belongs to another key is refused: then the JWK contradicts itself.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from watchword.errors import InvalidKey, MalformedToken
+from watchword.jose import base64url
+from watchword.jose.material.asn1 import UNREADABLE
+from watchword.jose.material.key_objects import Material, public_half
+
+__all__ = ["certificate_members"]
+
+_MAX_CHAIN = 16  # certificates; real chains have up to five
+_DIGESTS = {"x5t": "sha1", "x5t#S256": "sha256"}  # as the RFC names them; nothing rests on the first
+
+
+def certificate_members(jwk: Mapping[str, Any], material: Material) -> dict[str, object]:
+    """Return the usable ones of a JWK's ``x5c``, ``x5t`` and ``x5t#S256``.
+
+    Left out are a chain that cannot be read, and a digest of another form (Auth0 and WSO2 write it in hex) or
+    of another certificate than the chain's first.
+
+    Raises:
+        InvalidKey: the chain belongs to another key.
+    """
+    kept: dict[str, object] = {}
+    first = _read_first(jwk.get("x5c"))
+    if first is not None:
+        if isinstance(material, bytes) or public_half(material) != first.public_key():  # RFC 7517 §4.7
+            raise InvalidKey("the JWK's x5c is the certificate of another key: leave it out, or give its own")
+        kept["x5c"] = tuple(jwk["x5c"])
+    for name, digest in _DIGESTS.items():
+        stated = jwk.get(name)
+        if isinstance(stated, str) and _is_digest(stated, digest, first):
+            kept[name] = stated
+    return kept
+
+
+def _read_first(x5c: object) -> x509.Certificate | None:
+    """The first certificate of a chain, or ``None`` if not all of them can be read."""
+    if not isinstance(x5c, list | tuple) or not 0 < len(x5c) <= _MAX_CHAIN:
+        return None
+    if not all(isinstance(text, str) for text in x5c):
+        return None
+    try:
+        chain = [x509.load_der_x509_certificate(binascii.a2b_base64(text, strict_mode=True)) for text in x5c]
+        chain[0].public_key()
+    except UNREADABLE:
+        return None
+    return chain[0]
+
+
+def _is_digest(stated: str, digest: str, certificate: x509.Certificate | None) -> bool:
+    """Whether it is a digest in base64url and, where there is a certificate, that certificate's."""
+    try:
+        octets = base64url.decode(stated)
+    except MalformedToken:
+        return False
+    if certificate is None:
+        return len(octets) == hashlib.new(digest, usedforsecurity=False).digest_size
+    der = certificate.public_bytes(Encoding.DER)
+    return hashlib.new(digest, der, usedforsecurity=False).digest() == octets

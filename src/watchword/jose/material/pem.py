@@ -1,0 +1,113 @@
+r"""Keys in the texts that people have: PEM (RFC 7468), OpenSSH, and the bare Base64 of a key or certificate.
+
+A text may come out of an environment variable, with quotes around it and ``\n`` in the place of line breaks.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Mapping
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    load_pem_private_key,
+    load_pem_public_key,
+    load_ssh_private_key,
+    load_ssh_public_key,
+)
+
+from watchword.errors import InvalidKey
+from watchword.jose.material.asn1 import MAX_KEY, Reader, from_der, public_reader, read
+from watchword.jose.material.key_objects import Private, Public
+
+__all__ = ["from_pem"]
+
+# Both take a time that grows with the text, not with its square: a row of backslashes is searched once, and a
+# block ends before the next one begins.
+_ESCAPED = re.compile(rb"(?<!\\)(?:\\++r)?\\++n")  # a line break that was written out, once or twice
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,32})-----(?:(?!-----BEGIN ).)*?-----END \1-----", re.DOTALL)
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,32})-----")
+_SSH = re.compile(rb"(?:ssh|ecdsa-sha2|sk)-[!-~]{1,64} +AAAA[A-Za-z0-9+/]+={0,2}")
+_BASE64 = re.compile(rb"M[A-Za-z0-9+/_-]+={0,2}")  # of a SEQUENCE, which every key in DER is
+_DER = (b"\x30\x81", b"\x30\x82")  # a SEQUENCE of more than 127 bytes
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+
+_PRIVATE: Mapping[bytes, Reader] = {
+    **dict.fromkeys(
+        (b"PRIVATE KEY", b"ENCRYPTED PRIVATE KEY", b"RSA PRIVATE KEY", b"EC PRIVATE KEY"),
+        load_pem_private_key,
+    ),
+    b"OPENSSH PRIVATE KEY": load_ssh_private_key,
+}
+_PUBLIC: Mapping[bytes, Reader] = {
+    **dict.fromkeys((b"PUBLIC KEY", b"RSA PUBLIC KEY"), public_reader(load_pem_public_key)),
+    b"CERTIFICATE": public_reader(lambda data: x509.load_pem_x509_certificate(data).public_key()),
+}
+
+
+def from_pem(text: bytes, password: bytes | None) -> Private | Public:
+    """Read the key in a text: its first private key, or else its first public key or certificate.
+
+    So a bundle gives the private key in any order, as OpenSSL takes it.
+
+    Raises:
+        InvalidKey: it holds none, one of an unknown type, or the password does not fit.
+    """
+    if len(text) > MAX_KEY:
+        raise InvalidKey(f"the text of a key may have at most {MAX_KEY} bytes, not {len(text)}")
+    text = _ESCAPED.sub(b"\n", text)
+    blocks = [(found[1], found[0]) for found in _BLOCK.finditer(text)]
+    for readers in (_PRIVATE, _PUBLIC):
+        for label, block in blocks:
+            if label in readers:
+                return read(block, password, readers[label])
+    return _read_bare(text, password)
+
+
+def _read_bare(text: bytes, password: bytes | None) -> Private | Public:
+    """Read a text without a PEM block that can be a key.
+
+    Raises:
+        InvalidKey: it is nothing that could be read; the message says what it looks like.
+    """
+    label = _BEGIN.search(text)
+    if label is not None:
+        raise InvalidKey(_complain_of_block(label[1]))
+    line = _SSH.search(text)
+    if line is not None:
+        return read(line[0], password, public_reader(load_ssh_public_key))
+    bare = b"".join(text.strip(b"\"' \t\r\n").split())
+    if _BASE64.fullmatch(bare):  # Keycloak shows its keys and certificates so
+        return _read_base64(bare, password)
+    raise InvalidKey(_complain(text))
+
+
+def _read_base64(text: bytes, password: bytes | None) -> Private | Public:
+    try:
+        der = binascii.a2b_base64(text.translate(_TO_STANDARD).rstrip(b"=") + b"==")
+        return from_der(der, password)
+    except (binascii.Error, InvalidKey):
+        raise InvalidKey(
+            "there is no key or certificate in PEM here, and as Base64 the text is none either: "
+            "give all of it, with its BEGIN and END lines, and not the name of a file"
+        ) from None
+
+
+def _complain_of_block(label: bytes) -> str:
+    if label in _PRIVATE or label in _PUBLIC:
+        return f"the END line of {label.decode()} is missing: the text of the key is cut off"
+    return f"{label.decode()} is not a key or certificate that is usable here: give a PEM text with one"
+
+
+def _complain(text: bytes) -> str:
+    if text.lstrip().startswith(b"{"):
+        return "the text is JSON: read a JWK with Key.from_jwk, and a set with KeySet.from_jwks"
+    if text.startswith(_DER):
+        return "the bytes are not PEM but look like DER: read them with Key.from_der"
+    if b"BEGIN SSH2 PUBLIC KEY" in text:
+        return "the key is in SSH2's form: convert it with ssh-keygen -i -f FILE, and give what that prints"
+    return (
+        "there is no key or certificate in PEM here: the text has no BEGIN line. "
+        "Give what stands in the file, and not its name"
+    )

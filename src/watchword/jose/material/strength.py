@@ -1,0 +1,140 @@
+"""Keys too weak to use: refused when they are made, and not when somebody relies on them."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from contextlib import suppress
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed448, ed25519, rsa
+
+from watchword.errors import InvalidKey, WeakKey
+from watchword.jose.material.asn1 import UNREADABLE
+from watchword.jose.material.edwards import ED448, ED25519, check_point
+from watchword.jose.material.key_objects import Public
+
+__all__ = ["check_public", "check_rsa", "check_secret"]
+
+_RSA_BITS = range(2048, 16_384 + 1)  # RFC 7518 §3.3; above, OpenSSL refuses to verify
+# NIST SP 800-56B: more than 2**16; small ones have been the way into bad padding checks. With larger ones
+# OpenSSL refuses to work, and each bit is time that the key's owner makes others spend.
+_RSA_EXPONENTS = range(65_537, 2**64)
+
+# Those chips made primes that are powers of 65537 modulo each small prime, so their products are, too. Of
+# other moduli less than one in a hundred million is.
+_ROCA = {
+    prime: frozenset(pow(65_537, power, prime) for power in range(prime))
+    for prime in range(3, 168)
+    if all(prime % divisor for divisor in range(2, prime))
+}
+
+
+def check_public(key: Public) -> None:
+    """Refuse a weak public key, or the public half of a weak private one.
+
+    Raises:
+        WeakKey: RSA as :func:`check_rsa` says; a point of low order.
+        InvalidKey: RSA as :func:`check_rsa` says; no point of its curve.
+    """
+    match key:
+        case rsa.RSAPublicKey():
+            check_rsa(key.public_numbers())
+        case ed25519.Ed25519PublicKey():
+            check_point(key.public_bytes_raw(), ED25519)
+        case ed448.Ed448PublicKey():
+            check_point(key.public_bytes_raw(), ED448)
+
+
+def check_rsa(numbers: rsa.RSAPublicNumbers) -> None:
+    """Refuse a weak RSA key.
+
+    Raises:
+        WeakKey: it has less than 2,048 bits (RFC 7518 §3.3), a small exponent, or primes from the chips of
+            CVE-2017-15361 (ROCA).
+        InvalidKey: its modulus or exponent is even, or enormous.
+    """
+    if numbers.n.bit_length() < _RSA_BITS.start:
+        raise WeakKey(f"an RSA key needs at least 2048 bits, this one has {numbers.n.bit_length()}")
+    if numbers.n.bit_length() not in _RSA_BITS:
+        raise InvalidKey(f"an RSA key may have at most 16384 bits, this one has {numbers.n.bit_length()}")
+    if numbers.e < _RSA_EXPONENTS.start:
+        raise WeakKey(f"an RSA key needs a public exponent of at least 65537, this one has {numbers.e}")
+    if not (numbers.n & numbers.e & 1 and numbers.e in _RSA_EXPONENTS):
+        raise InvalidKey("an RSA key needs an odd modulus, and an odd exponent of at most 64 bits")
+    if all(numbers.n % prime in residues for prime, residues in _ROCA.items()):
+        raise WeakKey(
+            "the RSA key is of a series whose private keys can be computed (CVE-2017-15361): make a new key"
+        )
+
+
+def check_secret(secret: bytes, alg: str, least: int, lengths: tuple[int, ...] | None) -> None:
+    """Refuse a weak or unfit secret.
+
+    Args:
+        secret: the secret.
+        alg: the algorithm that it is for.
+        least: its least length, in bytes, if it may be of any.
+        lengths: the lengths that it may have, in bytes, if not any.
+
+    Raises:
+        WeakKey: it is shorter than the least length (RFC 7518 §3.2).
+        InvalidKey: it is of another length than it may be, or a public key's text: everybody knows that
+            "secret".
+    """
+    shortest = min(lengths) if lengths else least
+    if len(secret) < shortest:
+        raise WeakKey(
+            f"{alg} needs a secret of at least {shortest} bytes, this one has {len(secret)}. "
+            f"Make one with Key.generate({alg!r})"
+        )
+    if lengths and len(secret) not in lengths:
+        accepted = " or ".join(map(str, lengths))
+        raise InvalidKey(f"{alg} needs a secret of {accepted} bytes, this one has {len(secret)}")
+    if _is_key_text(secret):
+        raise InvalidKey(
+            "the secret is the text of a key or certificate, which others may know: "
+            "read it with Key.from_pem or Key.from_jwk"
+        )
+
+
+_BLANK = b"\xef\xbb\xbf \t\r\n\v\f\0"  # a byte order mark included
+_KEY_TEXT = re.compile(
+    rb"-{4,5} ?BEGIN "  # PEM, and what ssh-keygen -e writes
+    rb"|(?:ssh|ecdsa-sha2|sk)-[!-~]{1,64}[ \t]{1,8}AAAA"  # OpenSSH
+    rb"|[\"'](?:kty|keys)\\*[\"']\s*:"  # a JWK or a set of them; also in a JSON string, or as Python shows it
+)
+_ESCAPED = re.compile(rb"\\u00([0-7][0-9a-fA-F])")  # how JSON may write any letter
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+_SSH = re.compile(rb"\0{3}.(?:ssh|ecdsa-sha2|sk)-", re.DOTALL)  # the Base64 inside OpenSSH's line
+
+
+def _is_key_text(secret: bytes) -> bool:
+    """Whether a "secret" is a key in PEM, OpenSSH, JWK or DER, or the Base64 inside one of them."""
+    bare = _ESCAPED.sub(_letter, secret).strip(_BLANK)
+    return any(_KEY_TEXT.search(data) or _is_key(data) for data in (secret, bare, _inside(bare)))
+
+
+def _letter(escaped: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(escaped[1].decode())
+
+
+def _inside(text: bytes) -> bytes:
+    try:
+        return binascii.a2b_base64(text.translate(_TO_STANDARD) + b"==")
+    except binascii.Error:
+        return b""
+
+
+def _is_key(data: bytes) -> bool:
+    if not data.startswith(b"0"):  # in DER every key and certificate is a SEQUENCE
+        return bool(_SSH.match(data))
+    for load in (serialization.load_der_public_key, x509.load_der_x509_certificate):
+        try:
+            with suppress(Warning):  # where warnings are errors; it is a certificate all the same
+                load(data)
+        except UNREADABLE:
+            continue
+        return True
+    return False

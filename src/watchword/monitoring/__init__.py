@@ -1,0 +1,1 @@
+"""Metrics from events: OpenTelemetry and Prometheus."""

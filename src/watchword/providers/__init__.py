@@ -1,0 +1,1 @@
+"""Other issuers' keys: key sets, fetching, discovery, freshness."""

@@ -1,0 +1,63 @@
+"""What a store keeps, and what each of its operations promises.
+
+Read this before writing a store of your own. Three rules hold for every operation:
+
+* **The store's clock counts.** No operation takes the caller's time for a fact; each reads the store's
+  own time inside the statement or transaction that writes, and hands it back where the caller needs it.
+* **Each operation may be repeated once** after a connection was lost in its middle, so doing it twice is
+  the same as doing it once, or the second attempt can tell that the first took effect.
+* **Nothing but** :class:`~watchword.errors.StoreUnavailable` is raised when the store does not answer.
+
+Times are seconds since the epoch, as floats; durations are seconds.
+"""
+
+from watchword.stores.contract.accounts import Account, AccountStore
+from watchword.stores.contract.announcements import Announcements
+from watchword.stores.contract.keys import KeyKind, KeyStore, SealedKey, StoredKeys
+from watchword.stores.contract.one_time import OneTimeStore
+from watchword.stores.contract.scopes import checked_scopes
+from watchword.stores.contract.sessions import (
+    MARK_LIFETIME,
+    EndReason,
+    Feed,
+    NewSession,
+    Session,
+    SessionDetails,
+    SessionEnd,
+    SessionStore,
+    SessionTimes,
+    TimedSession,
+    is_session_id,
+    new_session_id,
+    shard_of,
+)
+from watchword.stores.contract.stores import Store
+from watchword.stores.contract.throttles import Charge, ThrottleStore
+
+__all__ = [
+    "MARK_LIFETIME",
+    "Account",
+    "AccountStore",
+    "Announcements",
+    "Charge",
+    "EndReason",
+    "Feed",
+    "KeyKind",
+    "KeyStore",
+    "NewSession",
+    "OneTimeStore",
+    "SealedKey",
+    "Session",
+    "SessionDetails",
+    "SessionEnd",
+    "SessionStore",
+    "SessionTimes",
+    "Store",
+    "StoredKeys",
+    "ThrottleStore",
+    "TimedSession",
+    "checked_scopes",
+    "is_session_id",
+    "new_session_id",
+    "shard_of",
+]

@@ -1,0 +1,38 @@
+"""Scopes, in the form of RFC 6749 §3.3."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from watchword.arguments import describe
+from watchword.errors import InvalidSettings
+
+__all__ = ["checked_scopes"]
+
+# RFC 6749 §3.3; a store may keep several of them in one text, between spaces
+_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+
+
+def checked_scopes(scopes: str | Iterable[str]) -> tuple[str, ...]:
+    """Return scopes as a tuple, if each is of the form that RFC 6749 §3.3 gives it.
+
+    Args:
+        scopes: each scope, or one text with spaces between them.
+
+    Raises:
+        InvalidSettings: one of them is of another form.
+    """
+    several = scopes.split() if isinstance(scopes, str) else scopes
+    if not isinstance(several, Iterable) or isinstance(several, bytes | Mapping):
+        raise InvalidSettings(f"{_SCOPES_NEEDED}, not {describe(scopes)}")
+    checked = tuple(several)
+    for scope in checked:
+        if not isinstance(scope, str) or not _SCOPE_TOKEN.fullmatch(scope):
+            raise InvalidSettings(f"{_SCOPES_NEEDED}, not {scope!a:.60}")
+    return checked
+
+
+_SCOPES_NEEDED = (
+    'scopes must be names such as ["reports:read"], of printable ASCII without space, quote and backslash'
+)

@@ -1,0 +1,227 @@
+"""Running scripts in Redis: to which node they go, when one is repeated, and what becomes of errors."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias, TypeVar
+
+from redis import Redis, RedisCluster
+from redis.client import PubSub
+from redis.exceptions import (
+    ConnectionError,  # noqa: A004 -- redis-py's
+    MovedError,
+    NoPermissionError,
+    NoScriptError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+    SlotNotCoveredError,
+    TimeoutError,  # noqa: A004 -- redis-py's
+)
+
+from watchword.errors import StoreUnavailable
+from watchword.forks import PerProcess
+from watchword.stores.redis.scripts import Script
+from watchword.stores.redis.url import RedisClient, client_maker
+
+__all__ = ["RedisConnection", "Subscription"]
+
+logger = logging.getLogger("watchword.stores")
+
+REPLICAS_ANSWER_WITHIN = 1.0
+
+_T = TypeVar("_T")
+_Argument: TypeAlias = str | float
+_Call: TypeAlias = tuple[str, Sequence[_Argument]]  # the key and the arguments
+
+
+class Subscription:
+    """A channel that is listened to; :meth:`RedisConnection.subscribe` makes it."""
+
+    def __init__(self, client: RedisClient, channel: str) -> None:
+        self._messages: PubSub = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+        self._messages.subscribe(channel)
+
+    def heard_within(self, seconds: float) -> bool:
+        """Whether there was a message since the last call, or is one within that time.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        with _unavailable_without_redis():
+            if self._messages.get_message(timeout=seconds) is None:
+                return False
+            while self._messages.get_message() is not None:
+                pass  # those that came together are one
+        return True
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._messages.close()
+
+
+class RedisConnection:
+    """Runs scripts. Whatever goes wrong is ``StoreUnavailable``; the log gets Redis' words.
+
+    Args:
+        url: see :func:`~watchword.stores.redis.url.client_maker`.
+        time_shift: seconds by which the store's time is ahead of Redis' clock.
+        wait_replicas: how many replicas must have a durable change before it is acknowledged.
+
+    Attributes:
+        time_shift: see above; may be changed.
+
+    Raises:
+        InvalidSettings: it is no URL of a Redis.
+    """
+
+    def __init__(self, url: str, *, time_shift: float, wait_replicas: int) -> None:
+        self.time_shift = time_shift
+        self._wait_replicas = wait_replicas
+        self._clients: PerProcess[RedisClient] = PerProcess(client_maker(url))
+
+    def run(self, script: Script, key: str, *args: _Argument) -> Any:
+        """What the script returns; ``key`` says on which node it runs."""
+        return self._guarded(lambda: self._run(script, key, args))
+
+    def run_durably(self, script: Script, key: str, *args: _Argument) -> Any:
+        """As :meth:`run`, and as many replicas as are wanted have what was written, now or before."""
+        if not self._wait_replicas:
+            return self.run(script, key, *args)
+        return self._guarded(lambda: self._run_and_wait(script, key, args))
+
+    def run_each(self, script: Script, calls: Sequence[_Call]) -> Sequence[Any]:
+        """What each of several calls returns; one round trip for each node."""
+        return self._guarded(lambda: self._run_each(script, calls))
+
+    def ask(self, question: Callable[[Redis], _T]) -> Sequence[_T]:
+        """What each master answers."""
+        return self._guarded(lambda: [question(master) for master in self._masters()])
+
+    def publish(self, channel: str) -> None:
+        """Send an empty message to whoever has subscribed."""
+        self._guarded(lambda: self._client().publish(channel, ""))
+
+    def subscribe(self, channel: str) -> Subscription:
+        """Listen to a channel, on a connection of its own."""
+        with _unavailable_without_redis():
+            return Subscription(self._client(), channel)
+
+    def close(self) -> None:
+        """Close every connection of this process. It opens new ones when used again."""
+        client = self._clients.remove()
+        if client is not None:
+            client.close()
+
+    # -- one attempt -----------------------------------------------------------------------------
+
+    def _run(self, script: Script, key: str, args: Sequence[_Argument]) -> Any:
+        node = self._node(key)
+        try:
+            return node.evalsha(script.digest, 1, key, self.time_shift, *args)
+        except NoScriptError:
+            return node.eval(script.text, 1, key, self.time_shift, *args)
+
+    def _run_and_wait(self, script: Script, key: str, args: Sequence[_Argument]) -> Any:
+        """On one connection: WAIT asks for what its own connection has seen.
+
+        EVAL, since after a NOSCRIPT both would have to be sent again. Errors are not raised by the pipeline,
+        which would add the command with all of its arguments.
+        """
+        pipeline = self._node(key).pipeline(transaction=False)
+        pipeline.eval(script.text, 1, key, self.time_shift, *args)
+        pipeline.wait(self._wait_replicas, int(REPLICAS_ANSWER_WITHIN * 1_000))
+        result, replicas = pipeline.execute(raise_on_error=False)
+        for answer in (result, replicas):
+            if isinstance(answer, Exception):
+                raise answer
+        if replicas < self._wait_replicas:
+            logger.warning("%d replicas have the change, and not %d", replicas, self._wait_replicas)
+            raise StoreUnavailable
+        return result
+
+    def _run_each(self, script: Script, calls: Sequence[_Call]) -> Sequence[Any]:
+        of_node = defaultdict(list)
+        for number, (key, _) in enumerate(calls):
+            of_node[self._node(key)].append(number)
+        results: dict[int, Any] = {}
+        for node, numbers in of_node.items():
+            pipeline = node.pipeline(transaction=False)
+            for number in numbers:
+                key, args = calls[number]
+                pipeline.evalsha(script.digest, 1, key, self.time_shift, *args)
+            results.update(zip(numbers, pipeline.execute(raise_on_error=False), strict=True))
+        return [self._settled(results[number], script, *call) for number, call in enumerate(calls)]
+
+    def _settled(self, result: Any, script: Script, key: str, args: Sequence[_Argument]) -> Any:
+        """The result, after another try where the node does not know the script."""
+        if isinstance(result, NoScriptError):
+            return self._run(script, key, args)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    # -- clients ---------------------------------------------------------------------------------
+
+    def _client(self) -> RedisClient:
+        return self._clients.obtain()
+
+    def _node(self, key: str) -> Redis:
+        """Where the key is; a cluster's own client would follow a slot that moves, to half of its keys."""
+        client = self._client()
+        if isinstance(client, RedisCluster):
+            return client.get_redis_connection(client.get_node_from_key(key))  # type: ignore[no-untyped-call]
+        return client
+
+    def _masters(self) -> Sequence[Redis]:
+        client = self._client()
+        if isinstance(client, RedisCluster):
+            return [client.get_redis_connection(node) for node in client.get_primaries()]  # type: ignore[no-untyped-call]
+        return [client]
+
+    # -- errors ----------------------------------------------------------------------------------
+
+    def _guarded(self, attempt: Callable[[], _T]) -> _T:
+        """Once more after a connection was lost, or a node turned out not to be the key's master any more."""
+        with _unavailable_without_redis():
+            try:
+                return attempt()
+            except TimeoutError:
+                self._look_again()  # and no repeat: who waited that long has waited long enough
+                raise
+            except (ConnectionError, SlotNotCoveredError, ResponseError) as error:
+                if isinstance(error, ResponseError) and not _is_of_another_node(error):
+                    raise
+                self._look_again()
+                return attempt()
+
+    def _look_again(self) -> None:
+        """Forget connections to what may no longer be there, and where a cluster's slots were."""
+        client = self._client()
+        if isinstance(client, RedisCluster):
+            client.nodes_manager.initialize()
+        else:
+            client.connection_pool.disconnect(inuse_connections=False)
+
+
+@contextmanager
+def _unavailable_without_redis() -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, RedisClusterException, OSError) as error:
+        hint = ". Give the user the rights that docs/scaling.md lists" if _lacks_a_right(error) else ""
+        logger.warning("the store does not answer: %s%s", error, hint)
+        raise StoreUnavailable from None
+
+
+def _lacks_a_right(error: Exception) -> bool:
+    # what a script or a pipeline meets is no error class of redis-py's
+    return isinstance(error, NoPermissionError) or "NOPERM" in str(error)
+
+
+def _is_of_another_node(error: ResponseError) -> bool:
+    # what a script meets on a replica is no error class of redis-py's
+    return isinstance(error, MovedError) or "READONLY" in str(error)

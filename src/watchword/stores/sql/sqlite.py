@@ -1,0 +1,362 @@
+"""SQLite: its file, its connections, its transactions. All that is SQLite's alone stands here."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    ExceptionContext,
+    QueuePool,
+    StaticPool,
+    create_engine,
+    event,
+    select,
+    update,
+)
+from sqlalchemy.exc import DisconnectionError
+
+from watchword.errors import InvalidSettings, StoreUnavailable
+from watchword.forks import PerProcess
+from watchword.stores.sql.schema import store
+
+__all__ = ["SqliteDatabase"]
+
+BUSY_TIMEOUT = 5.0
+
+_FileId: TypeAlias = tuple[int, int]
+
+
+class SqliteDatabase:
+    """One SQLite database: a file that is made where there is none, or memory where there is no path.
+
+    Writers are serial. A transaction that lost its file under it raises SQLAlchemy's ``DisconnectionError``;
+    whatever else goes wrong is another of SQLAlchemy's errors.
+
+    Args:
+        path: the file; ``None`` for a database in memory, which is gone when closed.
+
+    Attributes:
+        path: as given.
+        in_memory: whether it is gone when closed.
+        announcements: nothing is announced here.
+    """
+
+    announcements = None
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.in_memory = path is None
+        self._writing = PerProcess(threading.Lock)
+        if path is None:
+            # A child goes on with a copy of the memory, which is its own.
+            engine = create_engine("sqlite://", creator=_connect_to_memory, poolclass=StaticPool)
+            self._engines = PerProcess(lambda: engine)
+        else:
+            _create_file(path)
+            self._engines = PerProcess(partial(_make_engine, path))
+        weakref.finalize(self, _close, self._engines).atexit = False
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one consistent state and keeps nobody from writing."""
+        # the one connection of a database in memory cannot hold two transactions
+        turn = self._turn() if self.path is None else nullcontext()
+        with turn, self._engines.obtain().connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its beginning and has committed at the end."""
+        with self._turn(), self._engines.obtain().connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+            _check_file(connection.connection.dbapi_connection)  # or it is not to be acknowledged
+
+    def upgrade(self) -> AbstractContextManager[Connection]:
+        """A write as any other: they go in a row."""
+        return self.write()
+
+    def moment(self, _connection: Connection, _turn: str | None = None) -> float:
+        """This machine's time, on which the file is; writers go in a row anyway."""
+        return time.time()
+
+    def lineage(self, connection: Connection) -> str:
+        """Names the file, since a backup put in its place has the same identity inside."""
+        opened = connection.connection.dbapi_connection
+        return repr(opened.file) if isinstance(opened, _SqliteConnection) else ""
+
+    def place_in_feed(self, connection: Connection) -> int:
+        """Where in the feed what this transaction ends has its place: the next in a sequence."""
+        following = update(store).values(end_sequence=store.c.end_sequence + 1)
+        return int(connection.execute(following.returning(store.c.end_sequence)).scalar_one())
+
+    def position(self, connection: Connection) -> str:
+        """The present position in the feed, for :meth:`is_since`."""
+        return str(self.reached(connection))
+
+    def is_since(self, place: ColumnElement[int], position: str) -> ColumnElement[bool]:
+        """Whether what has that place in the feed committed after the position was read."""
+        return place > int(position)
+
+    def reached(self, connection: Connection) -> int:
+        """The place up to which the feed is complete: the last, as writers are serial."""
+        return int(connection.execute(select(store.c.end_sequence)).scalar_one())
+
+    def close(self) -> None:
+        """Close every idle connection; the others close when they come back."""
+        _close(self._engines)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Threads queue for a lock of ours: SQLite's own would have them sleep and try again."""
+        lock = self._writing.obtain()
+        if not lock.acquire(timeout=BUSY_TIMEOUT):
+            raise StoreUnavailable
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+class _SqliteConnection(sqlite3.Connection):
+    """A connection that remembers what it opened.
+
+    Attributes:
+        path: the path that was opened; ``None`` for a database in memory.
+        file: which file that was.
+        is_idle: whether the connection waits in a pool.
+    """
+
+    path: Path | None = None
+    file: _FileId | None = None
+    is_idle = False
+
+
+class _Connections:
+    """The connections to files that a process has opened.
+
+    Attributes:
+        opening: held while a connection is opened.
+        opened: the connections by their identity, as long as something holds them.
+        abandoned: inherited connections that must not be destroyed.
+    """
+
+    def __init__(self) -> None:
+        self.opening = threading.Lock()
+        self.opened: weakref.WeakValueDictionary[int, _SqliteConnection] = weakref.WeakValueDictionary()
+        self.abandoned: list[_SqliteConnection] = []
+
+    def list_open(self) -> list[_SqliteConnection]:
+        """Return the connections that are still held."""
+        references = self.opened.valuerefs()
+        return [connection for reference in references if (connection := reference()) is not None]
+
+    def give_up_inherited(self, inherited: _Connections) -> None:
+        """Close what the parent's threads were not using when it forked, and abandon the rest.
+
+        SQLite keeps its locks by process and file. A child that inherits a connection to a file believes that
+        it holds the locks of that connection, takes none for its own, and loses what it has committed when
+        the last other process deletes the write-ahead log. SQLite forgets these locks only when every
+        connection to the file is closed, so an idle connection has to be closed before another is opened.
+
+        sqlite.org/howtocorrupt.html warns against closing in a child, as that may undo what the parent does.
+        But an idle connection has no transaction, and the log is deleted only under an exclusive lock, which
+        a child does not get while its parent has the file open. A connection in use is not touched: its
+        transaction is the parent's.
+        """
+        for connection in [*inherited.list_open(), *inherited.abandoned]:
+            if connection.is_idle:
+                connection.close()
+            else:
+                self.abandoned.append(connection)
+
+
+_connections = PerProcess(_Connections)
+
+
+def _make_engine(path: Path) -> Engine:
+    engine = create_engine(
+        "sqlite://", creator=partial(_connect, path), poolclass=QueuePool, pool_timeout=BUSY_TIMEOUT
+    )
+    event.listen(engine, "handle_error", partial(_name_the_file, path))
+    event.listen(engine, "checkout", _on_checkout)
+    event.listen(engine, "checkin", _on_checkin)
+    return engine
+
+
+def _close(engines: PerProcess[Engine]) -> None:
+    engine = engines.find()
+    if engine is not None:
+        engine.dispose()
+
+
+def _on_checkout(connection: _SqliteConnection, *_: object) -> None:
+    connection.is_idle = False  # before the look at the fork, which looks at this
+    while _fork.is_under_way:
+        connection.is_idle = True
+        time.sleep(0.001)
+        connection.is_idle = False
+    _check_file(connection)
+
+
+def _on_checkin(connection: _SqliteConnection | None, _record: object) -> None:
+    if connection is not None:  # else it was lost
+        connection.is_idle = True
+
+
+def _connect_to_memory() -> _SqliteConnection:
+    return _prepare(_open(":memory:"))
+
+
+def _connect(path: Path) -> _SqliteConnection:
+    connections = _connections.obtain()
+    with connections.opening:
+        while _connections.inherited:
+            connections.give_up_inherited(_connections.inherited.pop())
+        file = _file_id(path)  # before it is opened, and compared after: a swap in between shows
+        # mode=rw: a database that was deleted is an error, not a new and empty one
+        connection = _open(f"{path.as_uri()}?mode=rw", uri=True)
+        connection.path, connection.file = path, file
+        connections.opened[id(connection)] = connection
+    try:
+        _check_file(connection)
+        _switch_to_wal(connection)
+        return _prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _check_file(connection: object) -> None:
+    """Raise if the path no longer names the connection's file: what is written there would be lost."""
+    if not isinstance(connection, _SqliteConnection) or connection.path is None:
+        return
+    if connection.file is None or connection.file != _file_id(connection.path):
+        raise DisconnectionError
+
+
+def _open(database: str, *, uri: bool = False) -> _SqliteConnection:
+    return sqlite3.connect(
+        database,
+        uri=uri,
+        timeout=BUSY_TIMEOUT,
+        isolation_level=None,  # transactions begin and end where this module says, not the driver
+        check_same_thread=False,  # the pool hands a connection to one thread at a time
+        factory=_SqliteConnection,
+    )
+
+
+def _prepare(connection: _SqliteConnection) -> _SqliteConnection:
+    # FULL: in WAL mode NORMAL loses acknowledged commits, and with them logouts, at a power failure
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    # SQLite may have been built without its mathematical functions
+    connection.create_function("floor", 1, math.floor, deterministic=True)
+    return connection
+
+
+def _switch_to_wal(connection: _SqliteConnection) -> None:
+    """Write-ahead logging; SQLite itself does not wait for a process that switches at the same moment."""
+    deadline = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            is_locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the rest says how it is locked
+            if not is_locked or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _create_file(path: Path) -> None:
+    """Make the file with mode 0600 unless it is there; SQLite copies the mode to ``-wal`` and ``-shm``.
+
+    Raises:
+        InvalidSettings: this process may not use the file, or may not write to its directory.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        if path.is_file():
+            _check_access(path)
+    except OSError as error:
+        if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise
+        raise _not_permitted(path.parent, error.strerror) from None
+
+
+def _check_access(path: Path) -> None:
+    # Both are needed: SQLite keeps a log and its index beside the file.
+    for place, rights in ((path, os.R_OK | os.W_OK), (path.parent, os.W_OK | os.X_OK)):
+        if not os.access(place, rights):
+            raise _not_permitted(place, os.strerror(errno.EACCES))
+
+
+def _not_permitted(place: Path, reason: str | None) -> InvalidSettings:
+    return InvalidSettings(
+        f"database_url: {place} must be readable and writable for the user of this process "
+        f"(user id {os.getuid()}): {reason}. Change its owner or mode, or name another file"
+    )
+
+
+def _name_the_file(path: Path, context: ExceptionContext) -> None:
+    """Add the path to what SQLite says, which is no more than "unable to open database file"."""
+    context.original_exception.add_note(str(path))
+
+
+def _file_id(path: Path) -> _FileId | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+class _Fork:
+    """Whether this process is about to fork, as far as Python knows.
+
+    Where a server forks in C nobody knows. A child is safe there too, unless it was forked in the middle of a
+    transaction: SQLite then believes for ever that the child holds the transaction's locks.
+    """
+
+    is_under_way = False
+
+
+_fork = _Fork()
+
+
+def _before_fork() -> None:
+    """Let transactions come to their end, and hold new ones back."""
+    _fork.is_under_way = True
+    deadline, connections = time.monotonic() + BUSY_TIMEOUT, _connections.obtain()
+    while time.monotonic() < deadline:
+        is_opening = connections.opening.locked()
+        if not is_opening and all(connection.is_idle for connection in connections.list_open()):
+            return
+        time.sleep(0.001)
+
+
+def _after_fork() -> None:
+    _fork.is_under_way = False
+
+
+# No resource rests on these hooks: see _Fork.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

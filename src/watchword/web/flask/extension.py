@@ -1,0 +1,409 @@
+"""Watchword for Flask: ``auth = Watchword(app)``, then ``@auth.protect()`` and ``auth.identity``."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, overload
+
+from watchword.arguments import describe
+from watchword.durations import Duration, to_seconds
+from watchword.errors import InvalidSettings, MissingExtra, MissingToken, WatchwordError
+from watchword.jwt.multi_issuer import MultiIssuer
+from watchword.jwt.verifier import Verifier
+from watchword.sessions import Client
+from watchword.sessions.access_tokens import Identity
+from watchword.settings import Settings, check_settings
+from watchword.stores.contract import checked_scopes
+from watchword.web.credentials import bearer_token, explain
+from watchword.web.current import add_identity_source
+from watchword.web.guard import check_identity
+
+try:
+    import flask
+
+    from watchword.auth import Auth  # it needs more of what belongs to the extra
+except ImportError as error:
+    raise MissingExtra.named("flask") from error
+
+from watchword.web.flask.errors import Refused, register_handlers, to_refusal
+from watchword.web.flask.installations import FrontDesk, Installation
+from watchword.web.flask.neighbours import (
+    exempt_from_csrf,
+    hide_tables_from_alembic,
+    warn_of_default_issuer,
+    warn_of_left_over_settings,
+)
+from watchword.web.flask.views import GuardedViews, refuse_what_is_no_view
+
+__all__ = ["Refused", "Watchword"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_EXTENSION = "watchword"  # the first of an application, in app.extensions
+_ALL = "watchword.all"  # and all of them
+_IDENTITY = "_watchword_identity"
+_DEFAULT_PREFIX = Settings().prefix
+
+
+class Watchword:
+    """The Flask extension: guard, identity and endpoints.
+
+    ``Watchword(app)``, or ``Watchword()`` and later :meth:`init_app`. Settings come from ``settings``, or
+    from the entries of ``app.config`` that begin with ``WATCHWORD_``, and where those say nothing, from the
+    environment. They are checked at once. The store is opened at the first request, or by :meth:`open`.
+
+    An application may have several extensions. Each has endpoints, identities and a guard of its own; the
+    endpoints need different prefixes, and the key set of the first is published.
+
+    Args:
+        app: the application.
+        auth: an :class:`~watchword.Auth` made elsewhere; or a bare :class:`~watchword.Verifier` or
+            :class:`~watchword.MultiIssuer` for an API that verifies another issuer's tokens, which then has
+            guard and identity but no endpoints. By default an Auth made from the settings.
+        settings: in place of those of the application and the environment.
+        endpoints: which endpoints are served, by name: ``{"login": False}`` makes our login 404, so that
+            it is no way around a login view of the application. The names are ``login``, ``refresh``,
+            ``logout``, ``logout_all``, ``me``, ``sessions``, ``end_session`` and ``jwks``.
+        auth_options: for that Auth: its other arguments, such as ``keys``, ``check_password``,
+            ``subject_claims`` and ``listeners``.
+
+    Raises:
+        InvalidSettings: an argument is of the wrong form, or see :meth:`init_app`.
+        TypeError: an argument is not one of an Auth's, or stands beside an Auth instead of in it.
+    """
+
+    def __init__(
+        self,
+        app: flask.Flask | None = None,
+        auth: FrontDesk | None = None,
+        *,
+        settings: Settings | None = None,
+        endpoints: Mapping[str, bool] | None = None,
+        **auth_options: Any,
+    ) -> None:
+        if auth is not None and auth_options:
+            raise TypeError(f"for the Auth itself, not beside it: {', '.join(auth_options)}")
+        if isinstance(auth, Auth) and settings is not None:
+            raise TypeError("for the Auth itself, not beside it: settings")
+        inspect.signature(Auth).bind_partial(**auth_options)
+        if not isinstance(auth, Auth | Verifier | MultiIssuer | None):
+            raise InvalidSettings(f"auth must be an Auth, a Verifier or a MultiIssuer, not {describe(auth)}")
+        check_settings(settings)
+        self._given = auth
+        self._settings = settings
+        self._endpoints = endpoints
+        self._auth_options = auth_options
+        self._applications: weakref.WeakSet[flask.Flask] = weakref.WeakSet()
+        self._only: Callable[[], Installation | None] = _find_none
+        self._slot = f"{_IDENTITY}_{id(self)}"
+        self._views = GuardedViews()
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: flask.Flask) -> None:
+        """Set an application up: its guard, its endpoints, and JSON answers to our errors.
+
+        Raises:
+            InvalidSettings: this is no application; a setting is not usable; another extension has the same
+                prefix or would accept the same tokens; or a view stands open because ``protect`` stands
+                above its route.
+        """
+        if not isinstance(app, flask.Flask):
+            raise InvalidSettings(f"app must be the Flask application, not {describe(app)}")
+        installations: dict[Watchword, Installation] = app.extensions.setdefault(_ALL, {})
+        if self in installations:
+            raise InvalidSettings(f"this extension is set up for the application {app.name!r} already")
+        self._views.refuse_open(app)
+        installation = Installation(
+            self._given, self._auth_options, self._read_settings(app), self._endpoints
+        )
+        if self._given is None and self._settings is None:
+            warn_of_default_issuer(installation.settings)
+        warn_of_left_over_settings(app)
+        hide_tables_from_alembic(app)
+        blueprint = _register_endpoints(app, installation, installations.values())
+        register_handlers(app)
+        _before_first_request(app, lambda: self._views.refuse_open(app))
+        if blueprint is not None:
+            exempt_from_csrf(app, blueprint)
+            _before_first_request(app, lambda: exempt_from_csrf(app, blueprint))  # if it comes after us
+        installations[self] = installation
+        app.extensions.setdefault(_EXTENSION, installation)
+        self._applications.add(app)
+        self._only = _find_none
+
+    # -- the front desk ----------------------------------------------------------------------------
+
+    @property
+    def core(self) -> Auth:
+        """The front desk of the current application, opened if need be.
+
+        Outside of an application context it is that of the only application.
+
+        Raises:
+            RuntimeError: it is not clear which application is meant, or it is not set up.
+            TypeError: the extension has a bare Verifier.
+            InvalidSettings: the settings do not fit what is in the store.
+            StoreUnavailable: the store cannot be opened.
+        """
+        return self._installation().open()
+
+    @property
+    def desk(self) -> Auth:
+        """Another name of :attr:`core`."""
+        return self.core
+
+    def open(self) -> None:
+        """Open the store now, not at the first request: mistakes then show at the start.
+
+        Raises:
+            RuntimeError, TypeError, InvalidSettings, StoreUnavailable: as :attr:`core`.
+        """
+        self._installation().open()
+
+    def close(self) -> None:
+        """Close what was opened for the applications of this extension: connections and threads.
+
+        An Auth that was given is left open. A request that comes later opens the store anew.
+        """
+        for app in self._applications:
+            app.extensions[_ALL][self].close()
+
+    # -- the running request -----------------------------------------------------------------------
+
+    @property
+    def identity(self) -> Identity:
+        """The identity of the running request.
+
+        Raises:
+            Refused: there is none, which is answered with 401. The view is not protected, or only optionally.
+        """
+        identity = self._identity()
+        if identity is None:
+            missing = MissingToken()
+            raise to_refusal(missing) from missing
+        return identity
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether this request has an :attr:`identity`; the question of a view with ``optional=True``."""
+        return self._identity() is not None
+
+    def client(self, request: flask.Request | None = None) -> Client:
+        """Return the address and user agent of a request's client, behind trusted proxies or not.
+
+        Within a request the methods of :attr:`core` take it where they are given no client.
+
+        Args:
+            request: the running request by default.
+        """
+        return self._installation().client(request or flask.request)
+
+    # -- the guard ---------------------------------------------------------------------------------
+
+    @overload
+    def protect(self, view: Callable[P, R], /) -> Callable[P, R]: ...
+
+    @overload
+    def protect(
+        self,
+        view: None = None,
+        /,
+        *,
+        scopes: Iterable[str] = (),
+        fresh: Duration | None = None,
+        optional: bool = False,
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+    def protect(
+        self,
+        view: Callable[..., Any] | None = None,
+        /,
+        *,
+        scopes: Iterable[str] = (),
+        fresh: Duration | None = None,
+        optional: bool = False,
+    ) -> Callable[..., Any]:
+        """Decorate a view: it is called only with a good token (put ``@app.route`` above this).
+
+        The view then raises :class:`Refused`, an HTTP error, for any other request. An OPTIONS request needs
+        no token: it is answered as Flask answers it, and the view is not called.
+
+        Args:
+            view: the view, if there are no parentheses.
+            scopes: what the token has to grant, all of it; otherwise 403.
+            fresh: how long ago the subject may have logged in at most, in seconds or as a timedelta;
+                otherwise 401.
+            optional: a request without a token is let through, without an identity. A bad token is not.
+
+        Raises:
+            InvalidSettings: an argument is of the wrong form; or the view is a class, or has been registered
+                without the guard.
+        """
+        if not isinstance(optional, bool):  # "no" would leave the view open
+            raise InvalidSettings(f"optional must be True or False, not {describe(optional)}")
+        needed = frozenset(checked_scopes(scopes))
+        max_age = None if fresh is None else to_seconds("fresh", fresh)
+
+        def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+            refuse_what_is_no_view(view)
+            guarded = self._guard(view, needed, max_age, optional)
+            self._views.add(guarded, view)
+            for app in self._applications:
+                self._views.refuse_open(app)
+            return guarded
+
+        return decorate if view is None else decorate(view)
+
+    def _guard(
+        self, view: Callable[..., Any], needed: frozenset[str], max_age: float | None, optional: bool
+    ) -> Callable[..., Any]:
+        if inspect.iscoroutinefunction(view):
+
+            @wraps(view)
+            async def guarded_async(*args: Any, **kwargs: Any) -> Any:
+                answer = self._let_through(needed, max_age, optional)
+                return await view(*args, **kwargs) if answer is None else answer
+
+            return guarded_async
+
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            answer = self._let_through(needed, max_age, optional)
+            return view(*args, **kwargs) if answer is None else answer
+
+        return guarded
+
+    def _let_through(
+        self, needed: frozenset[str], max_age: float | None, optional: bool
+    ) -> flask.Response | None:
+        """Put the request's identity in its place, or raise what the request lacks.
+
+        Returns:
+            The answer to a request for which the view is not called; ``None`` for all others.
+        """
+        installation = self._only() or self._installation()
+        request = flask.request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug's API
+        environ = request.environ
+        if environ["REQUEST_METHOD"] == "OPTIONS" and request.routing_exception is None:
+            # Browsers send preflights without tokens.
+            return flask.current_app.make_default_options_response()
+        token = ""
+        try:
+            try:
+                token = bearer_token(environ.get("HTTP_AUTHORIZATION"))
+            except MissingToken:
+                if optional:
+                    return None
+                raise
+            identity = installation.authenticate(token)
+            check_identity(identity, installation.now, scopes=needed, max_age=max_age)
+        except WatchwordError as error:
+            if error.status is None:
+                raise
+            raise to_refusal(explain(error, token)) from error
+        attributes = request.__dict__  # in a third of the time of setattr
+        attributes[self._slot] = attributes[_IDENTITY] = identity
+        return None
+
+    def _identity(self) -> Identity | None:
+        """The identity that the guard put on the request, and that goes with it."""
+        request = flask.request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug's API
+        return getattr(request, self._slot, None)
+
+    # -- applications --------------------------------------------------------------------------------
+
+    def _read_settings(self, app: flask.Flask) -> Settings:
+        if isinstance(self._given, Auth):
+            return self._given.settings
+        return self._settings or Settings.from_application(app.config, os.environ)
+
+    def _installation(self) -> Installation:
+        """The current application's; where there is only one, Flask's slow proxy is not asked which."""
+        applications = list(self._applications)
+        if len(applications) == 1:
+            (app,) = applications
+            self._only = weakref.ref(app.extensions[_ALL][self])
+        elif not applications:
+            raise RuntimeError(
+                "this Watchword extension has no application: call init_app(app) first, and keep the app"
+            )
+        elif not flask.has_app_context():
+            raise RuntimeError(
+                "this Watchword extension has several applications: say which in `with app.app_context():`"
+            )
+        else:
+            app = flask.current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+        installation: Installation | None = app.extensions.get(_ALL, {}).get(self)
+        if installation is None:
+            raise RuntimeError(
+                f"this Watchword extension is not set up for the application {app.name!r}: call init_app(app)"
+            )
+        return installation
+
+
+def _find_none() -> None:
+    """The only installation, where there are none or several."""
+
+
+def _before_first_request(app: flask.Flask, task: Callable[[], None]) -> None:
+    """Run a task before the first request, and again before the next one if it fails."""
+
+    def run() -> None:
+        task()
+        others = [function for function in app.before_request_funcs[None] if function is not run]
+        app.before_request_funcs[None] = others  # a new list, because Flask is walking over the old one
+
+    app.before_request(run)
+
+
+def _register_endpoints(
+    app: flask.Flask, installation: Installation, others: Iterable[Installation]
+) -> flask.Blueprint | None:
+    """Register the endpoints, if there are any.
+
+    Raises:
+        InvalidSettings: another extension has endpoints at the same prefix, or would accept the same tokens.
+    """
+    if installation.endpoints is None:
+        return None
+    prefix = installation.settings.prefix
+    others = [other for other in others if other.endpoints]
+    prefixes = [other.settings.prefix for other in others]
+    if prefix in prefixes:
+        raise InvalidSettings(
+            f"prefix must differ from that of another extension of this application, and not be {prefix!r} "
+            "as well. Give this one settings of its own: "
+            'Watchword(app, settings=Settings(prefix="/staff", audience="staff"))'
+        )
+    for other in others:
+        if installation.shares_tokens_with(other):
+            raise InvalidSettings(
+                "audience or database_url must differ from that of the extension at "
+                f"{other.settings.prefix!r}: otherwise the tokens of the one are good at the other"
+            )
+    blueprint = installation.blueprint(_blueprint_name(prefix), jwks=not prefixes)
+    app.register_blueprint(blueprint)
+    return blueprint
+
+
+def _blueprint_name(prefix: str) -> str:
+    """``watchword`` for the default prefix; any other prefix follows, as in ``watchword_staff_auth``."""
+    if prefix == _DEFAULT_PREFIX:
+        return _EXTENSION
+    return _EXTENSION + (prefix or "/root").replace("/", "_").replace(".", "-")
+
+
+def _find_identity() -> Identity | None:
+    """The identity of the running request, whichever extension found it."""
+    if not flask.has_request_context():
+        return None
+    return getattr(flask.request._get_current_object(), _IDENTITY, None)  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+
+
+add_identity_source(_find_identity)

@@ -1,0 +1,676 @@
+"""Redis' own faults and habits; what every store promises is held in test_contract."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import signal
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from forked import answer_of_child
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis_servers import Proxy, RedisCluster, RedisServer, free_port, until
+
+from watchword.errors import InvalidSettings, StoreUnavailable
+from watchword.sessions.rotation import Decision, decide, rotate
+from watchword.stores.contract import Session, SessionTimes, new_session_id, shard_of
+from watchword.stores.redis import connection as redis_connection
+from watchword.stores.redis import url as redis_url
+from watchword.stores.redis.store import RedisStore
+from watchword.testing.store_contract.keys import insert_key
+from watchword.testing.store_contract.sessions import DETAILS, TIMES, new_session, start, swap
+
+StartRedis = Callable[..., RedisServer]
+
+
+@pytest.fixture
+def store(redis_server: RedisServer) -> Iterator[RedisStore]:
+    with closing(RedisStore(redis_server.url)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def open_store() -> Iterator[Callable[..., RedisStore]]:
+    opened: list[RedisStore] = []
+
+    def open_one(url: str, **options: Any) -> RedisStore:
+        opened.append(RedisStore(url, **options))
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+def ends(store: RedisStore, identity: str | None = None, position: int | None = None) -> set[str]:
+    return {end.session_id for end in store.poll(identity, position, grace=30).ends}
+
+
+# -- a server that dies ------------------------------------------------------------------------------
+
+
+def test_what_was_acknowledged_survives_kill_9_and_service_resumes_by_itself(
+    start_redis: StartRedis, open_store: Callable[..., RedisStore]
+) -> None:
+    server = start_redis()
+    store = open_store(server.url)
+    kept, ended = start(store), start(store)
+    store.end_session(ended.id, "logout")
+    assert store.spend("key", "attempt", keep_until=store.now() + 100)
+    before = store.poll(None, None, grace=30)
+
+    server.kill()
+    with pytest.raises(StoreUnavailable):
+        store.find_session(kept.id)
+    with pytest.raises(StoreUnavailable):
+        store.poll(before.identity, before.position, grace=30)
+
+    server.start()
+    assert store.find_session(kept.id).session == kept
+    assert not store.spend("key", "another", keep_until=store.now() + 100)
+    assert swap(store, ended.id, 1) is None
+    after = store.poll(before.identity, before.position, grace=30)
+    assert {end.session_id for end in after.ends} == {ended.id}, "all that is in force is told again"
+    assert after.identity != before.identity
+
+
+def test_a_restart_between_two_operations_is_not_noticed(
+    start_redis: StartRedis, open_store: Callable[..., RedisStore]
+) -> None:
+    server = start_redis()
+    store = open_store(server.url)
+    session = start(store)
+    server.kill()
+    server.start()
+    assert store.find_session(session.id).session == session
+
+
+def test_scripts_that_the_server_has_forgotten_are_told_again(
+    store: RedisStore, redis_server: RedisServer
+) -> None:
+    session = start(store)
+    feed = store.poll(None, None, grace=30)
+    redis_server.ask("SCRIPT", "FLUSH")
+    assert store.end_session(session.id, "logout") is not None
+    redis_server.ask("SCRIPT", "FLUSH")
+    assert ends(store, feed.identity, feed.position) == {session.id}
+
+
+def test_an_older_dump_is_another_store_and_all_of_it_is_read_again(
+    start_redis: StartRedis, open_store: Callable[..., RedisStore]
+) -> None:
+    server = start_redis("--appendonly", "no")
+    store = open_store(server.url)
+    sessions = [start(store, f"subject {number}") for number in range(8)]
+    for session in sessions[:4]:
+        store.end_session(session.id, "logout")
+    server.ask("SAVE")
+    for session in sessions[4:]:
+        store.end_session(session.id, "logout")
+    known = store.poll(None, None, grace=30)
+    server.kill()
+    server.start()
+
+    again = store.poll(known.identity, known.position, grace=30)
+    assert {end.session_id for end in again.ends} == {session.id for session in sessions[:4]}
+    store.end_session(sessions[4].id, "logout")
+    assert ends(store, again.identity, again.position) == {sessions[4].id}
+
+
+def test_a_memory_that_was_wiped_counts_on_beyond_what_it_had_handed_out(
+    store: RedisStore, redis_server: RedisServer
+) -> None:
+    store.end_session(start(store).id, "logout")
+    known = store.poll(None, None, grace=30)
+    redis_server.ask("FLUSHALL")
+    session = start(store)
+    store.end_session(session.id, "logout")
+    assert ends(store, known.identity, known.position) == {session.id}
+
+
+def test_a_server_that_hangs_is_given_up(
+    start_redis: StartRedis, open_store: Callable[..., RedisStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_url, "ANSWER_TIMEOUT", 0.2)
+    server = start_redis()
+    store = open_store(server.url)
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            store.now()
+        assert time.monotonic() - began < 2
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    until(lambda: store.now() > 0, lambda: "it goes on")
+
+
+# -- a connection that breaks --------------------------------------------------------------------------
+
+
+def test_an_answer_that_is_lost_is_asked_for_once_more(
+    redis_server: RedisServer, start_proxy: Callable[..., Proxy], open_store: Callable[..., RedisStore]
+) -> None:
+    proxy = start_proxy(redis_server.port)
+    store = open_store(f"redis://127.0.0.1:{proxy.port}")
+    new = new_session()
+    known = new_session("bob")  # makes the scripts known, so that it is not "no such script" that gets lost
+    store.start_session(known, TIMES, max_live=1, mark=store.read_mark())
+    swap(store, known.id, 1)
+    store.spend("another key", "attempt", keep_until=store.now() + 100)
+    insert_key(store, 1, "another kid", "internal")
+    store.end_session(known.id, "logout")
+    ends(store)
+
+    def losing(operation: Callable[[], Any]) -> Any:
+        proxy.to_lose = 1
+        result = operation()
+        assert proxy.to_lose == 0
+        return result
+
+    timed, _ = losing(lambda: store.start_session(new, TIMES, max_live=1, mark=store.read_mark()))
+    assert timed.session.id == new.id
+    assert losing(lambda: swap(store, new.id, 1)) is None, "the second attempt finds the first one's swap"
+    assert store.find_session(new.id).session.generation == 2
+    assert losing(lambda: store.spend("key", "attempt", keep_until=store.now() + 100))
+    assert losing(lambda: insert_key(store, 1, "kid"))
+    assert losing(lambda: store.end_session(new.id, "logout")) is None
+    assert losing(lambda: ends(store)) == {known.id, new.id}
+
+
+def test_nothing_is_tried_more_than_twice(
+    redis_server: RedisServer, start_proxy: Callable[..., Proxy], open_store: Callable[..., RedisStore]
+) -> None:
+    proxy = start_proxy(redis_server.port)
+    store = open_store(f"redis://127.0.0.1:{proxy.port}")
+    proxy.to_lose = 10
+    with pytest.raises(StoreUnavailable):
+        store.now()
+    assert proxy.to_lose == 8
+
+
+# -- fail-over -------------------------------------------------------------------------------------------
+
+
+def replica_of(master: RedisServer, start_redis: StartRedis) -> RedisServer:
+    replica = start_redis("--replicaof", "127.0.0.1", str(master.port))
+
+    with master.client() as client:
+        until(lambda: client.wait(1, 100) == 1, lambda: f"it follows\n{replica.log}")
+    return replica
+
+
+def test_no_end_that_a_replica_has_acknowledged_is_lost_with_the_master(
+    start_redis: StartRedis, open_store: Callable[..., RedisStore]
+) -> None:
+    master = start_redis()
+    replica = replica_of(master, start_redis)
+    store = open_store(master.url, wait_replicas=1)
+    singly, together, living = ([start(store, f"{name} {i}") for i in range(20)] for name in "abc")
+    known = store.poll(None, None, grace=30)
+    with master.client() as client:
+        client.wait(1, 1_000)
+    for session in singly:
+        assert store.end_session(session.id, "logout") is not None
+    for session in together:
+        assert store.end_sessions(session.subject, "logout_all")
+    master.kill()
+    replica.ask("REPLICAOF", "NO", "ONE")
+
+    promoted = open_store(replica.url)
+    assert ends(promoted, known.identity, known.position) == {session.id for session in singly + together}
+    for session in singly + together:
+        assert swap(promoted, session.id, 1) is None
+    for session in living:
+        assert swap(promoted, session.id, 1) is not None
+
+
+def test_an_end_that_no_replica_has_is_not_acknowledged_nor_is_its_repeat(
+    start_redis: StartRedis,
+    open_store: Callable[..., RedisStore],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(redis_connection, "REPLICAS_ANSWER_WITHIN", 0.1)
+    master = start_redis()
+    replica = replica_of(master, start_redis)
+    store = open_store(master.url, wait_replicas=1)
+    session = start(store)
+    replica.process.send_signal(signal.SIGSTOP)
+    try:
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                store.end_session(session.id, "logout")
+        assert "replicas" in caplog.text
+    finally:
+        replica.process.send_signal(signal.SIGCONT)
+    until(lambda: acknowledges(store, session), lambda: "the replica has caught up")
+    assert store.find_session(session.id).session.end_reason == "logout"
+
+
+def acknowledges(store: RedisStore, session: Session) -> bool:
+    with suppress(StoreUnavailable):
+        store.end_session(session.id, "logout")
+        return True
+    return False
+
+
+def test_a_cluster_waits_for_the_replica_of_the_right_master(
+    redis_cluster: RedisCluster, open_store: Callable[..., RedisStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_connection, "REPLICAS_ANSWER_WITHIN", 0.1)
+    store = open_store(redis_cluster.url, wait_replicas=1)
+    session = start(store)
+    with pytest.raises(StoreUnavailable):
+        store.end_session(session.id, "logout")
+    assert ends(store) == {session.id}
+
+
+def test_sentinel_names_the_master_before_and_after_a_fail_over(
+    start_redis: StartRedis, open_store: Callable[..., RedisStore]
+) -> None:
+    master = start_redis()
+    replica_of(master, start_redis)
+    sentinel = start_redis(
+        sentinel=f"sentinel monitor main 127.0.0.1 {master.port} 1\n"
+        "sentinel down-after-milliseconds main 300\n"
+        "sentinel failover-timeout main 2000\n"
+    )
+    until(lambda: len(sentinel.ask("SENTINEL", "REPLICAS", "main")) == 1, lambda: sentinel.log)
+
+    store = open_store(f"redis+sentinel://127.0.0.1:{sentinel.port}/main/2", wait_replicas=1)
+    session = start(store)
+    assert store.end_session(session.id, "logout") is not None
+    known = store.poll(None, None, grace=30)
+    master.kill()
+    until(lambda: is_known_as_ended(store, session), lambda: sentinel.log)
+    assert store.poll(None, None, grace=30).identity != known.identity
+
+
+def is_known_as_ended(store: RedisStore, session: Session) -> bool:
+    with suppress(StoreUnavailable):
+        return ends(store) == {session.id} and swap(store, session.id, 1) is None
+    return False
+
+
+# -- a cluster -------------------------------------------------------------------------------------------
+
+
+def test_subjects_are_spread_over_the_masters_and_each_ones_sessions_are_together(
+    redis_cluster: RedisCluster, open_store: Callable[..., RedisStore]
+) -> None:
+    store = open_store(redis_cluster.url)
+    sessions = [start(store, f"subject {number}") for number in range(64) for _ in "12"]
+    sizes = redis_cluster.ask("DBSIZE")
+    assert all(size > 10 for size in sizes)
+    feed = store.poll(None, None, grace=30)
+    for session in sessions[::2]:
+        assert len(store.end_sessions(session.subject, "logout_all")) == 2
+    assert ends(store, feed.identity, feed.position) == {session.id for session in sessions}
+
+
+def test_a_slot_that_moves_is_refused_and_found_again_where_it_arrives(
+    redis_executable: str, tmp_path: Path, open_store: Callable[..., RedisStore]
+) -> None:
+    cluster = RedisCluster(redis_executable, tmp_path)
+    try:
+        store = open_store(cluster.url)
+        other = open_store(cluster.url)
+        session = start(store)
+        feed = other.poll(None, None, grace=30)
+        for _ in cluster.moving(shard_of(session.subject)):
+            with pytest.raises(StoreUnavailable):
+                store.end_session(session.id, "logout")
+            with pytest.raises(StoreUnavailable):
+                other.poll(None, None, grace=30)
+        assert store.end_session(session.id, "logout") is not None
+        assert ends(other, feed.identity, feed.position) == {session.id}
+    finally:
+        cluster.stop()
+
+
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+def test_a_cluster_fails_over_and_no_end_that_was_waited_for_is_lost(
+    blow: signal.Signals,
+    redis_executable: str,
+    tmp_path: Path,
+    start_redis: StartRedis,
+    open_store: Callable[..., RedisStore],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(redis_url, "ANSWER_TIMEOUT", 1.5)
+    cluster = RedisCluster(redis_executable, tmp_path / "cluster", node_timeout=1_000)
+    try:
+        shard = shard_of("alice")
+        cluster.replica(shard, start_redis)
+        store = open_store(cluster.url, wait_replicas=1)
+        ended, living = [start(store) for _ in range(10)], start(store)
+        for session in ended:
+            assert store.end_session(session.id, "logout") is not None
+        known = store.poll(None, None, grace=30)
+        cluster.owner(shard).process.send_signal(blow)
+        until(lambda: ends_are(store, ended), lambda: "the replica has taken over")
+        assert ends(store, known.identity, known.position) == {session.id for session in ended}
+        assert swap(store, living.id, 1) is not None
+    finally:
+        cluster.stop()
+
+
+def ends_are(store: RedisStore, sessions: list[Session]) -> bool:
+    with suppress(StoreUnavailable):
+        return ends(store) == {session.id for session in sessions}
+    return False
+
+
+def test_a_slot_that_nobody_seems_to_have_is_looked_for(
+    redis_cluster: RedisCluster, open_store: Callable[..., RedisStore]
+) -> None:
+    store = open_store(redis_cluster.url)
+    session = start(store)
+    store._redis._client().nodes_manager.slots_cache.clear()
+    assert store.find_session(session.id).session == session
+
+
+# -- time, and what is kept for how long -----------------------------------------------------------------
+
+
+def test_the_time_is_that_of_redis_and_not_of_this_process(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = time.time()
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert start(store).created_at == pytest.approx(before, abs=10)
+    assert store.now() == pytest.approx(before, abs=10)
+
+
+def test_whatever_grows_with_use_goes_by_itself(store: RedisStore, redis_server: RedisServer) -> None:
+    short = SessionTimes(access=100, idle=100, absolute=20_000, window=30)
+    lives, ended = start(store, times=short), start(store)
+    swap(store, lives.id, 1)  # with longer times
+    store.end_session(ended.id, "logout")
+    insert_key(store, 1, "kid")
+    store.charge("throttle", free=0, max_delay=60, forget_after=100)
+    store.charge("long delay", free=-9, max_delay=200, forget_after=100)
+    store.remember("remembered", lifetime=100)
+    store.spend("spent", "attempt", keep_until=store.now() + 100)
+    shard = f"watchword:{{{shard_of('alice')}}}"
+    with redis_server.client() as client:
+        seconds_left = {key: client.ttl(key) for key in client.scan_iter()}
+    forever = {key for key, seconds in seconds_left.items() if seconds == -1}
+    assert forever == {f"{shard}:sequence", "watchword:{0}:keys", "watchword:{0}:key_version"}
+    of_the_session = TIMES.idle + 300 + 120
+    of_the_end = TIMES.access + 300 + 120
+    assert {key: seconds for key, seconds in seconds_left.items() if key not in forever} == {
+        f"{shard}:session:{lives.id}": pytest.approx(of_the_session, abs=5),
+        f"{shard}:subject:alice": pytest.approx(of_the_session, abs=5),
+        f"{shard}:session:{ended.id}": pytest.approx(of_the_end, abs=5),
+        f"{shard}:feed": pytest.approx(of_the_end, abs=5),
+        f"{shard}:feed_until": pytest.approx(of_the_end, abs=5),
+        "watchword:throttle:throttle": pytest.approx(100, abs=5),
+        "watchword:throttle:long delay": pytest.approx(200, abs=5),
+        "watchword:remembered:remembered": pytest.approx(100, abs=5),
+        "watchword:spent:spent": pytest.approx(100, abs=5),
+    }
+
+
+def test_entries_leave_the_feed_when_no_token_can_need_them(
+    store: RedisStore, redis_server: RedisServer
+) -> None:
+    first = start(store)
+    store.end_session(first.id, "logout")
+    store.time_shift = TIMES.access + 300 + 120 + 2
+    second = start(store)
+    store.end_session(second.id, "logout")
+    shard = f"watchword:{{{shard_of('alice')}}}"
+    for key in ("feed", "feed_until"):
+        entries = redis_server.ask("ZRANGE", f"{shard}:{key}", 0, -1)
+        assert [entry.split(" ")[1] for entry in entries] == [second.id]
+
+
+def test_what_has_expired_leaves_its_subjects_index_at_the_next_login(
+    store: RedisStore, redis_server: RedisServer
+) -> None:
+    gone = start(store)
+    shard = f"watchword:{{{shard_of('alice')}}}"
+    redis_server.ask("DEL", f"{shard}:session:{gone.id}")
+    assert store.live_sessions("alice") == []
+    session = start(store)
+    assert redis_server.ask("ZRANGE", f"{shard}:subject:alice", 0, -1) == [session.id]
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    generation=st.integers(1, 6),
+    good_for=st.sampled_from([-100, 100, 700, 1_500]),
+    since_swap=st.none() | st.sampled_from([0, 10, 20, 40, 50]),
+    until_end=st.sampled_from([-100, -10, 10, 100]),
+    ended=st.booleans(),
+)
+def test_redis_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_that_was_foreseen(
+    store: RedisStore,
+    redis_server: RedisServer,
+    generation: int,
+    good_for: int,
+    since_swap: int | None,
+    until_end: int,
+    ended: bool,
+) -> None:
+    times = SessionTimes(access=600, idle=1_000, absolute=10_000, window=30)
+    session, now = start(store), store.now()
+    changes = {"generation": 4, "expires_at": now + until_end, "access_until": math.floor(now) + good_for}
+    changes |= {} if since_swap is None else {"refreshed_at": now - since_swap}
+    changes |= {"ended_at": now} if ended else {}
+    key = f"watchword:{{{shard_of('alice')}}}:session:{session.id}"
+    redis_server.ask("HSET", key, *(text for change in changes.items() for text in change))
+    found = store.find_session(session.id).session
+    rotates = decide(found, generation, now=now, window=30)
+    swapped = swap(store, session.id, generation, times)
+    assert (swapped is not None) == (rotates is Decision.ROTATE)
+    if swapped is not None:
+        foreseen = rotate(found, generation, times, now=swapped.now)
+        assert swapped.session == msgspec.structs.replace(foreseen, **msgspec.structs.asdict(DETAILS))
+
+
+def test_an_id_that_was_not_made_for_its_subject_is_refused(store: RedisStore) -> None:
+    elsewhere = next(name for name in map(str, range(100)) if shard_of(name) != shard_of("alice"))
+    with pytest.raises(ValueError, match="new_session_id"):
+        store.start_session(
+            new_session(id=new_session_id(elsewhere)), TIMES, max_live=100, mark=store.read_mark()
+        )
+
+
+@pytest.mark.parametrize("session_id", ["", "unknown", "}", "{1}\r\n", "a" * 5_000])
+def test_an_id_of_any_form_is_looked_for(store: RedisStore, session_id: str) -> None:
+    assert store.find_session(session_id) is None
+    assert swap(store, session_id, 1) is None
+    assert store.end_session(session_id, "logout") is None
+
+
+@pytest.mark.parametrize("subject", ["{1}", "a} {b", "", "ö\n", "x" * 2_000])
+def test_a_subject_of_any_form_has_its_sessions(
+    redis_cluster: RedisCluster, open_store: Callable[..., RedisStore], subject: str
+) -> None:
+    store = open_store(redis_cluster.url)
+    session = start(store, subject)
+    assert store.live_sessions(subject) == [session]
+    assert [ended.id for ended in store.end_sessions(subject, "logout_all")] == [session.id]
+    assert ends(store) == {session.id}
+
+
+# -- processes -------------------------------------------------------------------------------------------
+
+
+def test_a_forked_child_has_connections_of_its_own(store: RedisStore) -> None:
+    session = start(store)
+
+    def work() -> bool:
+        return all(store.find_session(session.id).session == session for _ in range(200))
+
+    with ThreadPoolExecutor(1) as beside:
+        done = beside.submit(work)
+        assert answer_of_child(work)
+    assert done.result()
+
+
+def test_a_forked_child_does_not_wait_for_what_the_parent_was_doing(
+    redis_cluster: RedisCluster, open_store: Callable[..., RedisStore]
+) -> None:
+    store = open_store(redis_cluster.url)
+    session = start(store)
+    lock = store._redis._client().nodes_manager._initialization_lock
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            done.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(20)
+
+    def work() -> bool:
+        store._redis._look_again()
+        return store.find_session(session.id).session == session
+
+    assert answer_of_child(work)
+    done.set()
+    holder.join()
+
+
+def test_a_closed_store_opens_again_when_it_is_used(store: RedisStore) -> None:
+    store.close()
+    store.close()
+    assert store.now() > 0
+
+
+# -- how it is set ---------------------------------------------------------------------------------------
+
+
+def test_a_server_that_keeps_what_it_is_told_is_not_warned_of(
+    store: RedisStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not caplog.records
+
+
+def test_a_server_that_may_forget_is_warned_of_when_the_store_is_opened(
+    start_redis: StartRedis, open_store: Callable[..., RedisStore], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = start_redis("--appendonly", "no", "--maxmemory-policy", "allkeys-lru")
+    open_store(server.url)
+    messages = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert [
+        word in message for word, message in zip(("appendonly", "allkeys-lru"), messages, strict=True)
+    ] == [
+        True,
+        True,
+    ]
+
+
+def test_a_wrong_password_is_told_in_the_log_without_it(
+    start_redis: StartRedis, open_store: Callable[..., RedisStore], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = start_redis("--requirepass", "right one")
+    open_store(f"redis://:right%20one@127.0.0.1:{server.port}/3")
+    open_store(f"redis://default:right%20one@127.0.0.1:{server.port}")
+    for url in ("redis://:swordfish@", "redis://default:swordfish@", "redis://"):
+        caplog.clear()
+        with pytest.raises(StoreUnavailable) as caught:
+            open_store(f"{url}127.0.0.1:{server.port}")
+        assert caught.value.__cause__ is None
+        (record,) = caplog.records
+        assert re.search("password|[Aa]uthentication", record.getMessage())
+        assert "swordfish" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:6379",
+        "http://localhost",
+        "redis://user:swordfish@host:port/0",
+        "redis://:swordfish@host/zero",
+        "redis://:swordfish@one,two",
+        "redis://:swordfish@",
+        "redis://:swordfish@host?decode_responses=no",
+        "redis://:swordfish@host?ssl_cert_reqs=none",
+        "redis://:swordfish@host?sentinel_password=x",
+        "redis://:swordfish@host#0",
+        "redis+cluster://:swordfish@host/1",
+        "redis+sentinel://:swordfish@host",
+        "redis+sentinel://:swordfish@host/service/zero",
+        "unix:///run/redis",
+    ],
+)
+def test_a_url_of_no_redis_is_refused_naming_what_is_supported_and_not_itself(url: str) -> None:
+    with pytest.raises(InvalidSettings, match=r"redis\+sentinel://") as caught:
+        RedisStore(url)
+    assert "swordfish" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["redis", "redis+cluster", "redis+sentinel"])
+def test_nothing_that_answers_is_unavailable(scheme: str, caplog: pytest.LogCaptureFixture) -> None:
+    service = "/main" if scheme == "redis+sentinel" else ""
+    with pytest.raises(StoreUnavailable):
+        RedisStore(f"{scheme}://user:swordfish@127.0.0.1:{free_port()}{service}")
+    assert caplog.records
+    assert "swordfish" not in caplog.text
+
+
+def test_rediss_is_tls_with_a_certificate_that_is_checked(
+    redis_server: RedisServer,
+    start_proxy: Callable[..., Proxy],
+    open_store: Callable[..., RedisStore],
+    certificate: Path,
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    proxy = start_proxy(redis_server.port, tls)
+    url = f"rediss://127.0.0.1:{proxy.port}"
+    assert open_store(f"{url}?ssl_ca_certs={certificate}").now() > 0
+    with pytest.raises(StoreUnavailable):
+        open_store(url)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for this machine, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "redis.example")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "redis.pem"
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path

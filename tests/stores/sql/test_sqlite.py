@@ -1,0 +1,480 @@
+"""SQLite's own faults: locks, lost and replaced files, killed processes, forks."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forked import answer_of_child, hard_fork
+
+from watchword.errors import StoreUnavailable
+from watchword.stores.contract import NewSession, Session, SessionDetails, SessionTimes
+from watchword.stores.sql import sessions as sql_sessions
+from watchword.stores.sql import sqlite
+from watchword.stores.sql.store import PURGE_BATCH, SqlStore
+
+TIMES = SessionTimes(access=600, idle=10_000, absolute=20_000, window=30)
+DETAILS = SessionDetails(username="A", scopes=())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "app #1.db"
+
+
+@pytest.fixture
+def store(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlStore]:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.05)
+    opened = SqlStore(f"sqlite:///{path}")
+    yield opened
+    opened.close()
+
+
+def start(store: SqlStore, name: str = "s1") -> None:
+    new = NewSession(id=name, subject="alice", username="Alice", scopes=(), user_agent=None, ip_address=None)
+    store.start_session(new, TIMES, max_live=100_000, mark=store.read_mark())
+
+
+# -- the file ------------------------------------------------------------------------------------
+
+
+def test_everything_on_disk_is_for_its_owner_only(store: SqlStore, path: Path) -> None:
+    start(store)
+    modes = {file.name.removeprefix(path.name): file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    assert modes == {"": 0o600, "-wal": 0o600, "-shm": 0o600}
+
+
+def test_commits_are_written_ahead_and_synced_in_full(store: SqlStore) -> None:
+    pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+    with store._database.read() as connection:
+        values = [connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() for pragma in pragmas]
+    assert values == ["wal", 2, 1, 50]
+
+
+def test_a_store_opens_again_after_it_was_closed(store: SqlStore) -> None:
+    start(store)
+    store.close()
+    assert store.find_session("s1") is not None
+
+
+# -- locks ---------------------------------------------------------------------------------------
+
+
+def test_a_database_locked_by_another_is_unavailable_to_writers_until_it_is_free(
+    store: SqlStore, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with caplog.at_level(logging.WARNING), pytest.raises(StoreUnavailable) as caught:
+        start(store, "very-secret-id")
+    assert store.find_session("very-secret-id") is None  # readers go on
+    assert caught.value.__suppress_context__
+    assert "database is locked" in caplog.text
+    assert "very-secret-id" not in caplog.text + str(caught.value)
+    other.execute("ROLLBACK")
+    other.close()
+    start(store)
+    assert store.find_session("s1") is not None
+
+
+def test_a_thread_that_never_gets_its_turn_to_write_is_told_so(store: SqlStore) -> None:
+    with store._database.write(), pytest.raises(StoreUnavailable):
+        start(store)
+    start(store)
+
+
+def test_who_gets_no_connection_is_told_so(store: SqlStore, caplog: pytest.LogCaptureFixture) -> None:
+    with ExitStack() as readers, caplog.at_level(logging.WARNING):
+        for _ in range(15):  # as many as the pool has
+            readers.enter_context(store._database.read())
+        with pytest.raises(StoreUnavailable):
+            store.now()
+    assert "connection timed out" in caplog.text
+    store.now()
+
+
+def test_switching_to_wal_waits_for_another_process_and_gives_up_at_the_timeout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.05)
+    other = sqlite3.connect(tmp_path / "app.db", isolation_level=None)
+    other.execute("CREATE TABLE own (id)")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreUnavailable):
+        SqlStore(f"sqlite:///{tmp_path}/app.db")
+    other.close()
+    SqlStore(f"sqlite:///{tmp_path}/app.db").close()
+
+
+def test_where_sqlite_cannot_write_beside_the_database_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "app.db-wal").mkdir()
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    with pytest.raises(StoreUnavailable):
+        SqlStore(f"sqlite:///{tmp_path}/app.db")
+    assert waits == []
+
+
+def test_switching_to_wal_waits_where_sqlite_itself_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(tmp_path / "app.db", isolation_level=None)
+    other.executescript("CREATE TABLE own (id); BEGIN IMMEDIATE")
+    monkeypatch.setattr(time, "sleep", lambda _seconds: other.close())
+    SqlStore(f"sqlite:///{tmp_path}/app.db").close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        other.execute("SELECT 1")
+
+
+# -- connections that are lost -------------------------------------------------------------------
+
+
+def test_an_operation_is_repeated_once_when_its_connection_was_lost(store: SqlStore) -> None:
+    start(store)
+    with store._database.read() as connection:
+        lost = connection.connection.dbapi_connection
+    assert isinstance(lost, sqlite3.Connection)
+    lost.close()
+    assert store.find_session("s1") is not None
+
+
+def test_a_deleted_database_is_unavailable_and_no_new_one_is_made(store: SqlStore, path: Path) -> None:
+    start(store)
+    for file in path.parent.iterdir():
+        file.unlink()
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            store.end_session("s1", "logout")
+        with pytest.raises(StoreUnavailable):
+            store.now()
+    assert not list(path.parent.iterdir())
+
+
+def test_service_resumes_when_a_file_that_was_moved_away_is_back(store: SqlStore, path: Path) -> None:
+    start(store)
+    away = path.with_suffix(".away")
+    path.rename(away)
+    with pytest.raises(StoreUnavailable):
+        store.end_session("s1", "logout")
+    away.rename(path)
+    assert store.end_session("s1", "logout") is not None
+
+
+def test_writes_go_to_the_file_that_took_the_others_place(store: SqlStore, path: Path) -> None:
+    start(store)
+    store.close()  # the write-ahead log is part of the file now
+    backup = path.with_suffix(".backup")
+    shutil.copy(path, backup)
+    before = store.poll(None, None, grace=30)
+    store.end_session("s1", "logout")
+    store.close()
+    with store._database.read():  # holds a connection to the file that goes
+        backup.replace(path)
+    after = store.poll(before.identity, before.position, grace=30)
+    assert after.identity != before.identity  # though the identity inside is the same
+    assert store.end_session("s1", "logout_all") is not None
+
+
+def test_a_write_into_a_file_that_is_being_replaced_is_done_again_on_the_new_one(
+    store: SqlStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(store)
+    store.close()
+    backup = path.with_suffix(".backup")
+    shutil.copy(path, backup)
+    end = sql_sessions.end
+
+    def end_while_the_file_is_replaced(*args: Any, **kwargs: Any) -> Session | None:
+        if backup.exists():
+            for log in path.parent.glob(f"{path.name}-*"):
+                log.unlink()
+            backup.replace(path)
+        return end(*args, **kwargs)
+
+    monkeypatch.setattr(sql_sessions, "end", end_while_the_file_is_replaced)
+    assert store.end_session("s1", "logout") is not None
+    assert [end.session_id for end in store.poll(None, None, grace=30).ends] == ["s1"]
+
+
+def test_a_database_in_memory_is_gone_when_closed() -> None:
+    store = SqlStore("sqlite://")
+    store.close()
+    with pytest.raises(StoreUnavailable):
+        store.accounts()
+    store.close()
+
+
+# -- processes -----------------------------------------------------------------------------------
+
+
+def test_no_acknowledged_end_is_lost_by_kill_9(path: Path, store: SqlStore) -> None:
+    for number in range(300):
+        start(store, f"s{number}")
+    script = (
+        "import sys; from watchword.stores.sql.store import SqlStore; store = SqlStore(sys.argv[1])\n"
+        "for number in range(300):\n"
+        "    store.end_session(f's{number}', 'logout'); print(number, flush=True)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, f"sqlite:///{path}"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    acknowledged = [int(process.stdout.readline()) for _ in range(20)]
+    process.send_signal(signal.SIGKILL)
+    acknowledged += [int(line) for line in process.stdout.read().split()]
+    process.wait(timeout=60)
+    process.stdout.close()
+
+    assert process.returncode == -signal.SIGKILL
+    ended = {end.session_id for end in store.poll(None, None, grace=30).ends}
+    assert {f"s{number}" for number in acknowledged} <= ended
+    assert len(ended) < 300
+
+
+FORKING = """
+import os, sys, threading
+from watchword.stores.sql.store import SqlStore
+store = SqlStore(sys.argv[1])
+stop = threading.Event()
+def work():
+    while not stop.is_set():
+        store.remember("from a thread", lifetime=100)
+        store.now()
+threads = [threading.Thread(target=work) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for number in range(5):
+    child = os.fork()
+    if child == 0:
+        store.remember(f"from child {number}", lifetime=100)
+        os._exit(0 if store.remembers(f"from child {number}") else 1)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+for thread in threads:
+    thread.join()
+assert all(store.remembers(f"from child {number}") for number in range(5))
+store.close()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+def test_a_forked_child_has_connections_and_locks_of_its_own(tmp_path: Path) -> None:
+    script = [sys.executable, "-c", FORKING, f"sqlite:///{tmp_path}/app.db"]
+    subprocess.run(script, check=True, timeout=60)
+
+
+def test_what_a_child_commits_stays_when_its_parent_closes_the_file(path: Path) -> None:
+    """SQLite would take the parent's locks for the child's, and the parent would delete the child's log."""
+    store = SqlStore(f"sqlite:///{path}")
+    store.remember("from the parent", lifetime=100)
+    of_child, to_child = os.pipe(), os.pipe()
+
+    def work() -> bool:
+        store.remember("before", lifetime=100)
+        os.write(of_child[1], b".")
+        os.read(to_child[0], 1)
+        store.remember("after", lifetime=100)
+        return store.remembers("from the parent")
+
+    def close_in_parent() -> None:
+        os.read(of_child[0], 1)
+        store.close()
+        os.write(to_child[1], b".")
+
+    closer = threading.Thread(target=close_in_parent)
+    closer.start()
+    assert answer_of_child(work)
+    closer.join()
+    assert [store.remembers(key) for key in ("from the parent", "before", "after")] == [True] * 3
+    store.close()
+
+
+def test_a_child_does_not_touch_what_a_thread_of_its_parent_was_doing(path: Path) -> None:
+    store = SqlStore(f"sqlite:///{path}")
+    with store._database._writing.obtain(), store._database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM watchword_sessions").scalar_one() == 0
+
+        def work() -> bool:
+            store.remember("key", lifetime=100)
+            return store.remembers("key")
+
+        assert answer_of_child(work)
+        assert connection.exec_driver_sql("SELECT count(*) FROM watchword_remembered").scalar_one() == 0
+    assert store.remembers("key")
+    store.close()
+
+
+@pytest.mark.parametrize("fork", [os.fork, hard_fork], ids=["with hooks", "without hooks"])
+def test_a_child_goes_on_with_a_copy_of_a_database_in_memory(fork: Callable[[], int]) -> None:
+    store = SqlStore("sqlite://")
+    store.remember("key", lifetime=100)
+
+    def work() -> list[bool]:
+        store.remember("of the child", lifetime=100)
+        return [store.remembers("key"), store.remembers("of the child")]
+
+    with store._database._writing.obtain():
+        assert answer_of_child(work, fork) == [True, True]
+    assert not store.remembers("of the child")
+    store.close()
+
+
+def test_a_store_that_is_gone_has_closed_its_file(path: Path) -> None:
+    store = SqlStore(f"sqlite:///{path}")
+    store.remember("key", lifetime=100)
+    wal = path.with_name(f"{path.name}-wal")
+    assert wal.exists()
+    del store
+    gc.collect()
+    assert not wal.exists()
+
+
+# -- purging -------------------------------------------------------------------------------------
+
+
+def rows(store: SqlStore, table: str) -> int:
+    with store._database.read() as connection:
+        count: int = connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
+    return count
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_session_leaves_the_table_when_no_token_and_no_feed_needs_it(store: SqlStore, ended: bool) -> None:
+    start(store)
+    if ended:
+        store.end_session("s1", "logout")
+    needed = (TIMES.access if ended else TIMES.idle) + 300 + 120
+    store.time_shift = needed - 2
+    store.clear_charges("any write")
+    assert store.find_session("s1") is not None
+    store.time_shift = needed + 60
+    store.clear_charges("any write")
+    assert store.find_session("s1") is None
+
+
+def test_a_swap_puts_the_purge_off(store: SqlStore) -> None:
+    start(store)
+    store.time_shift = 9_000
+    store.swap_session("s1", 1, TIMES, DETAILS)
+    store.time_shift = 9_000 + TIMES.idle
+    store.clear_charges("any write")
+    assert store.find_session("s1") is not None
+
+
+def test_throttles_and_remembered_keys_leave_their_tables_when_they_are_over(store: SqlStore) -> None:
+    store.charge("old", free=5, max_delay=60, forget_after=100)
+    store.charge("blocked for longer", free=0, max_delay=500, forget_after=1)
+    store.remember("old", lifetime=100)
+    store.time_shift = 200
+    store.charge("new", free=5, max_delay=60, forget_after=100)
+    store.remember("new", lifetime=100)
+    store.time_shift = 261
+    store.clear_charges("any write")
+    assert rows(store, "watchword_throttles") == 1
+    assert rows(store, "watchword_remembered") == 1
+
+
+def test_a_purge_takes_a_batch_with_each_write_until_none_is_left(store: SqlStore) -> None:
+    for number in range(2 * PURGE_BATCH + 1):
+        store.remember(f"key {number}", lifetime=1)
+    store.time_shift = 120
+    left = []
+    for _ in range(4):
+        store.clear_charges("any write")
+        left.append(rows(store, "watchword_remembered"))
+    assert left == [PURGE_BATCH + 1, 1, 0, 0]
+
+
+def test_threads_share_one_store(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 5.0)
+    threads = [threading.Thread(target=start, args=(store, f"s{number}")) for number in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.live_sessions("alice")) == 30
+
+
+def test_two_stores_on_one_file_write_without_losing_each_others_updates(
+    store: SqlStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 5.0)
+    stores = [SqlStore(f"sqlite:///{path}") for _ in range(2)]
+
+    def charge_often(charged: SqlStore) -> list[float]:
+        return [charged.charge("key", free=1_000, max_delay=1, forget_after=100).wait for _ in range(40)]
+
+    with ThreadPoolExecutor(2) as pool:
+        waits = [wait for waits in pool.map(charge_often, stores) for wait in waits]
+    assert waits == [0.0] * 80
+    with store._database.read() as connection:
+        assert connection.exec_driver_sql("SELECT charges FROM watchword_throttles").scalar_one() == 80
+    for opened in stores:
+        opened.close()
+
+
+# -- what the process may not do -----------------------------------------------------------------
+
+
+OPEN_AS_ANOTHER_USER = """
+import os, sys
+from watchword.errors import InvalidSettings
+from watchword.stores.sql.store import SqlStore
+SqlStore("sqlite://").close()  # all that is imported now is there when it can no longer be read
+if os.getuid() == 0:
+    os.setuid(65534)
+try:
+    SqlStore(sys.argv[1]).close()
+except InvalidSettings as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("directory_mode", "file_mode", "refused"),
+    [(0o555, None, "."), (0o555, 0o666, "."), (0o777, 0o400, "app.db")],
+)
+def test_a_path_without_the_rights_is_named_with_what_to_do(
+    directory_mode: int, file_mode: int | None, refused: str
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "app.db"
+        if file_mode is not None:
+            file.touch()
+            file.chmod(file_mode)
+        file.parent.chmod(directory_mode)
+        done = subprocess.run(
+            [sys.executable, "-c", OPEN_AS_ANOTHER_USER, f"sqlite:///{file}"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        file.parent.chmod(0o700)
+    assert f"database_url: {file.parent / refused} must be readable and writable" in done.stdout
+    assert "Permission denied. Change its owner or mode" in done.stdout
+
+
+def test_what_sqlite_says_is_logged_with_the_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "app.db"
+    file.write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreUnavailable):
+        SqlStore(f"sqlite:///{file}")
+    assert f"the store does not answer: {file}: file is not a database" in caplog.text

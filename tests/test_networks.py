@@ -1,0 +1,37 @@
+import pytest
+
+from watchword.networks import reach
+
+CASES = {
+    "public": ["8.8.8.8", "93.184.216.34", "2001:4860:4860::8888", "2606:4700::1111", "::ffff:8.8.8.8"],
+    "private": [
+        *("10.0.0.1", "10.255.255.255", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1"),
+        *("fc00::1", "fd00:ec2::253", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::"),
+    ],
+    "loopback": [
+        *("127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1", "::ffff:7f00:1"),
+        *("64:ff9b::7f00:1", "2002:7f00:1::1"),
+    ],
+    "never": [
+        *("169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::"),
+        *("100.100.100.200", "::ffff:100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254"),
+        *("fe80::1", "fe80::1%eth0", "fec0::1", "0.0.0.0", "0.1.2.3", "::", "255.255.255.255", "240.0.0.1"),
+        *("224.0.0.1", "224.0.1.1", "239.1.2.3", "ff02::1", "ff0e::1", "192.0.2.1", "198.18.0.1"),
+        *("192.0.0.1", "2001:db8::1", "2001::1", "100::1", "::8.8.8.8", "64:ff9b:1::1", "4000::1"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"), [(address, where) for where, addresses in CASES.items() for address in addresses]
+)
+def test_an_address_lies_where_its_packets_go(address, expected):
+    assert reach(address) == expected
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside"),
+    [("172.16.0.0", "172.15.255.255"), ("172.31.255.255", "172.32.0.0"), ("100.127.255.255", "100.128.0.0")],
+)
+def test_the_edges_of_private_networks_are_exact(inside, outside):
+    assert (reach(inside), reach(outside)) == ("private", "public")
