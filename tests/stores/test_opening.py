@@ -141,7 +141,7 @@ print(*sys.modules, sep="\\n")
 
 def test_a_missing_redis_py_names_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
-    for name in [name for name in sys.modules if name.startswith(("watchword.stores.redis.store", "redis."))]:
+    for name in [name for name in sys.modules if name.startswith(("watchword.stores.redis", "redis."))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delitem(sys.modules, "watchword.stores.split", raising=False)
     with pytest.raises(MissingExtra, match=r"watchword\[redis\]"):
