@@ -8,7 +8,7 @@ from typing import Any
 
 from specimen import AUDIENCE, ISSUER, KEYS, NOW, certificate, compact, key
 from watchword.jose import Key, base64url, envelope, jwe, jws
-from watchword.jose.material.key_objects import kind_of
+from watchword.jose.material.kinds import kind_of
 
 __all__ = [
     "CLAIMS",

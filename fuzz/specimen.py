@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from watchword.jose import Key, KeySet
-from watchword.jose.algorithms.registry import ALGORITHMS
-from watchword.jose.material.key_objects import CURVES, OCTET_KINDS, Kind, Material
+from watchword.jose.algorithms.table import ALGORITHMS
+from watchword.jose.material.kinds import CURVES, OCTET_KINDS, Kind, Material
 
 __all__ = ["AUDIENCE", "ISSUER", "KEYS", "NOW", "certificate", "claims", "compact", "key"]
 

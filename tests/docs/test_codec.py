@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from watchword import errors
 from watchword.cli.main import main
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS
-from watchword.jose.algorithms.registry import ALGORITHMS
+from watchword.jose.algorithms.table import ALGORITHMS
 
 DOCUMENT = Path("docs/codec.md").read_text("utf-8")
 BLOCKS = re.findall(r"<!-- test: ([\w ]+) -->\n```python\n(.*?)```", DOCUMENT, re.DOTALL)

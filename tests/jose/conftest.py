@@ -10,8 +10,8 @@ import pytest
 from watchword.jose import Key, base64url
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS
 from watchword.jose.algorithms.key_management import Agreement
-from watchword.jose.algorithms.registry import fitting
-from watchword.jose.material.key_objects import generate
+from watchword.jose.algorithms.table import fitting
+from watchword.jose.material.kinds import generate
 
 ONE_KEY_EACH = (
     "HS256", "HS384", "HS512", "RS256", "ES256", "ES384", "ES512", "ES256K", "EdDSA", "Ed25519", "Ed448",

@@ -20,7 +20,7 @@ from watchword.errors import (
 )
 from watchword.jose import Key, KeySet, base64url, jwe, jws
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS
-from watchword.jose.algorithms.registry import ALGORITHMS
+from watchword.jose.algorithms.table import ALGORITHMS
 
 KEY = Key.from_secret(b"\x07" * 32, "dir", kid="k1")
 Forge = Callable[..., str]

@@ -17,7 +17,7 @@ from jwcrypto.jwk import JWK
 
 from watchword.jose import Key, jwe
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS
-from watchword.jose.algorithms.registry import ALGORITHMS
+from watchword.jose.algorithms.table import ALGORITHMS
 from watchword.jose.jwe import Recipient
 
 PLAINTEXT, AAD = b"what only the recipient may read", b"what all may read"

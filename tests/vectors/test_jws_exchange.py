@@ -16,7 +16,7 @@ from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 
 from watchword.jose import Key, KeySet, jws
-from watchword.jose.algorithms.registry import ALGORITHMS
+from watchword.jose.algorithms.table import ALGORITHMS
 
 # joserfc's opinion of a name that others still use
 pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated:joserfc.errors.SecurityWarning")

@@ -1,6 +1,6 @@
 """Keys, signatures and encryption: bytes in, bytes out. Knows no clock, no network, no storage."""
 
-from watchword.jose.capabilities import Capability, capabilities
+from watchword.jose.algorithms.capabilities import Capability, capabilities
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet, SkippedKey
 from watchword.jose.ports import KeySource, Signer, SigningSource

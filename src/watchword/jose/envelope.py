@@ -18,7 +18,7 @@ from watchword.jose import header as headers
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS, ContentEncryption
 from watchword.jose.algorithms.key_management import Agreement, Wrapping
 from watchword.jose.jwk import Key
-from watchword.jose.material.key_objects import public_half
+from watchword.jose.material.kinds import public_half
 
 __all__ = [
     "Acceptance",

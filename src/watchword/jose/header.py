@@ -8,7 +8,7 @@ from typing import Any
 from watchword.arguments import describe, describe_names
 from watchword.errors import InvalidSettings, MalformedToken, Unissuable, UnknownKey
 from watchword.jose import base64url, strict_json
-from watchword.jose.algorithms.registry import Operation
+from watchword.jose.algorithms.table import Operation
 from watchword.jose.jwk import Key
 from watchword.jose.ports import KeySource
 

@@ -15,15 +15,15 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, Pub
 from watchword.errors import InvalidKey
 from watchword.jose import base64url
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS
-from watchword.jose.algorithms.registry import Algorithm, Operation, choose, fitting
 from watchword.jose.algorithms.signatures import Sign, Verify
+from watchword.jose.algorithms.table import Algorithm, Operation, choose, fitting
 from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_object, describe
-from watchword.jose.material import asn1
+from watchword.jose.material import der as der_codec
 from watchword.jose.material import pem as pem_reader
 from watchword.jose.material.certificates import certificate_members
 from watchword.jose.material.jwk_members import from_members, members, thumbprint
-from watchword.jose.material.key_objects import Material, Private, Public, generate, kind_of, public_half
+from watchword.jose.material.kinds import Material, Private, Public, generate, kind_of, public_half
 from watchword.jose.material.strength import check_public, check_secret
 from watchword.jose.quotation import quote
 
@@ -176,7 +176,7 @@ class Key:
             InvalidKey: it cannot be read, or the algorithm does not fit it.
             WeakKey: RSA under 2,048 bits or with a small exponent.
         """
-        return cls.from_cryptography(asn1.from_der(_encoded(der), _password(password)), alg, kid=kid)
+        return cls.from_cryptography(der_codec.from_der(_encoded(der), _password(password)), alg, kid=kid)
 
     @classmethod
     def from_cryptography(
@@ -312,7 +312,7 @@ class Key:
         """
         if password is not None and not private:
             raise InvalidKey("password= goes with private=True: a public key is not encrypted")
-        return asn1.to_pem(self._half(private=private), _password(password))
+        return der_codec.to_pem(self._half(private=private), _password(password))
 
     def to_der(self, *, private: bool = False) -> bytes:
         """The key as DER: SubjectPublicKeyInfo of the public half, or with ``private=True`` plain PKCS#8.
@@ -320,7 +320,7 @@ class Key:
         Raises:
             InvalidKey: a secret has no DER; the private half of a public key was asked for.
         """
-        return asn1.to_der(self._half(private=private))
+        return der_codec.to_der(self._half(private=private))
 
     def _half(self, *, private: bool) -> Private | Public:
         self._check_half(private=private)
@@ -379,7 +379,7 @@ class Key:
 
 
 def _unpickle(der: bytes, alg: str, description: dict[str, Any]) -> Key:
-    material = asn1.from_der(der, None)
+    material = der_codec.from_der(der, None)
     return Key(fitting(alg, kind_of(material)), material, **description)
 
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from watchword.errors import BadSignature, InvalidKey, MalformedToken, Unissuable, UnknownKey
 from watchword.jose import base64url, json_serialization
 from watchword.jose import header as headers
-from watchword.jose.algorithms.registry import ALGORITHMS
 from watchword.jose.algorithms.signatures import ECDSA_FIELDS
+from watchword.jose.algorithms.table import ALGORITHMS
 from watchword.jose.json_serialization import MAX_PARTIES, JsonToken
 from watchword.jose.jwk import Key
 from watchword.jose.key_arguments import check_bytes, check_several, check_signer

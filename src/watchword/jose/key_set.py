@@ -11,7 +11,7 @@ import msgspec
 
 from watchword.arguments import describe
 from watchword.errors import InvalidKey
-from watchword.jose.algorithms.registry import ALG_NEEDED, ALGORITHMS, Algorithm
+from watchword.jose.algorithms.table import ALG_NEEDED, ALGORITHMS, Algorithm
 from watchword.jose.jwk import Key
 from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_object

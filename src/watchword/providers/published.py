@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from watchword.errors import InvalidKey, KeysUnavailable
-from watchword.jose.algorithms.registry import ALGORITHMS
+from watchword.jose.algorithms.table import ALGORITHMS
 from watchword.jose.jwk import Key
 from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_object

@@ -16,7 +16,7 @@ from watchword.clocks import elapsed
 from watchword.errors import InvalidSettings, KeysUnavailable, WatchwordError
 from watchword.events import Event, KeyFetchFailed, KeysFetched, log_event
 from watchword.forks import PerProcess
-from watchword.jose.algorithms.registry import ALGORITHMS
+from watchword.jose.algorithms.table import ALGORITHMS
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet, SkippedKey
 from watchword.jose.quotation import quote

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from watchword.errors import DecryptionFailed, InvalidKey, MalformedToken, WeakKey
 from watchword.jose import Key, base64url
 from watchword.jose.algorithms.key_management import Agreement, Wrapping
-from watchword.jose.algorithms.registry import ALGORITHMS
+from watchword.jose.algorithms.table import ALGORITHMS
 
 ROWS = {row.name: row for row in ALGORITHMS if row.management}
 WRAPPING = [name for name, row in ROWS.items() if isinstance(row.management, Wrapping)]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from watchword.errors import BadSignature, InvalidKey
 from watchword.jose import Key
-from watchword.jose.algorithms.registry import ALGORITHMS, Algorithm
-from watchword.jose.material.key_objects import generate
+from watchword.jose.algorithms.table import ALGORITHMS, Algorithm
+from watchword.jose.material.kinds import generate
 
 DATA = b"what is signed"
 FIELD_SIZES = {"ES256": 32, "ES384": 48, "ES512": 66, "ES256K": 32}

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key, base64url
-from watchword.jose.algorithms.registry import fitting
+from watchword.jose.algorithms.table import fitting
 
 KEY, OTHER = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
 

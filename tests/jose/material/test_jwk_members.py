@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from watchword.errors import InvalidKey
 from watchword.jose import Key, base64url
 from watchword.jose.material.jwk_members import from_members, members, thumbprint
-from watchword.jose.material.key_objects import Private, generate, kind_of, public_half
+from watchword.jose.material.kinds import Private, generate, kind_of, public_half
 
 
 def lengthened(text: str) -> str:

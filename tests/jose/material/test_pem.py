@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key
-from watchword.jose.material.asn1 import MAX_KEY
+from watchword.jose.material.der import MAX_KEY
 
 
 def certificate(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> x509.Certificate:

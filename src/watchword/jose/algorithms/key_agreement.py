@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 from watchword.errors import DecryptionFailed, InvalidKey, MalformedToken, Unissuable
 from watchword.jose.algorithms.key_management import AES_WRAPPING, Agreement, Header, Wrapping, octets
 from watchword.jose.material.jwk_members import from_members, members
-from watchword.jose.material.key_objects import Material, generate, kind_of
+from watchword.jose.material.kinds import Material, generate, kind_of
 
 __all__ = ["ECDH", "ecdh_wrapping"]
 

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from watchword.errors import InvalidKey, MalformedToken
 from watchword.jose import base64url
-from watchword.jose.material.asn1 import UNREADABLE
-from watchword.jose.material.key_objects import Material, public_half
+from watchword.jose.material.der import UNREADABLE
+from watchword.jose.material.kinds import Material, public_half
 
 __all__ = ["certificate_members"]
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from watchword.errors import InvalidKey, MalformedToken
 from watchword.jose import base64url
-from watchword.jose.material.key_objects import (
+from watchword.jose.material.kinds import (
     CURVES,
     OCTET_KINDS,
     Kind,

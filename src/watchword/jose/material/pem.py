@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from watchword.errors import InvalidKey
-from watchword.jose.material.asn1 import MAX_KEY, Reader, from_der, public_reader, read
-from watchword.jose.material.key_objects import Private, Public
+from watchword.jose.material.der import MAX_KEY, Reader, from_der, public_reader, read
+from watchword.jose.material.kinds import Private, Public
 
 __all__ = ["from_pem"]
 

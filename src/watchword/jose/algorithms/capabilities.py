@@ -12,9 +12,9 @@ from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from watchword.errors import WatchwordError
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS, ContentEncryption
 from watchword.jose.algorithms.key_management import Agreement, Management
-from watchword.jose.algorithms.registry import ALGORITHMS, Algorithm
 from watchword.jose.algorithms.signatures import Scheme
-from watchword.jose.material.key_objects import Kind, Material, generate, public_half
+from watchword.jose.algorithms.table import ALGORITHMS, Algorithm
+from watchword.jose.material.kinds import Kind, Material, generate, public_half
 
 __all__ = ["Capability", "Use", "capabilities"]
 

@@ -6,8 +6,8 @@ import pytest
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key
-from watchword.jose.algorithms.registry import ALGORITHMS, Algorithm, fitting
-from watchword.jose.material.key_objects import Kind
+from watchword.jose.algorithms.table import ALGORITHMS, Algorithm, fitting
+from watchword.jose.material.kinds import Kind
 
 ROWS = pytest.mark.parametrize("row", ALGORITHMS, ids=lambda row: f"{row.name}-{row.kinds[0]}")
 

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from watchword.errors import InvalidKey
-from watchword.jose.material.key_objects import Private, Public
+from watchword.jose.material.kinds import Private, Public
 
 __all__ = ["MAX_KEY", "UNREADABLE", "Reader", "from_der", "public_reader", "read", "to_der", "to_pem"]
 

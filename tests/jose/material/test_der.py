@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key
-from watchword.jose.material.asn1 import from_der, to_der, to_pem
+from watchword.jose.material.der import from_der, to_der, to_pem
 from watchword.jose.material.pem import from_pem
 
 SPKI = PublicFormat.SubjectPublicKeyInfo

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa, x448
 
 from watchword.jose import Capability, Key, capabilities
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS
-from watchword.jose.algorithms.registry import ALGORITHMS
+from watchword.jose.algorithms.table import ALGORITHMS
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, mldsa
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key
-from watchword.jose.material.key_objects import Kind, Private, generate, kind_of, public_half
+from watchword.jose.material.kinds import Kind, Private, generate, kind_of, public_half
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))

@@ -22,7 +22,7 @@ from watchword.jose.algorithms.key_management import (
     rsa_oaep,
 )
 from watchword.jose.algorithms.signatures import Scheme, ecdsa, hashless, hmac, rsa_pkcs1, rsa_pss
-from watchword.jose.material.key_objects import Kind
+from watchword.jose.material.kinds import Kind
 from watchword.jose.quotation import quote
 
 __all__ = [
