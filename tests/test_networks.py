@@ -1,6 +1,6 @@
 import pytest
 
-from watchword.networks import reach
+from watchword.networks import find_reach
 
 CASES = {
     "public": ["8.8.8.8", "93.184.216.34", "2001:4860:4860::8888", "2606:4700::1111", "::ffff:8.8.8.8"],
@@ -26,7 +26,7 @@ CASES = {
     ("address", "expected"), [(address, where) for where, addresses in CASES.items() for address in addresses]
 )
 def test_an_address_lies_where_its_packets_go(address, expected):
-    assert reach(address) == expected
+    assert find_reach(address) == expected
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_an_address_lies_where_its_packets_go(address, expected):
     [("172.16.0.0", "172.15.255.255"), ("172.31.255.255", "172.32.0.0"), ("100.127.255.255", "100.128.0.0")],
 )
 def test_the_edges_of_private_networks_are_exact(inside, outside):
-    assert (reach(inside), reach(outside)) == ("private", "public")
+    assert (find_reach(inside), find_reach(outside)) == ("private", "public")

@@ -1,15 +1,15 @@
-"""Network addresses: which of them may be connected to on somebody else's word."""
+"""Network addresses: where an address lies, which decides whether it may be connected to."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Literal, TypeAlias
 
-__all__ = ["Reach", "reach"]
+__all__ = ["Reach", "find_reach"]
 
 Reach: TypeAlias = Literal["public", "private", "loopback", "never"]
-"""Where an address lies: on the Internet, in a network of one's own, on this machine; or where nobody's keys
-are: the metadata services of clouds, link-local, multicast, unspecified, reserved."""
+"""Where an address lies: on the Internet, in a private network, or on this machine. ``never`` marks addresses
+that no provider has: metadata services of clouds, link-local, multicast, unspecified and reserved ones."""
 
 _PRIVATE = tuple(
     ip_network(network)
@@ -17,18 +17,21 @@ _PRIVATE = tuple(
 )  # RFC 1918, RFC 6598, RFC 4193
 _METADATA = frozenset(
     ip_address(address) for address in ("100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254")
-)  # where clouds give out credentials (Alibaba, Azure, AWS, Google), besides link-local 169.254.169.254
-_UNICAST = ip_network("2000::/3")  # all that is global in IPv6 so far
-_NAT64 = ip_network("64:ff9b::/96")  # RFC 6052 §2.1: an IPv4 address in its last 32 bits
+)  # Clouds give out credentials here (Alibaba, Azure, AWS, Google), besides link-local 169.254.169.254.
+_UNICAST = ip_network("2000::/3")  # IPv6 has no other global addresses so far.
+_NAT64 = ip_network("64:ff9b::/96")  # RFC 6052 §2.1: the last 32 bits are an IPv4 address.
 
 
-def reach(address: str) -> Reach:
-    """Where an address lies. One of IPv6 that stands for one of IPv4 lies where that does.
+def find_reach(address: str) -> Reach:
+    """Tell where an address lies. For an IPv6 address that embeds an IPv4 address, the IPv4 address decides.
 
     Args:
-        address: as the resolver gives it, a zone included.
+        address: as the resolver returns it. A zone (``%eth0``) may follow.
+
+    Raises:
+        ValueError: it is not an IP address.
     """
-    ip = _meant(ip_address(address.partition("%")[0]))
+    ip = _find_destination(ip_address(address.partition("%")[0]))
     if ip.is_loopback:
         return "loopback"
     if ip in _METADATA:
@@ -39,8 +42,8 @@ def reach(address: str) -> Reach:
     return "public" if unicast and ip.is_global else "never"
 
 
-def _meant(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The address that packets go to in the end."""
+def _find_destination(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the address that packets reach in the end: the embedded IPv4 address, if any."""
     if isinstance(ip, IPv4Address):
         return ip
     if ip in _NAT64:

@@ -26,7 +26,7 @@ from watchword.arguments import describe
 from watchword.durations import Duration, to_seconds
 from watchword.errors import InvalidSettings, KeysUnavailable, MissingExtra
 from watchword.jose.quotation import quote
-from watchword.networks import reach
+from watchword.networks import find_reach
 from watchword.providers.documents import Document, read_document
 from watchword.providers.locations import Location, parse, without_user
 
@@ -175,7 +175,7 @@ class Fetcher:
 
     def _permits(self, address: str, location: Location) -> bool:
         """Whether an address may be connected to for a URL."""
-        where = reach(address)
+        where = find_reach(address)
         if self._is_home(location) and location.scheme == "http" and not self._policy.allow_http:
             return where == "loopback"
         if where == "loopback":

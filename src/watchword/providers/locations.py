@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from watchword.errors import InvalidSettings
 from watchword.jose.quotation import quote
-from watchword.networks import reach
+from watchword.networks import find_reach
 
 __all__ = ["Location", "parse", "without_user"]
 
@@ -54,7 +54,7 @@ class Location(NamedTuple):
         """Whether the host is this machine by its very name (RFC 6761 §6.3), or by its address."""
         if self.host == "localhost" or self.host.endswith(".localhost"):
             return True
-        return self.is_address and reach(self.host) == "loopback"
+        return self.is_address and find_reach(self.host) == "loopback"
 
     @property
     def is_address(self) -> bool:
