@@ -1,6 +1,6 @@
 import pytest
 
-from watchword.networks import find_reach
+from watchword.networks import find_reach, to_network, to_site
 
 CASES = {
     "public": ["8.8.8.8", "93.184.216.34", "2001:4860:4860::8888", "2606:4700::1111", "::ffff:8.8.8.8"],
@@ -35,3 +35,33 @@ def test_an_address_lies_where_its_packets_go(address, expected):
 )
 def test_the_edges_of_private_networks_are_exact(inside, outside):
     assert (find_reach(inside), find_reach(outside)) == ("private", "public")
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::FFFF:c000:201", "192.0.2.1"),
+        ("2001:DB8:0:1::1", "2001:db8:0:1::/64"),
+        ("2001:db8:0:1:ffff:ffff:ffff:ffff", "2001:db8:0:1::/64"),
+        ("2001:db8:0:2::1", "2001:db8:0:2::/64"),
+        ("fe80::2%eth0", "fe80::/64"),
+        *((text, None) for text in (None, "", "unix:", "localhost", "1.2.3.4:80", "1.2.3.4/8", "\0", "é")),
+    ],
+)
+def test_an_ipv4_address_and_an_ipv6_64_are_networks_and_other_text_is_not(address, network):
+    assert to_network(address) == network
+
+
+@pytest.mark.parametrize(
+    ("network", "site"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:0:1::/64", "2001:db8::/48"),
+        ("2001:db8:0:ffff::/64", "2001:db8::/48"),
+        ("2001:db8:1:1::/64", "2001:db8:1::/48"),
+    ],
+)
+def test_the_site_of_an_ipv6_network_is_its_48(network, site):
+    assert to_site(network) == site

@@ -1,11 +1,11 @@
-"""Network addresses: where an address lies, which decides whether it may be connected to."""
+"""Network addresses: where an address lies, and which addresses count as a single client."""
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal, TypeAlias
 
-__all__ = ["Reach", "find_reach"]
+__all__ = ["Reach", "find_reach", "to_network", "to_site"]
 
 Reach: TypeAlias = Literal["public", "private", "loopback", "never"]
 """Where an address lies: on the Internet, in a private network, or on this machine. ``never`` marks addresses
@@ -40,6 +40,40 @@ def find_reach(address: str) -> Reach:
         return "private"
     unicast = ip in _UNICAST if ip.version == 6 else not (ip.is_multicast or ip.is_reserved)
     return "public" if unicast and ip.is_global else "never"
+
+
+def to_network(address: str | None) -> str | None:
+    """Convert the address of a client to the network that counts as a single client.
+
+    The network of an IPv4 address is the address itself, also if it is written as ``::ffff:192.0.2.1``. The
+    network of an IPv6 address is its /64, because a customer gets at least a /64 and may use all of it. A
+    zone id (RFC 4007) is ignored.
+
+    Args:
+        address: any text. A client may have chosen it.
+
+    Returns:
+        The network, or ``None`` if the text is not an IP address. The path of a Unix socket is an example.
+    """
+    try:
+        ip = ip_address(address or "")
+    except ValueError:
+        return None
+    if isinstance(ip, IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped:
+        return str(ip.ipv4_mapped)
+    return str(IPv6Network((int(ip), 64), strict=False))  # The integer carries no zone id.
+
+
+def to_site(network: str) -> str:
+    """Convert a network from :func:`to_network` to the site that may own all of it.
+
+    A site gets an IPv6 /48 (RFC 6177) and so has 65,536 networks. An IPv4 address is a site of its own.
+    """
+    if ":" not in network:
+        return network
+    return str(IPv6Network(network).supernet(new_prefix=48))
 
 
 def _find_destination(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import logging
 import time
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from typing import NamedTuple
 from watchword.accounts import usernames
 from watchword.errors import MissingExtra, Throttled
 from watchword.forks import PerProcess
+from watchword.networks import to_network, to_site
 from watchword.settings import Settings
 from watchword.stores.contract import Charge, ThrottleStore
 
@@ -91,7 +91,7 @@ class LoginThrottle:
         Raises:
             Throttled: there were too many failures; nothing was charged to the name.
         """
-        network = _network(address)
+        network = to_network(address)
         if network is None:
             self._warn_of_unknown_address()
             own = self._opaque("attempts", "", username)
@@ -125,7 +125,7 @@ class LoginThrottle:
 
     def _admit_unknown(self, username: str, network: str, memory: str) -> Attempt:
         self._refuse_if_over_limit(network)
-        own = self._opaque("attempts", _site(network), username)
+        own = self._opaque("attempts", to_site(network), username)
         charge = self._charge(own)
         if charge.wait > 0:
             self._limiters.obtain().hit(self._limit, network)  # or hammering would cost nothing
@@ -177,23 +177,3 @@ class LoginThrottle:
 def _refuse_if_delayed(charge: Charge) -> None:
     if charge.wait > 0:
         raise Throttled(retry_after=charge.wait)
-
-
-def _network(address: str | None) -> str | None:
-    """What is counted as one client, or ``None`` for what is no IP address (a Unix socket, say)."""
-    try:
-        ip = ipaddress.ip_address(address or "")
-    except ValueError:
-        return None
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    if ip.ipv4_mapped:
-        return str(ip.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(ip), 64), strict=False))  # its number: a zone id has no say
-
-
-def _site(network: str) -> str:
-    """What is counted for a name: a site gets an IPv6 /48 (RFC 6177), and so as many /64s as it likes."""
-    if ":" not in network:
-        return network
-    return str(ipaddress.IPv6Network(network).supernet(new_prefix=48))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 import msgspec
+
+from watchword.networks import to_network
 
 __all__ = ["Client", "differences", "presentable"]
 
@@ -35,18 +35,14 @@ def _visible(text: str | None) -> str | None:
 def differences(one: Client, other: Client) -> tuple[str, ...]:
     """Return in which of network and user agent two clients differ.
 
-    A network is an IPv4 address, or the /64 of an IPv6 address: the least that a customer gets.
+    :func:`~watchword.networks.to_network` says what a network is. An address that is not an IP address is
+    compared as it is.
     """
     compared = {
-        "network": (_network(one.ip_address), _network(other.ip_address)),
+        "network": (
+            to_network(one.ip_address) or one.ip_address,
+            to_network(other.ip_address) or other.ip_address,
+        ),
         "user_agent": (one.user_agent, other.user_agent),
     }
     return tuple(name for name, (here, there) in compared.items() if here != there)
-
-
-def _network(address: str | None) -> str | None:
-    try:
-        parsed = ipaddress.ip_address(address or "")
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
