@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from watchword.arguments import describe, describe_names
+from watchword.arguments import describe, describe_names, quote, quote_long
 
 SECRET = "a secret that nobody may read"
 
@@ -36,3 +36,25 @@ def test_what_is_wrong_in_a_collection_is_shown() -> None:
     assert describe_names(["a", None]) == "list with None in it"
     assert describe_names([SECRET, b"x"]) == "list with bytes in it"
     assert describe_names(SECRET) == "str"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("ES256", "'ES256'"),
+        ("a\nb\x1b[2J\u00e9", r"'a\nb\x1b[2J\xe9'"),
+        ("x" * 61, "'" + "x" * 60 + "'..."),
+        (["sig", "enc"], "'sig, enc'"),
+        ([1, 2], "list"),
+        (None, "None"),
+    ],
+)
+def test_a_quote_is_printable_ascii_of_bounded_length(given: Any, shown: str) -> None:
+    assert quote(given) == shown
+
+
+def test_a_long_quote_shows_the_whole_of_a_usual_url() -> None:
+    url = "https://issuer.example/" + "a" * 200
+
+    assert quote_long(url) == repr(url)
+    assert quote_long(url * 2) == repr((url * 2)[:300]) + "..."

@@ -1,12 +1,17 @@
-"""Describe what a caller gave, for error messages. Text and bytes may be secrets: only the type is shown."""
+"""Describe and quote what a caller gave, for error messages.
+
+Text and bytes may be secrets, so :func:`describe` shows only their type. :func:`quote` shows harmless text.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-__all__ = ["describe", "describe_names", "is_name", "is_names"]
+__all__ = ["describe", "describe_names", "is_name", "is_names", "quote", "quote_long"]
 
 _LONGEST = 20  # characters of a number
+_LONGEST_QUOTE = 60  # characters of a name
+_LONGEST_LONG_QUOTE = 300  # characters of a URL: a slash at its end may be the only difference
 _CONTAINERS = (str, bytes, list, tuple, dict, set, frozenset)
 
 
@@ -38,6 +43,28 @@ def describe_names(names: object, is_element: Callable[[object], bool] = is_name
         return describe(names)
     wrong = [name for name in names if not is_element(name)]
     return f"{describe(names)} with {describe(wrong[0])} in it" if wrong else describe(names)
+
+
+def quote(value: object) -> str:
+    """Quote harmless text: ASCII, escaped, at most 60 characters. Describe any other value.
+
+    Text from other parties may have any length and contain line breaks or terminal sequences. A list of texts
+    is quoted as a single text. Do not quote secrets.
+    """
+    return _quote(value, _LONGEST_QUOTE)
+
+
+def quote_long(value: object) -> str:
+    """Quote a URL or another long text as :func:`quote` does, with at most 300 characters."""
+    return _quote(value, _LONGEST_LONG_QUOTE)
+
+
+def _quote(value: object, longest: int) -> str:
+    if isinstance(value, list | tuple | set | frozenset) and all(isinstance(each, str) for each in value):
+        return _quote(", ".join(value), longest)
+    if not isinstance(value, str):
+        return describe(value)
+    return ascii(value) if len(value) <= longest else f"{value[:longest]!a}..."
 
 
 def _shorten(number: float) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Never, Self
 
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
+from watchword.arguments import quote
 from watchword.errors import InvalidKey
 from watchword.jose import base64url
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS
@@ -25,7 +26,6 @@ from watchword.jose.material.certificates import certificate_members
 from watchword.jose.material.jwk_members import from_members, members, thumbprint
 from watchword.jose.material.kinds import Material, Private, Public, generate, kind_of, public_half
 from watchword.jose.material.strength import check_public, check_secret
-from watchword.jose.quotation import quote
 
 __all__ = ["MAX_JWK", "Key"]
 

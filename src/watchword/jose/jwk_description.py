@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from watchword.arguments import quote
 from watchword.errors import InvalidKey, MalformedToken
 from watchword.jose import strict_json
-from watchword.jose.quotation import quote
 
 __all__ = ["Description", "decode_object", "describe"]
 

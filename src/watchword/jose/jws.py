@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from watchword.arguments import quote
 from watchword.errors import BadSignature, InvalidKey, MalformedToken, Unissuable, UnknownKey
 from watchword.jose import base64url, json_serialization
 from watchword.jose import header as headers
@@ -21,7 +22,6 @@ from watchword.jose.jwk import Key
 from watchword.jose.key_arguments import check_bytes, check_several, check_signer
 from watchword.jose.key_set import key_source
 from watchword.jose.ports import KeySource, Signer
-from watchword.jose.quotation import quote
 
 __all__ = ["Signing", "Verified", "sign", "sign_json", "verify", "verify_json"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from watchword.arguments import describe
+from watchword.arguments import describe, quote
 from watchword.errors import InvalidKey
 from watchword.jose.algorithms.table import ALG_NEEDED, ALGORITHMS, Algorithm
 from watchword.jose.jwk import Key
@@ -17,7 +17,6 @@ from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_object
 from watchword.jose.key_arguments import check_key, check_key_source, check_several
 from watchword.jose.ports import KeySource
-from watchword.jose.quotation import quote
 
 __all__ = ["MAX_JWKS", "MAX_KEYS", "KeySet", "SkippedKey", "key_source", "list_reasons", "read_set"]
 

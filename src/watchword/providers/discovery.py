@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from watchword.arguments import quote_long
 from watchword.errors import InvalidSettings, KeysUnavailable, MalformedToken
-from watchword.jose.quotation import quote
 from watchword.jose.strict_json import decode_object
 from watchword.providers.documents import DocumentMissing
 from watchword.providers.fetching import Fetcher
 from watchword.providers.locations import parse
 
 __all__ = ["Place", "check_issuer", "discovered"]
-
-_SHOWN = 300  # characters of an issuer in a message; a slash at its end may be all that differs
 
 
 class Place(NamedTuple):
@@ -38,12 +36,12 @@ def check_issuer(issuer: str) -> None:
     if isinstance(issuer, str) and "{" in issuer:
         raise InvalidSettings(
             "issuer must be one issuer's own URL, with a tenant's id in the place of its template, "
-            f"not {quote(issuer, _SHOWN)}"
+            f"not {quote_long(issuer)}"
         )
     parse(issuer)
     if "/.well-known/" in issuer:
         raise InvalidSettings(
-            f"issuer must be the issuer's own URL, not that of its metadata: {quote(issuer, _SHOWN)} "
+            f"issuer must be the issuer's own URL, not that of its metadata: {quote_long(issuer)} "
             "without all from /.well-known/ on, as the metadata name it"
         )
     if "?" in issuer:
@@ -95,8 +93,8 @@ def _place(issuer: str, body: bytes) -> Place:
         raise KeysUnavailable("the issuer's metadata do not name an issuer")
     if stated != issuer:  # OpenID Connect Discovery 1.0 §4.3, RFC 8414 §3.3: exactly
         raise InvalidSettings(
-            f"issuer is {quote(issuer, _SHOWN)}, but the metadata found there are those of another issuer, "
-            f"{quote(stated, _SHOWN)}. If that is the one you mean, set it so, to the letter"
+            f"issuer is {quote_long(issuer)}, but the metadata found there are those of another issuer, "
+            f"{quote_long(stated)}. If that is the one you mean, set it so, to the letter"
         )
     jwks_uri = metadata.get("jwks_uri")
     if not isinstance(jwks_uri, str):

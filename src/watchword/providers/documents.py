@@ -6,8 +6,8 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from watchword.arguments import quote, quote_long
 from watchword.errors import KeysUnavailable
-from watchword.jose.quotation import quote
 from watchword.providers.locations import Location, without_user
 
 __all__ = ["MAX_BODY", "Document", "DocumentMissing", "read_document"]
@@ -16,7 +16,6 @@ MAX_BODY = 1_048_576
 """Longest body that is read, in bytes, packed or unpacked."""
 
 _PIECE = 65_536
-_SHOWN = 300  # characters of a URL in a message
 _REFUSALS = {401, 403}
 _ABSENT = _REFUSALS | {400, 404, 405, 406, 410}  # what servers say of a document that they do not have
 # What static hosts say of a file without an ending; RFC 9110 §8.3 lets a server say nothing at all.
@@ -73,7 +72,7 @@ def read_document(
         raise DocumentMissing(location, status)
     if 300 <= status < 400:
         error = KeysUnavailable("the provider's server redirects, which is not followed")
-        target = quote(without_user(headers.get("Location", "")), _SHOWN)
+        target = quote_long(without_user(headers.get("Location", "")))
         error.add_note(f"{location.shown} redirects to {target}: give the URL of the document")
         raise error
     if status != 200:

@@ -22,10 +22,9 @@ from urllib.parse import unquote
 
 import msgspec
 
-from watchword.arguments import describe
+from watchword.arguments import describe, quote, quote_long
 from watchword.durations import Duration, to_seconds
 from watchword.errors import InvalidSettings, KeysUnavailable, MissingExtra
-from watchword.jose.quotation import quote
 from watchword.networks import find_reach
 from watchword.providers.documents import Document, read_document
 from watchword.providers.locations import Location, parse, without_user
@@ -38,8 +37,6 @@ except ModuleNotFoundError:
     raise MissingExtra.named("remote") from None
 
 __all__ = ["FetchPolicy", "Fetcher"]
-
-_SHOWN = 300  # characters of a URL or of a system's error in a message
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}")  # RFC 9110 §5.6.2
 _HEADER_VALUE = re.compile(r"[!-~](?:[ -~]{0,8190}[!-~])?")
@@ -142,7 +139,7 @@ class Fetcher:
             self._check(location)
         except InvalidSettings:
             error = KeysUnavailable("the provider names a URL that is not safe to fetch")
-            error.add_note(f"it is {quote(without_user(url), _SHOWN)}")
+            error.add_note(f"it is {quote_long(without_user(url))}")
             raise error from None
         ends = monotonic() + to_seconds("timeout", self._policy.timeout)
         headers = self._policy.headers if location.origin == self._home.origin else {}
@@ -346,7 +343,7 @@ def _cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     said = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
-    return f"{type(error).__name__} {quote(said, _SHOWN)}" if said else type(error).__name__
+    return f"{type(error).__name__} {quote_long(said)}" if said else type(error).__name__
 
 
 def _unread_proxy(scheme: str) -> str | None:

@@ -7,14 +7,13 @@ from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from watchword.arguments import quote_long
 from watchword.errors import InvalidSettings
-from watchword.jose.quotation import quote
 from watchword.networks import find_reach
 
 __all__ = ["Location", "parse", "without_user"]
 
 _LONGEST = 2_048
-_SHOWN = 300  # characters of a URL in a message
 _PORTS = {"https": 443, "http": 80}
 # RFC 3986 §2, without what separates user information and fragments: two parsers do not agree where a host
 # ends that has one of those, or a backslash, before it.
@@ -84,7 +83,7 @@ def parse(url: object) -> Location:
             return Location(parts.scheme, host, port or _PORTS[parts.scheme], parts.netloc, target)
     raise InvalidSettings(
         "the URL of keys or of an issuer must be an https one, in ASCII, without user and fragment, "
-        f"not {quote(without_user(url), _SHOWN)}"
+        f"not {quote_long(without_user(url))}"
     )
 
 

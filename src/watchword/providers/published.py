@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from watchword.arguments import quote
 from watchword.errors import InvalidKey, KeysUnavailable
 from watchword.jose.algorithms.table import ALGORITHMS
 from watchword.jose.jwk import Key
 from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_object
 from watchword.jose.key_set import MAX_JWKS, KeySet, SkippedKey, list_reasons, read_set
-from watchword.jose.quotation import quote
 
 __all__ = ["MAX_KEYS", "VERIFYING", "NoUsableKey", "published"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 
-from watchword.arguments import is_names
+from watchword.arguments import is_names, quote
 from watchword.background import BackgroundThread
 from watchword.clocks import elapsed
 from watchword.errors import InvalidSettings, KeysUnavailable, WatchwordError
@@ -19,7 +19,6 @@ from watchword.forks import PerProcess
 from watchword.jose.algorithms.table import ALGORITHMS
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet, SkippedKey
-from watchword.jose.quotation import quote
 from watchword.providers.discovery import Place, check_issuer, discovered
 from watchword.providers.fetching import Fetcher, FetchPolicy
 from watchword.providers.freshness import NEVER, Decision, decide, failed, lifetime, succeeded

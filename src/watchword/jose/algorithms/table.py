@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
 
+from watchword.arguments import quote
 from watchword.errors import InvalidKey
 from watchword.jose.algorithms.key_agreement import ECDH, ecdh_wrapping
 from watchword.jose.algorithms.key_management import (
@@ -23,7 +24,6 @@ from watchword.jose.algorithms.key_management import (
 )
 from watchword.jose.algorithms.signatures import Scheme, ecdsa, hashless, hmac, rsa_pkcs1, rsa_pss
 from watchword.jose.material.kinds import Kind
-from watchword.jose.quotation import quote
 
 __all__ = [
     "ALGORITHMS",

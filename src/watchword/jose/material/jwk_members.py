@@ -13,6 +13,7 @@ import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from watchword.arguments import quote
 from watchword.errors import InvalidKey, MalformedToken
 from watchword.jose import base64url
 from watchword.jose.material.kinds import (
@@ -28,7 +29,6 @@ from watchword.jose.material.kinds import (
 )
 from watchword.jose.material.rsa_primes import recovered_primes
 from watchword.jose.material.strength import check_rsa
-from watchword.jose.quotation import quote
 
 __all__ = ["from_members", "members", "thumbprint"]
 
