@@ -8,6 +8,7 @@ flask --app flask_own_users deactivate alice@example.com
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import click
 from flask import Flask
@@ -16,7 +17,7 @@ from watchword import Settings, Subject
 from watchword.accounts import PasswordHasher
 from watchword.web.flask import Watchword
 
-DATABASE = "app.db"
+DATABASE = Path("app.db").absolute()
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (
     id            INTEGER PRIMARY KEY AUTOINCREMENT, -- never given to a second user

@@ -304,7 +304,7 @@ def try_out(setup: str, serve: str, calls: str) -> None:
             status, answer = curl(protected.replace("$ACCESS_TOKEN", token))
             assert (status, json.loads(answer)) == (200, {"message": "Hello, alice!"})
         assert curl(protected)[0] == 401
-    assert Path("tutorial.db.secret").stat().st_mode & 0o777 == 0o600
+    assert Path("instance/tutorial.db.secret").stat().st_mode & 0o777 == 0o600
 
 
 def curl(line: str) -> tuple[int, str]:

@@ -52,7 +52,7 @@ def test_a_login_takes_the_right_password(client, credentials):
 
 
 def test_the_user_table_is_in_sqlite_and_holds_no_password(example):
-    with closing(sqlite3.connect("tutorial.db")) as database:
+    with closing(sqlite3.connect("instance/tutorial.db")) as database:
         rows = database.execute("SELECT * FROM watchword_accounts").fetchall()
     assert len(rows) == 1
     assert "alice" in rows[0]

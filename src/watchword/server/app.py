@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from watchword.auth import Auth
 from watchword.monitoring.prometheus import Metrics
 from watchword.settings import Settings
+from watchword.stores import resolve_settings
 from watchword.web.flask.extension import Watchword
 
 __all__ = ["create_app"]
@@ -34,7 +35,7 @@ def create_app(settings: Settings | None = None, *, counts: Path | None = None) 
         InvalidSettings: a setting is not usable.
         StoreUnavailable: the database cannot be opened.
     """
-    settings = settings or Settings.from_environment(os.environ)
+    settings = resolve_settings(settings or Settings.from_environment(os.environ))
     app = flask.Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a redirect to the one slash would carry a password to where Host says
     metrics = Metrics(counts) if settings.metrics else None

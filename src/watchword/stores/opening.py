@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "copy_database",
     "find_announcements",
+    "find_database_file",
     "open_split_store",
     "open_store",
     "open_stores",
@@ -117,8 +118,12 @@ def schema_status(url: str) -> SchemaStatus:
     return sql.schema_status(url)
 
 
-def resolve_settings(settings: Settings) -> Settings:
+def resolve_settings(settings: Settings, folder: Path | None = None) -> Settings:
     """Check what the settings say of stores without opening any. The path of a file becomes absolute.
+
+    Args:
+        settings: the settings.
+        folder: what a relative path is relative to; by default the working directory.
 
     Raises:
         InvalidSettings: no store of ours has such a URL, or it does not have what the settings want.
@@ -136,10 +141,22 @@ def resolve_settings(settings: Settings) -> Settings:
             from watchword.stores.redis.url import client_maker  # noqa: PLC0415 -- as above
 
             client_maker(settings.sessions_url)
-    url = resolve_url(settings.database_url)
+    url = resolve_url(settings.database_url, folder)
     if settings.revocation_push and not settings.sessions_url and url.startswith("sqlite"):
         raise InvalidSettings(_SILENT)
     return msgspec.structs.replace(settings, database_url=url)
+
+
+def find_database_file(url: str) -> Path | None:
+    """Return the path in the URL of an SQLite file, and ``None`` for any other database.
+
+    Raises:
+        InvalidSettings: no store of ours has such a URL.
+        MissingExtra: SQLAlchemy is not installed.
+    """
+    with _name_missing_extra():
+        from watchword.stores.sql.url import find_file, parse_url  # noqa: PLC0415 -- as above
+    return find_file(parse_url(url))
 
 
 def copy_database(url: str, target: Path) -> None:

@@ -233,10 +233,10 @@ def test_the_store_is_opened_at_the_first_request_and_at_the_path_of_the_start(t
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert app.test_cli_runner().invoke(routes_command).exit_code == 0
     assert app.test_client().get("/").status_code == 401  # nobody's token needs no store
-    assert list(tmp_path.glob("*.db")) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "elsewhere"]
     assert app.test_client().get("/auth/me", headers=bearer_of("a.b.c")).status_code == 401
     auth.close()
-    assert {path.name for path in tmp_path.glob("app.db*")} >= {"app.db", "app.db.secret"}
+    assert {path.name for path in tmp_path.glob("instance/app.db*")} >= {"app.db", "app.db.secret"}
 
 
 def test_a_store_that_is_away_at_the_first_request_is_asked_again_at_the_next(tmp_path):

@@ -81,7 +81,7 @@ import flask
 from watchword.web.flask import Watchword
 
 app = flask.Flask("migrated")
-app.config.update(WATCHWORD_DATABASE_URL="sqlite:///app.db", SQLALCHEMY_DATABASE_URI="sqlite:///%s/app.db")
+app.config.update(WATCHWORD_DATABASE_URL="sqlite:///app.db", SQLALCHEMY_DATABASE_URI="sqlite:///app.db")
 Watchword(app).open()
 
 from flask_migrate import Migrate
@@ -92,7 +92,7 @@ Migrate(app, SQLAlchemy(app))
 
 
 def test_tables_are_hidden_also_where_alembic_is_imported_after_the_extension_is_made(tmp_path):
-    (tmp_path / "app.py").write_text(IMPORTS_LATE % tmp_path)
+    (tmp_path / "app.py").write_text(IMPORTS_LATE)
     for command in ("init", "migrate"):
         arguments = [sys.executable, "-W", "ignore", "-m", "flask", "db", command]
         subprocess.run(arguments, cwd=tmp_path, check=True, capture_output=True)

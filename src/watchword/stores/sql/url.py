@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError
 
 from watchword.errors import InvalidSettings
 
-__all__ = ["is_in_memory", "is_postgres", "parse_url", "resolve_url"]
+__all__ = ["find_file", "is_in_memory", "is_postgres", "parse_url", "resolve_url"]
 
 _SQLITE = frozenset({"sqlite", "sqlite+pysqlite"})
 _POSTGRES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
@@ -54,17 +54,27 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def resolve_url(url: str) -> str:
+def resolve_url(url: str, folder: Path | None = None) -> str:
     """Return the URL of a database with an absolute path, if it names a file. Nothing is opened.
+
+    Args:
+        url: the URL.
+        folder: what a relative path is relative to; by default the working directory.
 
     Raises:
         InvalidSettings: the URL is not one of a supported database.
     """
     parsed = parse_url(url)
-    if is_postgres(parsed) or is_in_memory(parsed):
+    file = find_file(parsed)
+    if file is None:
         return url
-    path = Path(str(parsed.database)).absolute()
+    path = (file if folder is None else folder / file).absolute()
     return parsed.set(database=str(path)).render_as_string(hide_password=False)
+
+
+def find_file(url: URL) -> Path | None:
+    """Return the path in the URL of an SQLite file, and ``None`` for any other database."""
+    return None if is_postgres(url) or is_in_memory(url) else Path(str(url.database))
 
 
 def is_postgres(url: URL) -> bool:

@@ -7,6 +7,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, overload
 
 from watchword.arguments import describe
@@ -55,7 +56,8 @@ class Watchword:
 
     ``Watchword(app)``, or ``Watchword()`` and later :meth:`init_app`. Settings come from ``settings``, or
     from the entries of ``app.config`` that begin with ``WATCHWORD_``, and where those say nothing, from the
-    environment. They are checked at once. The store is opened at the first request, or by :meth:`open`.
+    environment. They are checked at once. The store is opened at the first request, or by :meth:`open`. A
+    relative path of an SQLite file is relative to the instance folder of the application.
 
     An application may have several extensions. Each has endpoints, identities and a guard of its own; the
     endpoints need different prefixes, and the key set of the first is published.
@@ -120,7 +122,11 @@ class Watchword:
             raise InvalidSettings(f"this extension is set up for the application {app.name!r} already")
         self._views.refuse_open(app)
         installation = Installation(
-            self._given, self._auth_options, self._read_settings(app), self._endpoints
+            self._given,
+            self._auth_options,
+            self._read_settings(app),
+            self._endpoints,
+            Path(app.instance_path),
         )
         if self._given is None and self._settings is None:
             warn_of_default_issuer(installation.settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import flask
@@ -19,9 +20,9 @@ from watchword.keyring.sealed import refuse_missing_secret
 from watchword.sessions import Client
 from watchword.sessions.access_tokens import Identity
 from watchword.settings import Settings
-from watchword.stores import resolve_settings
 from watchword.web.endpoints import Endpoints, Request, Response, Route
 from watchword.web.flask.errors import to_flask
+from watchword.web.flask.instance_folder import make_folder, resolve_in_folder
 
 __all__ = ["FrontDesk", "Installation"]
 
@@ -41,6 +42,7 @@ class Installation:
         options: for that Auth.
         settings: for that Auth, and the name of the claim with the scopes for all others.
         switches: which endpoints are served.
+        folder: the application's instance folder. The path of an SQLite file is relative to it.
 
     Attributes:
         authenticate: takes a token and returns its identity.
@@ -58,15 +60,17 @@ class Installation:
         options: Mapping[str, Any],
         settings: Settings,
         switches: Mapping[str, bool] | None,
+        folder: Path,
     ) -> None:
         self._given = given
+        self._folder = folder
         self._options = {name: value for name, value in options.items() if name not in _URLS}
         said = {name: options[name] for name in _URLS if options.get(name) is not None}
         self.settings = msgspec.structs.replace(settings, **said)
         self._opening = PerProcess(threading.Lock)
         self.endpoints: Endpoints | None = None
         if given is None:
-            self.settings = resolve_settings(self.settings)
+            self.settings = resolve_in_folder(self.settings, folder)
             refuse_missing_secret(self.settings)
         if given is None or isinstance(given, Auth):
             self.endpoints = Endpoints(self.open, self.settings, switches)
@@ -93,6 +97,7 @@ class Installation:
             # before gevent has patched the module it would be one that greenlets cannot wait for.
             with self._opening.obtain():
                 if self._desk is None:
+                    make_folder(self.settings, self._folder)
                     self._use(Auth(settings=self.settings, **self._options))
                 desk = self._desk
         if not isinstance(desk, Auth):

@@ -1,0 +1,77 @@
+"""The place of an SQLite file: a relative path is relative to the application's instance folder.
+
+Flask-SQLAlchemy reads a relative path in the same way. So both find one file from one URL, and a command
+finds the file of the server, whatever folder each of them was started in.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from pathlib import Path
+
+from watchword.errors import InvalidSettings
+from watchword.settings import Settings
+from watchword.stores import find_database_file, resolve_settings
+
+__all__ = ["make_folder", "resolve_in_folder"]
+
+logger = logging.getLogger("watchword.web")
+
+# SQLite's log and the index of the log, and the secret of our signing keys.
+_COMPANIONS = ("", "-wal", "-shm", ".secret")
+
+
+def resolve_in_folder(settings: Settings, folder: Path) -> Settings:
+    """Return the settings with the absolute path of the database. Nothing is opened or made.
+
+    Args:
+        settings: the settings of the application.
+        folder: the application's instance folder.
+
+    Raises:
+        InvalidSettings: a URL is not the URL of a store; or the file is missing in the instance folder, but
+            stands in the working directory, where earlier versions looked for it.
+        MissingExtra: the library of a store is not installed.
+    """
+    resolved = resolve_settings(settings, folder)
+    file = find_database_file(resolved.database_url)
+    if file is not None:
+        _refuse_left_behind(settings.database_url, file)
+    return resolved
+
+
+def make_folder(settings: Settings, folder: Path) -> None:
+    """Make the instance folder if the database lies in it, and log where the database is.
+
+    Raises:
+        InvalidSettings: the folder cannot be made.
+    """
+    file = find_database_file(settings.database_url)
+    if file is None:
+        return
+    if file.is_relative_to(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidSettings(
+                f"the folder {folder} for the database {file.name} cannot be made: {error.strerror}. "
+                "Make it, or set database_url to an absolute path (sqlite:////path/to/file)"
+            ) from None
+    logger.info("The database is %s", file)
+
+
+def _refuse_left_behind(url: str, file: Path) -> None:
+    # An empty database instead of the old one would have no accounts, and nothing would say why.
+    old = find_database_file(url)
+    if old is None or old.is_absolute() or file.exists() or not old.exists():
+        return
+    old = old.absolute()
+    found = [f"{old}{suffix}" for suffix in _COMPANIONS if Path(f"{old}{suffix}").exists()]
+    move = shlex.join(["mv", *found, f"{file.parent}/"])
+    raise InvalidSettings(
+        f"database_url {url} means {file}, which does not exist. But {old} exists: earlier versions took a "
+        "relative path from the working directory. Stop all processes that use it and move it: "
+        f"`{shlex.join(['mkdir', '-p', str(file.parent)])} && {move}`. To leave it there, set database_url "
+        f"to its absolute path: sqlite:///{old}"
+    )
