@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from watchword import Issuer, Key, Verifier
-from watchword.jose.algorithms.signatures import raw_from_der
+from watchword.jose.jws import raw_from_der
 
 ISSUER = "https://issuer.example"
 PUBLIC_KEY, SIGN = b"P", b"S"  # what a request begins with

@@ -13,7 +13,17 @@ import pytest
 
 from watchword import Issuer, Settings, Verifier
 from watchword.errors import PasswordRejected
-from watchword.jose import envelope, header, json_serialization, jwe, jwk, key_set, strict_json
+from watchword.jose import (
+    compact_serialization,
+    envelope,
+    header,
+    json_serialization,
+    jwe,
+    jwk,
+    key_selection,
+    key_set,
+    strict_json,
+)
 from watchword.jose.material import certificates, strength
 from watchword.jwt import caches, claims, profiles
 
@@ -67,10 +77,10 @@ DOCUMENTED_WHOLE: dict[str, Callable[..., Any]] = {
 }
 NOT_DECISIONS = {"clock", "header"}
 BOUNDS = {
-    "characters of a token": header.MAX_TOKEN,
+    "characters of a token": compact_serialization.MAX_TOKEN,
     "characters of a header": header.MAX_HEADER,
     "depth of JSON": strict_json.MAX_DEPTH,
-    "keys tried for a token without `kid`": header._MAX_CANDIDATES,
+    "keys tried for a token without `kid`": key_selection._MAX_CANDIDATES,
     "signatures or recipients of a token": json_serialization.MAX_PARTIES,
     "attempts to decrypt a token": jwe._MAX_SHARES,
     "bytes of a key's JSON": jwk.MAX_JWK,

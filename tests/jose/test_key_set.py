@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchword.errors import InvalidKey
-from watchword.jose import Key, KeySet, KeySource, SkippedKey
-from watchword.jose.key_set import MAX_JWKS, MAX_KEYS, key_source, list_reasons
+from watchword.jose import Key, KeySet, SkippedKey
+from watchword.jose.key_set import MAX_JWKS, MAX_KEYS, list_reasons
 
 
 def test_a_set_finds_a_given_kid_exactly_and_otherwise_by_algorithm() -> None:
@@ -24,15 +24,6 @@ def test_a_set_finds_a_given_kid_exactly_and_otherwise_by_algorithm() -> None:
     assert keys.ready(None, "HS256")
     assert list(keys) == [first, second, other]
     assert len(keys) == 3
-
-
-def test_a_key_alone_serves_any_kid_of_its_algorithm() -> None:
-    key = Key.generate("HS256")
-    source: KeySource = key_source(key)
-    assert list(source.find("whatever", "HS256")) == list(source.find(None, "HS256")) == [key]
-    assert list(source.find(None, "HS512")) == []
-    assert source.ready("whatever", "HS256")
-    assert source.version != key_source(Key.generate("HS256")).version
 
 
 def test_every_set_has_a_version_of_its_own() -> None:

@@ -27,7 +27,7 @@ from watchword.errors import (
     WrongSubject,
     WrongType,
 )
-from watchword.jose import Key, KeySet, base64url, header, jwe
+from watchword.jose import Key, KeySet, base64url, compact_serialization, jwe
 from watchword.jwt import Claims, Issuer, Verifier
 
 NOW = 1_700_000_000
@@ -362,8 +362,8 @@ def test_a_token_has_16_384_characters_at_most_where_nothing_else_is_said(
 
 
 def test_no_setting_lifts_the_bound_of_all_tokens(key: Key, clock: Any, forge: Callable[..., str]) -> None:
-    generous = Verifier(key, **POLICY, max_token_size=2 * header.MAX_TOKEN, clock=clock)
-    rest = header.MAX_TOKEN * 3 // 4
+    generous = Verifier(key, **POLICY, max_token_size=2 * compact_serialization.MAX_TOKEN, clock=clock)
+    rest = compact_serialization.MAX_TOKEN * 3 // 4
     assert generous.verify(forge(CLAIMS | {"x": "x" * (rest - 400)}))
     with pytest.raises(MalformedToken):
         generous.verify(forge(CLAIMS | {"x": "x" * rest}))

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from watchword.arguments import describe
 from watchword.errors import DecryptionFailed, InvalidKey, InvalidSettings, MalformedToken, Unissuable
-from watchword.jose import header as headers
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS, ContentEncryption
 from watchword.jose.algorithms.key_management import Agreement, Wrapping
+from watchword.jose.header import check_critical
 from watchword.jose.jwk import Key
 from watchword.jose.material.kinds import public_half
 
@@ -160,7 +160,7 @@ def acceptance(
             "max_decompressed must be a whole number of bytes, at least 1, or None, "
             f"not {describe(max_decompressed)}"
         )
-    return Acceptance(_accepted(enc), max_p2c, max_decompressed, headers.check_critical(critical))
+    return Acceptance(_accepted(enc), max_p2c, max_decompressed, check_critical(critical))
 
 
 def content_encryption(enc: str) -> ContentEncryption:

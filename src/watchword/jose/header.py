@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from watchword.arguments import describe, describe_names
-from watchword.errors import InvalidSettings, MalformedToken, Unissuable, UnknownKey
+from watchword.errors import InvalidSettings, MalformedToken, Unissuable
 from watchword.jose import base64url, strict_json
-from watchword.jose.algorithms.table import Operation
-from watchword.jose.jwk import Key
-from watchword.jose.ports import KeySource
 
 __all__ = [
     "MAX_HEADER",
-    "MAX_TOKEN",
-    "candidates",
     "check_critical",
-    "decode",
-    "encode",
-    "join",
-    "plain",
-    "protected",
+    "copy_unprotected",
+    "decode_header",
+    "decode_protected",
+    "encode_header",
+    "merge_parts",
     "read_unverified",
-    "refuse_segments",
-    "refuse_text",
-    "split",
 ]
-
-MAX_TOKEN = 1_048_576
-"""Longest compact token, in characters; a Verifier has a bound of its own, and a lower one."""
 
 MAX_HEADER = 8_192
 """Longest header, in base64url characters: it is read before anything is known of who wrote it."""
-
-_MAX_CANDIDATES = 4  # a token without kid must not buy a signature check for every key there is
 
 # RFC 7515 §4.1.11: crit lists extensions, so none of the names that the base RFCs define
 _REGISTERED = frozenset({
@@ -56,49 +43,7 @@ _HANDLED_HERE = frozenset({"b64"})  # extensions (RFC 7797) that are this room's
 _ALWAYS_PROTECTED = frozenset({"crit", "zip", "b64"})
 
 
-def split(token: str, segments: int) -> list[bytes]:
-    """The segments of a compact token, still encoded.
-
-    Raises:
-        MalformedToken: it is no ASCII text, too long, or has another number of segments.
-    """
-    if not isinstance(token, str) or len(token) > MAX_TOKEN:
-        raise refuse_text(token, MAX_TOKEN)
-    try:
-        encoded = token.encode("ascii")
-    except UnicodeEncodeError:
-        raise refuse_text(token, MAX_TOKEN) from None
-    parts = encoded.split(b".", segments)
-    if len(parts) != segments:
-        raise refuse_segments(encoded, segments)
-    return parts
-
-
-def refuse_text(token: object, longest: int) -> MalformedToken:
-    """Make the error for a value that is not a token at all: not text, too long, or not ASCII."""
-    if not isinstance(token, str):
-        advice = ": decode it first" if isinstance(token, bytes) else ""
-        return MalformedToken(f"the token must be a str, not {describe(token)}{advice}")
-    if len(token) > longest:
-        return MalformedToken(f"the token is longer than {longest} characters")
-    return MalformedToken("the token has a character in it that is not ASCII")
-
-
-def refuse_segments(token: bytes, expected: int) -> MalformedToken:
-    """Make the error for a token with another number of segments, which makes it another kind of token."""
-    found = token.count(b".") + 1
-    if not token:
-        return MalformedToken("the token is empty")
-    if token.lstrip().startswith(b"{"):
-        return MalformedToken("the token is in JSON serialization, and a compact token is expected here")
-    if (found, expected) == (5, 3):
-        return MalformedToken("this is an encrypted token (JWE), not a signed token (JWS)")
-    if (found, expected) == (3, 5):
-        return MalformedToken("this is a signed token (JWS), not an encrypted token (JWE)")
-    return MalformedToken(f"a token has {expected} segments with full stops between them, not {found}")
-
-
-def decode(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
+def decode_header(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
     """The header in a compact token's first segment.
 
     Args:
@@ -108,11 +53,11 @@ def decode(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
     Raises:
         MalformedToken: it is not a header, or has a critical extension that is not understood.
     """
-    return join(protected(segment, critical))
+    return merge_parts(decode_protected(segment, critical))
 
 
-def protected(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
-    """The protected part of a header, which in JSON serialization need not be all of it: see :func:`join`.
+def decode_protected(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
+    """Decode the protected part of a header. In JSON serialization other parts may join it.
 
     Args:
         segment: still encoded.
@@ -124,7 +69,7 @@ def protected(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
     members = read_unverified(segment)
     if not members:  # RFC 7515 §7.2.1: what is empty is left out
         raise MalformedToken("the header is empty")
-    extensions = _extensions(members) if "crit" in members else set()
+    extensions = _read_critical(members) if "crit" in members else set()
     if not extensions <= set(critical):
         raise MalformedToken("the header has a critical extension that is not understood")
     if "b64" in members and "b64" not in extensions:  # RFC 7797 §6
@@ -145,7 +90,7 @@ def read_unverified(segment: bytes) -> dict[str, Any]:
     return strict_json.decode_object(base64url.decode_bytes(segment))
 
 
-def join(protected: Mapping[str, Any], *unprotected: object) -> dict[str, Any]:
+def merge_parts(protected: Mapping[str, Any], *unprotected: object) -> dict[str, Any]:
     """The whole header (RFC 7515 §4, RFC 7516 §4): what no part may say against another.
 
     Args:
@@ -172,7 +117,7 @@ def join(protected: Mapping[str, Any], *unprotected: object) -> dict[str, Any]:
     return header
 
 
-def encode(
+def encode_header(
     own: Mapping[str, object],
     given: Mapping[str, Any] | None,
     *unprotected: Mapping[str, Any],
@@ -198,7 +143,7 @@ def encode(
         segment = base64url.encode_bytes(strict_json.encode_object({**own, **given}))
         # what nobody may read, nobody should write
         extensions = frozenset(given.get("crit") or ()) - _HANDLED_HERE | understood
-        join(protected(segment, extensions), *unprotected)
+        merge_parts(decode_protected(segment, extensions), *unprotected)
     except MalformedToken as error:
         raise Unissuable(f"the header is not one that may be read again: {error}") from None
     except (TypeError, ValueError, RecursionError):
@@ -208,7 +153,7 @@ def encode(
     return segment
 
 
-def plain(unprotected: Mapping[str, Any]) -> dict[str, Any]:
+def copy_unprotected(unprotected: Mapping[str, Any]) -> dict[str, Any]:
     """A caller's unprotected header as the token's reader will see it: a copy.
 
     Raises:
@@ -220,25 +165,6 @@ def plain(unprotected: Mapping[str, Any]) -> dict[str, Any]:
         return strict_json.decode_object(strict_json.encode_object(unprotected))
     except MalformedToken:
         raise Unissuable("the unprotected header is not JSON that may be read again") from None
-
-
-def candidates(keys: KeySource, header: Mapping[str, Any], operation: Operation) -> Sequence[Key]:
-    """The keys that may fit a token.
-
-    Raises:
-        UnknownKey: there is none, or too many to try them all.
-    """
-    alg = header["alg"]
-    found: list[Key] = []
-    for key in keys.find(header.get("kid"), alg):
-        if not (key.answers_to(alg) and key.allows(operation)):  # whatever the source takes for an answer
-            continue
-        if len(found) == _MAX_CANDIDATES:
-            raise UnknownKey("the token does not say which key it was made with; there are too many to try")
-        found.append(key)
-    if not found:
-        raise UnknownKey
-    return found
 
 
 def check_critical(critical: Collection[str]) -> frozenset[str]:
@@ -264,7 +190,7 @@ def check_critical(critical: Collection[str]) -> frozenset[str]:
     return names
 
 
-def _extensions(header: Mapping[str, Any]) -> set[str]:
+def _read_critical(header: Mapping[str, Any]) -> set[str]:
     """The names in ``crit``, if it is what RFC 7515 §4.1.11 says."""
     names = header["crit"]
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):

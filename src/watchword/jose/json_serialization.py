@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 from watchword.arguments import describe
 from watchword.errors import MalformedToken
 from watchword.jose import strict_json
-from watchword.jose.header import MAX_TOKEN
+from watchword.jose.compact_serialization import MAX_TOKEN
 
-__all__ = ["MAX_PARTIES", "JsonToken", "members", "parties", "segment"]
+__all__ = ["MAX_PARTIES", "JsonToken", "read_members", "read_parties", "read_segment"]
 
 JsonToken: TypeAlias = Mapping[str, Any] | str | bytes
 """The members of a token in JSON serialization, or its text."""
@@ -22,7 +22,7 @@ MAX_PARTIES = 16
 """Most signatures, or recipients, of one token: each may cost a few attempts with a key."""
 
 
-def members(token: JsonToken) -> Mapping[str, Any]:
+def read_members(token: JsonToken) -> Mapping[str, Any]:
     """The members of a token.
 
     Raises:
@@ -42,7 +42,9 @@ def members(token: JsonToken) -> Mapping[str, Any]:
         raise MalformedToken("not a JSON object in UTF-8") from None
 
 
-def parties(token: Mapping[str, Any], name: str, flattened: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+def read_parties(
+    token: Mapping[str, Any], name: str, flattened: Sequence[str]
+) -> Sequence[Mapping[str, Any]]:
     """The signatures or recipients of a token: those in the array, or the token itself, the only one.
 
     Args:
@@ -65,7 +67,7 @@ def parties(token: Mapping[str, Any], name: str, flattened: Sequence[str]) -> Se
     return found
 
 
-def segment(part: Mapping[str, Any], name: str) -> bytes:
+def read_segment(part: Mapping[str, Any], name: str) -> bytes:
     """A member that is base64url text, still encoded.
 
     Raises:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from watchword.errors import MalformedToken, Unissuable, UnknownKey
 from watchword.jose import base64url, json_serialization
-from watchword.jose import header as headers
 from watchword.jose.algorithms.content_encryption import ContentEncryption
+from watchword.jose.compact_serialization import split_token
 from watchword.jose.envelope import (
     Envelope,
     Provided,
@@ -27,10 +27,17 @@ from watchword.jose.envelope import (
     seal,
     wrap,
 )
-from watchword.jose.json_serialization import MAX_PARTIES, JsonToken, segment
+from watchword.jose.header import (
+    copy_unprotected,
+    decode_header,
+    decode_protected,
+    encode_header,
+    merge_parts,
+)
+from watchword.jose.json_serialization import MAX_PARTIES, JsonToken, read_segment
 from watchword.jose.jwk import Key
 from watchword.jose.key_arguments import check_bytes, check_key, check_several
-from watchword.jose.key_set import key_source
+from watchword.jose.key_selection import find_candidates, to_key_source
 from watchword.jose.ports import KeySource
 
 __all__ = ["Decrypted", "Recipient", "decrypt", "decrypt_json", "encrypt", "encrypt_json"]
@@ -137,11 +144,11 @@ def decrypt(
         InvalidSettings: ``enc``, ``max_p2c``, ``max_decompressed`` or ``critical`` is not as said here.
     """
     accepted = acceptance(enc, max_p2c, max_decompressed, critical)
-    header64, *segments = headers.split(token, 5)
-    header = headers.decode(header64, accepted.critical)
+    header64, *segments = split_token(token, 5)
+    header = decode_header(header64, accepted.critical)
     encryption = accepted.check(header)
     encrypted_key, iv, ciphertext, tag = map(base64url.decode_bytes, segments)
-    candidates = headers.candidates(key_source(keys), header, "decrypt")
+    candidates = find_candidates(to_key_source(keys), header, "decrypt")
     shares = [Share(key, header, encrypted_key) for key in candidates]
     plaintext, share = open_first(Envelope(header64, iv, ciphertext, tag), encryption, shares)
     return Decrypted(accepted.decompress(header, plaintext), header, share.key, {}, b"")
@@ -228,16 +235,16 @@ def decrypt_json(
         InvalidSettings: ``enc``, ``max_p2c``, ``max_decompressed`` or ``critical`` is not as said there.
     """
     accepted = acceptance(enc, max_p2c, max_decompressed, critical)
-    members = json_serialization.members(token)
+    members = json_serialization.read_members(token)
     if "payload" in members:  # RFC 7516 §9: that is what tells a JWS
         raise MalformedToken("the token is signed, not encrypted")
     if "" in (members.get("protected"), members.get("aad")):  # RFC 7516 §7.2.1: then they must be missing
         raise MalformedToken("a member of the token is empty")
     header64, aad64 = _optional(members, "protected"), _optional(members, "aad")
-    protected = headers.protected(header64, accepted.critical) if header64 else {}
+    protected = decode_protected(header64, accepted.critical) if header64 else {}
     aad = base64url.decode_bytes(aad64)
-    content = [base64url.decode_bytes(segment(members, name)) for name in ("iv", "ciphertext", "tag")]
-    shares = _shares(members, protected, key_source(keys))
+    content = [base64url.decode_bytes(read_segment(members, name)) for name in ("iv", "ciphertext", "tag")]
+    shares = _shares(members, protected, to_key_source(keys))
     encryption, *_ = [accepted.check(share.header) for share in shares]
     envelope = Envelope(_authenticated(header64, aad64), *content)
     plaintext, share = open_first(envelope, encryption, shares)
@@ -248,11 +255,11 @@ def decrypt_json(
 def _header(own: Mapping[str, object], given: Mapping[str, object], *unprotected: Mapping[str, Any]) -> bytes:
     if "zip" in given:
         raise Unissuable("nothing is compressed here")
-    return headers.encode(own, given, *unprotected)
+    return encode_header(own, given, *unprotected)
 
 
 def _plain(unprotected: Mapping[str, object] | None) -> list[dict[str, Any]]:
-    return [] if unprotected is None else [headers.plain(unprotected)]
+    return [] if unprotected is None else [copy_unprotected(unprotected)]
 
 
 def _for_one(
@@ -302,16 +309,16 @@ def _entry(provided: Provided, *unprotected: dict[str, Any]) -> dict[str, Any]:
 
 def _shares(members: Mapping[str, Any], protected: dict[str, Any], source: KeySource) -> list[Share]:
     """What may open a token, of all that its recipients and our keys give."""
-    parts = json_serialization.parties(members, "recipients", ("header", "encrypted_key"))
+    parts = json_serialization.read_parties(members, "recipients", ("header", "encrypted_key"))
     shared = [members["unprotected"]] if "unprotected" in members else []
-    whole = [headers.join(protected, *shared, *_own_header(part)) for part in parts]
+    whole = [merge_parts(protected, *shared, *_own_header(part)) for part in parts]
     if len({header.get("enc") for header in whole}) > 1:  # RFC 7516 §7.2.1
         raise MalformedToken("the recipients of the token do not agree on enc")
     shares: list[Share] = []
     for part, header in zip(parts, whole, strict=True):
         encrypted_key = base64url.decode_bytes(_optional(part, "encrypted_key"))  # empty from some: no harm
         with suppress(UnknownKey):  # somebody else's
-            candidates = headers.candidates(source, header, "decrypt")
+            candidates = find_candidates(source, header, "decrypt")
             shares += [Share(key, header, encrypted_key) for key in candidates]
     shares = [share for share in shares if share.header.get("kid") == share.key.kid] or shares
     if not shares:
@@ -329,7 +336,7 @@ def _own_header(part: Mapping[str, Any]) -> list[Any]:
 
 def _optional(part: Mapping[str, Any], name: str) -> bytes:
     """A member that is base64url text, still encoded; nothing, where it is missing."""
-    return segment(part, name) if name in part else b""
+    return read_segment(part, name) if name in part else b""
 
 
 def _authenticated(header64: bytes, aad64: bytes) -> bytes:

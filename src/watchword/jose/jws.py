@@ -14,16 +14,24 @@ from typing import Any, NamedTuple
 from watchword.arguments import quote
 from watchword.errors import BadSignature, InvalidKey, MalformedToken, Unissuable, UnknownKey
 from watchword.jose import base64url, json_serialization
-from watchword.jose import header as headers
-from watchword.jose.algorithms.signatures import ECDSA_FIELDS
+from watchword.jose.algorithms.signatures import ECDSA_FIELDS, raw_from_der
 from watchword.jose.algorithms.table import ALGORITHMS
+from watchword.jose.compact_serialization import MAX_TOKEN, split_token
+from watchword.jose.header import (
+    check_critical,
+    copy_unprotected,
+    decode_header,
+    decode_protected,
+    encode_header,
+    merge_parts,
+)
 from watchword.jose.json_serialization import MAX_PARTIES, JsonToken
 from watchword.jose.jwk import Key
 from watchword.jose.key_arguments import check_bytes, check_several, check_signer
-from watchword.jose.key_set import key_source
+from watchword.jose.key_selection import find_candidates, to_key_source
 from watchword.jose.ports import KeySource, Signer
 
-__all__ = ["Signing", "Verified", "sign", "sign_json", "verify", "verify_json"]
+__all__ = ["Signing", "Verified", "raw_from_der", "sign", "sign_json", "verify", "verify_json"]
 
 _ALGORITHMS = frozenset(row.name for row in ALGORITHMS if row.scheme)
 _UNDERSTOOD = frozenset({"b64"})  # extensions
@@ -119,8 +127,8 @@ def verify(
     """
     if payload is not None:
         check_bytes("payload", payload)
-    header64, shown, signature64 = headers.split(token, 3)
-    header = headers.decode(header64, headers.check_critical(critical) | _UNDERSTOOD)
+    header64, shown, signature64 = split_token(token, 3)
+    header = decode_header(header64, check_critical(critical) | _UNDERSTOOD)
     encoded = _is_encoded(header)
     if payload is not None and shown:
         raise MalformedToken("the token brings a payload of its own")
@@ -128,8 +136,8 @@ def verify(
         raise MalformedToken("the unencoded payload is not printable ASCII")
     content = shown if payload is None else _content(payload, encoded=encoded)
     signed = base64url.decode_bytes(content) if encoded else content
-    candidates = headers.candidates(key_source(keys), header, "verify")
-    key = authenticate(candidates, header64 + b"." + content, base64url.decode_bytes(signature64))
+    candidates = find_candidates(to_key_source(keys), header, "verify")
+    key = verify_with_any(candidates, header64 + b"." + content, base64url.decode_bytes(signature64))
     return Verified(signed, header, key, {})
 
 
@@ -190,16 +198,16 @@ def verify_json(
     """
     if payload is not None:
         check_bytes("payload", payload)
-    members = json_serialization.members(token)
+    members = json_serialization.read_members(token)
     if "ciphertext" in members:  # RFC 7516 §9: that is what tells a JWE
         raise MalformedToken("the token is encrypted, not signed")
     if (payload is None) != ("payload" in members):
         raise MalformedToken("the payload is to be in the token or given, not both")
-    parts = _read_parts(members, headers.check_critical(critical) | _UNDERSTOOD)
+    parts = _read_parts(members, check_critical(critical) | _UNDERSTOOD)
     encoded = _is_encoded(parts[0].protected)
     content = _shown(members, encoded=encoded) if payload is None else _content(payload, encoded=encoded)
     signed = base64url.decode_bytes(content) if encoded else content
-    good = _good(parts, content, key_source(keys))
+    good = _good(parts, content, to_key_source(keys))
     return [Verified(signed, part.protected, key, part.unprotected) for part, key in good]
 
 
@@ -209,7 +217,7 @@ def sign_encoded(header64: bytes, payload: bytes, key: Key | Signer) -> str:
     return (signed + b"." + base64url.encode_bytes(_signature(key, signed))).decode("ascii")
 
 
-def authenticate(candidates: Sequence[Key], signed: bytes, signature: bytes) -> Key:
+def verify_with_any(candidates: Sequence[Key], signed: bytes, signature: bytes) -> Key:
     """The key among few that made the signature.
 
     Raises:
@@ -237,7 +245,8 @@ class _Part(NamedTuple):
 def _read_parts(members: Mapping[str, Any], understood: frozenset[str]) -> list[_Part]:
     flattened = ("signature", "protected", "header")
     parts = [
-        _read_part(part, understood) for part in json_serialization.parties(members, "signatures", flattened)
+        _read_part(part, understood)
+        for part in json_serialization.read_parties(members, "signatures", flattened)
     ]
     if len({_is_encoded(part.protected) for part in parts}) > 1:  # RFC 7797 §3
         raise MalformedToken("the signatures of the token do not agree on b64")
@@ -246,11 +255,11 @@ def _read_parts(members: Mapping[str, Any], understood: frozenset[str]) -> list[
 
 def _read_part(part: Mapping[str, Any], understood: frozenset[str]) -> _Part:
     has_protected = "protected" in part
-    protected64 = json_serialization.segment(part, "protected") if has_protected else b""
-    protected = headers.protected(protected64, understood) if has_protected else {}
+    protected64 = json_serialization.read_segment(part, "protected") if has_protected else b""
+    protected = decode_protected(protected64, understood) if has_protected else {}
     unprotected = [part["header"]] if "header" in part else []
-    header = headers.join(protected, *unprotected)
-    signature = base64url.decode_bytes(json_serialization.segment(part, "signature"))
+    header = merge_parts(protected, *unprotected)
+    signature = base64url.decode_bytes(json_serialization.read_segment(part, "signature"))
     return _Part(protected64, protected, dict(*unprotected), header, signature)
 
 
@@ -259,7 +268,7 @@ def _good(parts: Sequence[_Part], content: bytes, keys: KeySource) -> list[tuple
     good: list[tuple[_Part, Key]] = []
     for part, candidates in _attempts(parts, keys):
         with suppress(BadSignature):
-            key = authenticate(candidates, part.protected64 + b"." + content, part.signature)
+            key = verify_with_any(candidates, part.protected64 + b"." + content, part.signature)
             if all(key is not other for _, other in good):  # nobody signs twice for being counted twice
                 good.append((part, key))
     if not good:
@@ -272,7 +281,7 @@ def _attempts(parts: Sequence[_Part], keys: KeySource) -> list[tuple[_Part, Sequ
     attempts = []
     for part in parts:
         with suppress(UnknownKey):  # somebody else's
-            attempts.append((part, headers.candidates(keys, part.header, "verify")))
+            attempts.append((part, find_candidates(keys, part.header, "verify")))
     if not attempts:
         raise UnknownKey
     if sum(len(candidates) for _, candidates in attempts) > MAX_PARTIES:
@@ -282,7 +291,7 @@ def _attempts(parts: Sequence[_Part], keys: KeySource) -> list[tuple[_Part, Sequ
 
 def _sign_part(content: bytes, signing: Signing) -> dict[str, Any]:
     key, header, unprotected = signing
-    beside = headers.plain(unprotected) if unprotected else {}
+    beside = copy_unprotected(unprotected) if unprotected else {}
     protected64 = _encoded_header(key, header, *([beside] if beside else []))
     signature = _signature(key, protected64 + b"." + content)
     return {
@@ -297,7 +306,7 @@ def _encoded_header(
 ) -> bytes:
     check_signer("key", key)
     own = {"alg": key.alg, "kid": key.kid}
-    return headers.encode(own, header, *unprotected, understood=_UNDERSTOOD)
+    return encode_header(own, header, *unprotected, understood=_UNDERSTOOD)
 
 
 def _signature(key: Key | Signer, data: bytes) -> bytes:
@@ -311,7 +320,7 @@ def _signature_made_elsewhere(signer: Signer, data: bytes) -> bytes:
     signature = signer.sign(data)
     size = ECDSA_FIELDS.get(signer.alg)
     if not isinstance(signature, bytes) or not signature or (size and len(signature) != 2 * size):
-        raise InvalidKey("what the signer made is no signature of its algorithm; see signatures.raw_from_der")
+        raise InvalidKey("what the signer made is no signature of its algorithm; see jws.raw_from_der")
     return signature
 
 
@@ -336,9 +345,9 @@ def _text(content: bytes) -> str:
 def _shown(members: Mapping[str, Any], *, encoded: bool) -> bytes:
     """The payload in a token in JSON serialization, as it was signed."""
     if encoded:
-        return json_serialization.segment(members, "payload")
+        return json_serialization.read_segment(members, "payload")
     text = members["payload"]
-    if not isinstance(text, str) or len(text) > headers.MAX_TOKEN:
+    if not isinstance(text, str) or len(text) > MAX_TOKEN:
         raise MalformedToken("the payload is not a string, or too long")
     try:
         return text.encode()

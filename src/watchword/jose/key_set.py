@@ -15,10 +15,9 @@ from watchword.jose.algorithms.table import ALG_NEEDED, ALGORITHMS, Algorithm
 from watchword.jose.jwk import Key
 from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_object
-from watchword.jose.key_arguments import check_key, check_key_source, check_several
-from watchword.jose.ports import KeySource
+from watchword.jose.key_arguments import check_key, check_several
 
-__all__ = ["MAX_JWKS", "MAX_KEYS", "KeySet", "SkippedKey", "key_source", "list_reasons", "read_set"]
+__all__ = ["MAX_JWKS", "MAX_KEYS", "KeySet", "SkippedKey", "list_reasons", "make_version", "read_set"]
 
 MAX_JWKS = 1_048_576
 """Longest JSON of a key set, in bytes."""
@@ -29,7 +28,12 @@ MAX_KEYS = 1_000
 
 _TOLD = 5  # keys; with the reasons of more, a message is not read
 
-_versions = count()  # numbers, since a Verifier compares them at each token
+_versions = count()  # A number, because a Verifier compares versions at each token.
+
+
+def make_version() -> int:
+    """Return a version that no other key source of this process has."""
+    return next(_versions)
 
 
 class SkippedKey(msgspec.Struct, frozen=True):
@@ -77,7 +81,7 @@ class KeySet:
         self._keys = tuple(keys)
         for key in self._keys:
             check_key("keys", key)
-        self.version = next(_versions)
+        self.version = make_version()
         self.skipped = tuple(skipped)
         found: dict[tuple[str | None, str], list[Key]] = {}
         for key in self._keys:
@@ -222,27 +226,3 @@ def _names(
         alg = entry.get("alg", _infer_alg(entry, unnamed))
         if isinstance(alg, str):
             yield (_kid(entry), alg), ""
-
-
-def key_source(keys: Key | KeySource, argument: str = "keys") -> KeySource:
-    """``keys`` as a KeySource; a key that comes alone serves whatever ``kid`` a token gives.
-
-    Raises:
-        InvalidSettings: it is neither; ``argument`` is the name of what was given.
-    """
-    check_key_source(argument, keys)
-    return _SoleKey(keys) if isinstance(keys, Key) else keys
-
-
-class _SoleKey:
-    __slots__ = ("key", "version")
-
-    def __init__(self, key: Key) -> None:
-        self.key = key
-        self.version = next(_versions)
-
-    def find(self, kid: str | None, alg: str) -> Sequence[Key]:  # noqa: ARG002 - ignored, as key_source says
-        return [self.key] if self.key.answers_to(alg) else []
-
-    def ready(self, kid: str | None, alg: str) -> bool:  # noqa: ARG002 - the port has them for sources that fetch
-        return True

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from watchword.arguments import describe
 from watchword.errors import InvalidSettings, MalformedToken
 from watchword.jose import Key, KeySet, jwe
-from watchword.jose import header as headers
 from watchword.jose.algorithms.key_management import AES_GCM_WRAPPING, AES_WRAPPING, DIRECT
+from watchword.jose.compact_serialization import refuse_text
 from watchword.jwt.caches import Caches, Header, ReadToken
 from watchword.jwt.media_types import JWT, media_type
 from watchword.jwt.verifier import Verifier
@@ -31,7 +31,7 @@ class EncryptedClaimsVerifier(Verifier[T]):
 
     def _read(self, token: str, caches: Caches) -> ReadToken:  # noqa: ARG002 - each token has a header to decrypt with
         if not isinstance(token, str) or len(token) > self._max_token_size:
-            raise headers.refuse_text(token, self._max_token_size)
+            raise refuse_text(token, self._max_token_size)
         opened = jwe.decrypt(token, self._keys, critical=self._critical)
         header = opened.header
         if media_type(header.get("cty", "")) == JWT:

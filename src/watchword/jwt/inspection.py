@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from watchword.jose import base64url, strict_json
-from watchword.jose.header import read_unverified, split
+from watchword.jose.compact_serialization import split_token
+from watchword.jose.header import read_unverified
 
 __all__ = ["Inspection", "inspect"]
 
@@ -41,10 +42,10 @@ def inspect(token: str) -> Inspection:
         MalformedToken: it is neither a compact JWS with claims in it nor a compact JWE.
     """
     if isinstance(token, str) and token.count(".") == _DOTS_OF_JWE:
-        header, *rest = split(token, _DOTS_OF_JWE + 1)
+        header, *rest = split_token(token, _DOTS_OF_JWE + 1)
         for segment in rest:
             base64url.decode_bytes(segment)
         return Inspection(read_unverified(header), {}, is_encrypted=True)
-    header, claims, signature = split(token, 3)
+    header, claims, signature = split_token(token, 3)
     base64url.decode_bytes(signature)
     return Inspection(read_unverified(header), strict_json.decode_object(base64url.decode_bytes(claims)))

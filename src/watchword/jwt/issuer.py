@@ -15,7 +15,7 @@ from watchword.arguments import describe, describe_names, is_name, is_names
 from watchword.durations import to_whole_seconds
 from watchword.errors import InvalidKey, InvalidSettings, Unissuable
 from watchword.jose import base64url, jws
-from watchword.jose import header as headers
+from watchword.jose.header import encode_header
 from watchword.jose.jwk import Key
 from watchword.jose.key_arguments import check_key, check_signer
 from watchword.jose.ports import Signer, SigningSource
@@ -135,10 +135,10 @@ class Issuer:
     def _header(self, signer: Signer, given: Mapping[str, Any] | None) -> bytes:
         """The encoded header; the one without additions is kept until the key changes."""
         if given:
-            return headers.encode(self._own_header(signer), given)
+            return encode_header(self._own_header(signer), given)
         kept_for, segment = self._plain_header
         if kept_for is not signer:
-            segment = headers.encode(self._own_header(signer), None)
+            segment = encode_header(self._own_header(signer), None)
             self._plain_header = (signer, segment)
         return segment
 

@@ -15,7 +15,7 @@ from watchword.errors import (
     WrongIssuer,
 )
 from watchword.jose.base64url import decode_bytes
-from watchword.jose.header import refuse_text, split
+from watchword.jose.compact_serialization import refuse_text, split_token
 from watchword.jose.strict_json import decode_object
 from watchword.jwt import batch
 from watchword.jwt.claims import list_names
@@ -83,7 +83,7 @@ class MultiIssuer(Generic[T]):
         """The Verifier of the issuer that a token names."""
         if not isinstance(token, str) or len(token) > self._max_token_size:
             raise refuse_text(token, self._max_token_size)
-        issuer = decode_object(decode_bytes(split(token, 3)[1])).get("iss")
+        issuer = decode_object(decode_bytes(split_token(token, 3)[1])).get("iss")
         if issuer is None:
             raise MissingClaim(claim="iss")
         if not isinstance(issuer, str):

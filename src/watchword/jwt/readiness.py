@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 from watchword.errors import WatchwordError
 from watchword.jose import KeySource
-from watchword.jose import header as headers
+from watchword.jose.compact_serialization import split_token
+from watchword.jose.header import decode_header
 from watchword.jwt import nesting
 
 __all__ = ["is_ready"]
@@ -23,13 +24,13 @@ def is_ready(token: str, keys: KeySource, decrypting: KeySource | None, critical
     """
     try:
         if decrypting is None:
-            segment = headers.split(token, 3)[0]
+            segment = split_token(token, 3)[0]
         else:
-            outside = headers.decode(headers.split(token, 5)[0], ())
+            outside = decode_header(split_token(token, 5)[0], ())
             if not decrypting.ready(outside.get("kid"), outside["alg"]):
                 return False
             segment = nesting.decrypted(token, decrypting)[0].partition(b".")[0]
-        header = headers.decode(segment, critical)
+        header = decode_header(segment, critical)
     except WatchwordError:
         return True
     return keys.ready(header.get("kid"), header["alg"])

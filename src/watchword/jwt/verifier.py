@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 from watchword.durations import Duration
 from watchword.errors import InvalidClaims, InvalidToken, MalformedClaim
-from watchword.jose import header as headers
 from watchword.jose import jws
 from watchword.jose.base64url import decode_bytes
+from watchword.jose.compact_serialization import MAX_TOKEN, refuse_segments, refuse_text
+from watchword.jose.header import check_critical, decode_header
 from watchword.jose.jwk import Key
-from watchword.jose.key_set import KeySet, key_source
+from watchword.jose.key_selection import find_candidates, to_key_source
+from watchword.jose.key_set import KeySet
 from watchword.jose.ports import KeySource, RefreshedSource
 from watchword.jose.strict_json import decode_object
 from watchword.jwt import batch, nesting
@@ -121,9 +123,9 @@ class Verifier(Generic[T]):
         self._given = {name: value for name, value in locals().items() if name not in {"self", "clock"}}
         check_size("max_token_size", max_token_size)
         check_size("cache_size", cache_size)
-        self._keys = key_source(keys)
+        self._keys = to_key_source(keys)
         self._keep_fresh = self._keys.keep_fresh if isinstance(self._keys, RefreshedSource) else None
-        self._decrypting = None if decrypt_with is None else key_source(decrypt_with, "decrypt_with")
+        self._decrypting = None if decrypt_with is None else to_key_source(decrypt_with, "decrypt_with")
         if self._decrypting is not None:
             self._keys = nesting.DecryptingSource(self._keys, self._decrypting)
         self._policy = Policy(
@@ -142,9 +144,9 @@ class Verifier(Generic[T]):
         self._rule = rule
         self._is_plainly_good = shortcut(self._policy) if rule is None else never
         self._types = TypePolicy(typ)
-        self._critical = headers.check_critical(critical)
+        self._critical = check_critical(critical)
         self._decode, self._shared = reader(claims)
-        self._max_token_size = min(max_token_size, headers.MAX_TOKEN)
+        self._max_token_size = min(max_token_size, MAX_TOKEN)
         self._cache_size = cache_size
         self.clock = clock
         self._caches = Caches(self._keys.version, cache_size)
@@ -284,7 +286,7 @@ class Verifier(Generic[T]):
         try:
             known = caches.tokens.get(token) if self._cache_size else None
         except TypeError:  # it is not even something that could be looked up
-            raise headers.refuse_text(token, self._max_token_size) from None
+            raise refuse_text(token, self._max_token_size) from None
         if known is not None:
             content, opens, closes, _ = known
             if opens <= now < closes:
@@ -364,20 +366,20 @@ class Verifier(Generic[T]):
     def _read(self, token: str, caches: Caches) -> ReadToken:
         """What the token's segments come to, before anything is known of who made them."""
         if not isinstance(token, str) or len(token) > self._max_token_size:
-            raise headers.refuse_text(token, self._max_token_size)
+            raise refuse_text(token, self._max_token_size)
         outside = None
         if self._decrypting is None:
             try:
                 encoded = token.encode("ascii")
             except UnicodeEncodeError:
-                raise headers.refuse_text(token, self._max_token_size) from None
+                raise refuse_text(token, self._max_token_size) from None
         else:
             encoded, outside = nesting.decrypted(token, self._decrypting)
         signed, _, signature64 = encoded.rpartition(b".")
-        # As headers.split, but what is signed need not be joined again: 4 % of the whole.
+        # As split_token, but what is signed need not be joined again: 4 % of the whole.
         header64, dot, payload64 = signed.partition(b".")
         if not dot or _DOT in payload64:
-            raise headers.refuse_segments(encoded, 3)
+            raise refuse_segments(encoded, 3)
         header = caches.headers.get(header64) or self._header(header64)
         return header, signed, decode_bytes(signature64), header64, decode_bytes(payload64), token, outside
 
@@ -400,9 +402,11 @@ class Verifier(Generic[T]):
 
     def _header(self, header64: bytes) -> Header:
         """What a header that has not been seen on a good token comes to."""
-        header = headers.decode(header64, self._critical)
-        candidates = headers.candidates(self._keys, header, "verify")
-        authenticate = candidates[0].verify if len(candidates) == 1 else partial(jws.authenticate, candidates)
+        header = decode_header(header64, self._critical)
+        candidates = find_candidates(self._keys, header, "verify")
+        authenticate = (
+            candidates[0].verify if len(candidates) == 1 else partial(jws.verify_with_any, candidates)
+        )
         return Header(authenticate, self._types.find_misfits(header), header)
 
     def _judge(

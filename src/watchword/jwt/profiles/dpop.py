@@ -14,7 +14,8 @@ from watchword.arguments import describe_names, is_names
 from watchword.durations import Duration
 from watchword.errors import InvalidClaims, InvalidKey, InvalidSettings, MalformedToken
 from watchword.jose import Key, base64url
-from watchword.jose import header as headers
+from watchword.jose.compact_serialization import split_token
+from watchword.jose.header import decode_header
 from watchword.jwt.claims import Claims
 from watchword.jwt.profiles.comparisons import check_optional_texts, check_texts, differs, octets
 from watchword.jwt.verifier import Verifier
@@ -100,7 +101,7 @@ def dpop_proof(
         )
     check_texts(method=method, url=url)
     check_optional_texts(access_token=access_token)
-    key = _key(headers.decode(headers.split(proof, 3)[0], ()), algorithms)
+    key = _key(decode_header(split_token(proof, 3)[0], ()), algorithms)
     nonces = (nonce,) if isinstance(nonce, str) else nonce
     if nonces is not None and not is_names(nonces):
         raise InvalidSettings(f"nonce must be a string, several, or None, not {describe_names(nonce)}")
