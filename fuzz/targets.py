@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import seeds
 from arguments import encrypted, encrypted_json, mapping, nested, proof, public, signed, signed_json, text
 from specimen import AUDIENCE, ISSUER, KEYS, NOW, claims, compact, key
-from watchword import Claims, MultiIssuer, Verifier, inspect
+from watchword import Claims, MultiIssuer, Verifier, inspect_unverified
 from watchword.errors import InvalidKey, InvalidToken, WatchwordError
 from watchword.jose import Key, KeySet, base64url, jwe, jws, strict_json
 from watchword.jwt.profiles import access_token, client_assertion, dpop_proof, id_token, logout_token
@@ -172,7 +172,7 @@ _SECRETS = (*seeds.DER, *seeds.PEM, *map(base64.b64encode, seeds.DER))
 TARGETS: dict[str, Target] = {
     "base64url": Target(_decode_base64url, lambda size: b"QUJD" * (size // 4)),
     "strict_json": Target(_decode_object, claims, seeds=seeds.OBJECTS),
-    "inspect": Target(inspect, _after(_HEADER), signed, _HEADED + _CLAIMED),
+    "inspect": Target(inspect_unverified, _after(_HEADER), signed, _HEADED + _CLAIMED),
     "jws": Target(partial(jws.verify, keys=KEYS), _jws, text, seeds.JWSS),
     "jws_signed": Target(partial(jws.verify, keys=KEYS), _after(_HEADER), signed, _HEADED),
     "jws_json": Target(_verify_json, _jws_json, seeds=seeds.JWSS_JSON),

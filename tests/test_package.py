@@ -145,3 +145,12 @@ def test_every_public_module_says_what_is_public():
             assert module.__doc__  # an empty room, or one whose modules are imported one by one
             continue
         assert all(hasattr(module, name) for name in module.__all__), found.name
+
+
+@pytest.mark.parametrize("package", [watchword, watchword.jwt], ids=lambda package: package.__name__)
+def test_the_old_name_of_inspect_unverified_works_and_warns(package):
+    name = f"{package.__name__}.inspect"
+    with pytest.warns(DeprecationWarning, match=f"^{name} is deprecated: use {name}_unverified$") as seen:
+        assert package.inspect is package.inspect_unverified
+    assert seen[0].filename == __file__
+    assert "inspect" not in package.__all__

@@ -10,9 +10,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from watchword.deprecation import warn_renamed
 from watchword.errors import MissingExtra, WatchwordError
 from watchword.jose import Key, KeySet
-from watchword.jwt import Claims, Inspection, Issuer, MultiIssuer, Verifier, inspect
+from watchword.jwt import Claims, Inspection, Issuer, MultiIssuer, Verifier, inspect_unverified
 from watchword.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ if TYPE_CHECKING:
         "Tokens",
         "Verifier",
         "WatchwordError",
-        "inspect",
+        "inspect_unverified",
     ]
+
+    inspect = inspect_unverified
 
 __version__ = "0.1.0"
 
@@ -55,7 +58,7 @@ _EARLY = (
     "Settings",
     "Verifier",
     "WatchwordError",
-    "inspect",
+    "inspect_unverified",
 )
 _LATE = {
     "Auth": "watchword.auth",
@@ -72,6 +75,9 @@ _LATE = {
 def __getattr__(name: str) -> Any:
     if name == "__all__":
         return __dir__()
+    if name == "inspect":
+        warn_renamed("watchword.inspect", "watchword.inspect_unverified")
+        return inspect_unverified
     if name not in _LATE:
         raise AttributeError(f"module 'watchword' has no attribute {name!r}")
     return getattr(import_module(_LATE[name]), name)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from watchword import Issuer, Key, MultiIssuer, Verifier, inspect
+from watchword import Issuer, Key, MultiIssuer, Verifier, inspect_unverified
 from watchword.errors import InvalidSettings, MalformedToken
 from watchword.jose import jwe, jws
 
@@ -28,7 +28,7 @@ TAKES_A_TOKEN: dict[str, Callable[[Any], object]] = {
     "cold": lambda token: Verifier(KEY, issuer=ISSUER).verify(token),
     "many": lambda token: raised(next(iter(VERIFIER.verify_many([token])))),
     "several issuers": MultiIssuer([VERIFIER]).verify,
-    "inspect": inspect,
+    "inspect": inspect_unverified,
     "jws": lambda token: jws.verify(token, KEY),
 }
 
@@ -117,7 +117,7 @@ def test_what_is_inside_an_encrypted_token_is_said_to_be_missing() -> None:
 
 
 def test_of_an_encrypted_token_the_header_is_shown() -> None:
-    shown = inspect(NESTED)
+    shown = inspect_unverified(NESTED)
     assert (shown.header["alg"], shown.header["cty"], shown.claims, shown.is_encrypted) == (
         "dir",
         "JWT",
@@ -125,4 +125,4 @@ def test_of_an_encrypted_token_the_header_is_shown() -> None:
         True,
     )
     assert repr(shown).endswith("claims=encrypted>")
-    assert not inspect(TOKEN).is_encrypted
+    assert not inspect_unverified(TOKEN).is_encrypted

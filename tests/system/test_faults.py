@@ -168,11 +168,11 @@ class Client:
 
     @property
     def session(self):
-        return watchword.inspect(self.tokens["refresh_token"]).claims["sid"]
+        return watchword.inspect_unverified(self.tokens["refresh_token"]).claims["sid"]
 
     @property
     def generation(self):
-        return watchword.inspect(self.tokens["refresh_token"]).claims["gen"]
+        return watchword.inspect_unverified(self.tokens["refresh_token"]).claims["gen"]
 
     def run(self):
         with contextlib.suppress(OSError, http.client.HTTPException, json.JSONDecodeError):

@@ -10,7 +10,7 @@ from watchword.jose import base64url, strict_json
 from watchword.jose.compact_serialization import split_token
 from watchword.jose.header import read_unverified
 
-__all__ = ["Inspection", "inspect"]
+__all__ = ["Inspection", "inspect_unverified"]
 
 _DOTS_OF_JWE = 4  # RFC 7516 §9: the number of segments tells a JWE from a JWS
 
@@ -33,7 +33,7 @@ class Inspection(msgspec.Struct, frozen=True):
         return f"<UNVERIFIED header={self.header!r} claims={claims}>"
 
 
-def inspect(token: str) -> Inspection:
+def inspect_unverified(token: str) -> Inspection:
     """Show what a token says, UNVERIFIED: no key, no signature, no time is looked at.
 
     Of an encrypted token (JWE) only the header is shown.

@@ -15,7 +15,7 @@ from watchword.errors import (
     WatchwordError,
     WrongType,
 )
-from watchword.jwt.inspection import inspect
+from watchword.jwt.inspection import inspect_unverified
 
 __all__ = ["bearer_token", "challenge", "explain", "public_code"]
 
@@ -52,7 +52,7 @@ def explain(error: WatchwordError, token: str) -> WatchwordError:
     if not isinstance(error, UnknownKey | WrongType):
         return error
     try:
-        typ = inspect(token).header.get("typ")
+        typ = inspect_unverified(token).header.get("typ")
     except MalformedToken:
         return error
     if typ != "rt+jwt":

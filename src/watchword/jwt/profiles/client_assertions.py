@@ -48,7 +48,7 @@ def client_assertion(
 
     Args:
         keys: those of the client.
-        client_id: the client, as the request names it or as :func:`~watchword.inspect` shows it.
+        client_id: the client, as the request names it or as :func:`~watchword.inspect_unverified` shows it.
         audience: our issuer identifier, as our metadata have it. The URL of an endpoint will not do.
         max_lifetime: how far ahead ``exp`` may be, in seconds or as a timedelta.
         leeway: allowed clock difference, in seconds or as a timedelta.
