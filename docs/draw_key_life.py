@@ -13,7 +13,7 @@ from itertools import groupby
 import msgspec
 
 from watchword.keyring import Schedule
-from watchword.keyring.schedule import due, phase, signing, standby
+from watchword.keyring.schedule import find_due_steps, find_signing_key, find_standby_key, tell_phase
 from watchword.stores.contract import SealedKey
 
 # Lead and verification are longer here than by default: an hour could not be seen beside a month.
@@ -40,13 +40,13 @@ def history() -> Iterator[tuple[float, int, str]]:
         day = step * STEP
         if day == COMPROMISED_ON:
             keys = list(_compromised(keys, day))
-        tasks = due(SCHEDULE, keys, day)
-        keys = [key for key in keys if key.kid not in tasks.delete]
-        if (make := tasks.make) is not None:
+        steps = find_due_steps(SCHEDULE, keys, day)
+        keys = [key for key in keys if key.kid not in steps.delete]
+        if (make := steps.make) is not None:
             signs_from = max(make.not_before, day + make.lead)
             keys.append(_key(make.epoch, day, signs_from))
         for key in keys:
-            yield day, key.epoch, phase(SCHEDULE, keys, key, day).state
+            yield day, key.epoch, tell_phase(SCHEDULE, keys, key, day).state
 
 
 def svg() -> str:
@@ -81,7 +81,7 @@ def _key(epoch: int, day: float, signs_from: float) -> SealedKey:
 
 def _compromised(keys: list[SealedKey], day: float) -> Iterator[SealedKey]:
     """As the store does it: the key that signs is given up, and the next one signs."""
-    bad, following = signing(keys, day), standby(keys, day)
+    bad, following = find_signing_key(keys, day), find_standby_key(keys, day)
     for key in keys:
         if key is bad:
             yield msgspec.structs.replace(key, compromised_at=day)

@@ -27,7 +27,7 @@ from watchword.jose.key_set import KeySet
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.profiles import access_token
 from watchword.jwt.verifier import Verifier
-from watchword.keyring import Keyring, schedules
+from watchword.keyring import Keyring, plan_schedules
 from watchword.keyring.sealed import derive_key, sealing_secrets
 from watchword.sessions import (
     Client,
@@ -133,7 +133,7 @@ class Auth:
                 in_background=self._tend_keys,
             )
             self.keyring = Keyring(
-                store, sealing, schedules(settings), clock=self._revocations.now, notify=self._notify
+                store, sealing, plan_schedules(settings), clock=self._revocations.now, notify=self._notify
             )
         except BaseException:
             store.close()
@@ -388,7 +388,7 @@ class Auth:
             return longest
         if not self.ready():
             return 0
-        return max(1, int(min(longest, self.keyring.next_change() - self.now())))
+        return max(1, int(min(longest, self.keyring.public.find_next_change() - self.now())))
 
     def ready(self) -> bool:
         """Whether :meth:`authenticate` would do no I/O right now."""

@@ -11,15 +11,16 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from watchword.keyring import schedule
 from watchword.keyring.schedule import (
     NextKey,
     Phase,
     Schedule,
-    due,
-    next_change,
-    phase,
-    signing,
-    standby,
+    find_due_steps,
+    find_next_change,
+    find_signing_key,
+    find_standby_key,
+    tell_phase,
 )
 from watchword.stores.contract import SealedKey
 
@@ -38,7 +39,7 @@ def named(found: SealedKey | None) -> int | None:
 
 
 def states(keys: list[SealedKey], now: float) -> list[str]:
-    return [phase(SCHEDULE, keys, one, now).state for one in keys]
+    return [tell_phase(SCHEDULE, keys, one, now).state for one in keys]
 
 
 ROUND = [key(1, 0), key(2, 100), key(3, 200)]
@@ -72,50 +73,50 @@ def test_a_key_is_published_then_signs_then_verifies_then_is_gone(now, expected)
     ],
 )
 def test_a_phase_says_until_when(now, epoch, expected) -> None:
-    assert phase(SCHEDULE, ROUND, ROUND[epoch - 1], now) == expected
+    assert tell_phase(SCHEDULE, ROUND, ROUND[epoch - 1], now) == expected
 
 
 @pytest.mark.parametrize(("now", "expected"), [(0, 100), (100, 150), (150, 200), (250, math.inf)])
 def test_the_next_change_is_the_first_of_any_key(now, expected) -> None:
     keys = ROUND[:2] if now < 150 else ROUND[1:] if now < 250 else ROUND[2:]
-    assert next_change(SCHEDULE, keys, now) == expected
+    assert find_next_change(SCHEDULE, keys, now) == expected
 
 
 def test_without_keys_nothing_signs_and_nothing_changes() -> None:
-    assert signing([], 0) is None
-    assert standby([], 0) is None
-    assert next_change(SCHEDULE, [], 0) == math.inf
+    assert find_signing_key([], 0) is None
+    assert find_standby_key([], 0) is None
+    assert find_next_change(SCHEDULE, [], 0) == math.inf
 
 
 def test_a_compromised_key_neither_signs_nor_comes_next() -> None:
     bad = {"compromised_at": 120.0}
     keys = [key(1, 0), key(2, 100, **bad), key(3, 200), key(4, 210, **bad)]
-    assert named(signing(keys, 130)) == 1, "the one before it, until the next one's time has come"
-    assert named(standby(keys, 130)) == 3
+    assert named(find_signing_key(keys, 130)) == 1, "the one before it, until the next one's time has come"
+    assert named(find_standby_key(keys, 130)) == 3
     assert states(keys, 130) == ["signing", "compromised", "published", "compromised"]
     assert states(keys, 170) == ["signing", "gone", "published", "gone"]
 
 
 def test_a_standby_signs_where_no_other_key_is_left() -> None:
     keys = [key(1, 0, compromised_at=5.0), key(2, 100), key(3, 200)]
-    assert named(signing(keys, 50)) == 2
-    assert named(standby(keys, 50)) == 3
-    assert phase(SCHEDULE, keys, keys[1], 50) == Phase("signing", 200)
+    assert named(find_signing_key(keys, 50)) == 2
+    assert named(find_standby_key(keys, 50)) == 3
+    assert tell_phase(SCHEDULE, keys, keys[1], 50) == Phase("signing", 200)
 
 
 def test_a_standby_whose_turn_another_took_never_signs_and_goes_when_that_is_known() -> None:
     keys = [key(1, 0), key(2, 100, alg="ES256"), key(3, 100, created_at=40)]
-    assert named(standby(keys, 45)) == 3
-    assert phase(SCHEDULE, keys, keys[1], 45) == Phase("replaced", 50)
-    assert phase(SCHEDULE, keys, keys[1], 50) == Phase("gone", math.inf)
-    assert [named(signing(keys, now)) for now in (99, 100)] == [1, 3]
+    assert named(find_standby_key(keys, 45)) == 3
+    assert tell_phase(SCHEDULE, keys, keys[1], 45) == Phase("replaced", 50)
+    assert tell_phase(SCHEDULE, keys, keys[1], 50) == Phase("gone", math.inf)
+    assert [named(find_signing_key(keys, now)) for now in (99, 100)] == [1, 3]
 
 
 # -- what is due ---------------------------------------------------------------------------------
 
 
 def made(keys: list[SealedKey], now: float, **changes: Any) -> NextKey | None:
-    return due(msgspec.structs.replace(SCHEDULE, **changes), keys, now).make
+    return find_due_steps(msgspec.structs.replace(SCHEDULE, **changes), keys, now).make
 
 
 def test_the_first_key_signs_at_once() -> None:
@@ -154,9 +155,31 @@ def test_nodes_that_want_different_algorithms_replace_a_standby_once_in_a_lead_a
 
 def test_what_is_gone_is_deleted_but_never_the_newest_epoch() -> None:
     keys = [key(1, 0), key(2, 100), key(3, 200, compromised_at=130.0)]
-    assert due(SCHEDULE, keys, 149).delete == ()
-    assert due(SCHEDULE, keys[:2], 150).delete == ("key 1",)
-    assert due(SCHEDULE, [key(1, 0), key(3, 200, compromised_at=130.0)], 999).delete == ()
+    assert find_due_steps(SCHEDULE, keys, 149).delete == ()
+    assert find_due_steps(SCHEDULE, keys[:2], 150).delete == ("key 1",)
+    assert find_due_steps(SCHEDULE, [key(1, 0), key(3, 200, compromised_at=130.0)], 999).delete == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("due", find_due_steps),
+        ("phase", tell_phase),
+        ("signing", find_signing_key),
+        ("standby", find_standby_key),
+    ],
+)
+def test_an_old_name_works_and_warns(old, new) -> None:
+    with pytest.warns(
+        DeprecationWarning, match=rf"schedule\.{old} is deprecated: use .*\.{new.__name__}$"
+    ) as seen:
+        assert getattr(schedule, old) is new
+    assert seen[0].filename == __file__
+
+
+def test_a_name_that_never_was_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'next'"):
+        _ = schedule.next
 
 
 # -- any history ---------------------------------------------------------------------------------
@@ -206,7 +229,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def tend(self) -> None:
         for _ in range(3):
-            tasks = due(self.schedule, self.keys, self.now)
+            tasks = find_due_steps(self.schedule, self.keys, self.now)
             kept = [one for one in self.keys if one.kid not in tasks.delete]
             if tasks.make is not None:
                 make = tasks.make
@@ -223,7 +246,7 @@ class Histories(RuleBasedStateMachine):
         """Time goes on, with nodes that poll."""
         end = self.now + seconds
         while self.now < end:
-            self.now = min(end, max(self.now + 0.01, next_change(self.schedule, self.keys, self.now)))
+            self.now = min(end, max(self.now + 0.01, find_next_change(self.schedule, self.keys, self.now)))
             self.tend()
             self.issue()
 
@@ -236,7 +259,7 @@ class Histories(RuleBasedStateMachine):
     def issue(self, late: float = 0.0) -> None:
         """A node that is a little behind signs a token, with a key that every cache has to know."""
         known = self.known(self.now - late)
-        signer = signing(known, self.now)
+        signer = find_signing_key(known, self.now)
         if signer is None or signer.kid in self.compromised:
             return  # what a node signs that has not heard of it is lost
         self.tokens.append((signer.kid, self.now + LIFETIME))
@@ -246,7 +269,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def rotate(self) -> None:
-        following = standby(self.keys, self.now)
+        following = find_standby_key(self.keys, self.now)
         if following is not None:
             soonest = max(self.now, following.created_at + self.schedule.publish_lead)
             self.commit(self.change(following.kid, signs_from=min(following.signs_from, soonest)))
@@ -256,7 +279,9 @@ class Histories(RuleBasedStateMachine):
     def compromise(self, data: st.DataObject) -> None:
         usable = [one for one in self.keys if one.compromised_at is None]
         bad = data.draw(st.sampled_from(usable))
-        following = standby(self.keys, self.now) if bad is signing(self.keys, self.now) else None
+        following = (
+            find_standby_key(self.keys, self.now) if bad is find_signing_key(self.keys, self.now) else None
+        )
         others = [one for one in usable if one is not bad and (following or one.signs_from <= self.now)]
         if not others:
             return  # the store refuses
@@ -285,7 +310,7 @@ class Histories(RuleBasedStateMachine):
     def one_key_signs(self) -> None:
         if self.keys:
             signers = [one for one in self.keys if self.state(one) == "signing"]
-            assert signers == [signing(self.keys, self.now)]
+            assert signers == [find_signing_key(self.keys, self.now)]
 
     @invariant()
     def every_token_verifies_until_it_expires(self) -> None:
@@ -296,7 +321,7 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def one_waits_and_nothing_is_kept_for_ever(self) -> None:
         self.tend()
-        assert standby(self.keys, self.now) is not None, "one waits, always"
+        assert find_standby_key(self.keys, self.now) is not None, "one waits, always"
         newest = max(one.epoch for one in self.keys)
         usable = [one for one in self.keys if one.compromised_at is None]
         for one in self.keys:
@@ -308,7 +333,7 @@ class Histories(RuleBasedStateMachine):
         assert len([one for one in usable if one.signs_from > self.now]) <= 4, "others were replaced"
 
     def state(self, one: SealedKey) -> str:
-        return phase(self.schedule, self.keys, one, self.now).state
+        return tell_phase(self.schedule, self.keys, one, self.now).state
 
 
 Histories.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=30)

@@ -49,7 +49,7 @@ def list_keys() -> None:
     """List all keys: what each does, for how long, and what comes next."""
     with front_desk() as auth:
         now = auth.store.now()
-        phases = auth.keyring.phases()
+        phases = auth.keyring.list_phases()
     rows = (
         (
             found.kind,
@@ -114,7 +114,7 @@ def reseal() -> None:
 
 
 def _give_up(auth: Auth, kid: str) -> None:
-    before = {found.kid: phase for found, phase in auth.keyring.phases()}
+    before = {found.kid: phase for found, phase in auth.keyring.list_phases()}
     if kid not in before:
         raise RotationRefused(
             f"there is no key '{to_visible(kid[:_SHOWN])}'. `{runnable('key list')}` lists all"
@@ -131,7 +131,7 @@ def _give_up(auth: Auth, kid: str) -> None:
             "Services elsewhere that verify our tokens accept what it signs until they fetch the JWKS again, "
             f"for {auth.settings.jwks_max_age} s at most"
         )
-    for other, phase in auth.keyring.phases():
+    for other, phase in auth.keyring.list_phases():
         if state == "signing" and phase.state == "signing" and other.kind == found.kind:
             _say_start(other, other.signs_from)
             _warn_of_caches(other, auth)

@@ -1,48 +1,51 @@
-"""What each of our keys does when: pure functions of a schedule, the stored keys of one kind, and the time.
+"""Pure functions that tell what each of our keys does when, from a schedule, the stored keys and the time.
 
-A key is *published* before it *signs*, then it *verifies* until the last token that it signed has expired,
-and then it is *gone*. One key signs at a time, the newest whose time has come, so a key stops when the next
-one starts. There is always a next one, published already: when a key is compromised, the one that takes its
-place is known to every cache. A clock that all nodes share decides, and not what a node has noticed.
+A key is *published* before it *signs*. Then it *verifies* until the last token that it signed has expired,
+and then it is *gone*. A single key signs at a time: the newest key whose time has come. So a key stops
+signing when the next key starts. A next key is always published already: if the signing key is compromised,
+every cache knows its successor. The store's clock decides, because all nodes share it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal, TypeAlias
+from operator import attrgetter
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
+from watchword.deprecation import warn_renamed
 from watchword.settings import Settings
 from watchword.stores.contract import KeyKind, SealedKey
 
 __all__ = [
-    "Due",
+    "DueSteps",
     "NextKey",
     "Phase",
     "Schedule",
     "State",
-    "due",
-    "next_change",
-    "phase",
-    "schedules",
-    "signing",
-    "standby",
+    "find_due_steps",
+    "find_next_change",
+    "find_signing_key",
+    "find_standby_key",
+    "plan_schedules",
+    "tell_phase",
 ]
 
 State: TypeAlias = Literal["published", "replaced", "signing", "verifying", "compromised", "gone"]
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """How the keys of one kind take turns. Times are seconds.
+    """How the keys of one kind take turns. All times are in seconds.
 
     Attributes:
-        algorithm: what the next key is made for.
+        algorithm: the algorithm of the next key.
         rotation_period: how long a key signs.
-        publish_lead: how long a key is published before it signs, at least; longer than any cache keeps a
-            JWKS, and than any node goes on without news.
-        verify_for: how long a key verifies after another took its place: as long as the longest token lives.
+        publish_lead: the shortest time for which a key is published before it signs. It is longer than any
+            cache keeps a JWKS, and than any node goes on without polling the store.
+        verify_for: how long a key verifies after its successor started to sign: the longest lifetime of a
+            token.
     """
 
     algorithm: str
@@ -51,12 +54,12 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     verify_for: float
 
 
-def schedules(settings: Settings) -> dict[KeyKind, Schedule]:
-    """How our keys take turns: those that sign access tokens, and those of tokens that only we read."""
-    # a process without news goes on signing with the key before for that long
+def plan_schedules(settings: Settings) -> dict[KeyKind, Schedule]:
+    """Return the schedule of each kind of key, as the settings have it."""
+    # A process that cannot poll goes on signing with the previous key for that long.
     late = settings.leeway + settings.revocation_max_age
 
-    def schedule(algorithm: str, lifetime: int) -> Schedule:
+    def plan(algorithm: str, lifetime: int) -> Schedule:
         return Schedule(
             algorithm=algorithm,
             rotation_period=settings.rotation_period,
@@ -65,8 +68,8 @@ def schedules(settings: Settings) -> dict[KeyKind, Schedule]:
         )
 
     return {
-        "public": schedule(settings.signing_algorithm, settings.access_lifetime),
-        "internal": schedule("HS256", settings.session_lifetime),
+        "public": plan(settings.signing_algorithm, settings.access_lifetime),
+        "internal": plan("HS256", settings.session_lifetime),
     }
 
 
@@ -74,9 +77,10 @@ class Phase(msgspec.Struct, frozen=True):
     """What a key does now.
 
     Attributes:
-        state: ``published`` and waiting for its turn; ``replaced`` before its turn came; ``signing``;
-            ``verifying`` what it signed; ``compromised`` and good for nothing; ``gone`` and to be deleted.
-        until: when that changes; infinite while nothing is planned.
+        state: ``published`` and waiting for its turn, ``replaced`` before its turn came, ``signing``,
+            ``verifying`` what it signed, ``compromised`` and not used any more, or ``gone`` and to be
+            deleted.
+        until: when that changes, in seconds since the epoch. Infinite if nothing is planned.
     """
 
     state: State
@@ -89,8 +93,8 @@ class NextKey(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         epoch: its number.
         algorithm: its algorithm.
-        not_before: when its turn comes.
-        lead: how long it has to be published before, at least.
+        not_before: when its turn comes, in seconds since the epoch.
+        lead: the shortest time in seconds for which it is published before.
     """
 
     epoch: int
@@ -99,11 +103,11 @@ class NextKey(msgspec.Struct, frozen=True, kw_only=True):
     lead: float
 
 
-class Due(msgspec.Struct, frozen=True):
-    """What is to be done now.
+class DueSteps(msgspec.Struct, frozen=True):
+    """What has to be done with the keys of one kind now.
 
     Attributes:
-        make: the key to make, if one is missing.
+        make: the key to make, if a key is missing.
         delete: the ids of the keys that are gone.
     """
 
@@ -111,88 +115,101 @@ class Due(msgspec.Struct, frozen=True):
     delete: tuple[str, ...]
 
 
-def signing(keys: Sequence[SealedKey], now: float) -> SealedKey | None:
-    """The key that signs: the newest whose time has come.
+def find_signing_key(keys: Sequence[SealedKey], now: float) -> SealedKey | None:
+    """Return the key that signs: the newest key whose time has come.
 
-    If none has (every key before it is compromised, or the store's time was set back), the next one signs;
-    ``None`` if there is none.
+    If no key's time has come, return the next key. Then every earlier key is compromised, or the store's time
+    was set back. Return ``None`` if no key can be used.
     """
-    begun = [key for key in _usable(keys) if key.signs_from <= now]
-    return max(begun, key=_epoch, default=None) or _first(_usable(keys))
+    begun = [key for key in _select_usable(keys) if key.signs_from <= now]
+    return max(begun, key=attrgetter("epoch"), default=None) or _find_first(_select_usable(keys))
 
 
-def standby(keys: Sequence[SealedKey], now: float) -> SealedKey | None:
-    """The key that signs next; ``None`` if there is none."""
-    signer = signing(keys, now)
-    return _first(key for key in _usable(keys) if key.signs_from > now and key is not signer)
+def find_standby_key(keys: Sequence[SealedKey], now: float) -> SealedKey | None:
+    """Return the key that signs next, or ``None`` if there is no such key."""
+    signer = find_signing_key(keys, now)
+    return _find_first(key for key in _select_usable(keys) if key.signs_from > now and key is not signer)
 
 
-def phase(schedule: Schedule, keys: Sequence[SealedKey], key: SealedKey, now: float) -> Phase:
-    """What one of the keys does now, and until when."""
-    timeline = _timeline(schedule, keys, key, now)
-    return next((phase for phase in timeline if now < phase.until), Phase("gone", math.inf))
+def tell_phase(schedule: Schedule, keys: Sequence[SealedKey], key: SealedKey, now: float) -> Phase:
+    """Return what a key among ``keys`` does now, and until when."""
+    phases = _list_phases(schedule, keys, key, now)
+    return next((phase for phase in phases if now < phase.until), Phase("gone", math.inf))
 
 
-def due(schedule: Schedule, keys: Sequence[SealedKey], now: float) -> Due:
-    """What is to be done about the keys now."""
+def find_due_steps(schedule: Schedule, keys: Sequence[SealedKey], now: float) -> DueSteps:
+    """Return what has to be done with the keys now."""
     newest = max((key.epoch for key in keys), default=0)
     gone = [
         key.kid
         for key in keys
-        if key.epoch != newest  # epochs count on from it
-        and phase(schedule, keys, key, now).state == "gone"
+        if key.epoch != newest  # The next epoch is counted from the newest.
+        and tell_phase(schedule, keys, key, now).state == "gone"
     ]
-    return Due(_missing(schedule, keys, newest + 1, now), tuple(gone))
+    return DueSteps(_plan_next_key(schedule, keys, newest + 1, now), tuple(gone))
 
 
-def next_change(schedule: Schedule, keys: Sequence[SealedKey], now: float) -> float:
-    """When one of the keys does something else than now; infinite if never."""
-    return min((phase(schedule, keys, key, now).until for key in keys), default=math.inf)
+def find_next_change(schedule: Schedule, keys: Sequence[SealedKey], now: float) -> float:
+    """Return when the first of the keys changes its phase. Infinite if none ever does."""
+    return min((tell_phase(schedule, keys, key, now).until for key in keys), default=math.inf)
 
 
-def _missing(schedule: Schedule, keys: Sequence[SealedKey], epoch: int, now: float) -> NextKey | None:
-    """The key to make, if there is no next one, or none of the algorithm that is wanted."""
-    signer, waiting = signing(keys, now), _waiting(keys, now)
+def _plan_next_key(schedule: Schedule, keys: Sequence[SealedKey], epoch: int, now: float) -> NextKey | None:
+    """Return the key to make if no key waits, or none of the wanted algorithm."""
+    signer, waiting = find_signing_key(keys, now), _find_waiting_key(keys, now)
     if signer is None:
-        # the first key: nobody has a JWKS without it
+        # The first key needs no lead: no cache has a JWKS without it.
         return NextKey(epoch=epoch, algorithm=schedule.algorithm, not_before=now, lead=0)
     if waiting is None:
         turn = signer.signs_from + schedule.rotation_period
     elif waiting.alg == schedule.algorithm or now < waiting.created_at + schedule.publish_lead:
-        # nodes whose settings differ, while they are restarted, replace each other's only so often
+        # During a rolling restart nodes have different settings. This bounds how often they replace each
+        # other's key.
         return None
     else:
         turn = waiting.signs_from
     return NextKey(epoch=epoch, algorithm=schedule.algorithm, not_before=turn, lead=schedule.publish_lead)
 
 
-def _waiting(keys: Sequence[SealedKey], now: float) -> SealedKey | None:
-    """The newest key, if it waits for its turn."""
-    newest = max(_usable(keys), key=_epoch, default=None)
-    return None if newest is None or newest is signing(keys, now) else newest
+def _find_waiting_key(keys: Sequence[SealedKey], now: float) -> SealedKey | None:
+    """Return the newest key if it waits for its turn."""
+    newest = max(_select_usable(keys), key=attrgetter("epoch"), default=None)
+    return None if newest is None or newest is find_signing_key(keys, now) else newest
 
 
-def _timeline(schedule: Schedule, keys: Sequence[SealedKey], key: SealedKey, now: float) -> list[Phase]:
-    """What a key does, one after the other, until it is gone."""
+def _list_phases(schedule: Schedule, keys: Sequence[SealedKey], key: SealedKey, now: float) -> list[Phase]:
+    """Return the phases of a key in their order, until it is gone."""
     if key.compromised_at is not None:
         return [Phase("compromised", key.compromised_at + schedule.verify_for)]
-    successor = _first(later for later in _usable(keys) if later.epoch > key.epoch)
+    successor = _find_first(later for later in _select_usable(keys) if later.epoch > key.epoch)
     stops = math.inf if successor is None else successor.signs_from
     if successor is not None and stops <= key.signs_from:
-        # it never signs, and once all nodes know that, nobody needs it
+        # The key never signs. It is not needed once all nodes know its successor.
         return [Phase("replaced", successor.created_at + schedule.publish_lead)]
-    waits = [] if key is signing(keys, now) else [Phase("published", key.signs_from)]
+    waits = [] if key is find_signing_key(keys, now) else [Phase("published", key.signs_from)]
     return [*waits, Phase("signing", stops), Phase("verifying", stops + schedule.verify_for)]
 
 
-def _usable(keys: Sequence[SealedKey]) -> list[SealedKey]:
+def _select_usable(keys: Sequence[SealedKey]) -> list[SealedKey]:
     return [key for key in keys if key.compromised_at is None]
 
 
-def _first(keys: Iterable[SealedKey]) -> SealedKey | None:
-    """The one that signs first; of those with the same time the newest, which replaces the others."""
+def _find_first(keys: Iterable[SealedKey]) -> SealedKey | None:
+    """Return the key that signs first. If two have the same time, the newer key replaces the older."""
     return min(keys, key=lambda key: (key.signs_from, -key.epoch), default=None)
 
 
-def _epoch(key: SealedKey) -> int:
-    return key.epoch
+if not TYPE_CHECKING:  # A type checker would accept any name of a module with this function.
+    _RENAMED = {
+        "due": find_due_steps,
+        "phase": tell_phase,
+        "signing": find_signing_key,
+        "standby": find_standby_key,
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _RENAMED:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        function = _RENAMED[name]
+        warn_renamed(f"{__name__}.{name}", f"{__name__}.{function.__name__}")
+        return function

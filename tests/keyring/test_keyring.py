@@ -21,13 +21,13 @@ def ignored(event):
     """Nobody is listening."""
 
 
+def schedule(algorithm):
+    return Schedule(algorithm=algorithm, rotation_period=PERIOD, publish_lead=LEAD, verify_for=VERIFY_FOR)
+
+
 def node(store, *secrets, notify=ignored, algorithm="EdDSA"):
     """A keyring as a process has it; ``follow`` and ``tend`` are called when the test says so."""
-    times = {"rotation_period": PERIOD, "publish_lead": LEAD, "verify_for": VERIFY_FOR}
-    schedules = {
-        "public": Schedule(algorithm=algorithm, **times),
-        "internal": Schedule(algorithm="HS256", **times),
-    }
+    schedules = {"public": schedule(algorithm), "internal": schedule("HS256")}
     return Keyring(store, secrets, schedules, clock=store.now, notify=notify)
 
 
@@ -45,7 +45,7 @@ def put(store, secret, kind, epoch, key, *, not_before=0.0, lead=0.0):
 
 def states(keyring, kind="public"):
     """Epoch and state of each key in the store."""
-    return [(key.epoch, phase.state) for key, phase in keyring.phases() if key.kind == kind]
+    return [(key.epoch, phase.state) for key, phase in keyring.list_phases() if key.kind == kind]
 
 
 def kids(keyring):
@@ -197,7 +197,7 @@ def test_a_new_key_that_cannot_be_opened_is_not_used_and_the_others_are_followed
     keyring.follow(store.keys().version)
     assert kids(keyring) == [standby.kid]
     assert keyring.public.signing_key().kid == standby.kid
-    assert "a new signing key is not used here: WATCHWORD_SECRET does not open" in caplog.text
+    assert "a new signing key is not used by this process: WATCHWORD_SECRET does not open" in caplog.text
     with pytest.raises(InvalidSettings):
         node(store, secret)
 
@@ -251,7 +251,7 @@ def test_a_key_is_found_by_id_and_algorithm_and_without_io(store, secret):
 
 def test_an_empty_ring_signs_nothing():
     with pytest.raises(KeysUnavailable):
-        Ring(time.time).signing_key()
+        Ring(schedule("EdDSA"), time.time).signing_key()
 
 
 def test_a_database_dump_holds_no_private_key_material(store, secret):
@@ -375,7 +375,7 @@ def test_a_key_that_was_published_for_long_enough_signs_at_once(store, secret):
 def test_without_a_next_key_there_is_no_rotation(store, secret):
     keyring = node(store, secret)
     store.time_shift += PERIOD + 1
-    with pytest.raises(RotationRefused, match="just being made"):
+    with pytest.raises(RotationRefused, match="is being made"):
         keyring.rotate("public")
 
 
@@ -424,7 +424,7 @@ def test_a_compromised_key_that_only_verified_changes_nothing_else(store, secret
 
 def test_a_key_that_is_unknown_or_compromised_already_cannot_be_given_up(store, secret):
     keyring = node(store, secret)
-    with pytest.raises(RotationRefused, match="no such key"):
+    with pytest.raises(RotationRefused, match="no key has this kid"):
         keyring.compromise("unknown")
     first = kids(keyring)[0]
     keyring.compromise(first)
@@ -436,7 +436,7 @@ def test_the_only_key_that_could_sign_is_not_given_up(store, secret):
     keyring = node(store, secret)
     first, second = kids(keyring)
     keyring.compromise(second)
-    with pytest.raises(RotationRefused, match="no other key could sign yet"):
+    with pytest.raises(RotationRefused, match="no other key could sign"):
         keyring.compromise(first)
     poll(keyring, store)
     assert keyring.public.signing_key().kid == first
@@ -444,7 +444,7 @@ def test_the_only_key_that_could_sign_is_not_given_up(store, secret):
 
 def test_a_key_made_elsewhere_takes_the_next_turn(store, secret):
     keyring, key = node(store, secret), Key.generate("EdDSA")
-    planned = keyring.phases()[2][0].signs_from
+    planned = keyring.list_phases()[2][0].signs_from
     store.time_shift += 1
     added = keyring.add(key)
     assert (added.kid, added.epoch, added.signs_from) == (key.kid, 3, planned)
@@ -455,8 +455,8 @@ def test_a_key_made_elsewhere_takes_the_next_turn(store, secret):
 
 EDDSA = Key.generate("EdDSA").to_jwk(private=True)
 REFUSED = {
-    "public": (Key.generate("EdDSA").public(), "the private key is needed"),
-    "algorithm": (Key.generate("ES256"), "the key is for ES256, and the settings want EdDSA"),
+    "public": (Key.generate("EdDSA").public(), "give the private key"),
+    "algorithm": (Key.generate("ES256"), "the key is for ES256, and signing_algorithm is EdDSA"),
     "for something else": (Key.from_jwk({**EDDSA, "use": "enc"}), "cannot sign"),
     "kid too long": (Key.from_jwk({**EDDSA, "kid": "k" * 257}), "printable"),
     "kid of nothing": (Key.from_jwk({**EDDSA, "kid": ""}), "printable"),
@@ -475,10 +475,10 @@ def test_a_key_that_will_not_do_is_not_taken(store, secret, key, reason):
 
 def test_a_kid_is_taken_once(store, secret):
     keyring = node(store, secret)
-    with pytest.raises(RotationRefused, match="already"):
+    with pytest.raises(RotationRefused, match="a key with this kid exists"):
         keyring.add(keyring.public.signing_key())
     named = Key.from_jwk({**EDDSA, "kid": keyring.internal.signing_key().kid})
-    with pytest.raises(RotationRefused, match="already"):
+    with pytest.raises(RotationRefused, match="a key with this kid exists"):
         keyring.add(named)
 
 
@@ -509,6 +509,6 @@ def test_keys_that_change_during_the_resealing_are_left_alone(secret):
     store = Interrupted("sqlite://")
     keyring = node(store, secret)
     store.interrupt = keyring.reseal
-    with pytest.raises(RotationRefused, match="changed meanwhile"):
+    with pytest.raises(RotationRefused, match="another process changed"):
         keyring.reseal()
     store.close()
