@@ -618,7 +618,7 @@ def test_of_two_password_changes_at_once_both_are_done_one_after_the_other(auth)
 def test_sessions_and_refresh_tokens_from_before_they_were_bound_go_on_and_are_bound_then(
     make, url, tmp_path
 ):
-    dump = Path("tests/stores/databases/version-3.sql").read_text("utf-8")
+    dump = Path("tests/stores/sql/databases/version-3.sql").read_text("utf-8")
     with closing(sqlite3.connect(tmp_path / "app.db")) as database:
         database.executescript(dump)
     token = dump.partition("\n")[0].rpartition(" ")[2]
@@ -733,7 +733,7 @@ def test_a_password_can_be_checked_without_a_session(make):
     auth = make(listeners=[events.append])
     account = auth.accounts.add("alice", PASSWORD, ["read"])
     events.clear()
-    assert auth.check_password("Alice", PASSWORD, HOME) == Subject(account.subject, "alice", ("read",))
+    assert auth.check_password("Alice", PASSWORD, HOME) == Subject(account.subject, "alice", ("read",), 1)
     assert not events
     assert not auth.sessions(account.subject)
     for _ in range(5):

@@ -17,7 +17,8 @@ from watchword.jwt import Claims, Inspection, Issuer, MultiIssuer, Verifier, ins
 from watchword.settings import Settings
 
 if TYPE_CHECKING:
-    from watchword.auth import Auth, Subject
+    from watchword.auth import Auth
+    from watchword.logins import Subject
     from watchword.providers.fetching import FetchPolicy
     from watchword.providers.remote import IssuerKeySet, RemoteKeySet
     from watchword.sessions import Client, Tokens
@@ -67,7 +68,7 @@ _LATE = {
     "Identity": "watchword.sessions.access_tokens",
     "IssuerKeySet": "watchword.providers.remote",
     "RemoteKeySet": "watchword.providers.remote",
-    "Subject": "watchword.auth",
+    "Subject": "watchword.logins",
     "Tokens": "watchword.sessions",
 }
 

@@ -5,21 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import msgspec
 
-from watchword.accounts import Accounts, LoginThrottle, PasswordHasher, ThrottledCheck
-from watchword.arguments import describe
-from watchword.clocks import elapsed
+from watchword.accounts import Accounts, LoginThrottle, PasswordHasher
 from watchword.errors import (
     InvalidGrant,
-    InvalidSettings,
     InvalidToken,
     MissingToken,
     SessionEnded,
     StoreUnavailable,
-    WatchwordError,
 )
 from watchword.events import Event, Listener, SessionsEnded, log_event
 from watchword.jose.jwk import Key
@@ -29,6 +25,8 @@ from watchword.jwt.profiles import access_token
 from watchword.jwt.verifier import Verifier
 from watchword.keyring import Keyring, plan_schedules
 from watchword.keyring.sealed import derive_key, sealing_secrets
+from watchword.logins import LoginProof, Subject
+from watchword.logins.password import PasswordLogin
 from watchword.sessions import (
     Client,
     FeedStatus,
@@ -41,7 +39,7 @@ from watchword.sessions import (
     Tokens,
     refresh_verifier,
 )
-from watchword.sessions.access_tokens import ACCESS_TOKENS, Identity, Subject
+from watchword.sessions.access_tokens import ACCESS_TOKENS, Identity
 from watchword.settings import Settings, check_settings
 from watchword.stores.contract import Account, Session
 from watchword.stores.opening import find_announcements, open_stores
@@ -49,14 +47,6 @@ from watchword.stores.opening import find_announcements, open_stores
 __all__ = ["Auth", "Subject"]
 
 logger = logging.getLogger("watchword.events")
-failures = logging.getLogger("watchword.auth")  # of what belongs to the application
-
-
-class _Checked(NamedTuple):
-    """What a password check found, and the mark that was read before it."""
-
-    mark: str
-    found: Account | Subject
 
 
 class Auth:
@@ -175,8 +165,12 @@ class Auth:
             store, key=derive_key(sealing[-1], "throttle"), settings=settings, addresses=address_counters
         )
         self._has_own_users = check_password is not None
-        self._check_unmarked = check_password or self._check_account
-        self._check = ThrottledCheck[_Checked](self._check_marked, throttle, self._notify)
+        self._password_login = PasswordLogin(
+            check_password or self._check_account,
+            throttle,
+            read_mark=self._sessions.read_mark,
+            notify=self._notify,
+        )
         self.accounts = Accounts(
             store,
             settings=settings,
@@ -197,14 +191,16 @@ class Auth:
             Overloaded: too many passwords are being checked; nothing was counted.
             InvalidRequest: the username or password is not text.
         """
-        began = elapsed()
         client = client or self.find_client()
-        mark, checked = self._find(username, password, client)
-        if isinstance(checked, Subject):
-            username = checked.username or checked.id
-            return self._sessions.start(checked.id, username, checked.scopes, client, mark=mark, began=began)
+        subject, account, _, mark, began = self._prove_password(username, password, client)
         return self._sessions.start(
-            checked.subject, checked.username, None, client, account=checked, mark=mark, began=began
+            subject.id,
+            subject.username or subject.id,
+            subject.scopes if account is None else None,
+            client,
+            account=account,
+            mark=mark,
+            began=began,
         )
 
     def check_password(self, username: str, password: str, client: Client | None = None) -> Subject:
@@ -217,8 +213,7 @@ class Auth:
         Raises:
             WatchwordError: the same errors as :meth:`login`.
         """
-        _, found = self._find(username, password, client or self.find_client())
-        return found if isinstance(found, Subject) else Subject(found.subject, found.username, found.scopes)
+        return self._prove_password(username, password, client or self.find_client()).subject
 
     def start(
         self,
@@ -245,7 +240,7 @@ class Auth:
         """
         client = client or self.find_client()
         mark = self._sessions.read_mark()
-        account = None if self._has_own_users else self.accounts.by_subject(subject)
+        account = None if self._has_own_users else self.accounts.find_by_subject(subject)
         return self._sessions.start(subject, username or subject, scopes, client, account=account, mark=mark)
 
     def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
@@ -444,21 +439,8 @@ class Auth:
     def _check_account(self, username: str, password: str) -> Account:
         return self.accounts.check(username, password)
 
-    def _check_marked(self, username: str, password: str) -> _Checked | None:
-        mark = self._sessions.read_mark()  # before the check: an end of all sessions since then wins
-        try:
-            found = self._check_unmarked(username, password)
-        except WatchwordError:
-            raise
-        except Exception:
-            failures.exception("check_password failed: nothing was counted, and no session started")
-            raise
-        if found is not None and not isinstance(found, Account | Subject):
-            raise InvalidSettings(f"check_password must return a Subject or None, not {describe(found)}")
-        return None if found is None else _Checked(mark, found)
-
-    def _find(self, username: str, password: str, client: Client | None) -> _Checked:
-        return self._check.find(username, password, client.ip_address if client else None)
+    def _prove_password(self, username: str, password: str, client: Client | None) -> LoginProof:
+        return self._password_login.prove(username, password, client.ip_address if client else None)
 
     def _read_access_token(self, access_token: str) -> SessionProof:
         identity = self._verifier.verify(access_token)

@@ -59,13 +59,13 @@ def test_a_name_that_differs_in_case_only_is_taken(accounts, first, second):
     accounts.add(first, PASSWORD)
     with pytest.raises(UsernameTaken):
         accounts.add(second, PASSWORD)
-    assert [account.username for account in accounts.all()] == [unicodedata.normalize("NFKC", first)]
+    assert [account.username for account in accounts.list_all()] == [unicodedata.normalize("NFKC", first)]
 
 
 def test_an_account_with_an_unusable_name_is_not_added(accounts):
     with pytest.raises(UsernameRejected):
         accounts.add("ali\0ce", PASSWORD)
-    assert not accounts.all()
+    assert not accounts.list_all()
 
 
 # -- the policy for new passwords ----------------------------------------------------------------
@@ -86,7 +86,7 @@ def test_an_unfit_password_is_rejected_when_an_account_is_added(accounts, passwo
     with pytest.raises(PasswordRejected) as caught:
         accounts.add("Alice in Chains", password)
     assert not password or password not in str(caught.value)
-    assert not accounts.all()
+    assert not accounts.list_all()
 
 
 @pytest.mark.parametrize("password", REJECTED)
@@ -122,7 +122,7 @@ def test_everything_that_hashes_takes_a_slot_and_changes_nothing_without(store, 
             with pytest.raises(Overloaded):
                 work()
     assert accounts.check("alice", PASSWORD)
-    assert len(accounts.all()) == 1
+    assert len(accounts.list_all()) == 1
 
 
 def test_a_hash_that_cannot_be_renewed_now_is_renewed_later(store, accounts, hasher, monkeypatch):
@@ -136,9 +136,9 @@ def test_a_hash_that_cannot_be_renewed_now_is_renewed_later(store, accounts, has
     with monkeypatch.context() as short_of_memory:
         short_of_memory.setattr(hasher, "hash", refuse)
         accounts.check("alice", PASSWORD)
-    assert accounts.by_subject(subject).password_hash == old
+    assert accounts.find_by_subject(subject).password_hash == old
     accounts.check("alice", PASSWORD)
-    assert accounts.by_subject(subject).password_hash != old
+    assert accounts.find_by_subject(subject).password_hash != old
 
 
 # -- refusals that look alike --------------------------------------------------------------------
@@ -254,7 +254,7 @@ def test_a_disabled_account_logs_in_again_once_enabled(accounts):
 def test_a_deleted_account_is_gone_and_its_name_free_for_another_subject(accounts):
     first = accounts.add("alice", PASSWORD)
     accounts.delete(first.subject)
-    assert accounts.by_subject(first.subject) is None
+    assert accounts.find_by_subject(first.subject) is None
     with pytest.raises(InvalidCredentials):
         accounts.check("alice", PASSWORD)
     assert accounts.add("alice", PASSWORD).subject != first.subject
@@ -263,8 +263,8 @@ def test_a_deleted_account_is_gone_and_its_name_free_for_another_subject(account
 def test_an_account_is_found_by_name_and_by_subject(accounts):
     added = accounts.add("Alice", PASSWORD)
     assert accounts.find("ALICE") == added
-    assert accounts.by_subject(added.subject) == added
-    assert accounts.by_subject("nobody") is None
+    assert accounts.find_by_subject(added.subject) == added
+    assert accounts.find_by_subject("nobody") is None
 
 
 @pytest.mark.parametrize("username", ["nobody", "", "ali\0ce", "\ud800", "x" * 1000])
@@ -291,4 +291,13 @@ def test_changing_nobody_says_so(accounts, change):
 def test_accounts_are_listed_by_name(accounts):
     for name in ("Carol", "alice", "Bob"):
         accounts.add(name, PASSWORD)
-    assert [account.username for account in accounts.all()] == ["alice", "Bob", "Carol"]
+    assert [account.username for account in accounts.list_all()] == ["alice", "Bob", "Carol"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "arguments"), [("by_subject", "find_by_subject", ("s",)), ("all", "list_all", ())]
+)
+def test_the_names_of_before_work_and_warn(accounts, old, new, arguments):
+    accounts.add("alice", PASSWORD)
+    with pytest.warns(DeprecationWarning, match=rf"use Accounts\.{new}"):
+        assert getattr(accounts, old)(*arguments) == getattr(accounts, new)(*arguments)

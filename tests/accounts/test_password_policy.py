@@ -173,7 +173,7 @@ def test_a_new_password_that_is_known_from_a_breach_is_rejected(careful, asked):
         with pytest.raises(PasswordRejected) as caught:
             change("e\u0301te\u0301 in a breach list")
         assert caught.value.reason == "breached"
-    assert len(careful.all()) == 1
+    assert len(careful.list_all()) == 1
     assert set(asked) == {"correct horse battery", "été in a breach list"}
 
 
@@ -183,7 +183,7 @@ def test_a_breach_check_that_fails_propagates_and_nothing_is_stored(careful):
         careful.add("bob", "the service is away")
     with pytest.raises(ConnectionError):
         careful.change_password(subject, "the service is away")
-    assert len(careful.all()) == 1
+    assert len(careful.list_all()) == 1
     assert careful.check("alice", "correct horse battery")
 
 

@@ -118,7 +118,7 @@ def test_the_first_account_is_made_once(app: flask.Flask) -> None:
     assert len(password) >= 20
     assert desk(app).login("admin", password).subject
     assert serving.first_account(desk(app), None) is None
-    assert [account.username for account in desk(app).accounts.all()] == ["admin"]
+    assert [account.username for account in desk(app).accounts.list_all()] == ["admin"]
 
 
 def test_a_line_of_the_access_log_stays_one_line() -> None:

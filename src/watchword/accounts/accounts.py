@@ -15,6 +15,7 @@ from typing import Protocol
 from watchword.accounts import usernames
 from watchword.accounts.password_policy import PasswordPolicy
 from watchword.accounts.passwords import PasswordHasher
+from watchword.deprecation import warn_renamed
 from watchword.errors import (
     AccountNotFound,
     InvalidCredentials,
@@ -96,12 +97,12 @@ class Accounts:
             InvalidCredentials: there is no such account, the password is wrong, or the account is disabled.
                 The answer does not tell which, nor does the work that it took.
         """
-        account = self._named(username)
+        account = self._find_by_name(username)
         # Before any early return: whoever measures the answer's time sees one verification in each case.
         good = self._hasher.verify(account.password_hash if account else None, password)
         if account is None or not good or account.disabled:
             raise InvalidCredentials
-        self._rehash(account, password)
+        self._renew_hash(account, password)
         return account
 
     def add(
@@ -115,12 +116,12 @@ class Accounts:
             PasswordRejected: the password is too short, too long or easy to guess; its ``reason`` says which.
             InvalidSettings: a scope is not of RFC 6749's form.
         """
-        username, scopes = usernames.accepted(username), checked_scopes(scopes)
+        username, scopes = usernames.normalize(username), checked_scopes(scopes)
         account = self._store.insert_account(
             subject=secrets.token_urlsafe(16),
             username=username,
-            name_key=usernames.folded(username),
-            password_hash=self._new_hash(username, password),
+            name_key=usernames.fold(username),
+            password_hash=self._check_and_hash(username, password),
             scopes=scopes,
         )
         if account is None:
@@ -134,18 +135,28 @@ class Accounts:
         Raises:
             AccountNotFound: there is none.
         """
-        account = self._named(username)
+        account = self._find_by_name(username)
         if account is None:
             raise AccountNotFound
         return account
 
-    def by_subject(self, subject: str) -> Account | None:
-        """The account of that subject, or ``None``."""
+    def find_by_subject(self, subject: str) -> Account | None:
+        """Return the account of a subject, or ``None``."""
         return self._store.find_account(subject=subject)
 
-    def all(self) -> Sequence[Account]:
-        """All accounts, by name."""
+    def by_subject(self, subject: str) -> Account | None:
+        """Return the account of a subject. Deprecated: use :meth:`find_by_subject`."""
+        warn_renamed("Accounts.by_subject", "Accounts.find_by_subject")
+        return self.find_by_subject(subject)
+
+    def list_all(self) -> Sequence[Account]:
+        """Return all accounts, sorted by name."""
         return self._store.accounts()
+
+    def all(self) -> Sequence[Account]:
+        """Return all accounts. Deprecated: use :meth:`list_all`."""
+        warn_renamed("Accounts.all", "Accounts.list_all")
+        return self.list_all()
 
     def change_password(
         self, subject: str, password: str, *, keep: str | None = None, actor: str | None = None
@@ -162,10 +173,10 @@ class Accounts:
             AccountNotFound: there is no such account.
             PasswordRejected: the password is too short, too long or easy to guess; its ``reason`` says which.
         """
-        account = self._existing(subject)
-        password_hash = self._new_hash(account.username, password)
+        account = self._require(subject)
+        password_hash = self._check_and_hash(account.username, password)
         while not self._set_password(account, password_hash, keep):
-            account = self._existing(subject)  # another change was faster: this one comes after it
+            account = self._require(subject)  # another change was faster: this one comes after it
         self._notify(PasswordChanged(subject=subject, actor=actor))
         self._sessions.end_all(subject, "password_changed", keep)
 
@@ -177,7 +188,7 @@ class Accounts:
             InvalidSettings: a scope is not of RFC 6749's form.
         """
         scopes = checked_scopes(scopes)
-        _must_exist(self._store.set_scopes(subject, scopes))
+        _require_found(self._store.set_scopes(subject, scopes))
         self._notify(ScopesChanged(subject=subject, scopes=scopes, actor=actor))
 
     def rename(self, subject: str, username: str, *, actor: str | None = None) -> None:
@@ -188,9 +199,9 @@ class Accounts:
             UsernameRejected: the username is empty, too long, or has characters that cannot be seen.
             UsernameTaken: there is an account of that name, perhaps in other letter case.
         """
-        username = usernames.accepted(username)
-        if not self._store.rename_account(subject, username, usernames.folded(username)):
-            self._existing(subject)
+        username = usernames.normalize(username)
+        if not self._store.rename_account(subject, username, usernames.fold(username)):
+            self._require(subject)
             raise UsernameTaken
         self._notify(AccountRenamed(subject=subject, actor=actor))
 
@@ -200,7 +211,7 @@ class Accounts:
         Raises:
             AccountNotFound: there is no such account.
         """
-        _must_exist(self._store.set_disabled(subject, True))
+        _require_found(self._store.set_disabled(subject, True))
         self._notify(AccountDisabled(subject=subject, actor=actor))
         self._sessions.end_all(subject, "account_disabled")
 
@@ -210,7 +221,7 @@ class Accounts:
         Raises:
             AccountNotFound: there is no such account.
         """
-        _must_exist(self._store.set_disabled(subject, False))
+        _require_found(self._store.set_disabled(subject, False))
         self._notify(AccountEnabled(subject=subject, actor=actor))
 
     def delete(self, subject: str, *, actor: str | None = None) -> None:
@@ -231,10 +242,10 @@ class Accounts:
             raise
         if self._store.delete_account(subject):
             self._notify(AccountDeleted(subject=subject, actor=actor))
-        _must_exist(found or ended > 0)
+        _require_found(found or ended > 0)
 
-    def _existing(self, subject: str) -> Account:
-        account = self.by_subject(subject)
+    def _require(self, subject: str) -> Account:
+        account = self.find_by_subject(subject)
         if account is None:
             raise AccountNotFound
         return account
@@ -247,18 +258,18 @@ class Accounts:
         version = account.credentials_version
         return self._store.set_password(account.subject, password_hash, version=version)
 
-    def _named(self, username: str) -> Account | None:
+    def _find_by_name(self, username: str) -> Account | None:
         try:
-            name_key = usernames.folded(usernames.accepted(username))
+            name_key = usernames.fold(usernames.normalize(username))
         except UsernameRejected:
             return None
         return self._store.find_account(name_key=name_key)
 
-    def _new_hash(self, username: str, password: str) -> str:
+    def _check_and_hash(self, username: str, password: str) -> str:
         self._policy.check(password, username)
         return self._hasher.hash(password)
 
-    def _rehash(self, account: Account, password: str) -> None:
+    def _renew_hash(self, account: Account, password: str) -> None:
         if not self._hasher.needs_rehash(account.password_hash):
             return
         with suppress(Overloaded):  # the password was right, and the next login will renew its hash
@@ -267,6 +278,6 @@ class Accounts:
             self._store.replace_hash(account.subject, account.password_hash, new_hash)
 
 
-def _must_exist(found: bool) -> None:
+def _require_found(found: bool) -> None:
     if not found:
         raise AccountNotFound

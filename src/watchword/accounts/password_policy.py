@@ -61,7 +61,7 @@ class PasswordPolicy:
     def __init__(self, settings: Settings, breached: Callable[[str], bool] | None = None) -> None:
         self._settings = settings
         self._breached = breached
-        self._service = _names_of_url(settings.issuer) | _names_of_url(settings.audience)
+        self._service = _find_service_names(settings.issuer) | _find_service_names(settings.audience)
 
     def check(self, password: str, username: str) -> None:
         """Return if the account of that name may have the password.
@@ -89,9 +89,9 @@ def _find_reason(text: str, username: str, service: Iterable[str]) -> str | None
     if period < min(SHORTEST_PERIOD, len(text)):
         return "repeated"
     text = text[:period]
-    if text in _common_passwords():
+    if text in _load_common_passwords():
         return "common"
-    names = dict.fromkeys(service, "service") | dict.fromkeys(_names(username), "username")
+    names = dict.fromkeys(service, "service") | dict.fromkeys(_split_name(username), "username")
     return _find_reason_by_parts(
         text, {name: kind for name, kind in names.items() if len(name) >= SHORTEST_NAME}
     )
@@ -122,7 +122,7 @@ def _find_reason_by_parts(text: str, names: Mapping[str, str]) -> str | None:
 
 def _find_parts(text: str, start: int, names: Mapping[str, str]) -> list[str]:
     """Return the names and the common passwords with which the text goes on."""
-    common = _common_passwords()
+    common = _load_common_passwords()
     longest = max(LONGEST_COMMON, max(map(len, names), default=0))
     parts = (text[start:end] for end in range(start + 1, min(start + longest, len(text)) + 1))
     # Digits alone would be found in any long number.
@@ -178,22 +178,22 @@ def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def _names(text: str) -> set[str]:
+def _split_name(text: str) -> set[str]:
     """Return a folded name and its words."""
     return {text, *re.split(r"[\W\d_]+", text)}
 
 
-def _names_of_url(text: str) -> set[str]:
+def _find_service_names(text: str) -> set[str]:
     """Return the name of a URL's host and its words, or of a text that is not a URL."""
     try:
         host = urlsplit(text).hostname
     except ValueError:
         host = None
-    return _names(_fold(host or text))
+    return _split_name(_fold(host or text))
 
 
 @functools.cache
-def _common_passwords() -> frozenset[str]:
+def _load_common_passwords() -> frozenset[str]:
     """Read the list when the first password is set."""
     lines = resources.files("watchword.accounts").joinpath("common_passwords.txt").read_text("utf-8")
     return frozenset(lines.split("\n")) - {""}

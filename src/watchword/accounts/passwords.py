@@ -46,7 +46,7 @@ class PasswordHasher:
     def __init__(self, *, settings: Settings, parameters: argon2.Parameters = RFC_9106_LOW_MEMORY) -> None:
         self._settings = settings
         self._argon2 = argon2.PasswordHasher.from_parameters(parameters)
-        self._decoy = _decoy(parameters)
+        self._decoy = _make_decoy(parameters)
         # By process: a slot that was held elsewhere when this process was forked is free in it.
         self._slots = PerProcess(lambda: HashingSlots(settings.password_checks, settings.password_queue))
 
@@ -120,7 +120,7 @@ def normalize(password: str, *, longest: int) -> str:
     return unicodedata.normalize("NFC", password)
 
 
-def _decoy(parameters: argon2.Parameters) -> str:
+def _make_decoy(parameters: argon2.Parameters) -> str:
     """A hash that no password is known to have: checking it costs what checking a real one does.
 
     Salt and tag are random, so that making it costs nothing.

@@ -169,7 +169,7 @@ class LoginThrottle:
         The name comes last, because it alone may hold the separator. Names that are too long for any account
         need no counter of their own.
         """
-        name = usernames.folded(username[: usernames.MAX_LENGTH])
+        name = usernames.fold(username[: usernames.MAX_LENGTH])
         message = f"{purpose}\0{network}\0{name}".encode("utf-8", "surrogatepass")
         return hmac.digest(self._key, message, "sha256").hex()
 

@@ -7,12 +7,12 @@ import unicodedata
 
 from watchword.errors import UsernameRejected
 
-__all__ = ["MAX_LENGTH", "accepted", "folded"]
+__all__ = ["MAX_LENGTH", "fold", "normalize"]
 
 MAX_LENGTH = 254  # of an e-mail address: RFC 5321 §4.5.3.1.3 without the angle brackets
 
 
-def accepted(username: str) -> str:
+def normalize(username: str) -> str:
     """The username as it is kept and shown: NFKC-normalized.
 
     Raises:
@@ -28,7 +28,7 @@ def accepted(username: str) -> str:
     name = unicodedata.normalize("NFKC", username)
     if not name:
         raise UsernameRejected("a username has at least one character")
-    if len(name) > MAX_LENGTH or len(folded(name)) > MAX_LENGTH:
+    if len(name) > MAX_LENGTH or len(fold(name)) > MAX_LENGTH:
         raise UsernameRejected(f"a username has at most {MAX_LENGTH} characters, its ligatures written out")
     if name != name.strip():
         raise UsernameRejected("a username does not begin or end with white space")
@@ -37,7 +37,7 @@ def accepted(username: str) -> str:
     return name
 
 
-def folded(username: str) -> str:
+def fold(username: str) -> str:
     """The form under which usernames are compared: of any text, usable as a username or not.
 
     It is that of a compatibility caseless match (the Unicode Standard, definition D146).

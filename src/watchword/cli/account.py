@@ -58,7 +58,7 @@ def add(username: str, scopes: tuple[str, ...], password_stdin: bool) -> None:
 def list_accounts() -> None:
     """List all accounts."""
     with front_desk() as auth:
-        found = auth.accounts.all()
+        found = auth.accounts.list_all()
     print_table(("username", "subject", "scopes", "state", "created"), map(_to_row, found))
 
 

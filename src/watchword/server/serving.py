@@ -106,7 +106,7 @@ def first_account(auth: Auth, password: str | None) -> str | None:
     Raises:
         PasswordRejected: the password is too short or too long.
     """
-    if auth.accounts.all():
+    if auth.accounts.list_all():
         return None
     password = password or secrets.token_urlsafe(15)
     try:

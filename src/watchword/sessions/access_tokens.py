@@ -1,4 +1,4 @@
-"""Who makes a request, and whom a password check found."""
+"""The access tokens of our sessions: their claims, and the identity that they give a request."""
 
 from __future__ import annotations
 
@@ -10,21 +10,7 @@ from watchword.errors import MalformedClaim
 from watchword.jwt.claims import Claims, is_time
 from watchword.jwt.readers import Reader, decode_dict
 
-__all__ = ["ACCESS_TOKENS", "Identity", "Subject"]
-
-
-class Subject(msgspec.Struct, frozen=True):
-    """Whom a password check found.
-
-    Attributes:
-        id: what names them for good; never an e-mail address that somebody else may get one day.
-        username: what to call them.
-        scopes: what their login grants.
-    """
-
-    id: str
-    username: str
-    scopes: tuple[str, ...] = ()
+__all__ = ["ACCESS_TOKENS", "Identity"]
 
 
 class _AccessClaims(Claims, frozen=True, kw_only=True):
