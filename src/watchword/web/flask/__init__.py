@@ -1,6 +1,11 @@
 """The Flask extension."""
 
-from watchword.web.flask.errors import Refused
-from watchword.web.flask.extension import Watchword
+from watchword.errors import MissingExtra
+
+try:
+    from watchword.web.flask.errors import Refused
+    from watchword.web.flask.extension import Watchword
+except ImportError as error:
+    raise MissingExtra.named("flask") from error
 
 __all__ = ["Refused", "Watchword"]
