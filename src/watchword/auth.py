@@ -264,6 +264,23 @@ class Auth:
             raise SessionEnded
         return identity
 
+    async def authenticate_async(self, access_token: str) -> Identity:
+        """Do what :meth:`authenticate` does without blocking the event loop.
+
+        Calls :meth:`authenticate` directly where it does no I/O, and otherwise waits for a thread.
+
+        Raises:
+            WatchwordError: the same errors as :meth:`authenticate`.
+        """
+        if self._revocations.is_free_of_io():
+            return self.authenticate(access_token)
+        await self._revocations.ensure_fresh_async()
+        if self._revocations.is_free_of_io():
+            return self.authenticate(access_token)
+        from asyncio import to_thread  # noqa: PLC0415 - loaded where this runs, and large
+
+        return await to_thread(self.authenticate, access_token)
+
     def logout(
         self,
         access_token: str | None = None,

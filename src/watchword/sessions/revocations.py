@@ -23,6 +23,7 @@ from watchword.clocks import elapsed
 from watchword.errors import RevocationsUnavailable, StoreUnavailable
 from watchword.forks import PerProcess
 from watchword.sessions.ended import EndedSessions
+from watchword.sessions.shared_calls import SharedCall
 from watchword.stores.contract import Announcements, Feed, SessionEnd, SessionStore
 
 __all__ = ["FeedStatus", "Revocations"]
@@ -41,6 +42,9 @@ LATE = 0.25
 # Seconds for which requests do not look whether process, thread and polls are as they should be. A child that
 # was forked without hooks trusts what its parent knew for that long at most, so a logout holds there in time.
 SPARED = 0.5
+
+# Seconds for which a poll must not become due where an event loop goes on without a thread.
+MARGIN = 0.05
 
 
 class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +120,7 @@ class Revocations:
         self._offset = time.time() - monotonic()
         self._spared_until = -math.inf
         self._polls = PerProcess(_Polls)
+        self._shared_call = SharedCall()
         self._thread = BackgroundThread(
             self, "watchword-revocations", plan_rest=Revocations._plan_rest, work=Revocations._work
         )
@@ -141,6 +146,20 @@ class Revocations:
         """Whether :meth:`ensure_fresh` would return at once, without I/O."""
         polls = self._polls.obtain()
         return self._monotonic() <= polls.spared_until or self._is_prompt(polls)
+
+    def is_free_of_io(self) -> bool:
+        """Whether :meth:`ensure_fresh` does no I/O, now and for a moment. It may raise all the same."""
+        polls = self._polls.obtain()
+        soon = self._monotonic() + MARGIN
+        return soon <= polls.spared_until or soon <= self._prompt_until(polls) or soon < polls.retry_at
+
+    async def ensure_fresh_async(self) -> None:
+        """Do what :meth:`ensure_fresh` does in a thread, once for all coroutines that wait meanwhile.
+
+        Raises:
+            StoreUnavailable: as in :meth:`ensure_fresh`.
+        """
+        await self._shared_call.wait(self.ensure_fresh)
 
     def staleness(self) -> float:
         """Seconds since the last answered poll was sent; infinite before the first."""
