@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import re
+import sys
 from contextlib import ExitStack
 
 import flask
@@ -15,7 +16,7 @@ import pytest
 from watchword import Auth, Issuer, Key
 from watchword.accounts import hashing_slots
 from watchword.errors import InvalidSettings, KeysUnavailable, Overloaded, StoreUnavailable, Throttled
-from watchword.jose import jwe
+from watchword.jose import KeySet, jwe
 from watchword.web.endpoints import Endpoints, Request, error_response
 from watchword.web.flask import Watchword
 
@@ -219,13 +220,51 @@ def test_a_page_of_any_origin_may_read_the_jwks_and_nothing_else(client, bearer,
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-def test_a_jwks_is_made_once_for_each_set_of_keys(desk):
+def test_a_jwks_is_built_once_for_each_version_of_the_keys(desk, monkeypatch):
+    built, to_jwks = [], KeySet.to_jwks
+    monkeypatch.setattr(KeySet, "to_jwks", lambda keys: built.append(keys) or to_jwks(keys))
     endpoints = Endpoints(lambda: desk, desk.settings)
-    before = endpoints.jwks(Request())
-    assert endpoints.jwks(Request()).body is before.body
-    desk.keyring.compromise(desk.keyring.public.signing_key().kid)
+
+    def ask():
+        answers = [endpoints.jwks(Request()) for _ in range(1_000)]
+        assert len({(answer.body, answer.headers["ETag"]) for answer in answers}) == 1
+        return [key["kid"] for key in json.loads(answers[0].body)["keys"]]
+
+    def wait(seconds):
+        desk.wait(seconds)
+        desk.keyring.tend()
+        desk.wait(0)
+
+    first, second = ask()
+    assert len(built) == 1
+    wait(desk.settings.rotation_period)  # the second key signs, and a third is made
+    assert ask()[:2] == [first, second]
+    assert len(built) == 2
+    wait(desk.settings.access_lifetime + 120)  # the last token of the first key has expired
+    assert first not in ask()
+    assert len(built) == 3
+
+
+def test_a_jwks_of_many_keys_costs_a_request_no_more_than_of_two(desk):
+    endpoints = Endpoints(lambda: desk, desk.settings)
+    of_two = count_calls(lambda: endpoints.jwks(Request()))
+    for _ in range(30):
+        desk.keyring.add(Key.generate("ES256"))
     desk.wait(1)
-    assert endpoints.jwks(Request()).body != before.body
+    assert len(desk.jwks()["keys"]) > 30
+    assert count_calls(lambda: endpoints.jwks(Request())) == of_two
+
+
+def count_calls(act):
+    """How many functions an act calls when it is done again."""
+    act()
+    calls = []
+    sys.setprofile(lambda _frame, event, _argument: calls.append(event) if "call" in event else None)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return len(calls)
 
 
 @pytest.mark.parametrize("form", ["", '"another"', "unquoted", '"', '""', "W/", '"{}'])

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
+from hashlib import sha256
 from itertools import count, product
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from watchword.arguments import describe, quote
 from watchword.errors import InvalidKey
+from watchword.jose import base64url
 from watchword.jose.algorithms.table import ALG_NEEDED, ALGORITHMS, Algorithm
 from watchword.jose.jwk import Key
 from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_object
 from watchword.jose.key_arguments import check_key, check_several
 
-__all__ = ["MAX_JWKS", "MAX_KEYS", "KeySet", "SkippedKey", "list_reasons", "make_version", "read_set"]
+__all__ = [
+    "MAX_JWKS",
+    "MAX_KEYS",
+    "JwksDocument",
+    "KeySet",
+    "SkippedKey",
+    "list_reasons",
+    "make_version",
+    "read_set",
+]
 
 MAX_JWKS = 1_048_576
 """Longest JSON of a key set, in bytes."""
@@ -48,6 +59,18 @@ class SkippedKey(msgspec.Struct, frozen=True):
     index: int
     kid: str | None
     reason: str
+
+
+class JwksDocument(NamedTuple):
+    """A JWK set as it is published.
+
+    Attributes:
+        body: its JSON.
+        digest: the SHA-256 of the body in base64url. Equal keys in equal order have equal digests.
+    """
+
+    body: bytes
+    digest: str
 
 
 def list_reasons(skipped: Sequence[SkippedKey]) -> str:
@@ -127,6 +150,12 @@ class KeySet:
     def to_jwks(self) -> dict[str, Any]:
         """The JWK set of the public keys; secrets are left out."""
         return {"keys": [key.to_jwk() for key in self._keys if not isinstance(key.material, bytes)]}
+
+    @cached_property
+    def jwks_document(self) -> JwksDocument:
+        """The JSON of :meth:`to_jwks`, encoded once: any client may ask for it, and the keys never change."""
+        body = msgspec.json.encode(self.to_jwks())
+        return JwksDocument(body, base64url.encode(sha256(body).digest()))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickled anew, as the number of a version belongs to its process.

@@ -7,7 +7,6 @@ A framework's file turns its own request into a :class:`Request`, hands it to th
 from __future__ import annotations
 
 import difflib
-import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +28,6 @@ from watchword.errors import (
     UnsupportedMediaType,
     WatchwordError,
 )
-from watchword.jose import KeySet, base64url
 from watchword.jose.strict_json import decode_object
 from watchword.sessions import Client, Tokens
 from watchword.sessions.access_tokens import Identity
@@ -131,7 +129,6 @@ class Endpoints:
     ) -> None:
         self._auth = auth
         self._addresses = ClientAddresses(settings.trusted_proxies)
-        self._key_set = _KeySetBody(None, b"", "")
         prefix = settings.prefix
         routes = (
             Route("login", "POST", f"{prefix}/login", self.login),
@@ -212,14 +209,15 @@ class Endpoints:
     def jwks(self, request: Request) -> Response:
         """The public keys, or 304 where the caller has them already (RFC 9110 §13.1.2)."""
         auth = self._auth()
-        found = self._encode_key_set(auth.published_keys())
+        found = auth.published_keys().jwks_document
+        tag = f'"{found.digest}"'
         headers = {
             "Content-Type": "application/json",
             "Cache-Control": f"public, max-age={auth.jwks_max_age()}",
-            "ETag": found.tag,
+            "ETag": tag,
             "Access-Control-Allow-Origin": "*",  # public keys: a page of any origin may verify tokens
         }
-        if _has(request.if_none_match, found.tag):
+        if _has(request.if_none_match, tag):
             del headers["Content-Type"]
             return Response(304, b"", headers)
         return Response(200, found.body, headers)
@@ -228,15 +226,6 @@ class Endpoints:
         """Return where a request came from, as the trusted proxies say."""
         address = self._addresses.find(request.peer, request.forwarded_for)
         return Client(ip_address=address, user_agent=request.user_agent)
-
-    def _encode_key_set(self, keys: KeySet) -> _KeySetBody:
-        """Return what is kept of these keys. Anybody may ask for them, and encoding a set takes its time."""
-        kept = self._key_set
-        if kept.version != keys.version:
-            body = msgspec.json.encode(keys.to_jwks())
-            tag = f'"{base64url.encode(hashlib.sha256(body).digest())}"'
-            kept = self._key_set = _KeySetBody(keys.version, body, tag)
-        return kept
 
     def _caller(self, request: Request) -> Identity:
         auth = self._auth()
@@ -247,14 +236,6 @@ class Endpoints:
             raise explain(error, token) from error
         check_identity(identity, auth.now)
         return identity
-
-
-class _KeySetBody(NamedTuple):
-    """A key set as it is sent, and the version of the keys."""
-
-    version: object
-    body: bytes
-    tag: str
 
 
 def _check_switches(switches: Mapping[str, bool], names: Sequence[str]) -> None:
