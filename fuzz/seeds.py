@@ -8,7 +8,7 @@ from typing import Any
 
 from specimen import AUDIENCE, ISSUER, KEYS, NOW, certificate, compact, key
 from watchword.jose import Key, base64url, envelope, jwe, jws
-from watchword.jose.material.kinds import kind_of
+from watchword.jose.material.kinds import identify_kind
 
 __all__ = [
     "CLAIMS",
@@ -123,7 +123,7 @@ ZIPPED = tuple(
 
 # -- keys ------------------------------------------------------------------------------------------
 
-_OF_EACH_KIND = {kind_of(key.material): key for key in reversed([*KEYS])}  # the first key of a kind
+_OF_EACH_KIND = {identify_kind(key.material): key for key in reversed([*KEYS])}  # the first key of a kind
 _PAIRS = [key for kind, key in _OF_EACH_KIND.items() if kind != "oct"]
 _QUICK = [
     key for key in _PAIRS if key.algorithm.kinds != ("RSA",)

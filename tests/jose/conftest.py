@@ -9,8 +9,8 @@ import pytest
 
 from watchword.jose import Key, base64url
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS
-from watchword.jose.algorithms.key_management import Agreement
-from watchword.jose.algorithms.table import fitting
+from watchword.jose.algorithms.key_management import KeyAgreement
+from watchword.jose.algorithms.table import choose_algorithm
 from watchword.jose.material.kinds import generate
 
 ONE_KEY_EACH = (
@@ -39,7 +39,7 @@ def key_of_each_kind(request: pytest.FixtureRequest, rsa: Key) -> Key:
     if request.param == "RSA":
         return rsa
     alg = ALGORITHM_OF.get(request.param)
-    return Key(fitting(alg, request.param), generate(request.param, 32))
+    return Key(choose_algorithm(alg, request.param), generate(request.param, 32))
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def forge(key: Key, header: dict[str, Any], plaintext: bytes = b"secret", enc: s
     [row] = [row for row in CONTENT_ENCRYPTIONS if row.name == enc]
     management = key.algorithm.management
     stated = {"alg": key.alg, "enc": enc, **header}
-    if isinstance(management, Agreement):
+    if isinstance(management, KeyAgreement):
         content_key, members = management.offer(key.material, stated, row.key_size)
         encrypted_key = b""
     else:

@@ -12,7 +12,7 @@ import pytest
 from watchword.errors import DecryptionFailed, InvalidSettings, MalformedToken, Unissuable
 from watchword.jose import Key, base64url, jwe
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS, decrypt_gcm
-from watchword.jose.algorithms.key_management import AES_WRAPPING, Header
+from watchword.jose.algorithms.key_management import AES_WRAPPING, HeaderMembers
 from watchword.jose.envelope import Envelope, Share, open_first
 
 KEY = Key.from_secret(b"\x07" * 32, "dir", kid="k1")
@@ -55,7 +55,7 @@ def test_where_unwrapping_fails_the_content_is_decrypted_with_a_new_random_key(
 def test_an_encrypted_key_that_no_algorithm_makes_is_not_even_tried() -> None:
     unwrapped: list[int] = []
 
-    def unwrap(secret: bytes, header: Header, encrypted_key: bytes) -> bytes:
+    def unwrap(secret: bytes, header: HeaderMembers, encrypted_key: bytes) -> bytes:
         unwrapped.append(len(encrypted_key))
         raise DecryptionFailed
 

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from watchword.arguments import describe
 from watchword.errors import DecryptionFailed, InvalidKey, InvalidSettings, MalformedToken, Unissuable
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS, ContentEncryption
-from watchword.jose.algorithms.key_management import Agreement, Wrapping
+from watchword.jose.algorithms.key_management import KeyAgreement, KeyWrapping
 from watchword.jose.header import check_critical
 from watchword.jose.jwk import Key
-from watchword.jose.material.kinds import public_half
+from watchword.jose.material.kinds import to_public
 
 __all__ = [
     "Acceptance",
@@ -202,7 +202,7 @@ def provide(key: Key, header: Mapping[str, Any], size: int) -> Provided:
         Unissuable: a member of the header is not what it must be.
     """
     management = key.algorithm.management
-    if isinstance(management, Agreement) and key.allows("encrypt"):
+    if isinstance(management, KeyAgreement) and key.allows("encrypt"):
         content_key, members = management.offer(_half_for_encrypting(key), header, size)
         return Provided(content_key, b"", members)
     return wrap(key, header, os.urandom(size))
@@ -218,7 +218,7 @@ def wrap(key: Key, header: Mapping[str, Any], content_key: bytes) -> Provided:
     management = key.algorithm.management
     if not key.allows("encrypt"):
         raise InvalidKey(f"this key of alg {key.alg} does not encrypt: a key for encryption is needed")
-    if not isinstance(management, Wrapping):
+    if not isinstance(management, KeyWrapping):
         raise InvalidKey(
             f"a key of alg {key.alg} is for one recipient alone: for several take keys that wrap, "
             "such as ECDH-ES+A256KW or A256KW"
@@ -275,20 +275,20 @@ def _describe_count(argument: str, given: object) -> str:
 
 
 def _half_for_encrypting(key: Key) -> Any:
-    return key.material if isinstance(key.material, bytes) else public_half(key.material)
+    return key.material if isinstance(key.material, bytes) else to_public(key.material)
 
 
 def _content_key(share: Share, size: int) -> bytes:
     key, header, encrypted_key = share
     management = key.algorithm.management
-    if isinstance(management, Wrapping):
+    if isinstance(management, KeyWrapping):
         return _unwrapped(management, share, size)
     if management is None or encrypted_key:  # RFC 7516 §5.2, step 10: there must be none
         raise DecryptionFailed
     return management.accept(key.material, header, size)
 
 
-def _unwrapped(management: Wrapping, share: Share, size: int) -> bytes:
+def _unwrapped(management: KeyWrapping, share: Share, size: int) -> bytes:
     """The content key; a random one in place of one that is not right.
 
     So the content is decrypted in any case, and the time it takes does not tell which step failed

@@ -16,15 +16,22 @@ from watchword.arguments import quote
 from watchword.errors import InvalidKey
 from watchword.jose import base64url
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS
-from watchword.jose.algorithms.signatures import Sign, Verify
-from watchword.jose.algorithms.table import Algorithm, Operation, choose, fitting
+from watchword.jose.algorithms.signatures import SignFunction, VerifyFunction
+from watchword.jose.algorithms.table import Algorithm, Operation, choose_algorithm, choose_kind
 from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_object, describe
 from watchword.jose.material import der as der_codec
 from watchword.jose.material import pem as pem_reader
-from watchword.jose.material.certificates import certificate_members
-from watchword.jose.material.jwk_members import from_members, members, thumbprint
-from watchword.jose.material.kinds import Material, Private, Public, generate, kind_of, public_half
+from watchword.jose.material.certificates import read_certificates
+from watchword.jose.material.jwk_members import compute_thumbprint, from_members, to_members
+from watchword.jose.material.kinds import (
+    KeyMaterial,
+    PrivateKey,
+    PublicKey,
+    generate,
+    identify_kind,
+    to_public,
+)
 from watchword.jose.material.strength import check_public, check_secret
 
 __all__ = ["MAX_JWK", "Key"]
@@ -71,7 +78,7 @@ class Key:
     )
 
     algorithm: Algorithm
-    material: Material
+    material: KeyMaterial
     kid: str
     use: str | None
     key_ops: tuple[str, ...] | None
@@ -79,13 +86,15 @@ class Key:
     _allowed: frozenset[Operation]
     _certificates: Mapping[str, object]
     _names: tuple[str, ...]
-    _sign: Sign | None
-    verify: Verify  # the algorithm's own function: a method around it would be 2 % of verifying a token
+    _sign: SignFunction | None
+    verify: (
+        VerifyFunction  # the algorithm's own function: a method around it would be 2 % of verifying a token
+    )
 
     def __init__(
         self,
         algorithm: Algorithm,
-        material: Material,
+        material: KeyMaterial,
         *,
         kid: str | None = None,
         use: str | None = None,
@@ -93,10 +102,10 @@ class Key:
         certificates: Mapping[str, object] | None = None,
     ) -> None:
         _check_material(algorithm, material)
-        private = isinstance(material, bytes | Private)
-        allowed = algorithm.allowed(private=private, use=use, key_ops=key_ops)
+        private = isinstance(material, bytes | PrivateKey)
+        allowed = algorithm.list_operations(private=private, use=use, key_ops=key_ops)
         scheme = algorithm.scheme
-        verifying = material if isinstance(material, bytes) else public_half(material)
+        verifying = material if isinstance(material, bytes) else to_public(material)
         put = object.__setattr__
         put(self, "algorithm", algorithm)
         put(self, "material", material)
@@ -107,8 +116,8 @@ class Key:
         put(self, "_allowed", allowed)
         put(self, "_certificates", certificates or {})
         put(self, "_names", algorithm.names)
-        put(self, "_sign", scheme.signer(material) if scheme and "sign" in allowed else None)
-        put(self, "verify", scheme.verifier(verifying) if scheme and "verify" in allowed else _refuse)
+        put(self, "_sign", scheme.make_signer(material) if scheme and "sign" in allowed else None)
+        put(self, "verify", scheme.make_verifier(verifying) if scheme and "verify" in allowed else _refuse)
 
     @classmethod
     def generate(cls, alg: str, *, crv: str | None = None) -> Key:
@@ -121,7 +130,7 @@ class Key:
         Raises:
             InvalidKey: there is no such algorithm, it has no such curve, or the curve is not supported here.
         """
-        row, kind = choose(alg, crv)
+        row, kind = choose_kind(alg, crv)
         return cls(row, generate(kind, row.secret))
 
     @classmethod
@@ -132,7 +141,7 @@ class Key:
             WeakKey: it is shorter than the algorithm's hash (RFC 7518 §3.2).
             InvalidKey: it is the text of a public key, or the algorithm takes no such secret.
         """
-        return cls(fitting(alg, "oct"), _encoded(secret), kid=kid)
+        return cls(choose_algorithm(alg, "oct"), _encoded(secret), kid=kid)
 
     @classmethod
     def from_pem(
@@ -194,12 +203,12 @@ class Key:
                 fit it.
             WeakKey: RSA under 2,048 bits or with a small exponent.
         """
-        if not isinstance(key, Private | Public):
+        if not isinstance(key, PrivateKey | PublicKey):
             raise InvalidKey(
                 f"key must be a private or public key object of a type that an algorithm here uses, not "
                 f"{type(key).__name__}. Of a certificate give public_key(), of a text use Key.from_pem"
             )
-        return cls(fitting(alg, kind_of(key)), key, kid=kid)
+        return cls(choose_algorithm(alg, identify_kind(key)), key, kid=kid)
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, Any] | str | bytes, alg: str | None = None) -> Key:
@@ -221,10 +230,10 @@ class Key:
         kid, stated, use, key_ops = describe(jwk)
         material = from_members(jwk)
         stated = _for_direct_use(stated, material)
-        algorithm = fitting(alg or stated, kind_of(material), use)
+        algorithm = choose_algorithm(alg or stated, identify_kind(material), use)
         if stated is not None and stated not in algorithm.names:
             raise InvalidKey(f"the JWK's alg is {quote(jwk['alg'])}, and not {quote(alg)} as was asked for")
-        certificates = certificate_members(jwk, material)
+        certificates = read_certificates(jwk, material)
         return cls(algorithm, material, kid=kid, use=use, key_ops=key_ops, certificates=certificates)
 
     @property
@@ -235,7 +244,7 @@ class Key:
     @property
     def thumbprint(self) -> str:
         """The RFC 7638 thumbprint with SHA-256. Of a secret it is not for publishing (§7)."""
-        return thumbprint(self.material)
+        return compute_thumbprint(self.material)
 
     @property
     def thumbprint_uri(self) -> str:
@@ -274,7 +283,7 @@ class Key:
         key_ops = self.key_ops and tuple(renamed.get(name, name) for name in self.key_ops)
         return Key(
             self.algorithm,
-            public_half(self.material),
+            to_public(self.material),
             kid=self.kid,
             use=self.use,
             key_ops=key_ops and tuple(dict.fromkeys(key_ops)),
@@ -291,7 +300,7 @@ class Key:
         key = self if private else self.public()
         described = {"kid": key.kid, "alg": key.alg, "use": key.use, "key_ops": key.key_ops}
         return {
-            **members(key.material, private=private),
+            **to_members(key.material, private=private),
             **{
                 name: list(value) if isinstance(value, tuple) else value
                 for name, value in {**described, **self._certificates}.items()
@@ -322,11 +331,11 @@ class Key:
         """
         return der_codec.to_der(self._half(private=private))
 
-    def _half(self, *, private: bool) -> Private | Public:
+    def _half(self, *, private: bool) -> PrivateKey | PublicKey:
         self._check_half(private=private)
         if isinstance(self.material, bytes):
             raise InvalidKey("a secret has no PEM and no DER: to_jwk(private=True) writes it")
-        return self.material if private else public_half(self.material)
+        return self.material if private else to_public(self.material)
 
     def _check_half(self, *, private: bool) -> None:
         if private and not self.is_private:
@@ -380,25 +389,25 @@ class Key:
 
 def _unpickle(der: bytes, alg: str, description: dict[str, Any]) -> Key:
     material = der_codec.from_der(der, None)
-    return Key(fitting(alg, kind_of(material)), material, **description)
+    return Key(choose_algorithm(alg, identify_kind(material)), material, **description)
 
 
 def _refuse(_data: bytes, _signature: bytes) -> Never:
     raise InvalidKey("this key does not verify signatures: its alg, use or key_ops are for something else")
 
 
-def _check_material(algorithm: Algorithm, material: Material) -> None:
-    if kind_of(material) not in algorithm.kinds:
-        raise InvalidKey(f"alg {algorithm.name!r} does not work with a key of type {kind_of(material)}")
+def _check_material(algorithm: Algorithm, material: KeyMaterial) -> None:
+    if identify_kind(material) not in algorithm.kinds:
+        raise InvalidKey(f"alg {algorithm.name!r} does not work with a key of type {identify_kind(material)}")
     if isinstance(material, bytes):
         check_secret(material, algorithm.name, algorithm.secret, algorithm.lengths)
     else:
-        check_public(public_half(material))
+        check_public(to_public(material))
 
 
-def _default_kid(algorithm: Algorithm, material: Material) -> str:
+def _default_kid(algorithm: Algorithm, material: KeyMaterial) -> str:
     if not isinstance(material, bytes):
-        return thumbprint(material)
+        return compute_thumbprint(material)
     if algorithm.is_for_passwords:
         return base64url.encode(os.urandom(16))
     # A token gives a guesser of the secret as much as this does: each guess costs one HMAC. No token signs
@@ -406,7 +415,7 @@ def _default_kid(algorithm: Algorithm, material: Material) -> str:
     return base64url.encode(hmac.digest(material, b"watchword kid of a secret", "sha256")[:_SECRET_KID])
 
 
-def _for_direct_use(stated: str | None, material: Material) -> str | None:
+def _for_direct_use(stated: str | None, material: KeyMaterial) -> str | None:
     """``dir`` for a secret whose ``alg`` is a content encryption, which must fit its length."""
     size = _CONTENT_KEYS.get(stated or "")
     if size is None or not isinstance(material, bytes):

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 from watchword.errors import DecryptionFailed, InvalidKey, MalformedToken, WeakKey
 from watchword.jose import Key, base64url
-from watchword.jose.algorithms.key_management import Agreement, Wrapping
+from watchword.jose.algorithms.key_management import KeyAgreement, KeyWrapping
 from watchword.jose.algorithms.table import ALGORITHMS
 
 ROWS = {row.name: row for row in ALGORITHMS if row.management}
-WRAPPING = [name for name, row in ROWS.items() if isinstance(row.management, Wrapping)]
+WRAPPING = [name for name, row in ROWS.items() if isinstance(row.management, KeyWrapping)]
 CONTENT_KEY = bytes(range(32))
 
 
@@ -25,11 +25,11 @@ def rsa_pem() -> str:
 
 
 @pytest.fixture(params=WRAPPING)
-def wrapping(request: pytest.FixtureRequest, rsa_pem: str) -> tuple[Key, Wrapping]:
+def wrapping(request: pytest.FixtureRequest, rsa_pem: str) -> tuple[Key, KeyWrapping]:
     alg = request.param
     key = Key.from_pem(rsa_pem, alg) if alg.startswith("RSA") else Key.generate(alg)
     management = ROWS[alg].management
-    assert isinstance(management, Wrapping)
+    assert isinstance(management, KeyWrapping)
     return key, management
 
 
@@ -44,10 +44,13 @@ def test_rsa1_5_does_not_exist() -> None:
 
 
 def test_only_dir_and_ecdh_es_make_the_content_key_follow_from_the_key() -> None:
-    assert {name for name, row in ROWS.items() if isinstance(row.management, Agreement)} == {"dir", "ECDH-ES"}
+    assert {name for name, row in ROWS.items() if isinstance(row.management, KeyAgreement)} == {
+        "dir",
+        "ECDH-ES",
+    }
 
 
-def test_a_wrapped_key_comes_out_again(wrapping: tuple[Key, Wrapping]) -> None:
+def test_a_wrapped_key_comes_out_again(wrapping: tuple[Key, KeyWrapping]) -> None:
     key, management = wrapping
     private, public = halves(key)
     header = {"alg": key.alg}
@@ -72,7 +75,7 @@ def test_a_wrapped_key_comes_out_again(wrapping: tuple[Key, Wrapping]) -> None:
     ],
 )
 def test_a_changed_encrypted_key_fails_and_says_nothing(
-    wrapping: tuple[Key, Wrapping], change: Callable[[bytes], bytes]
+    wrapping: tuple[Key, KeyWrapping], change: Callable[[bytes], bytes]
 ) -> None:
     key, management = wrapping
     private, public = halves(key)
@@ -82,7 +85,7 @@ def test_a_changed_encrypted_key_fails_and_says_nothing(
     assert str(caught.value) == DecryptionFailed.description
 
 
-def test_another_key_does_not_unwrap(wrapping: tuple[Key, Wrapping]) -> None:
+def test_another_key_does_not_unwrap(wrapping: tuple[Key, KeyWrapping]) -> None:
     key, management = wrapping
     encrypted_key, members = management.wrap(halves(key)[1], {"alg": key.alg}, CONTENT_KEY)
     other = Key.generate(key.alg)
@@ -138,7 +141,7 @@ def test_a_password_is_as_long_as_rfc_7518_section_8_8_says(alg: str, least: int
 )
 def test_iv_and_tag_of_a_gcm_wrapped_key_are_whole(members: dict[str, Any], error: type[Exception]) -> None:
     management = ROWS["A128GCMKW"].management
-    assert isinstance(management, Wrapping)
+    assert isinstance(management, KeyWrapping)
     encrypted_key, made = management.wrap(b"k" * 16, {}, CONTENT_KEY)
     with pytest.raises(error):
         management.unwrap(b"k" * 16, made | members, encrypted_key)
@@ -146,7 +149,7 @@ def test_iv_and_tag_of_a_gcm_wrapped_key_are_whole(members: dict[str, Any], erro
 
 def test_a_tag_is_not_shortened_into_the_encrypted_key() -> None:
     management = ROWS["A128GCMKW"].management
-    assert isinstance(management, Wrapping)
+    assert isinstance(management, KeyWrapping)
     encrypted_key, made = management.wrap(b"k" * 16, {}, CONTENT_KEY)
     tag = base64url.decode(made["tag"])
     with pytest.raises(DecryptionFailed):
@@ -162,7 +165,7 @@ def test_a_tag_is_not_shortened_into_the_encrypted_key() -> None:
 def test_other_paddings_fail(rsa_pem: str, padding: Any) -> None:
     for alg in ("RSA-OAEP", "RSA-OAEP-256"):
         key, management = Key.from_pem(rsa_pem, alg), ROWS[alg].management
-        assert isinstance(management, Wrapping)
+        assert isinstance(management, KeyWrapping)
         encrypted_key = halves(key)[1].encrypt(CONTENT_KEY, padding)
         with pytest.raises(DecryptionFailed):
             management.unwrap(key.material, {}, encrypted_key)
@@ -170,7 +173,7 @@ def test_other_paddings_fail(rsa_pem: str, padding: Any) -> None:
 
 def test_a_label_fails(rsa_pem: str) -> None:
     key, management = Key.from_pem(rsa_pem, "RSA-OAEP-256"), ROWS["RSA-OAEP-256"].management
-    assert isinstance(management, Wrapping)
+    assert isinstance(management, KeyWrapping)
     encrypted_key = halves(key)[1].encrypt(CONTENT_KEY, OAEP(MGF1(SHA256()), SHA256(), b"label"))
     with pytest.raises(DecryptionFailed):
         management.unwrap(key.material, {}, encrypted_key)
@@ -185,7 +188,7 @@ def test_a_label_fails(rsa_pem: str) -> None:
 )
 def test_a_password_is_stretched_as_often_as_owasp_says_with_a_salt_of_its_own(alg: str, count: int) -> None:
     management = ROWS[alg].management
-    assert isinstance(management, Wrapping)
+    assert isinstance(management, KeyWrapping)
     (_, one), (_, other) = (management.wrap(b"p" * 32, {"alg": alg}, CONTENT_KEY) for _ in range(2))
     assert one["p2c"] == count
     assert len(base64url.decode(one["p2s"])) == 16
@@ -210,6 +213,6 @@ def test_the_wrapping_key_is_derived_with_the_algorithm_in_the_salt(alg: str, di
 @pytest.mark.parametrize("salt", [None, 5, "", base64url.encode(b"seven b"), "AAAAAAAAAAA="])
 def test_a_salt_of_less_than_eight_bytes_is_malformed(salt: object) -> None:
     management = ROWS["PBES2-HS256+A128KW"].management
-    assert isinstance(management, Wrapping)
+    assert isinstance(management, KeyWrapping)
     with pytest.raises(MalformedToken):
         management.unwrap(b"p" * 32, {"alg": "PBES2-HS256+A128KW", "p2c": 1000, "p2s": salt}, bytes(40))

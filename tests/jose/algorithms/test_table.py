@@ -6,8 +6,8 @@ import pytest
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key
-from watchword.jose.algorithms.table import ALGORITHMS, Algorithm, fitting
-from watchword.jose.material.kinds import Kind
+from watchword.jose.algorithms.table import ALGORITHMS, Algorithm, choose_algorithm
+from watchword.jose.material.kinds import KeyKind
 
 ROWS = pytest.mark.parametrize("row", ALGORITHMS, ids=lambda row: f"{row.name}-{row.kinds[0]}")
 
@@ -38,12 +38,12 @@ def test_a_row_takes_secrets_only_where_its_keys_are_secrets(row: Algorithm) -> 
 
 
 def test_the_rows_are_for_the_kinds_of_key_that_there_are() -> None:
-    assert {kind for row in ALGORITHMS for kind in row.kinds} == set(get_args(Kind))
+    assert {kind for row in ALGORITHMS for kind in row.kinds} == set(get_args(KeyKind))
 
 
 @ROWS
 def test_a_row_is_found_by_its_name_and_each_of_its_kinds(row: Algorithm) -> None:
-    assert [fitting(row.name, kind) for kind in row.kinds] == [row] * len(row.kinds)
+    assert [choose_algorithm(row.name, kind) for kind in row.kinds] == [row] * len(row.kinds)
 
 
 @pytest.mark.parametrize(
@@ -60,27 +60,27 @@ def test_a_row_is_found_by_its_name_and_each_of_its_kinds(row: Algorithm) -> Non
         ("ML-DSA-87", "ML-DSA-87"),
     ],
 )
-def test_the_only_algorithm_that_signs_with_a_key_need_not_be_named(kind: Kind, alg: str) -> None:
-    assert fitting(None, kind).name == alg
+def test_the_only_algorithm_that_signs_with_a_key_need_not_be_named(kind: KeyKind, alg: str) -> None:
+    assert choose_algorithm(None, kind).name == alg
 
 
 @pytest.mark.parametrize("kind", ["oct", "RSA", "X25519", "X448"])
-def test_where_several_algorithms_fit_one_must_be_named(kind: Kind) -> None:
+def test_where_several_algorithms_fit_one_must_be_named(kind: KeyKind) -> None:
     with pytest.raises(InvalidKey, match="alg is needed"):
-        fitting(None, kind)
+        choose_algorithm(None, kind)
 
 
 def test_an_algorithm_that_signs_is_not_guessed_for_a_key_that_encrypts() -> None:
     with pytest.raises(InvalidKey, match="alg is needed"):
-        fitting(None, "P-256", "enc")
+        choose_algorithm(None, "P-256", "enc")
 
 
 @pytest.mark.parametrize(
     ("alg", "kind"), [("ES256", "P-384"), ("HS256", "RSA"), ("ES256K", "P-256"), ("Ed448", "Ed25519")]
 )
-def test_an_algorithm_does_not_go_with_another_kind_of_key(alg: str, kind: Kind) -> None:
+def test_an_algorithm_does_not_go_with_another_kind_of_key(alg: str, kind: KeyKind) -> None:
     with pytest.raises(InvalidKey):
-        fitting(alg, kind)
+        choose_algorithm(alg, kind)
 
 
 @pytest.mark.parametrize("alg", ["none", "None", "", "hs256", "RS1", "RSA1_5", "A256GCM", "HS1", "ES521"])
@@ -120,6 +120,6 @@ def test_use_and_key_ops_say_what_is_allowed(
 ) -> None:
     row = next(row for row in ALGORITHMS if row.name == alg)
     named = None if key_ops is None else tuple(key_ops)
-    assert row.allowed(private=True, use=use, key_ops=named) == set(allowed.split())
+    assert row.list_operations(private=True, use=use, key_ops=named) == set(allowed.split())
     public = set(allowed.split()) & {"verify", "encrypt"}
-    assert row.allowed(private=False, use=use, key_ops=named) == public
+    assert row.list_operations(private=False, use=use, key_ops=named) == public

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key, base64url
-from watchword.jose.material.jwk_members import from_members, members, thumbprint
-from watchword.jose.material.kinds import Private, generate, kind_of, public_half
+from watchword.jose.material.jwk_members import compute_thumbprint, from_members, to_members
+from watchword.jose.material.kinds import PrivateKey, generate, identify_kind, to_public
 
 
 def lengthened(text: str) -> str:
@@ -48,32 +48,32 @@ OCTETS = {
 
 def test_every_kind_of_key_survives_the_way_through_its_members(key_of_each_kind: Key) -> None:
     material = key_of_each_kind.material
-    written = members(material, private=True)
+    written = to_members(material, private=True)
     again = from_members(json.loads(json.dumps(written)))
-    assert kind_of(again) == kind_of(material)
-    assert members(again, private=True) == written
-    assert thumbprint(again) == thumbprint(material)
-    assert len(base64url.decode(thumbprint(material))) == 32
+    assert identify_kind(again) == identify_kind(material)
+    assert to_members(again, private=True) == written
+    assert compute_thumbprint(again) == compute_thumbprint(material)
+    assert len(base64url.decode(compute_thumbprint(material))) == 32
 
 
 def test_the_public_members_hold_nothing_private(key_of_each_kind: Key) -> None:
     material = key_of_each_kind.material
     if isinstance(material, bytes):
         return
-    public = members(material, private=False)
-    assert thumbprint(public_half(material)) == thumbprint(material)
-    assert public == members(public_half(material), private=True)
+    public = to_members(material, private=False)
+    assert compute_thumbprint(to_public(material)) == compute_thumbprint(material)
+    assert public == to_members(to_public(material), private=True)
     assert not public.keys() & {"d", "p", "q", "dp", "dq", "qi", "k", "priv"}
     read = from_members(public)
-    assert not isinstance(read, Private)
-    assert members(read, private=False) == public
+    assert not isinstance(read, PrivateKey)
+    assert to_members(read, private=False) == public
 
 
 @pytest.mark.parametrize("kind", OCTETS)
 def test_the_members_of_a_key_of_octets_are_as_the_rfcs_name_them(kind: str) -> None:
     private_class, kty, public, private = OCTETS[kind]
     key = private_class.generate()
-    assert members(key, private=True) == {
+    assert to_members(key, private=True) == {
         "kty": kty,
         "crv" if kty == "OKP" else "alg": kind,
         public: base64url.encode(key.public_key().public_bytes_raw()),
@@ -84,7 +84,7 @@ def test_the_members_of_a_key_of_octets_are_as_the_rfcs_name_them(kind: str) -> 
 @pytest.mark.parametrize("kind", OCTETS)
 def test_a_key_of_octets_is_complete_and_both_halves_belong_together(kind: str) -> None:
     private_class, _, public, private = OCTETS[kind]
-    jwk, other = (members(private_class.generate(), private=True) for _ in range(2))
+    jwk, other = (to_members(private_class.generate(), private=True) for _ in range(2))
     for bad in (
         jwk | {private: other[private]},
         jwk | {public: other[public]},
@@ -224,7 +224,7 @@ def test_members_that_make_no_key_are_rejected(jwk: dict[str, Any]) -> None:
 
 
 ALL_KINDS = {
-    kind: members(generate(kind, 64), private=True)
+    kind: to_members(generate(kind, 64), private=True)
     for kind in ("oct", "P-256", "P-521", "secp256k1", "Ed25519", "Ed448", "X25519", "X448", "ML-DSA-44")
 }
 ODD = "aA0-_=+/\n\0é\ud800"
@@ -256,4 +256,4 @@ def test_changed_members_are_a_key_or_an_error_of_ours(jwk: dict[str, Any]) -> N
         material = from_members(jwk)
     except InvalidKey:
         return
-    assert members(material, private=isinstance(material, bytes | Private)).items() <= jwk.items()
+    assert to_members(material, private=isinstance(material, bytes | PrivateKey)).items() <= jwk.items()

@@ -8,25 +8,25 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, mldsa
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key
-from watchword.jose.material.kinds import Kind, Private, generate, kind_of, public_half
+from watchword.jose.material.kinds import KeyKind, PrivateKey, generate, identify_kind, to_public
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
-def test_what_is_generated_is_of_the_kind_that_was_asked_for(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", get_args(KeyKind))
+def test_what_is_generated_is_of_the_kind_that_was_asked_for(kind: KeyKind) -> None:
     material = generate(kind, 40)
-    assert kind_of(material) == kind
+    assert identify_kind(material) == kind
     if isinstance(material, bytes):
         assert len(material) == 40
         return
-    assert isinstance(material, Private)
-    public = public_half(material)
-    assert kind_of(public) == kind
-    assert not isinstance(public, Private)
-    assert public_half(public) is public
+    assert isinstance(material, PrivateKey)
+    public = to_public(material)
+    assert identify_kind(public) == kind
+    assert not isinstance(public, PrivateKey)
+    assert to_public(public) is public
 
 
 def test_an_rsa_key_has_2048_bits_and_the_usual_exponent() -> None:
-    numbers = public_half(generate("RSA", 0)).public_numbers()  # type: ignore[union-attr, arg-type]  # it is RSA
+    numbers = to_public(generate("RSA", 0)).public_numbers()  # type: ignore[union-attr, arg-type]  # it is RSA
     assert (numbers.n.bit_length(), numbers.e) == (2048, 65_537)
 
 
@@ -44,7 +44,7 @@ def test_two_secrets_are_never_the_same() -> None:
 )
 def test_a_type_of_key_that_no_algorithm_uses_has_no_kind(material) -> None:
     with pytest.raises(InvalidKey, match="no algorithm here"):
-        kind_of(material)
+        identify_kind(material)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from watchword.errors import InvalidKey
 from watchword.jose.material import rsa_primes
-from watchword.jose.material.rsa_primes import recovered_primes
+from watchword.jose.material.rsa_primes import recover_primes
 
 PRIME = 2**1279 - 1  # a Mersenne prime
 E = 65_537
@@ -17,7 +17,7 @@ E = 65_537
 def test_the_primes_of_real_keys_are_found() -> None:
     for bits in (2048, 2048, 2056, 3072):
         numbers = rsa.generate_private_key(E, bits).private_numbers()
-        primes = recovered_primes(numbers.public_numbers.n, E, numbers.d)
+        primes = recover_primes(numbers.public_numbers.n, E, numbers.d)
         assert primes == (max(numbers.p, numbers.q), min(numbers.p, numbers.q))
 
 
@@ -25,7 +25,7 @@ def test_the_primes_of_small_numbers_are_found_whatever_the_private_exponent_is_
     p, q = 1_000_003, 999_983
     totient = (p - 1) * (q - 1)
     for modulus in 50 * [totient, totient // 2]:  # so often, as an attempt may find nothing
-        assert recovered_primes(p * q, E, pow(E, -1, modulus)) == (p, q)
+        assert recover_primes(p * q, E, pow(E, -1, modulus)) == (p, q)
 
 
 @pytest.mark.parametrize(
@@ -40,21 +40,21 @@ def test_the_primes_of_small_numbers_are_found_whatever_the_private_exponent_is_
 )
 def test_numbers_that_do_not_belong_together_are_rejected(n: int, d: int) -> None:
     with pytest.raises(InvalidKey):
-        recovered_primes(n, E, d)
+        recover_primes(n, E, d)
 
 
 def test_primes_and_their_powers_are_rejected_before_anything_is_attempted(monkeypatch) -> None:
-    monkeypatch.setattr(rsa_primes, "_root_of_one", lambda *_: pytest.fail("it costs an attempt"))
+    monkeypatch.setattr(rsa_primes, "_find_root_of_one", lambda *_: pytest.fail("it costs an attempt"))
     for n, order in ((PRIME, PRIME - 1), (1_000_003**2, 1_000_003 * 1_000_002)):
         with pytest.raises(InvalidKey):
-            recovered_primes(n, E, pow(E, -1, order))
+            recover_primes(n, E, pow(E, -1, order))
 
 
 def test_the_primes_of_a_key_are_found_though_it_was_made_up_so_that_small_bases_fail() -> None:
     # A small number is a square modulo both of them, or modulo neither, so its powers tell nothing of them.
     step = 8 * prod(number for number in range(3, 200) if is_prime(number))
     p, q = islice((prime for prime in range(step - 1, 10_000 * step, step) if is_prime(prime)), 2)
-    assert recovered_primes(p * q, E, pow(E, -1, (p - 1) * (q - 1))) == (q, p)
+    assert recover_primes(p * q, E, pow(E, -1, (p - 1) * (q - 1))) == (q, p)
 
 
 def is_prime(number: int) -> bool:
@@ -63,6 +63,6 @@ def is_prime(number: int) -> bool:
 
 def test_a_large_key_needs_its_primes() -> None:
     with pytest.raises(InvalidKey, match="not 4097: give p, q"):
-        recovered_primes(2**4096 + 1, E, 5)
+        recover_primes(2**4096 + 1, E, 5)
     with pytest.raises(InvalidKey, match="do not belong together"):
-        recovered_primes(2**4096 - 1, E, 5)
+        recover_primes(2**4096 - 1, E, 5)

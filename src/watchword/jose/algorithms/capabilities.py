@@ -11,14 +11,14 @@ from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 
 from watchword.errors import WatchwordError
 from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS, ContentEncryption
-from watchword.jose.algorithms.key_management import Agreement, Management
-from watchword.jose.algorithms.signatures import Scheme
+from watchword.jose.algorithms.key_management import KeyAgreement, KeyManagement
+from watchword.jose.algorithms.signatures import SignatureScheme
 from watchword.jose.algorithms.table import ALGORITHMS, Algorithm
-from watchword.jose.material.kinds import Kind, Material, generate, public_half
+from watchword.jose.material.kinds import KeyKind, KeyMaterial, generate, to_public
 
-__all__ = ["Capability", "Use", "capabilities"]
+__all__ = ["Capability", "CapabilityUse", "capabilities"]
 
-Use: TypeAlias = Literal["signature", "key management", "content encryption"]
+CapabilityUse: TypeAlias = Literal["signature", "key management", "content encryption"]
 
 _DATA = bytes(32)
 
@@ -34,7 +34,7 @@ class Capability(msgspec.Struct, frozen=True):
     """
 
     name: str
-    use: Use
+    use: CapabilityUse
     available: bool
     reason: str | None
 
@@ -46,22 +46,22 @@ def capabilities() -> tuple[Capability, ...]:
     The first call tries them all, which takes about a second; later ones remember.
     """
     material = cache(generate)  # one key of each kind serves all its algorithms
-    rows: dict[tuple[str, Use], list[Callable[[], None]]] = {}
+    rows: dict[tuple[str, CapabilityUse], list[Callable[[], None]]] = {}
     for row in ALGORITHMS:
-        use: Use = "signature" if row.scheme else "key management"
+        use: CapabilityUse = "signature" if row.scheme else "key management"
         trials = rows.setdefault((row.name, use), [])
-        trials += [partial(_try, row, kind, material) for kind in row.kinds]
+        trials += [partial(_try_algorithm, row, kind, material) for kind in row.kinds]
     for encryption in CONTENT_ENCRYPTIONS:
-        rows[encryption.name, "content encryption"] = [partial(_encrypt, encryption)]
-    return tuple(_capability(name, use, trials) for (name, use), trials in rows.items())
+        rows[encryption.name, "content encryption"] = [partial(_try_encryption, encryption)]
+    return tuple(_assess(name, use, trials) for (name, use), trials in rows.items())
 
 
-def _capability(name: str, use: Use, trials: list[Callable[[], None]]) -> Capability:
-    failures = [reason for reason in map(_failure, trials) if reason]
+def _assess(name: str, use: CapabilityUse, trials: list[Callable[[], None]]) -> Capability:
+    failures = [reason for reason in map(_find_failure, trials) if reason]
     return Capability(name, use, len(failures) < len(trials), "; ".join(failures) or None)
 
 
-def _failure(trial: Callable[[], None]) -> str | None:
+def _find_failure(trial: Callable[[], None]) -> str | None:
     try:
         trial()
     except WatchwordError as error:
@@ -71,22 +71,24 @@ def _failure(trial: Callable[[], None]) -> str | None:
     return None
 
 
-def _try(row: Algorithm, kind: Kind, material: Callable[[Kind, int], Material]) -> None:
+def _try_algorithm(row: Algorithm, kind: KeyKind, material: Callable[[KeyKind, int], KeyMaterial]) -> None:
     private = material(kind, row.secret)
-    public = private if isinstance(private, bytes) else public_half(private)
+    public = private if isinstance(private, bytes) else to_public(private)
     if row.scheme:
-        _sign(row.scheme, private, public)
+        _try_signature(row.scheme, private, public)
     if row.management:
-        _bring(row.name, row.management, private, public)
+        _try_key_management(row.name, row.management, private, public)
 
 
-def _sign(scheme: Scheme, private: Material, public: Material) -> None:
-    scheme.verifier(public)(_DATA, scheme.signer(private)(_DATA))
+def _try_signature(scheme: SignatureScheme, private: KeyMaterial, public: KeyMaterial) -> None:
+    scheme.make_verifier(public)(_DATA, scheme.make_signer(private)(_DATA))
 
 
-def _bring(alg: str, management: Management, private: Material, public: Material) -> None:
+def _try_key_management(
+    alg: str, management: KeyManagement, private: KeyMaterial, public: KeyMaterial
+) -> None:
     header = {"alg": alg, "enc": "A256GCM"}
-    if isinstance(management, Agreement):
+    if isinstance(management, KeyAgreement):
         _, added = management.offer(public, header, len(_DATA))
         management.accept(private, header | added, len(_DATA))
         return
@@ -94,7 +96,7 @@ def _bring(alg: str, management: Management, private: Material, public: Material
     management.unwrap(private, header | added, encrypted_key)
 
 
-def _encrypt(row: ContentEncryption) -> None:
+def _try_encryption(row: ContentEncryption) -> None:
     key, iv = bytes(row.key_size), bytes(row.iv_size)
     ciphertext, tag = row.encrypt(key, iv, _DATA, b"")
     row.decrypt(key, iv, ciphertext, tag, b"")

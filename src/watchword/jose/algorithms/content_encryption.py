@@ -18,12 +18,19 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from watchword.errors import DecryptionFailed
 
-__all__ = ["CONTENT_ENCRYPTIONS", "ContentEncryption", "Decrypt", "Encrypt", "decrypt_gcm", "encrypt_gcm"]
+__all__ = [
+    "CONTENT_ENCRYPTIONS",
+    "ContentEncryption",
+    "DecryptFunction",
+    "EncryptFunction",
+    "decrypt_gcm",
+    "encrypt_gcm",
+]
 
-Encrypt: TypeAlias = Callable[[bytes, bytes, bytes, bytes], tuple[bytes, bytes]]
+EncryptFunction: TypeAlias = Callable[[bytes, bytes, bytes, bytes], tuple[bytes, bytes]]
 """Takes key, initialization vector, plaintext and additional data; gives ciphertext and tag."""
 
-Decrypt: TypeAlias = Callable[[bytes, bytes, bytes, bytes, bytes], bytes]
+DecryptFunction: TypeAlias = Callable[[bytes, bytes, bytes, bytes, bytes], bytes]
 """Takes key, initialization vector, ciphertext, tag and additional data; raises DecryptionFailed."""
 
 
@@ -41,8 +48,8 @@ class ContentEncryption(NamedTuple):
     name: str
     key_size: int
     iv_size: int
-    encrypt: Encrypt
-    decrypt: Decrypt
+    encrypt: EncryptFunction
+    decrypt: DecryptFunction
 
 
 _GCM_IV, _GCM_TAG = 12, 16  # RFC 7518 §5.3: 96 and 128 bits, nothing else

@@ -10,9 +10,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 
 from watchword.errors import DecryptionFailed, InvalidKey, MalformedToken, Unissuable
-from watchword.jose.algorithms.key_management import AES_WRAPPING, Agreement, Header, Wrapping, octets
-from watchword.jose.material.jwk_members import from_members, members
-from watchword.jose.material.kinds import Material, generate, kind_of
+from watchword.jose.algorithms.key_management import (
+    AES_WRAPPING,
+    HeaderMembers,
+    KeyAgreement,
+    KeyWrapping,
+    decode_member,
+)
+from watchword.jose.material.jwk_members import from_members, to_members
+from watchword.jose.material.kinds import KeyMaterial, generate, identify_kind
 
 __all__ = ["ECDH", "ecdh_wrapping"]
 
@@ -20,38 +26,38 @@ _Private: TypeAlias = ec.EllipticCurvePrivateKey | x25519.X25519PrivateKey | x44
 _Public: TypeAlias = ec.EllipticCurvePublicKey | x25519.X25519PublicKey | x448.X448PublicKey
 
 
-def _offer(key: _Public, header: Header, size: int) -> tuple[bytes, dict[str, Any]]:
+def _offer(key: _Public, header: HeaderMembers, size: int) -> tuple[bytes, dict[str, Any]]:
     return _send(key, header, header["enc"], size)
 
 
-def _accept(key: _Private, header: Header, size: int) -> bytes:
+def _accept(key: _Private, header: HeaderMembers, size: int) -> bytes:
     return _receive(key, header, header["enc"], size)
 
 
-ECDH = Agreement(_offer, _accept)
+ECDH = KeyAgreement(_offer, _accept)
 """The derived key is the content key."""
 
 
-def ecdh_wrapping(size: int) -> Wrapping:
+def ecdh_wrapping(size: int) -> KeyWrapping:
     """AES key wrap under the derived key.
 
     Args:
         size: length of the derived key, in bytes.
     """
 
-    def wrap(key: _Public, header: Header, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
+    def wrap(key: _Public, header: HeaderMembers, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
         wrapping_key, ephemeral = _send(key, header, header["alg"], size)
         encrypted_key, _ = AES_WRAPPING.wrap(wrapping_key, header, content_key)
         return encrypted_key, ephemeral
 
-    def unwrap(key: _Private, header: Header, encrypted_key: bytes) -> bytes:
+    def unwrap(key: _Private, header: HeaderMembers, encrypted_key: bytes) -> bytes:
         return AES_WRAPPING.unwrap(_receive(key, header, header["alg"], size), header, encrypted_key)
 
-    return Wrapping(wrap, unwrap)
+    return KeyWrapping(wrap, unwrap)
 
 
-def _send(key: _Public, header: Header, purpose: str, size: int) -> tuple[bytes, dict[str, Any]]:
-    ephemeral = generate(kind_of(key), 0)
+def _send(key: _Public, header: HeaderMembers, purpose: str, size: int) -> tuple[bytes, dict[str, Any]]:
+    ephemeral = generate(identify_kind(key), 0)
     try:
         derived = _derive(ephemeral, key, header, purpose, size)
     except DecryptionFailed:
@@ -60,17 +66,17 @@ def _send(key: _Public, header: Header, purpose: str, size: int) -> tuple[bytes,
         ) from None
     except MalformedToken:
         raise Unissuable("apu and apv must be base64url") from None
-    return derived, {"epk": members(ephemeral, private=False)}
+    return derived, {"epk": to_members(ephemeral, private=False)}
 
 
-def _receive(key: _Private, header: Header, purpose: str, size: int) -> bytes:
-    ephemeral = _ephemeral(header.get("epk"))
-    if kind_of(ephemeral) != kind_of(key):
+def _receive(key: _Private, header: HeaderMembers, purpose: str, size: int) -> bytes:
+    ephemeral = _read_ephemeral(header.get("epk"))
+    if identify_kind(ephemeral) != identify_kind(key):
         raise DecryptionFailed
     return _derive(key, ephemeral, header, purpose, size)
 
 
-def _ephemeral(epk: object) -> Material:
+def _read_ephemeral(epk: object) -> KeyMaterial:
     """The key that the sender made for the token (§4.6.1.1); only its public members are looked at."""
     if not isinstance(epk, Mapping) or "d" in epk:
         raise MalformedToken("the header's epk is not a public key")
@@ -81,9 +87,9 @@ def _ephemeral(epk: object) -> Material:
         raise MalformedToken("the header's epk is not a public key") from None
 
 
-def _derive(private: Any, public: Any, header: Header, purpose: str, size: int) -> bytes:
+def _derive(private: Any, public: Any, header: HeaderMembers, purpose: str, size: int) -> bytes:
     """Concat KDF with SHA-256, of which §4.6.2 says what goes in."""
-    parties = [octets(header, name) if name in header else b"" for name in ("apu", "apv")]
+    parties = [decode_member(header, name) if name in header else b"" for name in ("apu", "apv")]
     described = b"".join(len(part).to_bytes(4) + part for part in (purpose.encode(), *parties))
     return ConcatKDFHash(SHA256(), size, described + (size * 8).to_bytes(4)).derive(
         _exchange(private, public)

@@ -1,7 +1,7 @@
 """How a content encryption key is brought to a recipient (RFC 7518 §4.3 to §4.8).
 
-In two ways: it follows from the recipient's key (an :class:`Agreement`), or it is random and goes along with
-the token, encrypted (a :class:`Wrapping`).
+In two ways: it follows from the recipient's key (a :class:`KeyAgreement`), or it is random and goes along
+with the token, encrypted (a :class:`KeyWrapping`).
 
 RSA1_5 (§4.2) is not offered. Each answer that tells, by its words or by the time it took, whether the padding
 was right helps to decrypt somebody else's token (Bleichenbacher 1998, found again in one library after the
@@ -28,21 +28,21 @@ __all__ = [
     "AES_GCM_WRAPPING",
     "AES_WRAPPING",
     "DIRECT",
-    "Agreement",
-    "Header",
-    "Management",
-    "Wrapping",
-    "octets",
+    "HeaderMembers",
+    "KeyAgreement",
+    "KeyManagement",
+    "KeyWrapping",
+    "decode_member",
     "pbes2",
     "rsa_oaep",
 ]
 
-Header: TypeAlias = Mapping[str, Any]
+HeaderMembers: TypeAlias = Mapping[str, Any]
 
 _MIN_SALT = 8  # RFC 7518 §4.8.1.1, in bytes
 
 
-class Agreement(NamedTuple):
+class KeyAgreement(NamedTuple):
     """The content key follows from the recipient's key: nothing goes along with the token but the header.
 
     Attributes:
@@ -53,11 +53,11 @@ class Agreement(NamedTuple):
             key. Raises MalformedToken where the header lacks what it needs, else DecryptionFailed.
     """
 
-    offer: Callable[[Any, Header, int], tuple[bytes, dict[str, Any]]]
-    accept: Callable[[Any, Header, int], bytes]
+    offer: Callable[[Any, HeaderMembers, int], tuple[bytes, dict[str, Any]]]
+    accept: Callable[[Any, HeaderMembers, int], bytes]
 
 
-class Wrapping(NamedTuple):
+class KeyWrapping(NamedTuple):
     """The content key goes along with the token, encrypted to the recipient.
 
     Attributes:
@@ -67,14 +67,14 @@ class Wrapping(NamedTuple):
             content key. Raises as ``accept`` does.
     """
 
-    wrap: Callable[[Any, Header, bytes], tuple[bytes, dict[str, Any]]]
-    unwrap: Callable[[Any, Header, bytes], bytes]
+    wrap: Callable[[Any, HeaderMembers, bytes], tuple[bytes, dict[str, Any]]]
+    unwrap: Callable[[Any, HeaderMembers, bytes], bytes]
 
 
-Management: TypeAlias = Agreement | Wrapping
+KeyManagement: TypeAlias = KeyAgreement | KeyWrapping
 
 
-def octets(header: Header, name: str) -> bytes:
+def decode_member(header: HeaderMembers, name: str) -> bytes:
     """The bytes of a header member that is base64url.
 
     Raises:
@@ -89,80 +89,82 @@ def octets(header: Header, name: str) -> bytes:
 # -- dir, RFC 7518 §4.5 ----------------------------------------------------------------------------
 
 
-def _offer_secret(secret: bytes, header: Header, size: int) -> tuple[bytes, dict[str, Any]]:
+def _offer_secret(secret: bytes, header: HeaderMembers, size: int) -> tuple[bytes, dict[str, Any]]:
     if len(secret) != size:
         raise InvalidKey(f"enc {header['enc']} needs a secret of {size} bytes, this one has {len(secret)}")
     return secret, {}
 
 
-def _accept_secret(secret: bytes, _header: Header, size: int) -> bytes:
+def _accept_secret(secret: bytes, _header: HeaderMembers, size: int) -> bytes:
     if len(secret) != size:
         raise DecryptionFailed
     return secret
 
 
-DIRECT = Agreement(_offer_secret, _accept_secret)
+DIRECT = KeyAgreement(_offer_secret, _accept_secret)
 """The secret is the content key."""
 
 
 # -- A128KW to A256KW, RFC 7518 §4.4 ---------------------------------------------------------------
 
 
-def _wrap(secret: bytes, _header: Header, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
+def _wrap(secret: bytes, _header: HeaderMembers, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
     return aes_key_wrap(secret, content_key), {}
 
 
-def _unwrap(secret: bytes, _header: Header, encrypted_key: bytes) -> bytes:
+def _unwrap(secret: bytes, _header: HeaderMembers, encrypted_key: bytes) -> bytes:
     try:
         return aes_key_unwrap(secret, encrypted_key)
     except InvalidUnwrap:
         raise DecryptionFailed from None
 
 
-AES_WRAPPING = Wrapping(_wrap, _unwrap)
+AES_WRAPPING = KeyWrapping(_wrap, _unwrap)
 """AES key wrap; the secret's length says which."""
 
 
 # -- A128GCMKW to A256GCMKW, RFC 7518 §4.7 ---------------------------------------------------------
 
 
-def _wrap_gcm(secret: bytes, _header: Header, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
+def _wrap_gcm(secret: bytes, _header: HeaderMembers, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
     iv = os.urandom(12)  # §4.7.1.1: 96 bits
     encrypted_key, tag = encrypt_gcm(secret, iv, content_key, b"")
     return encrypted_key, {"iv": base64url.encode(iv), "tag": base64url.encode(tag)}
 
 
-def _unwrap_gcm(secret: bytes, header: Header, encrypted_key: bytes) -> bytes:
-    return decrypt_gcm(secret, octets(header, "iv"), encrypted_key, octets(header, "tag"), b"")
+def _unwrap_gcm(secret: bytes, header: HeaderMembers, encrypted_key: bytes) -> bytes:
+    return decrypt_gcm(secret, decode_member(header, "iv"), encrypted_key, decode_member(header, "tag"), b"")
 
 
-AES_GCM_WRAPPING = Wrapping(_wrap_gcm, _unwrap_gcm)
+AES_GCM_WRAPPING = KeyWrapping(_wrap_gcm, _unwrap_gcm)
 """AES-GCM; the secret's length says which."""
 
 
 # -- RSA-OAEP to RSA-OAEP-512, RFC 7518 §4.3 and the registry of RFC 7518 §7.1 ------------------------
 
 
-def rsa_oaep(digest: HashAlgorithm) -> Wrapping:
+def rsa_oaep(digest: HashAlgorithm) -> KeyWrapping:
     """RSAES-OAEP with one hash throughout and no label."""
     padding = OAEP(MGF1(digest), digest, None)
 
-    def wrap(key: rsa.RSAPublicKey, _header: Header, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
+    def wrap(
+        key: rsa.RSAPublicKey, _header: HeaderMembers, content_key: bytes
+    ) -> tuple[bytes, dict[str, Any]]:
         return key.encrypt(content_key, padding), {}
 
-    def unwrap(key: rsa.RSAPrivateKey, _header: Header, encrypted_key: bytes) -> bytes:
+    def unwrap(key: rsa.RSAPrivateKey, _header: HeaderMembers, encrypted_key: bytes) -> bytes:
         try:
             return key.decrypt(encrypted_key, padding)
         except ValueError:
             raise DecryptionFailed from None
 
-    return Wrapping(wrap, unwrap)
+    return KeyWrapping(wrap, unwrap)
 
 
 # -- PBES2-HS256+A128KW to PBES2-HS512+A256KW, RFC 7518 §4.8 -----------------------------------------
 
 
-def pbes2(digest: HashAlgorithm, size: int, count: int) -> Wrapping:
+def pbes2(digest: HashAlgorithm, size: int, count: int) -> KeyWrapping:
     """AES key wrap under a key that PBKDF2 derives from a password.
 
     Unwrapping does as many iterations as the header's ``p2c`` says, which the caller has checked.
@@ -177,16 +179,16 @@ def pbes2(digest: HashAlgorithm, size: int, count: int) -> Wrapping:
         salted = alg.encode() + b"\0" + salt  # §4.8.1.1
         return PBKDF2HMAC(digest, size, salted, iterations).derive(password)
 
-    def wrap(password: bytes, header: Header, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
+    def wrap(password: bytes, header: HeaderMembers, content_key: bytes) -> tuple[bytes, dict[str, Any]]:
         salt = os.urandom(16)
         iterations = header.get("p2c") or count
         wrapping_key = derive(password, header["alg"], salt, iterations)
         return aes_key_wrap(wrapping_key, content_key), {"p2s": base64url.encode(salt), "p2c": iterations}
 
-    def unwrap(password: bytes, header: Header, encrypted_key: bytes) -> bytes:
-        salt = octets(header, "p2s")
+    def unwrap(password: bytes, header: HeaderMembers, encrypted_key: bytes) -> bytes:
+        salt = decode_member(header, "p2s")
         if len(salt) < _MIN_SALT:
             raise MalformedToken(f"p2s must be at least {_MIN_SALT} bytes")
         return _unwrap(derive(password, header["alg"], salt, header["p2c"]), header, encrypted_key)
 
-    return Wrapping(wrap, unwrap)
+    return KeyWrapping(wrap, unwrap)

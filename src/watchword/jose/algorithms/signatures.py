@@ -24,9 +24,9 @@ from watchword.errors import BadSignature, InvalidKey
 
 __all__ = [
     "ECDSA_FIELDS",
-    "Scheme",
-    "Sign",
-    "Verify",
+    "SignFunction",
+    "SignatureScheme",
+    "VerifyFunction",
     "ecdsa",
     "hashless",
     "hmac",
@@ -35,8 +35,8 @@ __all__ = [
     "rsa_pss",
 ]
 
-Sign: TypeAlias = Callable[[bytes], bytes]
-Verify: TypeAlias = Callable[[bytes, bytes], None]
+SignFunction: TypeAlias = Callable[[bytes], bytes]
+VerifyFunction: TypeAlias = Callable[[bytes, bytes], None]
 """Takes the data, then the signature; raises BadSignature."""
 
 
@@ -44,22 +44,22 @@ ECDSA_FIELDS: Mapping[str, int] = {"ES256": 32, "ES256K": 32, "ES384": 48, "ES51
 """Length of r and of s, in bytes (RFC 7518 §3.4, RFC 8812 §3.2)."""
 
 
-class Scheme(NamedTuple):
+class SignatureScheme(NamedTuple):
     """How a signature algorithm works, apart from any key.
 
     Attributes:
-        signer: makes the signing function of a secret or private key.
-        verifier: makes the verifying function of a secret or public key.
+        make_signer: makes the signing function of a secret or private key.
+        make_verifier: makes the verifying function of a secret or public key.
     """
 
-    signer: Callable[[Any], Sign]
-    verifier: Callable[[Any], Verify]
+    make_signer: Callable[[Any], SignFunction]
+    make_verifier: Callable[[Any], VerifyFunction]
 
 
-def hmac(digest: HashAlgorithm) -> Scheme:
+def hmac(digest: HashAlgorithm) -> SignatureScheme:
     """HMAC (RFC 7518 §3.2)."""
 
-    def signer(secret: bytes) -> Sign:
+    def make_signer(secret: bytes) -> SignFunction:
         keyed = HMAC(secret, digest)  # the secret is hashed in once; each message starts from a copy
 
         def sign(data: bytes) -> bytes:
@@ -69,7 +69,7 @@ def hmac(digest: HashAlgorithm) -> Scheme:
 
         return sign
 
-    def verifier(secret: bytes) -> Verify:
+    def make_verifier(secret: bytes) -> VerifyFunction:
         keyed = HMAC(secret, digest)
 
         def verify(data: bytes, signature: bytes) -> None:
@@ -82,7 +82,7 @@ def hmac(digest: HashAlgorithm) -> Scheme:
 
         return verify
 
-    return Scheme(signer, verifier)
+    return SignatureScheme(make_signer, make_verifier)
 
 
 # RFC 8017 §9.2, note 1: what comes before the hash in what RSASSA-PKCS1-v1_5 signs, by the hash's name.
@@ -93,16 +93,16 @@ _DIGEST_INFO: Mapping[str, bytes] = {
 }
 
 
-def rsa_pkcs1(digest: HashAlgorithm) -> Scheme:
+def rsa_pkcs1(digest: HashAlgorithm) -> SignatureScheme:
     """RSASSA-PKCS1-v1_5 (RFC 7518 §3.3)."""
     padding = PKCS1v15()
     hash_of, digest_info = getattr(hashlib, digest.name), _DIGEST_INFO[digest.name]
     as_it_is: Any = NoDigestInfo()  # documented for verify, too, where the annotation lacks it
 
-    def signer(key: rsa.RSAPrivateKey) -> Sign:
+    def make_signer(key: rsa.RSAPrivateKey) -> SignFunction:
         return lambda data: key.sign(data, padding, digest)
 
-    def verifier(key: rsa.RSAPublicKey) -> Verify:
+    def make_verifier(key: rsa.RSAPublicKey) -> VerifyFunction:
         def verify(data: bytes, signature: bytes) -> None:
             try:
                 # Hashed here, as OpenSSL looks up the hash anew for each signature, for 6 % of the whole.
@@ -112,17 +112,17 @@ def rsa_pkcs1(digest: HashAlgorithm) -> Scheme:
 
         return verify
 
-    return Scheme(signer, verifier)
+    return SignatureScheme(make_signer, make_verifier)
 
 
-def rsa_pss(digest: HashAlgorithm) -> Scheme:
+def rsa_pss(digest: HashAlgorithm) -> SignatureScheme:
     """RSASSA-PSS (RFC 7518 §3.5): MGF1 with the same hash, the salt exactly as long as the hash."""
     padding = PSS(MGF1(digest), PSS.DIGEST_LENGTH)
 
-    def signer(key: rsa.RSAPrivateKey) -> Sign:
+    def make_signer(key: rsa.RSAPrivateKey) -> SignFunction:
         return lambda data: key.sign(data, padding, digest)
 
-    def verifier(key: rsa.RSAPublicKey) -> Verify:
+    def make_verifier(key: rsa.RSAPublicKey) -> VerifyFunction:
         def verify(data: bytes, signature: bytes) -> None:
             try:
                 key.verify(signature, data, padding, digest)
@@ -131,21 +131,21 @@ def rsa_pss(digest: HashAlgorithm) -> Scheme:
 
         return verify
 
-    return Scheme(signer, verifier)
+    return SignatureScheme(make_signer, make_verifier)
 
 
-def ecdsa(digest: HashAlgorithm, size: int) -> Scheme:
+def ecdsa(digest: HashAlgorithm, size: int) -> SignatureScheme:
     """ECDSA over a field of ``size`` bytes (RFC 7518 §3.4, RFC 8812 §3.2)."""
     algorithm = ec.ECDSA(digest)
 
-    def signer(key: ec.EllipticCurvePrivateKey) -> Sign:
+    def make_signer(key: ec.EllipticCurvePrivateKey) -> SignFunction:
         def sign(data: bytes) -> bytes:
             r, s = decode_dss_signature(key.sign(data, algorithm))
             return r.to_bytes(size) + s.to_bytes(size)
 
         return sign
 
-    def verifier(key: ec.EllipticCurvePublicKey) -> Verify:
+    def make_verifier(key: ec.EllipticCurvePublicKey) -> VerifyFunction:
         def verify(data: bytes, signature: bytes) -> None:
             # RFC 7518 §3.4: two field elements and nothing else. DER, or numbers of another length, would be
             # a second way to write the same signature. OpenSSL refuses zero and what is past the order.
@@ -159,7 +159,7 @@ def ecdsa(digest: HashAlgorithm, size: int) -> Scheme:
 
         return verify
 
-    return Scheme(signer, verifier)
+    return SignatureScheme(make_signer, make_verifier)
 
 
 def raw_from_der(der: bytes, alg: str) -> bytes:
@@ -184,13 +184,13 @@ class _VerifyingKey(Protocol):
     def verify(self, signature: bytes, data: bytes, /) -> None: ...
 
 
-def hashless() -> Scheme:
+def hashless() -> SignatureScheme:
     """EdDSA and ML-DSA (RFC 8037 §3.1, RFC 9964), whose keys settle everything, the hash included."""
 
-    def signer(key: _SigningKey) -> Sign:
+    def make_signer(key: _SigningKey) -> SignFunction:
         return key.sign
 
-    def verifier(key: _VerifyingKey) -> Verify:
+    def make_verifier(key: _VerifyingKey) -> VerifyFunction:
         def verify(data: bytes, signature: bytes) -> None:
             try:
                 key.verify(signature, data)
@@ -199,4 +199,4 @@ def hashless() -> Scheme:
 
         return verify
 
-    return Scheme(signer, verifier)
+    return SignatureScheme(make_signer, make_verifier)

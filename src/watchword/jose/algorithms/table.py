@@ -18,12 +18,12 @@ from watchword.jose.algorithms.key_management import (
     AES_GCM_WRAPPING,
     AES_WRAPPING,
     DIRECT,
-    Management,
+    KeyManagement,
     pbes2,
     rsa_oaep,
 )
-from watchword.jose.algorithms.signatures import Scheme, ecdsa, hashless, hmac, rsa_pkcs1, rsa_pss
-from watchword.jose.material.kinds import Kind
+from watchword.jose.algorithms.signatures import SignatureScheme, ecdsa, hashless, hmac, rsa_pkcs1, rsa_pss
+from watchword.jose.material.kinds import KeyKind
 
 __all__ = [
     "ALGORITHMS",
@@ -35,8 +35,8 @@ __all__ = [
     "Algorithm",
     "KeyOps",
     "Operation",
-    "choose",
-    "fitting",
+    "choose_algorithm",
+    "choose_kind",
 ]
 
 Operation: TypeAlias = Literal["sign", "verify", "encrypt", "decrypt"]
@@ -77,9 +77,9 @@ class Algorithm(NamedTuple):
     """
 
     name: str
-    kinds: tuple[Kind, ...]
-    scheme: Scheme | None = None
-    management: Management | None = None
+    kinds: tuple[KeyKind, ...]
+    scheme: SignatureScheme | None = None
+    management: KeyManagement | None = None
     secret: int = 0
     lengths: tuple[int, ...] | None = None
     synonym: str | None = None
@@ -105,7 +105,7 @@ class Algorithm(NamedTuple):
         """What a holder of the private key does, and what a holder of the public key does."""
         return ("sign", "verify") if self.scheme else ("decrypt", "encrypt")
 
-    def allowed(
+    def list_operations(
         self, *, private: bool, use: str | None, key_ops: tuple[str, ...] | None
     ) -> frozenset[Operation]:
         """What may be done with a key (RFC 7517 §4.2, §4.3).
@@ -124,7 +124,7 @@ class Algorithm(NamedTuple):
         )
 
 
-_AGREEING: tuple[Kind, ...] = ("P-256", "P-384", "P-521", "X25519", "X448")
+_AGREEING: tuple[KeyKind, ...] = ("P-256", "P-384", "P-521", "X25519", "X448")
 
 ALGORITHMS: tuple[Algorithm, ...] = (
     # signatures
@@ -173,7 +173,7 @@ ALGORITHMS: tuple[Algorithm, ...] = (
 """Every algorithm there is; where several rows fit a key, the first is meant."""
 
 
-def choose(alg: str, crv: str | None) -> tuple[Algorithm, Kind]:
+def choose_kind(alg: str, crv: str | None) -> tuple[Algorithm, KeyKind]:
     """The row of an algorithm, and the kind of its keys: the curve that is named, or its first.
 
     Raises:
@@ -188,7 +188,7 @@ def choose(alg: str, crv: str | None) -> tuple[Algorithm, Kind]:
         kinds = ", ".join(kind for row in rows for kind in row.kinds)
         raise InvalidKey(f"crv of {quote(alg)} must be one of {kinds}, not {quote(crv)}")
     raise InvalidKey(
-        f"there is no such algorithm: alg is {quote(alg)}, and must be one of {_names(ALGORITHMS)}"
+        f"there is no such algorithm: alg is {quote(alg)}, and must be one of {_join_names(ALGORITHMS)}"
     )
 
 
@@ -196,7 +196,7 @@ ALG_NEEDED = "alg is needed"
 """How the message begins where a key does not say its algorithm and several fit."""
 
 
-def fitting(alg: str | None, kind: Kind, use: str | None = None) -> Algorithm:
+def choose_algorithm(alg: str | None, kind: KeyKind, use: str | None = None) -> Algorithm:
     """The row for a key: the one named, or else the only one that signs with a key of that kind.
 
     Raises:
@@ -205,19 +205,21 @@ def fitting(alg: str | None, kind: Kind, use: str | None = None) -> Algorithm:
     """
     rows = [row for row in ALGORITHMS if kind in row.kinds]
     if alg is None:
-        return _only(kind, rows, use)
+        return _infer_algorithm(kind, rows, use)
     for row in rows:
         if row.name == alg:
             return row
-    raise InvalidKey(f"alg {quote(alg)} does not work with a key of type {kind}, which takes {_names(rows)}")
+    raise InvalidKey(
+        f"alg {quote(alg)} does not work with a key of type {kind}, which takes {_join_names(rows)}"
+    )
 
 
-def _only(kind: Kind, rows: Sequence[Algorithm], use: str | None) -> Algorithm:
+def _infer_algorithm(kind: KeyKind, rows: Sequence[Algorithm], use: str | None) -> Algorithm:
     signing = [row for row in rows if row.scheme and use != "enc"]
     if not signing or any(signing[0].name not in row.names for row in signing):
-        raise InvalidKey(f"{ALG_NEEDED}: a key of type {kind} can be for {_names(signing or rows)}")
+        raise InvalidKey(f"{ALG_NEEDED}: a key of type {kind} can be for {_join_names(signing or rows)}")
     return signing[0]
 
 
-def _names(rows: Sequence[Algorithm]) -> str:
+def _join_names(rows: Sequence[Algorithm]) -> str:
     return ", ".join(dict.fromkeys(row.name for row in rows))

@@ -17,15 +17,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from watchword.errors import InvalidKey, MalformedToken
 from watchword.jose import base64url
 from watchword.jose.material.der import UNREADABLE
-from watchword.jose.material.kinds import Material, public_half
+from watchword.jose.material.kinds import KeyMaterial, to_public
 
-__all__ = ["certificate_members"]
+__all__ = ["read_certificates"]
 
 _MAX_CHAIN = 16  # certificates; real chains have up to five
 _DIGESTS = {"x5t": "sha1", "x5t#S256": "sha256"}  # as the RFC names them; nothing rests on the first
 
 
-def certificate_members(jwk: Mapping[str, Any], material: Material) -> dict[str, object]:
+def read_certificates(jwk: Mapping[str, Any], material: KeyMaterial) -> dict[str, object]:
     """Return the usable ones of a JWK's ``x5c``, ``x5t`` and ``x5t#S256``.
 
     Left out are a chain that cannot be read, and a digest of another form (Auth0 and WSO2 write it in hex) or
@@ -37,7 +37,7 @@ def certificate_members(jwk: Mapping[str, Any], material: Material) -> dict[str,
     kept: dict[str, object] = {}
     first = _read_first(jwk.get("x5c"))
     if first is not None:
-        if isinstance(material, bytes) or public_half(material) != first.public_key():  # RFC 7517 §4.7
+        if isinstance(material, bytes) or to_public(material) != first.public_key():  # RFC 7517 §4.7
             raise InvalidKey("the JWK's x5c is the certificate of another key: leave it out, or give its own")
         kept["x5c"] = tuple(jwk["x5c"])
     for name, digest in _DIGESTS.items():

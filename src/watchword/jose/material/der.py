@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from watchword.errors import InvalidKey
-from watchword.jose.material.kinds import Private, Public
+from watchword.jose.material.kinds import PrivateKey, PublicKey
 
 __all__ = ["MAX_KEY", "UNREADABLE", "Reader", "from_der", "public_reader", "read", "to_der", "to_pem"]
 
@@ -40,7 +40,7 @@ Reader: TypeAlias = Callable[[bytes, bytes | None], object]
 """Takes the bytes of a key and a password; raises TypeError if there is one too many, or none."""
 
 
-def from_der(der: bytes, password: bytes | None) -> Private | Public:
+def from_der(der: bytes, password: bytes | None) -> PrivateKey | PublicKey:
     """The key in DER.
 
     Raises:
@@ -52,7 +52,7 @@ def from_der(der: bytes, password: bytes | None) -> Private | Public:
     raise InvalidKey("the bytes are not a key in DER that is usable here, or the password does not fit")
 
 
-def to_pem(material: Private | Public, password: bytes | None = None) -> str:
+def to_pem(material: PrivateKey | PublicKey, password: bytes | None = None) -> str:
     """PKCS#8 of a private key, encrypted if there is a password; SubjectPublicKeyInfo of a public one.
 
     Raises:
@@ -61,12 +61,12 @@ def to_pem(material: Private | Public, password: bytes | None = None) -> str:
     return _written(material, Encoding.PEM, password).decode()
 
 
-def to_der(material: Private | Public) -> bytes:
+def to_der(material: PrivateKey | PublicKey) -> bytes:
     """Plain PKCS#8 of a private key, SubjectPublicKeyInfo of a public one."""
     return _written(material, Encoding.DER, None)
 
 
-def read(data: bytes, password: bytes | None, reader: Reader) -> Private | Public:
+def read(data: bytes, password: bytes | None, reader: Reader) -> PrivateKey | PublicKey:
     """Read a key in the form that a reader knows.
 
     Raises:
@@ -82,7 +82,7 @@ def read(data: bytes, password: bytes | None, reader: Reader) -> Private | Publi
         raise InvalidKey(_NO_BCRYPT if "bcrypt" in str(error) else _UNREADABLE) from None
     except UNREADABLE:
         raise InvalidKey(_UNREADABLE if password is None else _UNFIT) from None
-    if not isinstance(key, Private | Public):
+    if not isinstance(key, PrivateKey | PublicKey):
         raise InvalidKey(f"no algorithm here uses a key of type {type(key).__name__}")
     return key
 
@@ -115,8 +115,8 @@ _DER_READERS: tuple[Reader, ...] = (
 )
 
 
-def _written(material: Private | Public, encoding: Encoding, password: bytes | None) -> bytes:
-    if not isinstance(material, Private):
+def _written(material: PrivateKey | PublicKey, encoding: Encoding, password: bytes | None) -> bytes:
+    if not isinstance(material, PrivateKey):
         return material.public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
     try:
         return material.private_bytes(encoding, PrivateFormat.PKCS8, _encryption(password))

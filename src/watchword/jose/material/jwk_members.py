@@ -19,24 +19,24 @@ from watchword.jose import base64url
 from watchword.jose.material.kinds import (
     CURVES,
     OCTET_KINDS,
-    Kind,
-    Material,
-    Private,
-    Public,
-    kind_of,
-    public_half,
-    unavailable,
+    KeyKind,
+    KeyMaterial,
+    PrivateKey,
+    PublicKey,
+    identify_kind,
+    refuse_kind,
+    to_public,
 )
-from watchword.jose.material.rsa_primes import recovered_primes
+from watchword.jose.material.rsa_primes import recover_primes
 from watchword.jose.material.strength import check_rsa
 
-__all__ = ["from_members", "members", "thumbprint"]
+__all__ = ["compute_thumbprint", "from_members", "to_members"]
 
-_OKP: tuple[Kind, ...] = ("Ed25519", "Ed448", "X25519", "X448")
-_AKP: tuple[Kind, ...] = ("ML-DSA-44", "ML-DSA-65", "ML-DSA-87")
+_OKP: tuple[KeyKind, ...] = ("Ed25519", "Ed448", "X25519", "X448")
+_AKP: tuple[KeyKind, ...] = ("ML-DSA-44", "ML-DSA-65", "ML-DSA-87")
 
 
-def from_members(jwk: Mapping[str, object]) -> Material:
+def from_members(jwk: Mapping[str, object]) -> KeyMaterial:
     """The material of a JWK.
 
     Raises:
@@ -55,21 +55,25 @@ def from_members(jwk: Mapping[str, object]) -> Material:
             f"the JWK's members do not make a key of kty {kty}: they contradict each other"
         ) from None
     except UnsupportedAlgorithm:
-        raise unavailable(str(jwk.get("crv") or jwk.get("alg") or kty)) from None
+        raise refuse_kind(str(jwk.get("crv") or jwk.get("alg") or kty)) from None
 
 
-def members(material: Material, *, private: bool) -> dict[str, str]:
+def to_members(material: KeyMaterial, *, private: bool) -> dict[str, str]:
     """The JWK members of some material, ``kty`` included."""
     if isinstance(material, bytes):
         return {"kty": "oct", "k": base64url.encode(material)}
-    public = _public_members(kind_of(material), public_half(material))
-    return {**public, **_private_members(material)} if private and isinstance(material, Private) else public
+    public = _to_public_members(identify_kind(material), to_public(material))
+    return (
+        {**public, **_to_private_members(material)}
+        if private and isinstance(material, PrivateKey)
+        else public
+    )
 
 
-def thumbprint(material: Material) -> str:
+def compute_thumbprint(material: KeyMaterial) -> str:
     """The RFC 7638 thumbprint with SHA-256."""
     # §3.3: the required members only, in lexicographic order, without white space.
-    canonical = msgspec.json.encode(members(material, private=False), order="sorted")
+    canonical = msgspec.json.encode(to_members(material, private=False), order="sorted")
     return base64url.encode(hashlib.sha256(canonical).digest())
 
 
@@ -77,62 +81,64 @@ def thumbprint(material: Material) -> str:
 
 
 def _read_oct(jwk: Mapping[str, object]) -> bytes:
-    return _octets(jwk, "k")
+    return _read_octets(jwk, "k")
 
 
-def _read_rsa(jwk: Mapping[str, object]) -> Private | Public:
+def _read_rsa(jwk: Mapping[str, object]) -> PrivateKey | PublicKey:
     if "oth" in jwk:
         raise InvalidKey("the JWK has oth: RSA keys of more than two primes are not supported")
-    public = rsa.RSAPublicNumbers(_integer(jwk, "e"), _integer(jwk, "n"))
+    public = rsa.RSAPublicNumbers(_read_integer(jwk, "e"), _read_integer(jwk, "n"))
     check_rsa(public)  # before any work is done on numbers of any size
     if "d" not in jwk:
         return public.public_key()
-    d = _integer(jwk, "d", most=public.n)
+    d = _read_integer(jwk, "d", most=public.n)
     if not jwk.keys() & {"p", "q", "dp", "dq", "qi"}:
-        p, q = recovered_primes(public.n, public.e, d)
+        p, q = recover_primes(public.n, public.e, d)
         crt = (rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q))
         return rsa.RSAPrivateNumbers(p, q, d, *crt, public).private_key()
-    p, q, dp, dq, qi = (_integer(jwk, name, most=public.n) for name in ("p", "q", "dp", "dq", "qi"))
+    p, q, dp, dq, qi = (_read_integer(jwk, name, most=public.n) for name in ("p", "q", "dp", "dq", "qi"))
     return rsa.RSAPrivateNumbers(p, q, d, dp, dq, qi, public).private_key()
 
 
-def _read_ec(jwk: Mapping[str, object]) -> Private | Public:
-    curve = CURVES[_kind(jwk, "crv", CURVES)]
-    size = _field_size(curve)
-    x, y = (int.from_bytes(_octets(jwk, name, size)) for name in ("x", "y"))
+def _read_ec(jwk: Mapping[str, object]) -> PrivateKey | PublicKey:
+    curve = CURVES[_read_kind(jwk, "crv", CURVES)]
+    size = _compute_field_size(curve)
+    x, y = (int.from_bytes(_read_octets(jwk, name, size)) for name in ("x", "y"))
     public = ec.EllipticCurvePublicNumbers(x, y, curve)
     if "d" not in jwk:
         return public.public_key()
-    return ec.EllipticCurvePrivateNumbers(int.from_bytes(_octets(jwk, "d", size)), public).private_key()
+    return ec.EllipticCurvePrivateNumbers(int.from_bytes(_read_octets(jwk, "d", size)), public).private_key()
 
 
-def _read_okp(jwk: Mapping[str, object]) -> Private | Public:
-    return _read_octet_kind(jwk, _kind(jwk, "crv", _OKP), public="x", private="d")
+def _read_okp(jwk: Mapping[str, object]) -> PrivateKey | PublicKey:
+    return _read_octet_kind(jwk, _read_kind(jwk, "crv", _OKP), public="x", private="d")
 
 
-def _read_akp(jwk: Mapping[str, object]) -> Private | Public:
-    return _read_octet_kind(jwk, _kind(jwk, "alg", _AKP), public="pub", private="priv")
+def _read_akp(jwk: Mapping[str, object]) -> PrivateKey | PublicKey:
+    return _read_octet_kind(jwk, _read_kind(jwk, "alg", _AKP), public="pub", private="priv")
 
 
-def _read_octet_kind(jwk: Mapping[str, object], kind: Kind, *, public: str, private: str) -> Private | Public:
+def _read_octet_kind(
+    jwk: Mapping[str, object], kind: KeyKind, *, public: str, private: str
+) -> PrivateKey | PublicKey:
     halves = OCTET_KINDS[kind]
-    public_key = halves.from_public(_octets(jwk, public))
+    public_key = halves.from_public(_read_octets(jwk, public))
     if private not in jwk:
         return public_key
-    private_key = halves.from_private(_octets(jwk, private))
+    private_key = halves.from_private(_read_octets(jwk, private))
     if private_key.public_key() != public_key:
         raise InvalidKey(f"the JWK's {private} and {public} belong to different keys")
     return private_key
 
 
-def _kind(jwk: Mapping[str, object], name: str, kinds: Collection[Kind]) -> Kind:
+def _read_kind(jwk: Mapping[str, object], name: str, kinds: Collection[KeyKind]) -> KeyKind:
     for kind in kinds:
         if jwk.get(name) == kind:
             return kind
     raise InvalidKey(f"the JWK's {name} must be one of {', '.join(kinds)}, not {quote(jwk.get(name))}")
 
 
-def _octets(jwk: Mapping[str, object], name: str, size: int | None = None) -> bytes:
+def _read_octets(jwk: Mapping[str, object], name: str, size: int | None = None) -> bytes:
     value = jwk.get(name)
     if value is None:
         raise InvalidKey(f"the JWK's {name} is missing")
@@ -147,9 +153,9 @@ def _octets(jwk: Mapping[str, object], name: str, size: int | None = None) -> by
     return octets
 
 
-def _integer(jwk: Mapping[str, object], name: str, most: int | None = None) -> int:
+def _read_integer(jwk: Mapping[str, object], name: str, most: int | None = None) -> int:
     # Zero octets in front, which RFC 7518 §2 forbids and Java's BigInteger writes, change nothing.
-    number = int.from_bytes(_octets(jwk, name))
+    number = int.from_bytes(_read_octets(jwk, name))
     if most is not None and number > most:
         raise InvalidKey(f"the JWK's {name} is larger than its modulus")
     return number
@@ -158,38 +164,47 @@ def _integer(jwk: Mapping[str, object], name: str, most: int | None = None) -> i
 # -- writing -------------------------------------------------------------------------------------
 
 
-def _public_members(kind: Kind, public: Public) -> dict[str, str]:
+def _to_public_members(kind: KeyKind, public: PublicKey) -> dict[str, str]:
     match public:
         case rsa.RSAPublicKey():
             rsa_numbers = public.public_numbers()
-            return {"kty": "RSA", "n": _uint(rsa_numbers.n), "e": _uint(rsa_numbers.e)}
+            return {"kty": "RSA", "n": _encode_integer(rsa_numbers.n), "e": _encode_integer(rsa_numbers.e)}
         case ec.EllipticCurvePublicKey():
-            ec_numbers, size = public.public_numbers(), _field_size(public.curve)
-            return {"kty": "EC", "crv": kind, "x": _uint(ec_numbers.x, size), "y": _uint(ec_numbers.y, size)}
+            ec_numbers, size = public.public_numbers(), _compute_field_size(public.curve)
+            return {
+                "kty": "EC",
+                "crv": kind,
+                "x": _encode_integer(ec_numbers.x, size),
+                "y": _encode_integer(ec_numbers.y, size),
+            }
     octets = base64url.encode(public.public_bytes_raw())
     if kind in _AKP:
         return {"kty": "AKP", "alg": kind, "pub": octets}
     return {"kty": "OKP", "crv": kind, "x": octets}
 
 
-def _private_members(material: Private) -> dict[str, str]:
+def _to_private_members(material: PrivateKey) -> dict[str, str]:
     match material:
         case rsa.RSAPrivateKey():
             numbers = material.private_numbers()
             crt = {"dp": numbers.dmp1, "dq": numbers.dmq1, "qi": numbers.iqmp}
             return {
-                name: _uint(value)
+                name: _encode_integer(value)
                 for name, value in {"d": numbers.d, "p": numbers.p, "q": numbers.q, **crt}.items()
             }
         case ec.EllipticCurvePrivateKey():
-            return {"d": _uint(material.private_numbers().private_value, _field_size(material.curve))}
+            return {
+                "d": _encode_integer(
+                    material.private_numbers().private_value, _compute_field_size(material.curve)
+                )
+            }
     octets = base64url.encode(material.private_bytes_raw())
-    return {"priv": octets} if kind_of(material) in _AKP else {"d": octets}
+    return {"priv": octets} if identify_kind(material) in _AKP else {"d": octets}
 
 
-def _uint(value: int, size: int | None = None) -> str:
+def _encode_integer(value: int, size: int | None = None) -> str:
     return base64url.encode(value.to_bytes(size or (value.bit_length() + 7) // 8))
 
 
-def _field_size(curve: ec.EllipticCurve) -> int:
+def _compute_field_size(curve: ec.EllipticCurve) -> int:
     return (curve.key_size + 7) // 8

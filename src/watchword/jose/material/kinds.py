@@ -18,18 +18,18 @@ from watchword.errors import InvalidKey
 __all__ = [
     "CURVES",
     "OCTET_KINDS",
-    "Kind",
-    "Material",
+    "KeyKind",
+    "KeyMaterial",
     "OctetKind",
-    "Private",
-    "Public",
+    "PrivateKey",
+    "PublicKey",
     "generate",
-    "kind_of",
-    "public_half",
-    "unavailable",
+    "identify_kind",
+    "refuse_kind",
+    "to_public",
 ]
 
-Kind: TypeAlias = Literal[
+KeyKind: TypeAlias = Literal[
     "oct",
     "RSA",
     "P-256",
@@ -46,7 +46,7 @@ Kind: TypeAlias = Literal[
 ]
 """One word for a JWK's ``kty`` and, where there are several of it, ``crv`` or (AKP) ``alg``."""
 
-Public: TypeAlias = (
+PublicKey: TypeAlias = (
     rsa.RSAPublicKey
     | ec.EllipticCurvePublicKey
     | ed25519.Ed25519PublicKey
@@ -57,7 +57,7 @@ Public: TypeAlias = (
     | mldsa.MLDSA65PublicKey
     | mldsa.MLDSA87PublicKey
 )
-Private: TypeAlias = (
+PrivateKey: TypeAlias = (
     rsa.RSAPrivateKey
     | ec.EllipticCurvePrivateKey
     | ed25519.Ed25519PrivateKey
@@ -68,9 +68,9 @@ Private: TypeAlias = (
     | mldsa.MLDSA65PrivateKey
     | mldsa.MLDSA87PrivateKey
 )
-Material: TypeAlias = bytes | Public | Private
+KeyMaterial: TypeAlias = bytes | PublicKey | PrivateKey
 
-CURVES: Mapping[Kind, ec.EllipticCurve] = {
+CURVES: Mapping[KeyKind, ec.EllipticCurve] = {
     "P-256": ec.SECP256R1(),
     "P-384": ec.SECP384R1(),
     "P-521": ec.SECP521R1(),
@@ -78,7 +78,7 @@ CURVES: Mapping[Kind, ec.EllipticCurve] = {
 }
 """The curves of ``kty`` EC."""
 
-_CURVE_KINDS: dict[str, Kind] = {curve.name: kind for kind, curve in CURVES.items()}
+_CURVE_KINDS: dict[str, KeyKind] = {curve.name: kind for kind, curve in CURVES.items()}
 
 
 class OctetKind(NamedTuple):
@@ -93,8 +93,8 @@ class OctetKind(NamedTuple):
 
     private: Any
     public: Any
-    from_private: Callable[[bytes], Private]
-    from_public: Callable[[bytes], Public]
+    from_private: Callable[[bytes], PrivateKey]
+    from_public: Callable[[bytes], PublicKey]
 
 
 def _okp(private: Any, public: Any) -> OctetKind:
@@ -105,7 +105,7 @@ def _akp(private: Any, public: Any) -> OctetKind:
     return OctetKind(private, public, private.from_seed_bytes, public.from_public_bytes)
 
 
-OCTET_KINDS: Mapping[Kind, OctetKind] = {
+OCTET_KINDS: Mapping[KeyKind, OctetKind] = {
     "Ed25519": _okp(ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey),
     "Ed448": _okp(ed448.Ed448PrivateKey, ed448.Ed448PublicKey),
     "X25519": _okp(x25519.X25519PrivateKey, x25519.X25519PublicKey),
@@ -120,7 +120,7 @@ _RSA_EXPONENT = 65_537
 _RSA_BITS = 2048
 
 
-def generate(kind: Kind, length: int) -> Material:
+def generate(kind: KeyKind, length: int) -> KeyMaterial:
     """New material of a kind, from the operating system's random source.
 
     Args:
@@ -139,15 +139,15 @@ def generate(kind: Kind, length: int) -> Material:
             return ec.generate_private_key(CURVES[kind])
         return OCTET_KINDS[kind].private.generate()  # type: ignore[no-any-return]  # the class is any of seven
     except UnsupportedAlgorithm:
-        raise unavailable(kind) from None
+        raise refuse_kind(kind) from None
 
 
-def unavailable(kind: str) -> InvalidKey:
+def refuse_kind(kind: str) -> InvalidKey:
     """The error that tells that cryptography, as it is installed here, cannot work with a kind of key."""
     return InvalidKey(f"the OpenSSL that cryptography uses here does not support {kind}")
 
 
-def kind_of(material: Material) -> Kind:
+def identify_kind(material: KeyMaterial) -> KeyKind:
     """The kind of some material.
 
     Raises:
@@ -164,14 +164,14 @@ def kind_of(material: Material) -> Kind:
         for kind, halves in OCTET_KINDS.items():
             if isinstance(material, (halves.private, halves.public)):
                 return kind
-    raise InvalidKey(f"no algorithm here uses a key of type {_describe(material)}")
+    raise InvalidKey(f"no algorithm here uses a key of type {_describe_type(material)}")
 
 
-def _describe(material: object) -> str:
+def _describe_type(material: object) -> str:
     curve = getattr(material, "curve", None)
     return f"EC on {curve.name}" if isinstance(curve, ec.EllipticCurve) else type(material).__name__
 
 
-def public_half(material: Private | Public) -> Public:
+def to_public(material: PrivateKey | PublicKey) -> PublicKey:
     """The public key of a private or a public one."""
-    return material.public_key() if isinstance(material, Private) else material
+    return material.public_key() if isinstance(material, PrivateKey) else material

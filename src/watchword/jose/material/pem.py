@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from watchword.errors import InvalidKey
 from watchword.jose.material.der import MAX_KEY, Reader, from_der, public_reader, read
-from watchword.jose.material.kinds import Private, Public
+from watchword.jose.material.kinds import PrivateKey, PublicKey
 
 __all__ = ["from_pem"]
 
@@ -46,7 +46,7 @@ _PUBLIC: Mapping[bytes, Reader] = {
 }
 
 
-def from_pem(text: bytes, password: bytes | None) -> Private | Public:
+def from_pem(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
     """Read the key in a text: its first private key, or else its first public key or certificate.
 
     So a bundle gives the private key in any order, as OpenSSL takes it.
@@ -65,7 +65,7 @@ def from_pem(text: bytes, password: bytes | None) -> Private | Public:
     return _read_bare(text, password)
 
 
-def _read_bare(text: bytes, password: bytes | None) -> Private | Public:
+def _read_bare(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
     """Read a text without a PEM block that can be a key.
 
     Raises:
@@ -83,7 +83,7 @@ def _read_bare(text: bytes, password: bytes | None) -> Private | Public:
     raise InvalidKey(_complain(text))
 
 
-def _read_base64(text: bytes, password: bytes | None) -> Private | Public:
+def _read_base64(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
     try:
         der = binascii.a2b_base64(text.translate(_TO_STANDARD).rstrip(b"=") + b"==")
         return from_der(der, password)

@@ -7,13 +7,13 @@ from math import gcd
 
 from watchword.errors import InvalidKey
 
-__all__ = ["recovered_primes"]
+__all__ = ["recover_primes"]
 
 _MAX_BITS = 4096
 _ATTEMPTS = 100  # each finds the primes of half of all keys; the second usually is the last
 
 
-def recovered_primes(n: int, e: int, d: int) -> tuple[int, int]:
+def recover_primes(n: int, e: int, d: int) -> tuple[int, int]:
     """The two primes of a modulus, the larger one first.
 
     Args:
@@ -36,13 +36,13 @@ def recovered_primes(n: int, e: int, d: int) -> tuple[int, int]:
     for _ in range(_ATTEMPTS):
         # at random, as a key can be made up for which bases that are known fail, all of them
         base = 2 + secrets.randbelow(n - 3)
-        prime = gcd(_root_of_one(base, n, d * e - 1) - 1, n)
+        prime = gcd(_find_root_of_one(base, n, d * e - 1) - 1, n)
         if 1 < prime < n:
             return max(prime, n // prime), min(prime, n // prime)
     raise InvalidKey(_NO_KEY)
 
 
-def _root_of_one(base: int, n: int, exponent: int) -> int:
+def _find_root_of_one(base: int, n: int, exponent: int) -> int:
     """A number whose square is one modulo ``n``: a power of the base, since ``exponent`` makes it one."""
     halvings = (exponent & -exponent).bit_length() - 1
     root = pow(base, exponent >> halvings, n)

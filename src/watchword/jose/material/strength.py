@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ed448, ed25519, rsa
 from watchword.errors import InvalidKey, WeakKey
 from watchword.jose.material.der import UNREADABLE
 from watchword.jose.material.edwards import ED448, ED25519, check_point
-from watchword.jose.material.kinds import Public
+from watchword.jose.material.kinds import PublicKey
 
 __all__ = ["check_public", "check_rsa", "check_secret"]
 
@@ -31,7 +31,7 @@ _ROCA = {
 }
 
 
-def check_public(key: Public) -> None:
+def check_public(key: PublicKey) -> None:
     """Refuse a weak public key, or the public half of a weak private one.
 
     Raises:
@@ -112,15 +112,15 @@ _SSH = re.compile(rb"\0{3}.(?:ssh|ecdsa-sha2|sk)-", re.DOTALL)  # the Base64 ins
 
 def _is_key_text(secret: bytes) -> bool:
     """Whether a "secret" is a key in PEM, OpenSSH, JWK or DER, or the Base64 inside one of them."""
-    bare = _ESCAPED.sub(_letter, secret).strip(_BLANK)
-    return any(_KEY_TEXT.search(data) or _is_key(data) for data in (secret, bare, _inside(bare)))
+    bare = _ESCAPED.sub(_unescape_letter, secret).strip(_BLANK)
+    return any(_KEY_TEXT.search(data) or _is_key(data) for data in (secret, bare, _decode_base64(bare)))
 
 
-def _letter(escaped: re.Match[bytes]) -> bytes:
+def _unescape_letter(escaped: re.Match[bytes]) -> bytes:
     return bytes.fromhex(escaped[1].decode())
 
 
-def _inside(text: bytes) -> bytes:
+def _decode_base64(text: bytes) -> bytes:
     try:
         return binascii.a2b_base64(text.translate(_TO_STANDARD) + b"==")
     except binascii.Error:
