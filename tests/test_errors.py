@@ -103,6 +103,6 @@ def test_a_failed_claim_is_the_first_of_its_failures():
 
 
 def test_a_missing_extra_says_which_line_installs_it_and_is_an_import_error():
-    error = errors.MissingExtra.named("flask")
+    error = errors.MissingExtra.from_extra("flask")
     assert "pip install 'watchword[flask]'" in str(error)
     assert isinstance(error, ImportError)

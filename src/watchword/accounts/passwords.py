@@ -18,7 +18,7 @@ try:
     from argon2.low_level import error_to_str
     from argon2.profiles import RFC_9106_LOW_MEMORY
 except ImportError as error:
-    raise MissingExtra.named("sql,passwords") from error
+    raise MissingExtra.from_extra("sql,passwords") from error
 
 __all__ = ["PasswordHasher", "normalize"]
 

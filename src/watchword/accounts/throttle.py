@@ -19,7 +19,7 @@ try:
     from limits.storage import MemoryStorage, Storage
     from limits.strategies import FixedWindowRateLimiter
 except ImportError as error:
-    raise MissingExtra.named("sql,passwords") from error
+    raise MissingExtra.from_extra("sql,passwords") from error
 
 __all__ = ["Attempt", "LoginThrottle"]
 

@@ -14,5 +14,5 @@ def run() -> None:
     try:
         from watchword.cli.main import main  # noqa: PLC0415 - needs the extra `server`
     except MissingExtra:
-        sys.exit(f"Error: {MissingExtra.named('server')}")
+        sys.exit(f"Error: {MissingExtra.from_extra('server')}")
     main()

@@ -19,7 +19,7 @@ try:
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] not in {"click", "rich"}:
         raise
-    raise MissingExtra.named("server") from None
+    raise MissingExtra.from_extra("server") from None
 
 __all__ = ["main"]
 

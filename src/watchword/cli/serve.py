@@ -79,11 +79,11 @@ def serve(host: str, port: int, workers: int, threads: int, stop_timeout: int | 
     try:
         from watchword.server import serving  # noqa: PLC0415 - needs the extra `server`
     except MissingExtra:
-        raise MissingExtra.named("server") from None
+        raise MissingExtra.from_extra("server") from None
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"flask", "granian", "prometheus_client"}:
             raise
-        raise MissingExtra.named("server") from None
+        raise MissingExtra.from_extra("server") from None
     address = _free_address(host, port)
     environment = _take_environment()
     admin_password = environment.pop("ADMIN_PASSWORD", "").strip("\r\n") or None

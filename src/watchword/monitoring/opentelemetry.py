@@ -19,7 +19,7 @@ from watchword.events import (
 try:
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter
 except ImportError as error:
-    raise MissingExtra.named("otel") from error
+    raise MissingExtra.from_extra("otel") from error
 
 __all__ = ["Telemetry"]
 

@@ -34,7 +34,7 @@ try:
     from urllib3.exceptions import HTTPError
     from urllib3.util import Url, make_headers, parse_url
 except ModuleNotFoundError:
-    raise MissingExtra.named("remote") from None
+    raise MissingExtra.from_extra("remote") from None
 
 __all__ = ["FetchPolicy", "Fetcher"]
 

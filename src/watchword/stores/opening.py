@@ -187,4 +187,4 @@ def _name_missing_extra() -> Iterator[None]:
         extra = _EXTRAS.get(error.name or "")
         if extra is None:
             raise
-        raise MissingExtra.named(extra) from None
+        raise MissingExtra.from_extra(extra) from None

@@ -324,7 +324,7 @@ def _make_engine(url: URL, connections: int, route: _Route) -> Engine:
     except ModuleNotFoundError as error:
         if error.name != "psycopg":
             raise
-        raise MissingExtra.named("postgres") from None
+        raise MissingExtra.from_extra("postgres") from None
     event.listen(engine, "connect", route.notice_a_pooler)
     event.listen(engine, "handle_error", _notice_a_loss)
     return engine

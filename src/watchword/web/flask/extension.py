@@ -28,7 +28,7 @@ try:
 
     from watchword.auth import Auth  # it needs more of what belongs to the extra
 except ImportError as error:
-    raise MissingExtra.named("flask") from error
+    raise MissingExtra.from_extra("flask") from error
 
 from watchword.web.flask.errors import Refused, register_handlers, to_refusal
 from watchword.web.flask.installations import FrontDesk, Installation

@@ -1,0 +1,39 @@
+"""Errors about the form of HTTP requests."""
+
+from __future__ import annotations
+
+from watchword.errors.root import WatchwordError
+
+__all__ = ["BodyTooLarge", "InvalidRequest", "NotFound", "UnsupportedMediaType"]
+
+
+class InvalidRequest(WatchwordError):
+    """The request does not have the documented form (RFC 6749 §5.2)."""
+
+    code = "invalid_request"
+    status = 400
+    description = "the request is not of the expected form"
+
+
+class NotFound(WatchwordError):
+    """The resource does not exist, or the client may not see it."""
+
+    code = "not_found"
+    status = 404
+    description = "there is nothing here"
+
+
+class BodyTooLarge(WatchwordError):
+    """The body is longer than the setting ``max_body`` allows."""
+
+    code = "body_too_large"
+    status = 413
+    description = "the request body is too large"
+
+
+class UnsupportedMediaType(WatchwordError):
+    """The body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+    status = 415
+    description = "the request body must be application/json"
