@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from watchword import Auth, Key
-from watchword.events import Act, Event, acting_as
+from watchword.events import Act, Event, act_as
 
 PASSWORD = "correct horse battery staple"
 
@@ -49,7 +49,7 @@ def test_an_act_is_one_event_with_its_actor_even_without_a_live_session(
 ) -> None:
     alice = auth.accounts.add("alice", PASSWORD).subject
     events.clear()
-    with acting_as("admin"):
+    with act_as("admin"):
         ACTS[name](auth, alice, {})
     acts = [event for event in events if isinstance(event, Act)]
     assert [(act.name, act.actor) for act in acts] == [(name, "admin")]
@@ -68,7 +68,7 @@ def test_a_session_that_an_administrator_ends_names_the_administrator(
     auth: Auth, events: list[Event]
 ) -> None:
     session = auth.start("alice").session_id
-    with acting_as("admin"):
+    with act_as("admin"):
         auth.end(session)
     assert isinstance(events[-1], Act)
     assert (events[-1].name, events[-1].session, events[-1].actor) == ("session_ended", session, "admin")

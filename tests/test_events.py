@@ -105,12 +105,20 @@ def test_nothing_is_logged_below_the_loggers_level(caplog):
 
 def test_the_actor_of_an_act_is_the_argument_or_the_running_requests():
     assert events.SessionsEnded().actor is None
-    with events.acting_as("admin"):
+    with events.act_as("admin"):
         assert events.SessionsEnded().actor == "admin"
         assert events.SessionsEnded(actor="job").actor == "job"
-        with events.acting_as(None):
+        with events.act_as(None):
             assert events.SessionsEnded().actor is None
     assert events.SessionsEnded().actor is None
+
+
+def test_the_old_name_of_act_as_warns_and_works():
+    with pytest.warns(DeprecationWarning, match="use watchword.events.act_as") as warned:
+        block = events.acting_as("admin")
+    assert warned[0].filename == __file__
+    with block:
+        assert events.SessionsEnded().actor == "admin"
 
 
 def test_events_do_not_change():

@@ -17,7 +17,7 @@ import msgspec
 from watchword.auth import Auth
 from watchword.cli.hints import runnable
 from watchword.errors import InvalidSettings
-from watchword.events import Act, Event, acting_as, to_json
+from watchword.events import Act, Event, act_as, to_json
 from watchword.settings import Settings
 
 __all__ = ["database_url", "front_desk", "has_database_file"]
@@ -67,7 +67,7 @@ def front_desk(*, create: bool = False, settings: Settings | None = None) -> Ite
     try:
         if missing:
             click.echo(f"Made a new database: {missing}", err=True)
-        with acting_as(f"cli:{_system_user()}"):
+        with act_as(f"cli:{_system_user()}"):
             yield auth
     finally:
         auth.close()

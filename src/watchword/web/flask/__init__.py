@@ -6,6 +6,6 @@ try:
     from watchword.web.flask.errors import Refused
     from watchword.web.flask.extension import Watchword
 except ImportError as error:
-    raise MissingExtra.named("flask") from error
+    raise MissingExtra.from_extra("flask") from error
 
 __all__ = ["Refused", "Watchword"]
