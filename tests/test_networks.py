@@ -1,6 +1,6 @@
 import pytest
 
-from watchword.networks import find_reach, to_network, to_site
+from watchword.networks import find_reach, parse_address, parse_networks, to_network, to_site
 
 CASES = {
     "public": ["8.8.8.8", "93.184.216.34", "2001:4860:4860::8888", "2606:4700::1111", "::ffff:8.8.8.8"],
@@ -35,6 +35,29 @@ def test_an_address_lies_where_its_packets_go(address, expected):
 )
 def test_the_edges_of_private_networks_are_exact(inside, outside):
     assert (find_reach(inside), find_reach(outside)) == ("private", "public")
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:DB8:0::0007", "2001:db8::7"),
+        ("fe80::1%<img src=x>", "fe80::1"),
+        *(
+            (text, "None")
+            for text in ("", "unix:", " 192.0.2.1", "192.0.2.1:80", "[::1]", "192.0.2.1/8", "é")
+        ),
+    ],
+)
+def test_an_address_of_a_client_is_parsed_to_a_single_spelling(text, address):
+    assert str(parse_address(text)) == address
+
+
+def test_a_network_is_parsed_only_by_its_own_address():
+    assert [str(network) for network in parse_networks(["10.0.0.0/8", "::1"])] == ["10.0.0.0/8", "::1/128"]
+    with pytest.raises(ValueError, match="host bits"):
+        parse_networks(["10.0.0.1/8"])
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal, TypeAlias
 
-__all__ = ["Reach", "find_reach", "to_network", "to_site"]
+__all__ = [
+    "Address",
+    "Network",
+    "Reach",
+    "find_reach",
+    "parse_address",
+    "parse_networks",
+    "to_network",
+    "to_site",
+]
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Network: TypeAlias = IPv4Network | IPv6Network
 
 Reach: TypeAlias = Literal["public", "private", "loopback", "never"]
 """Where an address lies: on the Internet, in a private network, or on this machine. ``never`` marks addresses
@@ -42,6 +55,36 @@ def find_reach(address: str) -> Reach:
     return "public" if unicast and ip.is_global else "never"
 
 
+def parse_address(text: str) -> Address | None:
+    """Parse the address of a client. The same client always has the same address.
+
+    A zone id (RFC 4007) is dropped, because it may be any text. An IPv4 address that is written as
+    ``::ffff:192.0.2.1``, as an IPv6 socket shows it, is the IPv4 address.
+
+    Args:
+        text: any text. A client may have chosen it.
+
+    Returns:
+        The address, or ``None`` if the text is not an IP address.
+    """
+    try:
+        ip = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(ip, IPv4Address):
+        return ip
+    return ip.ipv4_mapped or IPv6Address(int(ip))  # The integer carries no zone id.
+
+
+def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Parse networks such as ``10.0.0.0/8``. A single address is a network of its own.
+
+    Raises:
+        ValueError: a text is not a network, or is an address within a network.
+    """
+    return tuple(ip_network(text) for text in texts)
+
+
 def to_network(address: str | None) -> str | None:
     """Convert the address of a client to the network that counts as a single client.
 
@@ -55,15 +98,10 @@ def to_network(address: str | None) -> str | None:
     Returns:
         The network, or ``None`` if the text is not an IP address. The path of a Unix socket is an example.
     """
-    try:
-        ip = ip_address(address or "")
-    except ValueError:
-        return None
-    if isinstance(ip, IPv4Address):
-        return str(ip)
-    if ip.ipv4_mapped:
-        return str(ip.ipv4_mapped)
-    return str(IPv6Network((int(ip), 64), strict=False))  # The integer carries no zone id.
+    ip = parse_address(address or "")
+    if isinstance(ip, IPv6Address):
+        return str(IPv6Network((ip, 64), strict=False))
+    return None if ip is None else str(ip)
 
 
 def to_site(network: str) -> str:
@@ -76,7 +114,7 @@ def to_site(network: str) -> str:
     return str(IPv6Network(network).supernet(new_prefix=48))
 
 
-def _find_destination(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def _find_destination(ip: Address) -> Address:
     """Return the address that packets reach in the end: the embedded IPv4 address, if any."""
     if isinstance(ip, IPv4Address):
         return ip

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchword.web.proxies import ClientAddresses, client_address
+from watchword.networks import parse_networks
+from watchword.web.proxies import ClientAddresses, find_client_address
 
 PROXIES = ("10.0.0.0/8", "2001:db8::/32")
+NETWORKS = parse_networks(PROXIES)
 
 WALKS = {
     "no proxy is trusted": ("203.0.113.9", "198.51.100.7", (), "203.0.113.9"),
@@ -49,7 +51,7 @@ WALKS = {
 
 @pytest.mark.parametrize(("peer", "forwarded_for", "trusted", "expected"), WALKS.values(), ids=WALKS)
 def test_only_what_a_trusted_proxy_appended_is_believed(peer, forwarded_for, trusted, expected):
-    assert client_address(peer, forwarded_for, trusted) == expected
+    assert find_client_address(peer, forwarded_for, parse_networks(trusted)) == expected
 
 
 @given(
@@ -57,13 +59,13 @@ def test_only_what_a_trusted_proxy_appended_is_believed(peer, forwarded_for, tru
     | st.lists(st.sampled_from(["10.0.0.2", "[::1", "8.8.8.8:x", ":"])).map(",".join)
 )
 def test_whatever_the_header_holds_the_answer_is_an_address(header):
-    ipaddress.ip_address(client_address("10.0.0.1", header, PROXIES))
+    ipaddress.ip_address(find_client_address("10.0.0.1", header, NETWORKS))
 
 
 @given(spoofed=st.lists(st.ip_addresses().map(str)))
 def test_what_a_client_sends_itself_changes_nothing(spoofed):
     header = ", ".join([*spoofed, "203.0.113.9"])
-    assert client_address("10.0.0.1", header, PROXIES) == "203.0.113.9"
+    assert find_client_address("10.0.0.1", header, NETWORKS) == "203.0.113.9"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_what_a_client_sends_itself_changes_nothing(spoofed):
 def test_limits_by_address_that_cannot_work_are_told_once(caplog, trusted, peer, forwarded_for, warned):
     addresses = ClientAddresses(trusted)
     found = {addresses.find(peer, forwarded_for) for _ in range(3)}
-    assert found == {client_address(peer, forwarded_for, trusted)}
+    assert found == {find_client_address(peer, forwarded_for, parse_networks(trusted))}
     if warned is None:
         assert caplog.records == []
     else:
