@@ -20,9 +20,8 @@ from watchword.jose.algorithms.signatures import SignFunction, VerifyFunction
 from watchword.jose.algorithms.table import Algorithm, Operation, choose_algorithm, choose_kind
 from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_object, describe
-from watchword.jose.material import der as der_codec
-from watchword.jose.material import pem as pem_reader
 from watchword.jose.material.certificates import read_certificates
+from watchword.jose.material.der import read_der, write_der
 from watchword.jose.material.jwk_members import compute_thumbprint, from_members, to_members
 from watchword.jose.material.kinds import (
     KeyMaterial,
@@ -32,6 +31,7 @@ from watchword.jose.material.kinds import (
     identify_kind,
     to_public,
 )
+from watchword.jose.material.pem import read_pem, write_pem
 from watchword.jose.material.strength import check_public, check_secret
 
 __all__ = ["MAX_JWK", "Key"]
@@ -168,7 +168,7 @@ class Key:
             InvalidKey: it cannot be read, or the algorithm does not fit it.
             WeakKey: RSA under 2,048 bits or with a small exponent.
         """
-        return cls.from_cryptography(pem_reader.from_pem(_encoded(pem), _password(password)), alg, kid=kid)
+        return cls.from_cryptography(read_pem(_encoded(pem), _password(password)), alg, kid=kid)
 
     @classmethod
     def from_der(
@@ -185,7 +185,7 @@ class Key:
             InvalidKey: it cannot be read, or the algorithm does not fit it.
             WeakKey: RSA under 2,048 bits or with a small exponent.
         """
-        return cls.from_cryptography(der_codec.from_der(_encoded(der), _password(password)), alg, kid=kid)
+        return cls.from_cryptography(read_der(_encoded(der), _password(password)), alg, kid=kid)
 
     @classmethod
     def from_cryptography(
@@ -321,7 +321,7 @@ class Key:
         """
         if password is not None and not private:
             raise InvalidKey("password= goes with private=True: a public key is not encrypted")
-        return der_codec.to_pem(self._half(private=private), _password(password))
+        return write_pem(self._half(private=private), _password(password))
 
     def to_der(self, *, private: bool = False) -> bytes:
         """The key as DER: SubjectPublicKeyInfo of the public half, or with ``private=True`` plain PKCS#8.
@@ -329,7 +329,7 @@ class Key:
         Raises:
             InvalidKey: a secret has no DER; the private half of a public key was asked for.
         """
-        return der_codec.to_der(self._half(private=private))
+        return write_der(self._half(private=private))
 
     def _half(self, *, private: bool) -> PrivateKey | PublicKey:
         self._check_half(private=private)
@@ -388,7 +388,7 @@ class Key:
 
 
 def _unpickle(der: bytes, alg: str, description: dict[str, Any]) -> Key:
-    material = der_codec.from_der(der, None)
+    material = read_der(der, None)
     return Key(choose_algorithm(alg, identify_kind(material)), material, **description)
 
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key
-from watchword.jose.material.der import from_der, to_der, to_pem
-from watchword.jose.material.pem import from_pem
+from watchword.jose.material.der import read_der, write_der
+from watchword.jose.material.pem import read_pem, write_pem
 
 SPKI = PublicFormat.SubjectPublicKeyInfo
 PASSWORD = b"a pass phrase"
@@ -168,7 +168,7 @@ def test_a_private_key_of_a_wrong_length_is_rejected(oid: int, size: int) -> Non
     octets = bytes([0x04, size + 2, 0x04, size]) + bytes(size)
     content = b"\x02\x01\x00\x30\x05\x06\x03\x2b\x65" + bytes([oid]) + octets
     with pytest.raises(InvalidKey):
-        from_der(b"\x30" + bytes([len(content)]) + content, None)
+        read_der(b"\x30" + bytes([len(content)]) + content, None)
 
 
 def test_text_that_is_no_unicode_is_rejected() -> None:
@@ -184,13 +184,13 @@ def test_every_kind_of_key_survives_the_way_through_pem_and_der(key_of_each_kind
                 write(private=True)
         return
     for form, written in (
-        (from_pem, to_pem(material).encode()),
-        (from_der, to_der(material)),
+        (read_pem, write_pem(material).encode()),
+        (read_der, write_der(material)),
     ):
-        assert to_der(form(written, None)) == to_der(material)
-    encrypted = to_pem(material, PASSWORD)
+        assert write_der(form(written, None)) == write_der(material)
+    encrypted = write_pem(material, PASSWORD)
     assert encrypted.startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
-    assert to_der(from_pem(encrypted.encode(), PASSWORD)) == to_der(material)
+    assert write_der(read_pem(encrypted.encode(), PASSWORD)) == write_der(material)
 
 
 def test_the_public_half_of_every_kind_survives_too(key_of_each_kind: Key) -> None:

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key
-from watchword.jose.material.der import MAX_KEY
+from watchword.jose.material.loaders import MAX_KEY
 
 
 def certificate(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> x509.Certificate:
@@ -123,12 +123,12 @@ SAID = {
     "a public key and a password": (lambda: Key.from_pem(PUBLIC, password="x"), "leave password= out"),
     "another password": (
         lambda: Key.from_pem(Key.from_pem(PRIVATE).to_pem(private=True, password="x" * 8), password="y"),
-        "the password does not fit",
+        "the password is wrong",
     ),
     "an encrypted OpenSSH key": (lambda: Key.from_pem(ENCRYPTED_SSH), "is encrypted: give password="),
     "an OpenSSH key of a token": (
         lambda: Key.from_pem("sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t x"),
-        "of a type that is not usable here",
+        "has a type that no algorithm here uses",
     ),
     "an SSH2 key": (lambda: Key.from_pem("---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n"), "ssh-keygen -i -f FILE"),
     "a text that is cut off": (lambda: Key.from_pem(PRIVATE[:100]), "END line of PRIVATE KEY is missing"),

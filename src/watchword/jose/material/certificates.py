@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from watchword.errors import InvalidKey, MalformedToken
 from watchword.jose import base64url
-from watchword.jose.material.der import UNREADABLE
 from watchword.jose.material.kinds import KeyMaterial, to_public
+from watchword.jose.material.loaders import UNREADABLE
 
 __all__ = ["read_certificates"]
 

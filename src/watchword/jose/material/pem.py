@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import (
+    Encoding,
     load_pem_private_key,
     load_pem_public_key,
     load_ssh_private_key,
@@ -18,10 +19,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from watchword.errors import InvalidKey
-from watchword.jose.material.der import MAX_KEY, Reader, from_der, public_reader, read
+from watchword.jose.material.der import encode_key, read_der
 from watchword.jose.material.kinds import PrivateKey, PublicKey
+from watchword.jose.material.loaders import MAX_KEY, Loader, load_key, make_public_loader
 
-__all__ = ["from_pem"]
+__all__ = ["read_pem", "write_pem"]
 
 # Both take a time that grows with the text, not with its square: a row of backslashes is searched once, and a
 # block ends before the next one begins.
@@ -33,20 +35,20 @@ _BASE64 = re.compile(rb"M[A-Za-z0-9+/_-]+={0,2}")  # of a SEQUENCE, which every 
 _DER = (b"\x30\x81", b"\x30\x82")  # a SEQUENCE of more than 127 bytes
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
-_PRIVATE: Mapping[bytes, Reader] = {
+_PRIVATE: Mapping[bytes, Loader] = {
     **dict.fromkeys(
         (b"PRIVATE KEY", b"ENCRYPTED PRIVATE KEY", b"RSA PRIVATE KEY", b"EC PRIVATE KEY"),
         load_pem_private_key,
     ),
     b"OPENSSH PRIVATE KEY": load_ssh_private_key,
 }
-_PUBLIC: Mapping[bytes, Reader] = {
-    **dict.fromkeys((b"PUBLIC KEY", b"RSA PUBLIC KEY"), public_reader(load_pem_public_key)),
-    b"CERTIFICATE": public_reader(lambda data: x509.load_pem_x509_certificate(data).public_key()),
+_PUBLIC: Mapping[bytes, Loader] = {
+    **dict.fromkeys((b"PUBLIC KEY", b"RSA PUBLIC KEY"), make_public_loader(load_pem_public_key)),
+    b"CERTIFICATE": make_public_loader(lambda data: x509.load_pem_x509_certificate(data).public_key()),
 }
 
 
-def from_pem(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
+def read_pem(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
     """Read the key in a text: its first private key, or else its first public key or certificate.
 
     So a bundle gives the private key in any order, as OpenSSL takes it.
@@ -58,11 +60,20 @@ def from_pem(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
         raise InvalidKey(f"the text of a key may have at most {MAX_KEY} bytes, not {len(text)}")
     text = _ESCAPED.sub(b"\n", text)
     blocks = [(found[1], found[0]) for found in _BLOCK.finditer(text)]
-    for readers in (_PRIVATE, _PUBLIC):
+    for loaders in (_PRIVATE, _PUBLIC):
         for label, block in blocks:
-            if label in readers:
-                return read(block, password, readers[label])
+            if label in loaders:
+                return load_key(block, password, loaders[label])
     return _read_bare(text, password)
+
+
+def write_pem(material: PrivateKey | PublicKey, password: bytes | None = None) -> str:
+    """Write a private key as PKCS#8, encrypted if there is a password; a public key as SubjectPublicKeyInfo.
+
+    Raises:
+        InvalidKey: the password is empty or longer than 1,023 bytes.
+    """
+    return encode_key(material, Encoding.PEM, password).decode()
 
 
 def _read_bare(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
@@ -76,7 +87,7 @@ def _read_bare(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
         raise InvalidKey(_complain_of_block(label[1]))
     line = _SSH.search(text)
     if line is not None:
-        return read(line[0], password, public_reader(load_ssh_public_key))
+        return load_key(line[0], password, make_public_loader(load_ssh_public_key))
     bare = b"".join(text.strip(b"\"' \t\r\n").split())
     if _BASE64.fullmatch(bare):  # Keycloak shows its keys and certificates so
         return _read_base64(bare, password)
@@ -86,7 +97,7 @@ def _read_bare(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
 def _read_base64(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
     try:
         der = binascii.a2b_base64(text.translate(_TO_STANDARD).rstrip(b"=") + b"==")
-        return from_der(der, password)
+        return read_der(der, password)
     except (binascii.Error, InvalidKey):
         raise InvalidKey(
             "there is no key or certificate in PEM here, and as Base64 the text is none either: "

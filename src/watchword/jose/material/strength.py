@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519, rsa
 
 from watchword.errors import InvalidKey, WeakKey
-from watchword.jose.material.der import UNREADABLE
 from watchword.jose.material.edwards import ED448, ED25519, check_point
 from watchword.jose.material.kinds import PublicKey
+from watchword.jose.material.loaders import UNREADABLE
 
 __all__ = ["check_public", "check_rsa", "check_secret"]
 
