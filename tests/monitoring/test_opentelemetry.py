@@ -13,7 +13,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from watchword import Auth, Settings, Subject
 from watchword.errors import InvalidCredentials
 from watchword.events import Event, LoginFailed
-from watchword.monitoring.opentelemetry import Telemetry
+from watchword.monitoring import Telemetry
 
 PASSWORD = "correct horse battery"
 
@@ -131,3 +131,13 @@ def test_every_metric_is_documented(auth: Auth, collect: Collect) -> None:
     names = collect().keys()
     assert len(names) == 7
     assert [name for name in names if f"| `{name}` |" not in document] == []
+
+
+def test_the_old_place_of_telemetry_works_and_warns() -> None:
+    from watchword import telemetry  # noqa: PLC0415 -- the import itself does not warn
+
+    with pytest.warns(DeprecationWarning, match=r"use watchword\.monitoring\.Telemetry$") as warned:
+        assert telemetry.Telemetry is Telemetry
+    assert warned[0].filename == __file__
+    with pytest.raises(ImportError):
+        from watchword.monitoring import Meter  # noqa: F401, PLC0415 -- it is not there

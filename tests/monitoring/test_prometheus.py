@@ -144,7 +144,7 @@ def status(staleness: float, known_ends: int) -> FeedStatus:
 
 
 def shown_by(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    return parsed(metrics.exposition("")[0].decode())
+    return parsed(metrics.render("")[0].decode())
 
 
 def test_every_worker_shows_the_sum_of_the_counts_and_the_worst_of_the_rest(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Numbers that each worker writes for itself, and that all of them can read."""
+"""Numbers that each worker process writes for itself and all worker processes can read."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Row(NamedTuple):
     """The numbers of a worker.
 
     Attributes:
-        numbers: in their order.
-        is_live: whether the worker is still there.
+        numbers: the numbers, in a fixed order.
+        is_live: whether the worker is alive.
     """
 
     numbers: tuple[float, ...]
@@ -28,15 +28,18 @@ class Row(NamedTuple):
 
 
 class SharedNumbers:
-    """The numbers of this process, beside those of others.
+    """The numbers of this process and, to read, the numbers of the other processes.
 
-    Each process has a file in the folder, mapped into its memory, and locks it for as long as it lives. A
-    process that comes after another has died goes on with the file of the dead one, so that its counts stay
-    and there are never more files than processes.
+    Each process maps a file of the folder into its memory and locks the file for as long as it lives. A new
+    process takes over the file of a dead process. So the counts of the dead process stay, and there are never
+    more files than processes.
 
     Args:
-        folder: shared by the processes, and by them alone. By default there is no other process.
+        folder: a folder that only these processes use. Without a folder there is no other process.
         size: how many numbers there are.
+
+    Attributes:
+        own: the numbers of this process. Write them here.
     """
 
     def __init__(self, folder: Path | None, size: int) -> None:
@@ -46,14 +49,14 @@ class SharedNumbers:
         mapped = mmap.mmap(-1 if self._file is None else self._file, size * _WIDTH)
         self.own = memoryview(mapped).cast("d")
 
-    def rows(self) -> Iterator[Row]:
-        """Read the numbers of all processes, the dead ones too."""
+    def read_rows(self) -> Iterator[Row]:
+        """Read the numbers of all processes, dead processes included."""
         if self._folder is None:
             yield Row(tuple(self.own), is_live=True)
             return
         for path in self._folder.iterdir():
             content = path.read_bytes()
-            if len(content) == self._size * _WIDTH:  # otherwise the file is being made
+            if len(content) == self._size * _WIDTH:  # A shorter file is not ready yet.
                 yield Row(tuple(memoryview(content).cast("d")), is_live=_is_locked(path))
 
 
@@ -65,13 +68,13 @@ def _claim(folder: Path, length: int) -> int:
     else:
         descriptor = None
     while descriptor is None:
-        descriptor = _lock(folder / secrets.token_hex(8))  # another process may be quicker to lock it
+        descriptor = _lock(folder / secrets.token_hex(8))  # Another process may lock it first.
     os.ftruncate(descriptor, length)
     return descriptor
 
 
 def _lock(path: Path) -> int | None:
-    """Open a file, made if need be, and lock it. Return ``None`` if another process has locked it."""
+    """Open a file, or make it, and lock it. Return ``None`` if another process has locked it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,7 +87,7 @@ def _lock(path: Path) -> int | None:
 def _is_locked(path: Path) -> bool:
     with path.open("rb") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # given back when the file is closed
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # Closing the file releases the lock.
         except BlockingIOError:
             return True
     return False

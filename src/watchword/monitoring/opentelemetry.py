@@ -1,4 +1,4 @@
-"""What happens to logins and sessions, as metrics of OpenTelemetry. Needs the extra ``otel``."""
+"""Logins and sessions as OpenTelemetry metrics. Needs the extra ``otel``."""
 
 from __future__ import annotations
 
@@ -17,25 +17,28 @@ from watchword.events import (
 )
 
 try:
-    from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter
+    from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Observation, get_meter
 except ImportError as error:
     raise MissingExtra.from_extra("otel") from error
 
 __all__ = ["Telemetry"]
 
-# Those of OpenTelemetry's own durations in seconds (semantic conventions, http.server.request.duration);
-# an SDK's default ones are for milliseconds
+# The boundaries that the semantic conventions give for http.server.request.duration, in seconds. The
+# default boundaries of an SDK are for milliseconds.
 _BOUNDARIES = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 
 
 class Telemetry:
     """A listener that counts events and records how long logins and refreshes take.
 
-    ``auth = Auth(..., listeners=[telemetry])``, then ``telemetry.watch(auth)`` for the news of ended
-    sessions.
+    Pass it to an Auth, ``auth = Auth(..., listeners=[telemetry])``. Then ``telemetry.watch(auth)`` adds the
+    status of the Auth's revocation feed.
 
     Args:
-        meter_provider: where the metrics go; the global one by default.
+        meter_provider: the provider that receives the metrics; by default the global provider.
+
+    Raises:
+        MissingExtra: when the class is imported and the extra ``otel`` is not installed.
     """
 
     def __init__(self, meter_provider: MeterProvider | None = None) -> None:
@@ -44,21 +47,11 @@ class Telemetry:
         self._ends = meter.create_counter(
             "watchword.sessions.ended", "{session}", "Sessions that this process ended."
         )
-        self._logins = meter.create_histogram(
-            "watchword.login.duration",
-            "s",
-            "How long logins took.",
-            explicit_bucket_boundaries_advisory=_BOUNDARIES,
-        )
-        self._refreshes = meter.create_histogram(
-            "watchword.refresh.duration",
-            "s",
-            "How long refreshes took.",
-            explicit_bucket_boundaries_advisory=_BOUNDARIES,
-        )
+        self._logins = self._create_histogram("watchword.login.duration", "How long logins took.")
+        self._refreshes = self._create_histogram("watchword.refresh.duration", "How long refreshes took.")
 
     def __call__(self, event: Event) -> None:
-        """Count the event."""
+        """Count the event, and record its duration if it has one."""
         name = {"event": event.name}
         self._events.add(1, name)
         if isinstance(event, SessionTerminated):
@@ -72,24 +65,34 @@ class Telemetry:
             self._refreshes.record(event.seconds, name)
 
     def watch(self, auth: Auth) -> None:
-        """Tell, whenever metrics are collected, how it stands with an Auth's news of ended sessions.
+        """Report the status of an Auth's revocation feed whenever metrics are collected.
 
-        Before its first poll there is nothing to tell.
+        Nothing is reported before the first poll.
         """
 
-        def staleness(_: CallbackOptions) -> Iterable[Observation]:
-            return [Observation(auth.revocation_staleness())]  # the SDK leaves out what is infinite
+        def observe_staleness(_: CallbackOptions) -> Iterable[Observation]:
+            return [Observation(auth.revocation_staleness())]  # The SDK leaves out infinite values.
 
-        def poll_duration(_: CallbackOptions) -> Iterable[Observation]:
+        def observe_poll_duration(_: CallbackOptions) -> Iterable[Observation]:
             seconds = auth.revocation_status().poll_seconds
             return [] if seconds is None else [Observation(seconds)]
 
-        def known_ends(_: CallbackOptions) -> Iterable[Observation]:
+        def observe_known_ends(_: CallbackOptions) -> Iterable[Observation]:
             return [Observation(auth.revocation_status().known_ends)]
 
         for name, callback, unit, description in (
-            ("staleness", staleness, "s", "By how much this process may be behind with ended sessions."),
-            ("poll.duration", poll_duration, "s", "How long the last poll for ended sessions took."),
-            ("known_ends", known_ends, "{session}", "Ended sessions that this process knows of."),
+            (
+                "staleness",
+                observe_staleness,
+                "s",
+                "By how much this process may be behind with ended sessions.",
+            ),
+            ("poll.duration", observe_poll_duration, "s", "How long the last poll for ended sessions took."),
+            ("known_ends", observe_known_ends, "{session}", "Ended sessions that this process knows of."),
         ):
             self._meter.create_observable_gauge(f"watchword.revocation.{name}", [callback], unit, description)
+
+    def _create_histogram(self, name: str, description: str) -> Histogram:
+        return self._meter.create_histogram(
+            name, "s", description, explicit_bucket_boundaries_advisory=_BOUNDARIES
+        )

@@ -64,7 +64,7 @@ def create_app(settings: Settings | None = None, *, counts: Path | None = None) 
         @app.get("/metrics")
         def exposition() -> flask.Response:
             metrics.publish(desk.revocation_status())
-            body, media_type = metrics.exposition(flask.request.headers.get("Accept", ""))
+            body, media_type = metrics.render(flask.request.headers.get("Accept", ""))
             return flask.Response(body, content_type=media_type)
 
         if counts is not None:
