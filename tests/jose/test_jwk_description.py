@@ -6,7 +6,7 @@ import pytest
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key
-from watchword.jose.jwk_description import Description, decode_object, describe
+from watchword.jose.jwk_description import KeyDescription, decode_jwk, read_description
 
 OCT = {
     "kty": "oct",
@@ -15,8 +15,8 @@ OCT = {
 
 
 def test_a_jwk_may_say_nothing_or_all_of_its_key() -> None:
-    assert describe({}) == Description(None, None, None, None)
-    assert describe({"kid": "", "alg": "HS256", "use": "sig", "key_ops": ["sign"]}) == Description(
+    assert read_description({}) == KeyDescription(None, None, None, None)
+    assert read_description({"kid": "", "alg": "HS256", "use": "sig", "key_ops": ["sign"]}) == KeyDescription(
         "", "HS256", "sig", ("sign",)
     )
 
@@ -47,11 +47,11 @@ def test_members_of_the_wrong_form_are_rejected_when_the_key_is_made(members: di
 )
 def test_what_is_no_json_object_is_rejected(text: str | bytes) -> None:
     with pytest.raises(InvalidKey):
-        decode_object(text, 100_000)
+        decode_jwk(text, 100_000)
 
 
 def test_the_bound_counts_bytes_and_a_mapping_has_none() -> None:
-    assert decode_object("{}", 2) == decode_object(b"{}", 2) == decode_object({}, 0) == {}
+    assert decode_jwk("{}", 2) == decode_jwk(b"{}", 2) == decode_jwk({}, 0) == {}
     for text in ("{} ", b"{} "):
         with pytest.raises(InvalidKey, match="longer than 2 bytes"):
-            decode_object(text, 2)
+            decode_jwk(text, 2)

@@ -5,8 +5,6 @@ A key has exactly one algorithm. A token names it, and never chooses.
 
 from __future__ import annotations
 
-import hmac
-import os
 from collections.abc import Mapping
 from typing import Any, Never, Self
 
@@ -14,12 +12,17 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, Pub
 
 from watchword.arguments import quote
 from watchword.errors import InvalidKey
-from watchword.jose import base64url
-from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS
 from watchword.jose.algorithms.signatures import SignFunction, VerifyFunction
 from watchword.jose.algorithms.table import Algorithm, Operation, choose_algorithm, choose_kind
 from watchword.jose.jwk_defects import mend
-from watchword.jose.jwk_description import decode_object, describe
+from watchword.jose.jwk_description import (
+    KeyDescription,
+    decode_jwk,
+    read_description,
+    resolve_alg,
+    write_description,
+)
+from watchword.jose.key_ids import check_key_id, make_key_id
 from watchword.jose.material.certificates import read_certificates
 from watchword.jose.material.der import read_der, write_der
 from watchword.jose.material.jwk_members import compute_thumbprint, from_members, to_members
@@ -32,15 +35,12 @@ from watchword.jose.material.kinds import (
     to_public,
 )
 from watchword.jose.material.pem import read_pem, write_pem
-from watchword.jose.material.strength import check_public, check_secret
+from watchword.jose.material.texts import encode_text
 
 __all__ = ["MAX_JWK", "Key"]
 
 MAX_JWK = 65_536
 """Longest JSON of a key, in bytes, its certificates included."""
-
-_CONTENT_KEYS = {row.name: row.key_size for row in CONTENT_ENCRYPTIONS}
-_SECRET_KID = 8  # bytes: enough to tell secrets apart, and less of a hint than a signature with one
 
 
 class Key:
@@ -101,7 +101,7 @@ class Key:
         key_ops: tuple[str, ...] | None = None,
         certificates: Mapping[str, object] | None = None,
     ) -> None:
-        _check_material(algorithm, material)
+        algorithm.check_material(material)
         private = isinstance(material, bytes | PrivateKey)
         allowed = algorithm.list_operations(private=private, use=use, key_ops=key_ops)
         scheme = algorithm.scheme
@@ -109,7 +109,7 @@ class Key:
         put = object.__setattr__
         put(self, "algorithm", algorithm)
         put(self, "material", material)
-        put(self, "kid", _default_kid(algorithm, material) if kid is None else _checked_kid(kid))
+        put(self, "kid", make_key_id(algorithm, material) if kid is None else check_key_id(kid))
         put(self, "use", use)
         put(self, "key_ops", key_ops)
         put(self, "is_private", private)
@@ -117,7 +117,11 @@ class Key:
         put(self, "_certificates", certificates or {})
         put(self, "_names", algorithm.names)
         put(self, "_sign", scheme.make_signer(material) if scheme and "sign" in allowed else None)
-        put(self, "verify", scheme.make_verifier(verifying) if scheme and "verify" in allowed else _refuse)
+        put(
+            self,
+            "verify",
+            scheme.make_verifier(verifying) if scheme and "verify" in allowed else _refuse_to_verify,
+        )
 
     @classmethod
     def generate(cls, alg: str, *, crv: str | None = None) -> Key:
@@ -141,7 +145,7 @@ class Key:
             WeakKey: it is shorter than the algorithm's hash (RFC 7518 §3.2).
             InvalidKey: it is the text of a public key, or the algorithm takes no such secret.
         """
-        return cls(choose_algorithm(alg, "oct"), _encoded(secret), kid=kid)
+        return cls(choose_algorithm(alg, "oct"), encode_text(secret), kid=kid)
 
     @classmethod
     def from_pem(
@@ -168,7 +172,7 @@ class Key:
             InvalidKey: it cannot be read, or the algorithm does not fit it.
             WeakKey: RSA under 2,048 bits or with a small exponent.
         """
-        return cls.from_cryptography(read_pem(_encoded(pem), _password(password)), alg, kid=kid)
+        return cls.from_cryptography(read_pem(encode_text(pem), _encode_password(password)), alg, kid=kid)
 
     @classmethod
     def from_der(
@@ -185,7 +189,7 @@ class Key:
             InvalidKey: it cannot be read, or the algorithm does not fit it.
             WeakKey: RSA under 2,048 bits or with a small exponent.
         """
-        return cls.from_cryptography(read_der(_encoded(der), _password(password)), alg, kid=kid)
+        return cls.from_cryptography(read_der(encode_text(der), _encode_password(password)), alg, kid=kid)
 
     @classmethod
     def from_cryptography(
@@ -226,10 +230,10 @@ class Key:
             InvalidKey: a member is missing, malformed or contradicts another.
             WeakKey: the key is too small for the algorithm.
         """
-        jwk = mend(decode_object(jwk, MAX_JWK))
-        kid, stated, use, key_ops = describe(jwk)
+        jwk = mend(decode_jwk(jwk, MAX_JWK))
+        kid, stated, use, key_ops = read_description(jwk)
         material = from_members(jwk)
-        stated = _for_direct_use(stated, material)
+        stated = resolve_alg(stated, material)
         algorithm = choose_algorithm(alg or stated, identify_kind(material), use)
         if stated is not None and stated not in algorithm.names:
             raise InvalidKey(f"the JWK's alg is {quote(jwk['alg'])}, and not {quote(alg)} as was asked for")
@@ -279,14 +283,12 @@ class Key:
             raise InvalidKey(
                 f"a secret has no public half: {self.alg} signs and verifies with the same secret"
             )
-        renamed = dict(zip(*self.algorithm.key_ops, strict=True))
-        key_ops = self.key_ops and tuple(renamed.get(name, name) for name in self.key_ops)
         return Key(
             self.algorithm,
             to_public(self.material),
             kid=self.kid,
             use=self.use,
-            key_ops=key_ops and tuple(dict.fromkeys(key_ops)),
+            key_ops=self.key_ops and self.algorithm.key_ops.to_public(self.key_ops),
             certificates=self._certificates,
         )
 
@@ -296,16 +298,12 @@ class Key:
         Raises:
             InvalidKey: the public half of a secret, or the private half of a public key was asked for.
         """
-        self._check_half(private=private)
+        self._check_private(private=private)
         key = self if private else self.public()
-        described = {"kid": key.kid, "alg": key.alg, "use": key.use, "key_ops": key.key_ops}
+        description = KeyDescription(key.kid, key.alg, key.use, key.key_ops)
         return {
             **to_members(key.material, private=private),
-            **{
-                name: list(value) if isinstance(value, tuple) else value
-                for name, value in {**described, **self._certificates}.items()
-                if value is not None
-            },
+            **write_description(description, self._certificates),
         }
 
     def to_pem(self, *, private: bool = False, password: str | bytes | None = None) -> str:
@@ -321,7 +319,7 @@ class Key:
         """
         if password is not None and not private:
             raise InvalidKey("password= goes with private=True: a public key is not encrypted")
-        return write_pem(self._half(private=private), _password(password))
+        return write_pem(self._select_half(private=private), _encode_password(password))
 
     def to_der(self, *, private: bool = False) -> bytes:
         """The key as DER: SubjectPublicKeyInfo of the public half, or with ``private=True`` plain PKCS#8.
@@ -329,15 +327,15 @@ class Key:
         Raises:
             InvalidKey: a secret has no DER; the private half of a public key was asked for.
         """
-        return write_der(self._half(private=private))
+        return write_der(self._select_half(private=private))
 
-    def _half(self, *, private: bool) -> PrivateKey | PublicKey:
-        self._check_half(private=private)
+    def _select_half(self, *, private: bool) -> PrivateKey | PublicKey:
+        self._check_private(private=private)
         if isinstance(self.material, bytes):
             raise InvalidKey("a secret has no PEM and no DER: to_jwk(private=True) writes it")
         return self.material if private else to_public(self.material)
 
-    def _check_half(self, *, private: bool) -> None:
+    def _check_private(self, *, private: bool) -> None:
         if private and not self.is_private:
             raise InvalidKey("this is a public key: private=True needs the private one")
 
@@ -392,58 +390,9 @@ def _unpickle(der: bytes, alg: str, description: dict[str, Any]) -> Key:
     return Key(choose_algorithm(alg, identify_kind(material)), material, **description)
 
 
-def _refuse(_data: bytes, _signature: bytes) -> Never:
+def _refuse_to_verify(_data: bytes, _signature: bytes) -> Never:
     raise InvalidKey("this key does not verify signatures: its alg, use or key_ops are for something else")
 
 
-def _check_material(algorithm: Algorithm, material: KeyMaterial) -> None:
-    if identify_kind(material) not in algorithm.kinds:
-        raise InvalidKey(f"alg {algorithm.name!r} does not work with a key of type {identify_kind(material)}")
-    if isinstance(material, bytes):
-        check_secret(material, algorithm.name, algorithm.secret, algorithm.lengths)
-    else:
-        check_public(to_public(material))
-
-
-def _default_kid(algorithm: Algorithm, material: KeyMaterial) -> str:
-    if not isinstance(material, bytes):
-        return compute_thumbprint(material)
-    if algorithm.is_for_passwords:
-        return base64url.encode(os.urandom(16))
-    # A token gives a guesser of the secret as much as this does: each guess costs one HMAC. No token signs
-    # these bytes, since what a JWS signs has a dot in it.
-    return base64url.encode(hmac.digest(material, b"watchword kid of a secret", "sha256")[:_SECRET_KID])
-
-
-def _for_direct_use(stated: str | None, material: KeyMaterial) -> str | None:
-    """``dir`` for a secret whose ``alg`` is a content encryption, which must fit its length."""
-    size = _CONTENT_KEYS.get(stated or "")
-    if size is None or not isinstance(material, bytes):
-        return stated
-    if len(material) != size:
-        raise InvalidKey(
-            f"the JWK's alg {stated} needs a secret of {size} bytes, this one has {len(material)}"
-        )
-    return "dir"
-
-
-def _checked_kid(kid: object) -> str:
-    if not isinstance(kid, str):
-        raise InvalidKey(f"kid must be a string, not {type(kid).__name__}")
-    _encoded(kid)  # it goes into headers, which are UTF-8
-    return kid
-
-
-def _encoded(text: object) -> bytes:
-    if isinstance(text, bytes | bytearray):
-        return bytes(text)
-    if not isinstance(text, str):  # bytes(32) would be a secret of zeros
-        raise InvalidKey(f"text or bytes are needed, not {type(text).__name__}; of a file give what it holds")
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise InvalidKey("the text has characters that are not Unicode, which UTF-8 cannot write") from None
-
-
-def _password(password: str | bytes | None) -> bytes | None:
-    return None if password is None else _encoded(password)
+def _encode_password(password: str | bytes | None) -> bytes | None:
+    return None if password is None else encode_text(password)

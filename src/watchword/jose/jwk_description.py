@@ -8,11 +8,15 @@ from typing import Any, NamedTuple
 from watchword.arguments import quote
 from watchword.errors import InvalidKey, MalformedToken
 from watchword.jose import strict_json
+from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS
+from watchword.jose.material.kinds import KeyMaterial
 
-__all__ = ["Description", "decode_object", "describe"]
+__all__ = ["KeyDescription", "decode_jwk", "read_description", "resolve_alg", "write_description"]
+
+_CONTENT_KEYS = {row.name: row.key_size for row in CONTENT_ENCRYPTIONS}
 
 
-class Description(NamedTuple):
+class KeyDescription(NamedTuple):
     """The members that say it; ``None`` where they do not.
 
     Attributes:
@@ -28,16 +32,18 @@ class Description(NamedTuple):
     key_ops: tuple[str, ...] | None
 
 
-def describe(jwk: Mapping[str, object]) -> Description:
+def read_description(jwk: Mapping[str, object]) -> KeyDescription:
     """The description in a JWK.
 
     Raises:
         InvalidKey: a member is malformed.
     """
-    return Description(_text(jwk, "kid"), _text(jwk, "alg"), _text(jwk, "use"), _key_ops(jwk))
+    return KeyDescription(
+        _read_text(jwk, "kid"), _read_text(jwk, "alg"), _read_text(jwk, "use"), _read_key_ops(jwk)
+    )
 
 
-def decode_object(jwk: Mapping[str, Any] | str | bytes, limit: int) -> Mapping[str, Any]:
+def decode_jwk(jwk: Mapping[str, Any] | str | bytes, limit: int) -> Mapping[str, Any]:
     """The members of a JWK or JWK set, read from its JSON if need be.
 
     Args:
@@ -59,7 +65,33 @@ def decode_object(jwk: Mapping[str, Any] | str | bytes, limit: int) -> Mapping[s
         raise InvalidKey("the text is not a JSON object in UTF-8 that names each member once") from None
 
 
-def _text(jwk: Mapping[str, object], name: str) -> str | None:
+def resolve_alg(stated: str | None, material: KeyMaterial) -> str | None:
+    """Return ``dir`` for a secret whose ``alg`` is a content encryption, and any other ``alg`` unchanged.
+
+    Raises:
+        InvalidKey: the secret has another length than the content encryption needs.
+    """
+    size = _CONTENT_KEYS.get(stated or "")
+    if size is None or not isinstance(material, bytes):
+        return stated
+    if len(material) != size:
+        raise InvalidKey(
+            f"the JWK's alg {stated} needs a secret of {size} bytes, this one has {len(material)}"
+        )
+    return "dir"
+
+
+def write_description(description: KeyDescription, certificates: Mapping[str, object]) -> dict[str, object]:
+    """Return the members of a JWK for a description and certificates."""
+    members = {**description._asdict(), **certificates}
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in members.items()
+        if value is not None
+    }
+
+
+def _read_text(jwk: Mapping[str, object], name: str) -> str | None:
     if name not in jwk:
         return None
     value = jwk[name]
@@ -68,7 +100,7 @@ def _text(jwk: Mapping[str, object], name: str) -> str | None:
     return value
 
 
-def _key_ops(jwk: Mapping[str, object]) -> tuple[str, ...] | None:
+def _read_key_ops(jwk: Mapping[str, object]) -> tuple[str, ...] | None:
     if "key_ops" not in jwk:
         return None
     names = jwk["key_ops"]

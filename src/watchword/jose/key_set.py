@@ -16,7 +16,7 @@ from watchword.jose import base64url
 from watchword.jose.algorithms.table import ALG_NEEDED, ALGORITHMS, Algorithm
 from watchword.jose.jwk import Key
 from watchword.jose.jwk_defects import mend
-from watchword.jose.jwk_description import decode_object
+from watchword.jose.jwk_description import decode_jwk
 from watchword.jose.key_arguments import check_key, check_several
 
 __all__ = [
@@ -128,7 +128,7 @@ class KeySet:
             InvalidKey: it is no JWK set at all, or has more than 1,000 keys; ``alg`` is unknown, or is needed
                 for every key that is there.
         """
-        entries = decode_object(jwks, MAX_JWKS).get("keys")
+        entries = decode_jwk(jwks, MAX_JWKS).get("keys")
         if not isinstance(entries, list | tuple):
             raise InvalidKey(
                 f"a JWK set is an object with an array named keys, not with {describe(entries)}. "

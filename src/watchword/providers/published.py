@@ -10,7 +10,7 @@ from watchword.errors import InvalidKey, KeysUnavailable
 from watchword.jose.algorithms.table import ALGORITHMS
 from watchword.jose.jwk import Key
 from watchword.jose.jwk_defects import mend
-from watchword.jose.jwk_description import decode_object
+from watchword.jose.jwk_description import decode_jwk
 from watchword.jose.key_set import MAX_JWKS, KeySet, SkippedKey, list_reasons, read_set
 
 __all__ = ["MAX_KEYS", "VERIFYING", "NoUsableKey", "published"]
@@ -56,7 +56,7 @@ def published(jwks: bytes, algorithms: Collection[str] | None) -> KeySet:
         KeysUnavailable: it is no JWK set, or has more than 100 keys.
     """
     try:
-        entries = decode_object(jwks, MAX_JWKS).get("keys")
+        entries = decode_jwk(jwks, MAX_JWKS).get("keys")
     except InvalidKey:
         entries = None
     if not isinstance(entries, list):

@@ -23,7 +23,8 @@ from watchword.jose.algorithms.key_management import (
     rsa_oaep,
 )
 from watchword.jose.algorithms.signatures import SignatureScheme, ecdsa, hashless, hmac, rsa_pkcs1, rsa_pss
-from watchword.jose.material.kinds import KeyKind
+from watchword.jose.material.kinds import KeyKind, KeyMaterial, identify_kind, to_public
+from watchword.jose.material.strength import check_public, check_secret
 
 __all__ = [
     "ALGORITHMS",
@@ -54,6 +55,11 @@ class KeyOps(NamedTuple):
 
     private: tuple[str, ...]
     public: tuple[str, ...]
+
+    def to_public(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return what a private key's ``key_ops`` are for its public key."""
+        renamed = dict(zip(self.private, self.public, strict=True))
+        return tuple(dict.fromkeys(renamed.get(name, name) for name in names))
 
 
 SIGNING = KeyOps(("sign",), ("verify",))
@@ -122,6 +128,20 @@ class Algorithm(NamedTuple):
             for operation, names in zip(self.operations, self.key_ops, strict=True)
             if (private or operation in _PUBLIC) and (key_ops is None or not set(names).isdisjoint(key_ops))
         )
+
+    def check_material(self, material: KeyMaterial) -> None:
+        """Raise unless the algorithm can use some material.
+
+        Raises:
+            InvalidKey: the material is of another kind, or malformed.
+            WeakKey: the key is too weak.
+        """
+        if identify_kind(material) not in self.kinds:
+            raise InvalidKey(f"alg {self.name!r} does not work with a key of type {identify_kind(material)}")
+        if isinstance(material, bytes):
+            check_secret(material, self.name, self.secret, self.lengths)
+        else:
+            check_public(to_public(material))
 
 
 _AGREEING: tuple[KeyKind, ...] = ("P-256", "P-384", "P-521", "X25519", "X448")

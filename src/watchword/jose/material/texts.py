@@ -1,0 +1,23 @@
+"""Turn the texts that callers give (secrets, PEM, passwords, key ids) into bytes."""
+
+from __future__ import annotations
+
+from watchword.errors import InvalidKey
+
+__all__ = ["encode_text"]
+
+
+def encode_text(text: object) -> bytes:
+    """Return text as UTF-8, and bytes unchanged.
+
+    Raises:
+        InvalidKey: the value is not text or bytes, or the text is not Unicode.
+    """
+    if isinstance(text, bytes | bytearray):
+        return bytes(text)
+    if not isinstance(text, str):  # bytes(32) would be a secret of zeros
+        raise InvalidKey(f"text or bytes are needed, not {type(text).__name__}; of a file give what it holds")
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise InvalidKey("the text has characters that are not Unicode, which UTF-8 cannot write") from None
