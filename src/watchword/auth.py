@@ -136,7 +136,7 @@ class Auth:
             audience=settings.audience,
             claims=ACCESS_TOKENS,
             leeway=leeway,
-            clock=self._revocations.fresh_now,  # verifying a token begins with what the store knows
+            clock=self._revocations.read_fresh_time,  # verifying a token begins with what the store knows
         )
         self._verifier = self._make_verifier(settings.leeway)
         self._settings_record = SettingsRecord(store, settings, notify=self._notify)
@@ -330,14 +330,14 @@ class Auth:
 
     def sessions(self, subject: str) -> Sequence[Session]:
         """The subject's live sessions, newest first."""
-        return self._sessions.live(subject)
+        return self._sessions.find_live(subject)
 
     def end(self, session_id: str, client: Client | None = None) -> None:
         """End a session. From then on its tokens are refused: here at once, elsewhere within a poll.
 
         The store need not know the session: it forgets sessions when a backup is restored.
         """
-        self._sessions.log_out(self._sessions.name(session_id), client or self.find_client())
+        self._sessions.log_out(self._sessions.name_session(session_id), client or self.find_client())
 
     def end_all(
         self,
@@ -404,15 +404,15 @@ class Auth:
 
     def ready(self) -> bool:
         """Whether :meth:`authenticate` would do no I/O right now."""
-        return self._revocations.ready()
+        return self._revocations.is_ready()
 
     def revocation_staleness(self) -> float:
         """Seconds by which this process may be behind with sessions that ended in others."""
-        return self._revocations.staleness()
+        return self._revocations.measure_staleness()
 
     def revocation_status(self) -> FeedStatus:
         """How it stands with the news of sessions that ended in other processes."""
-        return self._revocations.status()
+        return self._revocations.read_status()
 
     def check(self) -> None:
         """Return if this process can do its work; the question of a load balancer.
@@ -443,7 +443,7 @@ class Auth:
     def _follow_settings(self, recorded: str) -> None:
         """Accept what the other nodes accept, whatever this node's own settings are."""
         shared = self._settings_record.follow(recorded)
-        if shared == self._followed or not self._revocations.keeps_ends_for(shared.leeway):
+        if shared == self._followed or not self._revocations.keep_ends_for(shared.leeway):
             return
         self._sessions.follow(shared)
         self.one_time.follow_leeway(shared.leeway)

@@ -218,18 +218,18 @@ def test_a_change_of_keys_that_could_not_be_followed_is_no_news_and_is_told_agai
     assert "ZeroDivisionError" in caplog.text
     revocations.poll()
     assert told == [0, 0]
-    assert revocations.ready()
+    assert revocations.is_ready()
 
 
 # -- age -----------------------------------------------------------------------------------------
 
 
 def test_a_young_set_needs_no_io(store: FaultyStore, revocations: Revocations, clock: Clock) -> None:
-    assert not revocations.ready()
+    assert not revocations.is_ready()
     revocations.ensure_fresh()
     clock.now += 60
-    assert revocations.ready()
-    assert revocations.staleness() == 60
+    assert revocations.is_ready()
+    assert revocations.measure_staleness() == 60
     revocations.ensure_fresh()
     assert store.polls == 1
 
@@ -241,10 +241,10 @@ def test_where_the_thread_is_late_a_request_polls_and_waits_for_a_moment_only(
     revocations.ensure_fresh()
     session = end(store)
     clock.now += 61
-    assert not revocations.ready()
+    assert not revocations.is_ready()
     with revocations._polls.obtain().polling:  # the thread has asked, and the store is slow
         revocations.ensure_fresh()
-        assert revocations.ready(), "the others need not wait"
+        assert revocations.is_ready(), "the others need not wait"
     assert store.polls == 1
     clock.now += module.SPARED + 0.1
     revocations.ensure_fresh()
@@ -272,10 +272,10 @@ def test_too_old_a_set_is_polled_by_the_caller(
     revocations.ensure_fresh()
     session = end(store)
     clock.now += 100.1
-    assert not revocations.ready()
+    assert not revocations.is_ready()
     revocations.ensure_fresh()
     assert revocations.ended(session.id)
-    assert revocations.staleness() == 0
+    assert revocations.measure_staleness() == 0
 
 
 def test_age_counts_from_when_the_poll_was_sent(
@@ -286,8 +286,8 @@ def test_age_counts_from_when_the_poll_was_sent(
 
     store.during_poll = frozen
     revocations.poll()
-    assert revocations.staleness() == 3_600
-    assert not revocations.ready()
+    assert revocations.measure_staleness() == 3_600
+    assert not revocations.is_ready()
 
 
 def test_a_stale_set_with_the_store_away_refuses_until_it_is_back(
@@ -311,7 +311,7 @@ def test_a_stale_set_can_be_accepted(
     clock.now += 1_000
     revocations.ensure_fresh()
     assert revocations.ended(session.id)
-    assert not revocations.ready()
+    assert not revocations.is_ready()
 
 
 def test_after_a_failure_nobody_asks_again_until_the_next_try_is_due(
@@ -337,19 +337,19 @@ def test_pauses_double_during_an_outage_up_to_a_bound_and_end_with_it(
     store.away = True
     pauses = []
     for _ in range(5):
-        pauses.append(revocations._pause(revocations._polls.obtain()))
+        pauses.append(revocations._choose_pause(revocations._polls.obtain()))
         revocations._try_poll(revocations._polls.obtain())
     assert pauses == [1, 2, 4, 5, 5]
     store.away = False
     revocations._try_poll(revocations._polls.obtain())
-    assert revocations._pause(revocations._polls.obtain()) == 1
+    assert revocations._choose_pause(revocations._polls.obtain()) == 1
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]  # once for the outage
 
 
 def test_the_status_tells_age_duration_failure_and_number(
     store: FaultyStore, revocations: Revocations, clock: Clock
 ) -> None:
-    before = revocations.status()
+    before = revocations.read_status()
     assert (before.staleness, before.poll_seconds, before.failing, before.known_ends) == (
         float("inf"), None, False, 0,
     )  # fmt: skip
@@ -361,10 +361,10 @@ def test_the_status_tells_age_duration_failure_and_number(
     store.during_poll = slow
     revocations.poll()
     clock.now += 10
-    assert revocations.status() == FeedStatus(staleness=13, poll_seconds=3, failing=False, known_ends=2)
+    assert revocations.read_status() == FeedStatus(staleness=13, poll_seconds=3, failing=False, known_ends=2)
     store.away = True
     revocations._try_poll(revocations._polls.obtain())
-    assert revocations.status().failing
+    assert revocations.read_status().failing
 
 
 def test_a_check_polls_in_a_fresh_process_and_not_again(store: FaultyStore, revocations: Revocations) -> None:
@@ -524,7 +524,7 @@ def test_a_forked_child_has_locks_and_thread_of_its_own_and_asks_for_everything(
     revocations.add([SessionEnd(here.id, here.access_until)])
 
     def work() -> list[bool]:
-        before = [revocations.ready(), revocations.staleness() > 1_000, revocations.ended(here.id)]
+        before = [revocations.is_ready(), revocations.measure_staleness() > 1_000, revocations.ended(here.id)]
         store.end_session(elsewhere.id, "logout")
         elapsed.now += module.SPARED + 0.1
         revocations.ensure_fresh()
@@ -605,7 +605,7 @@ def test_on_an_event_loop_nothing_is_asked_of_the_store_by_who_asks_before(
     store.during_poll = lambda: pollers.append(threading.current_thread())
 
     async def guard() -> None:
-        if revocations.ready():
+        if revocations.is_ready():
             revocations.ensure_fresh()
         else:
             await asyncio.to_thread(revocations.ensure_fresh)

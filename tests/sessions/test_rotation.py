@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 
-from watchword.sessions.rotation import Decision, decide, rotate
+from watchword.sessions.rotation import RefreshDecision, decide_refresh, rotate
 from watchword.stores.contract import Session, SessionDetails, SessionTimes
 from watchword.stores.sql import schema
 from watchword.stores.sql import sessions as sql_sessions
@@ -37,39 +37,40 @@ def session(**changes: object) -> Session:
 @pytest.mark.parametrize(
     ("generation", "now", "expected"),
     [
-        (5, 1_000, Decision.REPLAY),
-        (5, 1_029.9, Decision.REPLAY),
-        (5, 1_030, Decision.ROTATE),
-        (4, 1_029.9, Decision.REPLAY),
-        (4, 1_030, Decision.REUSE),
-        (3, 1_000, Decision.REUSE),
-        (3, 1_030, Decision.REUSE),
-        (6, 1_000, Decision.REPLAY),  # a rolled-back store forgot a swap
-        (6, 1_030, Decision.ROTATE),
-        (4, 990, Decision.REPLAY),  # the store's clock was set back
-        (5, 9_999.9, Decision.ROTATE),
-        (5, 10_000, Decision.ENDED),
-        (1, 10_000, Decision.ENDED),
+        (5, 1_000, RefreshDecision.REPLAY),
+        (5, 1_029.9, RefreshDecision.REPLAY),
+        (5, 1_030, RefreshDecision.ROTATE),
+        (4, 1_029.9, RefreshDecision.REPLAY),
+        (4, 1_030, RefreshDecision.REUSE),
+        (3, 1_000, RefreshDecision.REUSE),
+        (3, 1_030, RefreshDecision.REUSE),
+        (6, 1_000, RefreshDecision.REPLAY),  # a rolled-back store forgot a swap
+        (6, 1_030, RefreshDecision.ROTATE),
+        (4, 990, RefreshDecision.REPLAY),  # the store's clock was set back
+        (5, 9_999.9, RefreshDecision.ROTATE),
+        (5, 10_000, RefreshDecision.ENDED),
+        (1, 10_000, RefreshDecision.ENDED),
     ],
 )
 def test_a_token_is_judged_by_its_generation_and_the_time_since_the_last_swap(
-    generation: int, now: float, expected: Decision
+    generation: int, now: float, expected: RefreshDecision
 ) -> None:
-    assert decide(session(), generation, now=now, window=WINDOW) is expected
+    assert decide_refresh(session(), generation, now=now, window=WINDOW) is expected
 
 
 @pytest.mark.parametrize(
-    ("generation", "expected"), [(1, Decision.ROTATE), (2, Decision.ROTATE), (0, Decision.REUSE)]
+    ("generation", "expected"),
+    [(1, RefreshDecision.ROTATE), (2, RefreshDecision.ROTATE), (0, RefreshDecision.REUSE)],
 )
-def test_the_first_refresh_needs_no_window(generation: int, expected: Decision) -> None:
+def test_the_first_refresh_needs_no_window(generation: int, expected: RefreshDecision) -> None:
     row = session(generation=1, refreshed_at=None)
-    assert decide(row, generation, now=0, window=WINDOW) is expected
+    assert decide_refresh(row, generation, now=0, window=WINDOW) is expected
 
 
 @pytest.mark.parametrize("generation", [1, 4, 5, 6])
 def test_an_ended_session_answers_nobody(generation: int) -> None:
     row = session(ended_at=1_010.0)
-    assert decide(row, generation, now=1_020, window=WINDOW) is Decision.ENDED
+    assert decide_refresh(row, generation, now=1_020, window=WINDOW) is RefreshDecision.ENDED
 
 
 # a schedule: seconds that pass, and which of the generations so far is presented then (0 is the newest)
@@ -89,21 +90,23 @@ def test_a_generation_is_good_until_the_window_after_the_swap_that_replaced_it(
     for seconds, age in schedule:
         now += seconds
         generation = max(1, row.generation - age)
-        decision = decide(row, generation, now=now, window=WINDOW)
+        decision = decide_refresh(row, generation, now=now, window=WINDOW)
 
         good = generation == row.generation or replaced_at[generation] > now - WINDOW
-        assert decision in ({Decision.ROTATE, Decision.REPLAY} if good else {Decision.REUSE})
+        assert decision in (
+            {RefreshDecision.ROTATE, RefreshDecision.REPLAY} if good else {RefreshDecision.REUSE}
+        )
         rotating = [g for g in range(1, row.generation + 1) if _rotates(row, g, now)]
         assert rotating in ([], [row.generation])  # at most one generation lives on
-        if decision is Decision.REUSE:
+        if decision is RefreshDecision.REUSE:
             return
-        if decision is Decision.ROTATE:
+        if decision is RefreshDecision.ROTATE:
             replaced_at[row.generation] = now
             row = msgspec.structs.replace(row, generation=row.generation + 1, refreshed_at=now)
 
 
 def _rotates(row: Session, generation: int, now: float) -> bool:
-    return decide(row, generation, now=now, window=WINDOW) is Decision.ROTATE
+    return decide_refresh(row, generation, now=now, window=WINDOW) is RefreshDecision.ROTATE
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +152,7 @@ def test_the_store_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_
         connection.execute(delete(schema.sessions))
         connection.execute(insert(schema.sessions).values(**msgspec.structs.asdict(row), keep_until=now))
         swapped = sql_sessions.swap(connection, now, row.id, generation, times, details=DETAILS)
-    rotates = decide(row, generation, now=now, window=WINDOW) is Decision.ROTATE
+    rotates = decide_refresh(row, generation, now=now, window=WINDOW) is RefreshDecision.ROTATE
     assert (swapped is not None) == rotates
     if swapped is not None:
         expected = rotate(row, generation, times, now=now)

@@ -184,7 +184,7 @@ def test_a_session_without_scopes_has_no_scope_claim(house: House) -> None:
 def test_a_scope_that_is_none_starts_no_session(house: House, scope: str) -> None:
     with pytest.raises(InvalidSettings, match="scopes"):
         house.sessions.start("alice", "Alice", ["read", scope])
-    assert not house.sessions.live("alice")
+    assert not house.sessions.find_live("alice")
 
 
 def test_scopes_in_one_text_are_as_many_as_are_between_its_spaces(house: House) -> None:
@@ -203,17 +203,17 @@ def test_whose_session_it_is_must_be_text(house: House, subject: Any, username: 
 @pytest.mark.parametrize("given", [42, None, "", b"alice"], ids=repr)
 def test_a_subject_that_is_no_text_is_no_outage(house: House, given: Any) -> None:
     house.sessions.start("42", "Alice")
-    for call in (house.sessions.end_all, house.sessions.live):
+    for call in (house.sessions.end_all, house.sessions.find_live):
         with pytest.raises(InvalidSettings, match=r"must be text that is not empty, not "):
             call(given)
-    assert len(house.sessions.live("42")) == 1
+    assert len(house.sessions.find_live("42")) == 1
 
 
 def test_a_refused_subject_gets_no_session(house: House) -> None:
     house.claims = None
     with pytest.raises(InvalidCredentials):
         house.start()
-    assert not house.sessions.live("alice")
+    assert not house.sessions.find_live("alice")
     [event] = house.events
     assert isinstance(event, LoginFailed)
     assert (event.subject, event.address) == ("alice", HOME.ip_address)
@@ -230,7 +230,7 @@ def test_a_login_that_the_application_cannot_vouch_for_leaves_no_session(house: 
     house.claims = {"sub": "other"}
     with pytest.raises(Unissuable):
         house.start()
-    assert not house.sessions.live("alice")
+    assert not house.sessions.find_live("alice")
 
 
 def test_a_subject_deactivated_while_logging_in_gets_no_session(house: House) -> None:
@@ -244,7 +244,7 @@ def test_a_subject_deactivated_while_logging_in_gets_no_session(house: House) ->
     house.store.start_session = deactivated_meanwhile  # type: ignore[method-assign]
     with pytest.raises(InvalidCredentials):
         house.start()
-    assert not house.sessions.live("alice")
+    assert not house.sessions.find_live("alice")
 
 
 def test_without_subject_claims_a_token_has_ours_only(house: House) -> None:
@@ -263,7 +263,7 @@ def test_without_subject_claims_a_token_has_ours_only(house: House) -> None:
 
 def test_what_a_client_says_of_itself_is_cut_and_cleaned_before_it_is_kept(house: House) -> None:
     house.start(client=Client(ip_address="192.0.2.1\n", user_agent="a\x00\x1b\n\ud800\u202eb" + "c" * 9_000))
-    (session,) = house.sessions.live("alice")
+    (session,) = house.sessions.find_live("alice")
     assert session.ip_address == "192.0.2.1"
     assert session.user_agent is not None
     assert session.user_agent.startswith("abccc")
@@ -277,7 +277,7 @@ def test_one_session_too_many_ends_the_oldest_at_once() -> None:
         house.wait(1)
         house.start(client=AWAY)
     assert house.revocations.ended(oldest.session_id)
-    assert len(house.sessions.live("alice")) == 2
+    assert len(house.sessions.find_live("alice")) == 2
     (ended,) = [event for event in house.events if isinstance(event, SessionTerminated)]
     assert (ended.session, ended.reason, ended.address) == (
         oldest.session_id,
@@ -303,7 +303,7 @@ def test_a_refresh_rotates_the_pair_and_keeps_the_login(house: House) -> None:
     assert claims["auth_time"] == authenticated_at
     assert claims["exp"] == claims["iat"] + 600
     assert claims["tenant"] == "green"  # asked for anew
-    (session,) = house.sessions.live("alice")
+    (session,) = house.sessions.find_live("alice")
     assert (session.ip_address, session.user_agent) == (AWAY.ip_address, AWAY.user_agent)
 
 
@@ -432,7 +432,7 @@ def test_a_replay_whose_access_token_would_have_expired_is_refused(house: House)
     house.sessions.follow(shared(house.settings, refresh_window=60))
     house.wait(50)
     assert refused(house, tokens.refresh_token)
-    assert house.sessions.live("alice")
+    assert house.sessions.find_live("alice")
     shorter.close()
 
 
@@ -441,7 +441,7 @@ def test_a_deactivated_subject_does_not_refresh_on(house: House) -> None:
     house.claims = None
     assert refused(house, tokens.refresh_token, AWAY)
     assert house.revocations.ended(tokens.session_id)
-    assert not house.sessions.live("alice")
+    assert not house.sessions.find_live("alice")
     assert house.events[-1] == SessionTerminated(
         subject="alice", session=tokens.session_id, address=AWAY.ip_address, reason="subject_refused"
     )
@@ -568,7 +568,7 @@ def test_a_session_of_an_own_user_from_before_sessions_were_bound_goes_on(house:
     renewed = house.sessions.refresh(older)
     claims = house.claims_of(renewed)
     assert (claims["preferred_username"], claims["scope"]) == ("Alice", "read write")
-    [session] = house.sessions.live("alice")
+    [session] = house.sessions.find_live("alice")
     assert (session.audience, session.client_id, session.credentials_version) == ("api", "web", None)
 
 
@@ -642,7 +642,7 @@ def test_a_login_that_fails_on_the_way_starts_and_ends_no_session(failing: str) 
     house.claims = ConnectionError("is away") if failing == "the application" else {}
     with pytest.raises(ConnectionError):
         house.start()
-    assert [session.id for session in house.sessions.live("alice")] == [there.session_id]
+    assert [session.id for session in house.sessions.find_live("alice")] == [there.session_id]
     assert house.events == []
     house.close()
 
@@ -659,7 +659,7 @@ def test_a_signer_that_fails_after_the_session_has_started_leaves_none(house: Ho
     house.store.start_session = start_and_break  # type: ignore[method-assign]
     with pytest.raises(ConnectionError):
         house.start()
-    assert not house.sessions.live("alice")
+    assert not house.sessions.find_live("alice")
     assert [event.reason for event in house.events if isinstance(event, SessionTerminated)] == [
         "login_failed"
     ]
@@ -710,7 +710,7 @@ def test_a_refresh_token_opens_no_other_audience_and_no_other_client(
     house.sessions._settings = msgspec.structs.replace(SETTINGS, **changed)
     assert refused(house, tokens.refresh_token), "a late token, too"
     house.sessions._settings = SETTINGS
-    assert len(house.sessions.live("alice")) == 1
+    assert len(house.sessions.find_live("alice")) == 1
 
 
 def test_what_the_application_says_of_scopes_and_name_holds_from_the_next_refresh_on(house: House) -> None:
@@ -722,7 +722,7 @@ def test_what_the_application_says_of_scopes_and_name_holds_from_the_next_refres
     tokens = house.sessions.refresh(tokens.refresh_token)
     found.append(house.claims_of(tokens))
     assert tokens.scopes == ("read",)
-    [session] = house.sessions.live("alice")
+    [session] = house.sessions.find_live("alice")
     assert (session.username, session.scopes) == ("Alice C.", ("read",))
     house.wait(31)
     house.claims = {}  # nothing about them: those of the login
@@ -827,7 +827,7 @@ def test_a_log_out_of_a_session_that_the_store_has_forgotten_holds_here_and_else
 def test_ending_all_spares_the_one_to_keep(house: House) -> None:
     kept, other = house.start(), house.start()
     house.sessions.end_all("alice", "password_changed", keep=kept.session_id, client=HOME)
-    assert [session.id for session in house.sessions.live("alice")] == [kept.session_id]
+    assert [session.id for session in house.sessions.find_live("alice")] == [kept.session_id]
     assert house.revocations.ended(other.session_id)
     assert not house.revocations.ended(kept.session_id)
     house.sessions.end_all("alice")

@@ -115,7 +115,7 @@ def test_many_logouts_at_once_are_few_polls(postgres_urls: dict[str, str], node:
         assert store.announcements is not None
         for session in sessions:
             here.logout(session.access_token)
-        until(lambda: revocations.status().known_ends == 20)
+        until(lambda: revocations.read_status().known_ends == 20)
         assert store.polls <= 6
 
 

@@ -2,10 +2,11 @@
 
 from watchword.sessions.clients import Client
 from watchword.sessions.one_time import OneTime, ReplayGuard
+from watchword.sessions.refresh_tokens import RefreshClaims, refresh_verifier
 from watchword.sessions.revocations import FeedStatus, Revocations
 from watchword.sessions.sessions import SessionProof, Sessions
 from watchword.sessions.shared_settings import SettingsRecord
-from watchword.sessions.tokens import RefreshClaims, Tokens, refresh_verifier
+from watchword.sessions.token_pairs import Tokens
 
 __all__ = [
     "Client",

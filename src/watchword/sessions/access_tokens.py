@@ -1,7 +1,8 @@
-"""The access tokens of our sessions: their claims, and the identity that they give a request."""
+"""The access tokens of our sessions: their claims, how they are written and read, and the identity."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,36 +10,27 @@ import msgspec
 from watchword.errors import MalformedClaim
 from watchword.jwt.claims import Claims, is_time
 from watchword.jwt.readers import Reader, decode_dict
+from watchword.stores.contract import Session
 
-__all__ = ["ACCESS_TOKENS", "Identity"]
-
-
-class _AccessClaims(Claims, frozen=True, kw_only=True):
-    """What our own access tokens say (RFC 9068 §2.2), as far as an :class:`Identity` holds it."""
-
-    sub: str
-    sid: str
-    auth_time: int
-    preferred_username: str
-    scope: str = ""
-    cnf: Any = msgspec.UNSET
+__all__ = ["ACCESS_TOKENS", "SESSION_CLAIMS", "Identity", "write_access_claims"]
 
 
 class Identity(msgspec.Struct, frozen=True):
     """Who makes a request, as a verified access token says.
 
-    Two issuers may give the same subject to two people: a person is the pair of ``issuer`` and ``subject``.
+    A subject is unique for its issuer only. A person is the pair of ``issuer`` and ``subject``.
 
     Attributes:
-        subject: the ``sub``, which is unique for its issuer only. A number is here as text.
-        username: the ``preferred_username``, or the subject where a token has none.
-        scopes: what the token grants.
-        session_id: the ``sid``; ``None`` in other people's tokens that have none.
-        authenticated_at: seconds since the epoch at which the subject proved who they are; ``None`` as above.
-        content: every claim of the token, as JSON; not shown by ``repr``.
-        issuer: the ``iss``; ``None`` in other people's tokens that have none.
-        is_bound: whether the token is good only with a proof of possession of a key (``cnf``, RFC 7800), as
-            DPoP (RFC 9449) and mutual TLS (RFC 8705) have it. The guards refuse such a token.
+        subject: the ``sub``. A number is given as text.
+        username: the ``preferred_username``, or the subject if the token has no username.
+        scopes: the scopes that the token grants.
+        session_id: the ``sid``. ``None`` if the token of another issuer has no such claim.
+        authenticated_at: the time at which the subject last proved its identity, in seconds since the epoch.
+            ``None`` if the token of another issuer does not say.
+        content: every claim of the token, as JSON. ``repr`` does not show it.
+        issuer: the ``iss``. ``None`` if the token of another issuer has no such claim.
+        is_bound: whether the token demands a proof of possession of a key (``cnf``, RFC 7800), as DPoP
+            (RFC 9449) and mutual TLS (RFC 8705) have it. The guards refuse such a token.
     """
 
     subject: str
@@ -52,7 +44,7 @@ class Identity(msgspec.Struct, frozen=True):
 
     @property
     def claims(self) -> dict[str, Any]:
-        """Every claim of the token, which was verified; read again each time, and the caller's own."""
+        """Every claim of the verified token. Each access reads them again, so the caller owns the dict."""
         claims: dict[str, Any] = decode_dict(self.content)
         return claims
 
@@ -64,20 +56,20 @@ class Identity(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_claims(cls, claims: dict[str, Any], *, scope_claim: str = "scope") -> Identity:
-        """The identity in the claims of somebody else's token.
+        """Return the identity in the claims of another issuer's token.
 
         Args:
-            claims: of a token that a Verifier let through.
-            scope_claim: where the scopes stand: as one string (RFC 8693 §4.2) or as a list of them.
+            claims: the claims of a token that a Verifier has accepted.
+            scope_claim: the claim that has the scopes, as one string (RFC 8693 §4.2) or as a list.
 
         Raises:
-            MalformedClaim: there is no ``sub``, or a claim is not of the type that it has to be.
+            MalformedClaim: the ``sub`` is missing, or a claim has the wrong type.
         """
         subject, session_id, authenticated_at = claims.get("sub"), claims.get("sid"), claims.get("auth_time")
-        if type(subject) is int:  # a Verifier with sub_type=int let it through
+        if type(subject) is int:  # A Verifier with sub_type=int has accepted it.
             subject = str(subject)
         if not isinstance(subject, str):
-            raise MalformedClaim("the token does not say whom it is about", claim="sub")
+            raise MalformedClaim("the token has no subject", claim="sub")
         if session_id is not None and not isinstance(session_id, str):
             raise MalformedClaim(claim="sid")
         if authenticated_at is not None and not is_time(authenticated_at):
@@ -86,7 +78,7 @@ class Identity(msgspec.Struct, frozen=True):
         return cls(
             subject,
             username if isinstance(username, str) else subject,
-            tuple(scopes.split()) if isinstance(scopes, str) else _listed(scopes, scope_claim),
+            tuple(scopes.split()) if isinstance(scopes, str) else _read_scope_list(scopes, scope_claim),
             session_id,
             authenticated_at,
             msgspec.json.encode(claims),
@@ -95,10 +87,49 @@ class Identity(msgspec.Struct, frozen=True):
         )
 
 
+class _AccessClaims(Claims, frozen=True, kw_only=True):
+    """The claims of our access tokens (RFC 9068 §2.2) that an :class:`Identity` holds."""
+
+    sub: str
+    sid: str
+    auth_time: int
+    preferred_username: str
+    scope: str = ""
+    cnf: Any = msgspec.UNSET
+
+
+SESSION_CLAIMS = frozenset({"auth_time", "client_id", "sid"})
+"""The claims that only Watchword sets, besides the registered claims (RFC 7519 §4.1)."""
+
+
+def write_access_claims(
+    session: Session, claims: Mapping[str, Any], *, client_id: str, username: str, scopes: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return the claims of an access token, except the registered claims.
+
+    Args:
+        session: the session of the token.
+        claims: the application's own claims.
+        client_id: the client that the token is for.
+        username: the username of the subject.
+        scopes: the scopes that the token grants.
+    """
+    written = {
+        **claims,
+        "client_id": client_id,
+        "sid": session.id,
+        "auth_time": int(session.authenticated_at),
+        "preferred_username": username,
+    }
+    if scopes:
+        written["scope"] = " ".join(scopes)
+    return written
+
+
 _decode = msgspec.json.Decoder(_AccessClaims).decode
 
 
-def _read(payload: bytes) -> Identity:
+def _read_identity(payload: bytes) -> Identity:
     claims = _decode(payload)
     return Identity(
         claims.sub,
@@ -112,12 +143,12 @@ def _read(payload: bytes) -> Identity:
     )
 
 
-ACCESS_TOKENS = Reader(_read, shared=True)
-"""Reads the identity in an access token of ours: once, as it never changes."""
+ACCESS_TOKENS = Reader(_read_identity, shared=True)
+"""Reads the identity in an access token of ours. Callers may share it, because it never changes."""
 
 
-def _listed(value: object, claim: str) -> tuple[str, ...]:
-    """Scopes that do not stand in one text, as some providers have them."""
+def _read_scope_list(value: object, claim: str) -> tuple[str, ...]:
+    """Return the scopes of a list, as some providers have them."""
     if isinstance(value, list) and all(isinstance(scope, str) for scope in value):
         return tuple(value)
     raise MalformedClaim(claim=claim)

@@ -6,7 +6,7 @@ import msgspec
 
 from watchword.networks import to_network
 
-__all__ = ["Client", "differences", "presentable"]
+__all__ = ["Client", "clean_client", "compare_clients"]
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,18 +21,18 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str | None = None
 
 
-def presentable(client: Client | None) -> Client:
+def clean_client(client: Client | None) -> Client:
     """What is stored and logged of a client: short, and without characters that cannot be seen."""
     if client is None:
         return Client()
-    return Client(ip_address=_visible(client.ip_address), user_agent=_visible(client.user_agent))
+    return Client(ip_address=_clean_text(client.ip_address), user_agent=_clean_text(client.user_agent))
 
 
-def _visible(text: str | None) -> str | None:
+def _clean_text(text: str | None) -> str | None:
     return text and "".join(character for character in text[:256] if character.isprintable())
 
 
-def differences(one: Client, other: Client) -> tuple[str, ...]:
+def compare_clients(one: Client, other: Client) -> tuple[str, ...]:
     """Return in which of network and user agent two clients differ.
 
     :func:`~watchword.networks.to_network` says what a network is. An address that is not an IP address is

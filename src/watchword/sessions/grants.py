@@ -1,18 +1,17 @@
-"""What a subject is granted at a login and at each refresh: from its account, or from the application."""
+"""Decide what a subject is granted, at a login and at each refresh."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
 from watchword.errors import InvalidSettings, Unissuable
+from watchword.sessions.access_tokens import SESSION_CLAIMS
+from watchword.sessions.refresh_tokens import RefreshClaims, SessionBounds
 from watchword.stores.contract import Account, AccountStore, EndReason, Session, checked_scopes
-
-if TYPE_CHECKING:
-    from watchword.sessions.tokens import RefreshClaims
 
 __all__ = ["Grant", "Grants", "Refusal", "SubjectClaims"]
 
@@ -20,14 +19,14 @@ logger = logging.getLogger("watchword.sessions")
 
 SubjectClaims = Callable[[str], Mapping[str, Any] | None]
 
-_OUR_CLAIMS = frozenset({"auth_time", "client_id", "sid"})
+_REPLACEABLE = frozenset({"scope", "preferred_username"})
 
 
 class Refusal(Exception):
     """A subject is granted nothing.
 
     Attributes:
-        reason: why, as the reason for the end of its session.
+        reason: the reason, as the end of the session records it.
     """
 
     def __init__(self, reason: EndReason) -> None:
@@ -39,29 +38,18 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """What a subject is granted now.
 
     Attributes:
-        username: what to call the subject.
-        scopes: what the access token grants.
-        claims: the application's further claims for the access token.
-        account_version: the version of the account's credentials; ``None`` if there is no account.
-        limit: the most that the session may ever be granted; ``None`` for whatever its account has.
-        name_at_login: of a subject that is not an account.
+        username: the username of the subject.
+        scopes: the scopes that the access token grants.
+        bounds: what the next refresh may grant at most.
+        claims: the application's claims for the access token.
+        account_version: the version of the account's credentials. ``None`` if there is no account.
     """
 
     username: str
     scopes: tuple[str, ...]
+    bounds: SessionBounds
     claims: Mapping[str, Any] = {}
     account_version: int | None = None
-    limit: tuple[str, ...] | None = None
-    name_at_login: str | None = None
-
-    def bound(self) -> dict[str, Any]:
-        """Return the claims of the refresh token that bind what the next refresh can grant."""
-        claims = {
-            "account": True if self.account_version is not None else None,
-            "scope": None if self.limit is None else " ".join(self.limit),
-            "preferred_username": self.name_at_login,
-        }
-        return {name: value for name, value in claims.items() if value is not None}
 
 
 class Grants:
@@ -69,65 +57,54 @@ class Grants:
 
     Args:
         accounts: our accounts.
-        subject_claims: asked at each login and refresh for further claims of a subject. ``None`` refuses the
-            subject. ``scope`` and ``preferred_username`` take the place of ours, no other claim of ours does.
+        subject_claims: called at each login and refresh. Returns further claims of a subject, or ``None`` to
+            refuse the subject. Of our claims it can replace ``scope`` and ``preferred_username`` only.
     """
 
     def __init__(self, accounts: AccountStore, subject_claims: SubjectClaims | None) -> None:
         self._accounts = accounts
         self._subject_claims = subject_claims
 
-    def decide_login(
-        self, subject: str, username: str, scopes: Iterable[str] | None, account: Account | None
-    ) -> Grant:
-        """Return what a subject is granted that has just proven who it is.
+    def decide_login(self, subject: str, bounds: SessionBounds, account: Account | None) -> Grant:
+        """Return what a subject is granted that has just proven its identity.
 
         Args:
             subject: the subject.
-            username: what to call it, if it is not an account.
-            scopes: the most that the session may be granted; ``None`` for whatever its account has.
-            account: the subject's account, if it has one.
+            bounds: what the session may be granted at most.
+            account: the subject's account, if it has an account.
 
         Raises:
             Refusal: the account is disabled, or ``subject_claims`` refuses the subject.
-            InvalidSettings: a scope is not of RFC 6749's form.
-            Unissuable: ``subject_claims`` returned what cannot be issued.
+            Unissuable: ``subject_claims`` returned an unusable value.
         """
-        limit = None if scopes is None else checked_scopes(scopes)
-        if account is not None:
-            return self._ask(subject, _grant_of(account, limit))
-        own = Grant(username=username, scopes=limit or (), limit=limit or (), name_at_login=username)
-        return self._ask(subject, own)
+        return self._ask_application(subject, _grant_within(bounds, account))
 
     def decide_refresh(self, token: RefreshClaims, session: Session) -> Grant:
         """Return what the subject of a refresh token is granted now.
 
-        Only the account's version is taken from the session's row: write access to rows grants nothing.
+        Of the session's row only the account's version counts: write access to rows grants nothing.
 
         Raises:
             Refusal: the account was deleted, disabled or changed, or ``subject_claims`` refuses the subject.
-            Unissuable: ``subject_claims`` returned what cannot be issued.
+            Unissuable: ``subject_claims`` returned an unusable value.
             StoreUnavailable: the accounts' store does not answer.
         """
-        is_older = token.client_id is None  # from before version 4 of the schema: only the row knows more
+        bounds, is_older = token.to_bounds(), token.client_id is None
+        if is_older:  # Before version 4 of the schema, only the row had the bounds.
+            bounds = msgspec.structs.replace(
+                bounds, scope=" ".join(session.scopes), preferred_username=session.username
+            )
         has_account = token.account or session.credentials_version is not None
-        scope = " ".join(session.scopes) if is_older else token.scope
-        limit = None if scope is None else tuple(scope.split())
         account = self._accounts.find_account(subject=token.sub) if has_account or is_older else None
-        if account is not None:
-            version = session.credentials_version
-            if version is not None and version < account.credentials_version:
-                raise Refusal("account_disabled" if account.disabled else "account_changed")
-            return self._ask(token.sub, _grant_of(account, limit))
-        if has_account:
+        if has_account and account is None:
             raise Refusal("account_deleted")
-        name = token.preferred_username or session.username
-        return self._ask(
-            token.sub, Grant(username=name, scopes=limit or (), limit=limit or (), name_at_login=name)
-        )
+        if account is not None:
+            _check_version(account, session.credentials_version)
+            bounds = msgspec.structs.replace(bounds, account=True, preferred_username=None)
+        return self._ask_application(token.sub, _grant_within(bounds, account))
 
-    def _ask(self, subject: str, grant: Grant) -> Grant:
-        """Let the application's ``subject_claims`` have the last word."""
+    def _ask_application(self, subject: str, grant: Grant) -> Grant:
+        """Let the application's ``subject_claims`` decide last."""
         if self._subject_claims is None:
             return grant
         try:
@@ -139,35 +116,40 @@ class Grants:
             raise Refusal("subject_refused")
         if not isinstance(claims, Mapping):
             raise Unissuable(f"subject_claims must return a mapping or None, not {type(claims).__name__}")
-        if not _OUR_CLAIMS.isdisjoint(claims):
-            ours = ", ".join(sorted(_OUR_CLAIMS.intersection(claims)))
+        if not SESSION_CLAIMS.isdisjoint(claims):
+            ours = ", ".join(sorted(SESSION_CLAIMS.intersection(claims)))
             raise Unissuable(f"subject_claims: {ours} are set by Watchword")
-        others = {
-            name: value for name, value in claims.items() if name not in {"scope", "preferred_username"}
-        }
         return msgspec.structs.replace(
             grant,
-            claims=others,
-            scopes=_scopes_of(claims["scope"]) if "scope" in claims else grant.scopes,
-            username=_name_of(claims["preferred_username"])
+            claims={name: value for name, value in claims.items() if name not in _REPLACEABLE},
+            scopes=_read_scopes(claims["scope"]) if "scope" in claims else grant.scopes,
+            username=_read_username(claims["preferred_username"])
             if "preferred_username" in claims
             else grant.username,
         )
 
 
-def _grant_of(account: Account, limit: tuple[str, ...] | None) -> Grant:
-    """Return what an account is granted, within the limit of its session."""
+def _grant_within(bounds: SessionBounds, account: Account | None) -> Grant:
+    limit = None if bounds.scope is None else tuple(bounds.scope.split())
+    if account is None:
+        return Grant(username=bounds.preferred_username or "", scopes=limit or (), bounds=bounds)
     if account.disabled:
         raise Refusal("account_disabled")
     return Grant(
         username=account.username,
         scopes=account.scopes if limit is None else tuple(s for s in limit if s in account.scopes),
+        bounds=bounds,
         account_version=account.credentials_version,
-        limit=limit,
     )
 
 
-def _scopes_of(given: object) -> tuple[str, ...]:
+def _check_version(account: Account, version: int | None) -> None:
+    """Refuse a session that was started with older credentials of its account."""
+    if version is not None and version < account.credentials_version:
+        raise Refusal("account_disabled" if account.disabled else "account_changed")
+
+
+def _read_scopes(given: object) -> tuple[str, ...]:
     if not isinstance(given, str | list | tuple) or not all(isinstance(s, str) for s in given):
         raise Unissuable("subject_claims: scope must be a string or a list of scopes")
     try:
@@ -176,7 +158,7 @@ def _scopes_of(given: object) -> tuple[str, ...]:
         raise Unissuable(f"subject_claims: {error}") from None
 
 
-def _name_of(given: object) -> str:
+def _read_username(given: object) -> str:
     if not isinstance(given, str) or not given:
         raise Unissuable("subject_claims: preferred_username must be a string that is not empty")
     return given

@@ -23,7 +23,7 @@ from watchword.jose import base64url
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.verifier import Verifier
 from watchword.keyring.ring import Ring
-from watchword.sessions.clients import Client, presentable
+from watchword.sessions.clients import Client, clean_client
 from watchword.sessions.revocations import Revocations
 from watchword.settings import LARGEST_LEEWAY, Settings
 from watchword.stores.contract import OneTimeStore
@@ -83,7 +83,7 @@ class OneTime:
                 not JSON.
             StoreUnavailable: what is known of our keys is too old for signing.
         """
-        audience = self._audience(purpose)
+        audience = self._to_audience(purpose)
         seconds = to_whole_seconds("lifetime", lifetime)
         longest = self._settings.session_lifetime
         if seconds > longest:
@@ -111,15 +111,15 @@ class OneTime:
         verifier = Verifier(
             self._keys,
             issuer=self._settings.issuer,
-            audience=self._audience(purpose),
+            audience=self._to_audience(purpose),
             typ="ot+jwt",
             require=("sub", "iat", "jti"),
             leeway=self._settings.leeway,
             cache_size=0,  # nothing is looked at twice
-            clock=self._revocations.fresh_now,
+            clock=self._revocations.read_fresh_time,
         )
         claims = verifier.verify(token)
-        about = {"subject": claims["sub"], "address": presentable(client).ip_address, "purpose": purpose}
+        about = {"subject": claims["sub"], "address": clean_client(client).ip_address, "purpose": purpose}
         if not _spend(self._store, claims, keep_until=claims["exp"] + LARGEST_LEEWAY):
             self._notify(TokenReplayed(**about, issuer=self._settings.issuer))
             raise TokenSpent
@@ -130,7 +130,7 @@ class OneTime:
         """Redeem with another leeway."""
         self._settings = msgspec.structs.replace(self._settings, leeway=seconds)
 
-    def _audience(self, purpose: str) -> str:
+    def _to_audience(self, purpose: str) -> str:
         """The purpose, if no token of ours of another kind is for an audience of that name."""
         if not isinstance(purpose, str) or purpose in {"", self._settings.issuer, self._settings.audience}:
             raise InvalidSettings("purpose: a name, and not the one of our issuer or API")
@@ -169,25 +169,25 @@ class ReplayGuard:
             MissingClaim: it has no ``jti``; or no ``exp``, and there is no ``max_age``.
             StoreUnavailable: the store does not answer. The token may have been spent or not.
         """
-        if _claim(claims, "jti") is None:
+        if _read_claim(claims, "jti") is None:
             raise MissingClaim(claim="jti")
-        if _spend(self._store, claims, keep_until=_last_use(claims, max_age) + LARGEST_LEEWAY):
+        if _spend(self._store, claims, keep_until=_find_last_use(claims, max_age) + LARGEST_LEEWAY):
             return
-        subject, issuer = _claim(claims, "sub"), _claim(claims, "iss")
-        self._notify(TokenReplayed(subject=subject, issuer=issuer, address=presentable(client).ip_address))
+        subject, issuer = _read_claim(claims, "sub"), _read_claim(claims, "iss")
+        self._notify(TokenReplayed(subject=subject, issuer=issuer, address=clean_client(client).ip_address))
         raise TokenSpent
 
 
 def _spend(store: OneTimeStore, claims: Mapping[str, Any] | msgspec.Struct, *, keep_until: float) -> bool:
     """Whether the token of these claims is spent by this call, and by none before it."""
-    named = msgspec.json.encode([_claim(claims, "iss"), _claim(claims, "jti")])
+    named = msgspec.json.encode([_read_claim(claims, "iss"), _read_claim(claims, "jti")])
     key = base64url.encode(hashlib.sha256(named).digest())  # as short as any, however long their names are
     # made once for each call: a store that repeats itself after a lost connection knows its first attempt
     return store.spend(key, secrets.token_urlsafe(16), keep_until=keep_until)
 
 
-def _last_use(claims: Mapping[str, Any] | msgspec.Struct, max_age: Duration | None) -> float:
-    expires, issued = _claim(claims, "exp"), _claim(claims, "iat")
+def _find_last_use(claims: Mapping[str, Any] | msgspec.Struct, max_age: Duration | None) -> float:
+    expires, issued = _read_claim(claims, "exp"), _read_claim(claims, "iat")
     if expires is not None:
         return float(expires)
     if max_age is None or issued is None:
@@ -195,5 +195,5 @@ def _last_use(claims: Mapping[str, Any] | msgspec.Struct, max_age: Duration | No
     return float(issued + to_seconds("max_age", max_age))
 
 
-def _claim(claims: Mapping[str, Any] | msgspec.Struct, name: str) -> Any:
+def _read_claim(claims: Mapping[str, Any] | msgspec.Struct, name: str) -> Any:
     return claims.get(name) if isinstance(claims, Mapping) else getattr(claims, name, None)

@@ -142,7 +142,7 @@ class Revocations:
         elif self._when_stale == "reject":
             raise StoreUnavailable
 
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether :meth:`ensure_fresh` would return at once, without I/O."""
         polls = self._polls.obtain()
         return self._monotonic() <= polls.spared_until or self._is_prompt(polls)
@@ -151,7 +151,7 @@ class Revocations:
         """Whether :meth:`ensure_fresh` does no I/O, now and for a moment. It may raise all the same."""
         polls = self._polls.obtain()
         soon = self._monotonic() + MARGIN
-        return soon <= polls.spared_until or soon <= self._prompt_until(polls) or soon < polls.retry_at
+        return soon <= polls.spared_until or soon <= self._find_prompt_end(polls) or soon < polls.retry_at
 
     async def ensure_fresh_async(self) -> None:
         """Do what :meth:`ensure_fresh` does in a thread, once for all coroutines that wait meanwhile.
@@ -161,14 +161,14 @@ class Revocations:
         """
         await self._shared_call.wait(self.ensure_fresh)
 
-    def staleness(self) -> float:
+    def measure_staleness(self) -> float:
         """Seconds since the last answered poll was sent; infinite before the first."""
         return self._monotonic() - self._polls.obtain().sent_at
 
-    def status(self) -> FeedStatus:
+    def read_status(self) -> FeedStatus:
         """How it stands with the news."""
         return FeedStatus(
-            staleness=self.staleness(),
+            staleness=self.measure_staleness(),
             poll_seconds=self._poll_seconds,
             failing=self._polls.obtain().failures > 0,
             known_ends=len(self._ended),
@@ -192,7 +192,7 @@ class Revocations:
         """The store's time, carried forward from the last poll; before the first one this machine's."""
         return self._offset + self._monotonic()
 
-    def fresh_now(self) -> float:
+    def read_fresh_time(self) -> float:
         """The store's time by a set that is young enough: :meth:`ensure_fresh`, then :meth:`now`.
 
         One look at the clock does for both, as every request asks.
@@ -223,7 +223,7 @@ class Revocations:
         with polls.polling:
             self._poll(polls)
 
-    def keeps_ends_for(self, leeway: float) -> bool:
+    def keep_ends_for(self, leeway: float) -> bool:
         """Whether ends are kept for that leeway. If not, they are from the next poll on."""
         if leeway <= self._grace:
             return True
@@ -251,16 +251,16 @@ class Revocations:
 
     def _is_prompt(self, polls: _Polls) -> bool:
         """Whether no request has to poll: the last poll is young, or it is trusted and the store is away."""
-        return self._monotonic() <= self._prompt_until(polls)
+        return self._monotonic() <= self._find_prompt_end(polls)
 
-    def _prompt_until(self, polls: _Polls) -> float:
+    def _find_prompt_end(self, polls: _Polls) -> float:
         if polls.failures:
             return polls.sent_at + self._max_age
         return polls.sent_at + min(self._interval + LATE, self._max_age)
 
     def _spare(self, polls: _Polls) -> None:
         """Spare the next requests the look at process, thread and polls."""
-        now, prompt_until = self._monotonic(), self._prompt_until(polls)
+        now, prompt_until = self._monotonic(), self._find_prompt_end(polls)
         until = prompt_until if now <= prompt_until else polls.sent_at + self._max_age
         polls.spared_until = self._spared_until = min(now + SPARED, until)
 
@@ -296,7 +296,7 @@ class Revocations:
     def _plan_rest(self) -> Callable[[threading.Event], object]:
         """Return what waits until a poll is due, or an end is announced."""
         polls, announcements = self._polls.obtain(), self._announcements
-        pause = self._pause(polls)
+        pause = self._choose_pause(polls)
         if announcements is None:
             return partial(_wait, pause)
         if polls.failures:
@@ -304,7 +304,7 @@ class Revocations:
             return partial(_wait, pause)
         return partial(_listen, announcements, pause, self._monotonic)
 
-    def _pause(self, polls: _Polls) -> float:
+    def _choose_pause(self, polls: _Polls) -> float:
         """Seconds until the next poll: the interval, doubled with each failure up to a bound."""
         return min(self._interval * 2.0 ** min(polls.failures, 16), max(self._interval, LONGEST_PAUSE))
 
@@ -314,7 +314,7 @@ class Revocations:
             self._poll(polls)
         except Exception as error:  # the thread must live on, and a caller looks at the age
             polls.failures += 1
-            polls.retry_at = self._monotonic() + self._pause(polls)
+            polls.retry_at = self._monotonic() + self._choose_pause(polls)
             if polls.failures == 1:
                 expected = isinstance(error, StoreUnavailable)
                 logger.warning("no news of ended sessions: %s", error, exc_info=not expected)

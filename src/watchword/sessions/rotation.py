@@ -15,10 +15,10 @@ import msgspec
 
 from watchword.stores.contract import NewSession, Session, SessionTimes
 
-__all__ = ["Decision", "begin", "decide", "rotate"]
+__all__ = ["RefreshDecision", "begin", "decide_refresh", "rotate"]
 
 
-class Decision(StrEnum):
+class RefreshDecision(StrEnum):
     """What becomes of a refresh token.
 
     Attributes:
@@ -34,7 +34,7 @@ class Decision(StrEnum):
     ENDED = "ended"
 
 
-def decide(session: Session, generation: int, *, now: float, window: float) -> Decision:
+def decide_refresh(session: Session, generation: int, *, now: float, window: float) -> RefreshDecision:
     """The decision for a refresh token of that generation, at the store's time ``now``.
 
     A generation above the row's is one that we signed and a rolled-back store forgot: it counts as current.
@@ -46,10 +46,10 @@ def decide(session: Session, generation: int, *, now: float, window: float) -> D
         window: seconds after a swap in which the generation before it is still good.
     """
     if session.ended_at is not None or session.expires_at <= now:
-        return Decision.ENDED
+        return RefreshDecision.ENDED
     if session.refreshed_at is not None and session.refreshed_at > now - window:
-        return Decision.REPLAY if generation >= session.generation - 1 else Decision.REUSE
-    return Decision.ROTATE if generation >= session.generation else Decision.REUSE
+        return RefreshDecision.REPLAY if generation >= session.generation - 1 else RefreshDecision.REUSE
+    return RefreshDecision.ROTATE if generation >= session.generation else RefreshDecision.REUSE
 
 
 def begin(new: NewSession, times: SessionTimes, *, now: float) -> Session:

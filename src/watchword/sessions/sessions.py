@@ -24,12 +24,13 @@ from watchword.events import (
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.verifier import Verifier
 from watchword.sessions import rotation
-from watchword.sessions.clients import Client, differences, presentable
+from watchword.sessions.clients import Client, clean_client, compare_clients
 from watchword.sessions.grants import Grant, Grants, Refusal, SubjectClaims
+from watchword.sessions.refresh_tokens import RefreshClaims, SessionBounds
 from watchword.sessions.revocations import Revocations
-from watchword.sessions.rotation import Decision, decide
+from watchword.sessions.rotation import RefreshDecision, decide_refresh
 from watchword.sessions.shared_settings import SharedSettings
-from watchword.sessions.tokens import RefreshClaims, TokenPairs, Tokens
+from watchword.sessions.token_pairs import TokenPairs, Tokens
 from watchword.settings import Settings
 from watchword.stores.contract import (
     Account,
@@ -42,6 +43,7 @@ from watchword.stores.contract import (
     SessionStore,
     SessionTimes,
     TimedSession,
+    checked_scopes,
     is_session_id,
     new_session_id,
 )
@@ -100,7 +102,7 @@ class Sessions:
         self._revocations = revocations
         self._settings = settings
         self._notify = notify
-        self._times = _times_of(settings)
+        self._times = _to_times(settings)
 
     def read_mark(self) -> str:
         """Return a mark of the present moment, to read before a subject proves who they are.
@@ -145,14 +147,19 @@ class Sessions:
         _check_text("subject", subject)
         _check_text("username", username)
         began = elapsed() if began is None else began
-        client = presentable(client)
+        client = clean_client(client)
         self._revocations.ensure_fresh()  # a key that was compromised must not sign
         mark = self._store.read_mark() if mark is None else mark
+        bounds = SessionBounds(
+            account=account is not None,
+            scope=None if scopes is None else " ".join(checked_scopes(scopes)),
+            preferred_username=username if account is None else None,
+        )
         try:
-            grant = self._grants.decide_login(subject, username, scopes, account)
+            grant = self._grants.decide_login(subject, bounds, account)
         except Refusal:
             raise self._refuse_login(subject, client, began) from None
-        details = self._details(grant, client)
+        details = self._make_details(grant, client)
         new = NewSession(id=new_session_id(subject), subject=subject, **msgspec.structs.asdict(details))
         now = self._revocations.now()
         # A trial: what cannot be signed must not start a session, nor end the oldest for it.
@@ -167,7 +174,7 @@ class Sessions:
         except BaseException:
             self.end(new.id, "login_failed", client)
             raise
-        self._notify(LoginSucceeded(**_about(timed.session, client), seconds=seconds_since(began)))
+        self._notify(LoginSucceeded(**_describe_session(timed.session, client), seconds=seconds_since(began)))
         return tokens
 
     def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
@@ -182,14 +189,16 @@ class Sessions:
             StoreUnavailable: the store does not answer.
         """
         began = elapsed()
-        client = presentable(client)
-        token = self._verified(refresh_token)
+        client = clean_client(client)
+        token = self._verify(refresh_token)
         timed, decision = self._judge(token, client)
         grant = self._decide(token, timed.session, client)
-        if decision is Decision.ROTATE:
+        if decision is RefreshDecision.ROTATE:
             tokens = self._swap(token, timed, grant, client)
             if tokens is not None:
-                self._notify(SessionRefreshed(**_about(timed.session, client), seconds=seconds_since(began)))
+                self._notify(
+                    SessionRefreshed(**_describe_session(timed.session, client), seconds=seconds_since(began))
+                )
                 return tokens
             # Another request was faster. ROTATE again would mean that the window has passed since then.
             timed, _ = self._judge(token, client)
@@ -203,10 +212,10 @@ class Sessions:
         Raises:
             InvalidGrant: the token is not ours.
         """
-        token = self._verified(refresh_token)
-        return self.name(token.sid, token.sub)
+        token = self._verify(refresh_token)
+        return self.name_session(token.sid, token.sub)
 
-    def name(self, session_id: str, subject: str | None = None) -> SessionProof:
+    def name_session(self, session_id: str, subject: str | None = None) -> SessionProof:
         """Return a session of which no access token is at hand: it may have been issued just now."""
         return SessionProof(session_id, subject, self._revocations.now() + self._times.access)
 
@@ -218,13 +227,13 @@ class Sessions:
         """
         ended = self._store.end_session(session_id, reason)
         if ended is not None:
-            self._note_ends([ended], reason, presentable(client))
+            self._note_ends([ended], reason, clean_client(client))
             return True
         # ended by another process, perhaps, whose end has not been polled: it has to hold here at once too
         known = self._store.find_session(session_id)
         if known is None:
             return False
-        self._revocations.add([_end_of(known.session)])
+        self._revocations.add([_to_end(known.session)])
         return True
 
     def log_out(self, proof: SessionProof, client: Client | None = None) -> None:
@@ -239,7 +248,7 @@ class Sessions:
             return
         self._store.record_end(proof.session_id, "logout", proof.access_until)
         self._revocations.add([SessionEnd(proof.session_id, proof.access_until)])
-        address = presentable(client).ip_address
+        address = clean_client(client).ip_address
         self._notify(
             SessionTerminated(
                 subject=proof.subject, session=proof.session_id, address=address, reason="logout"
@@ -269,14 +278,14 @@ class Sessions:
         """
         _check_text("subject", subject)
         ended = self._store.end_sessions(subject, reason, keep=keep)
-        self._note_ends(ended, reason, presentable(client))
+        self._note_ends(ended, reason, clean_client(client))
         return len(ended)
 
     def follow(self, shared: SharedSettings) -> None:
         """Use these lifetimes and this refresh window from now on, as all nodes do."""
-        self._times = _times_of(shared)
+        self._times = _to_times(shared)
 
-    def live(self, subject: str) -> Sequence[Session]:
+    def find_live(self, subject: str) -> Sequence[Session]:
         """The subject's sessions that are neither ended nor expired, newest first.
 
         Raises:
@@ -286,14 +295,14 @@ class Sessions:
         _check_text("subject", subject)
         return self._store.live_sessions(subject)
 
-    def _verified(self, refresh_token: str) -> RefreshClaims:
+    def _verify(self, refresh_token: str) -> RefreshClaims:
         self._revocations.ensure_fresh()  # nor vouch for a token
         try:
             return self._refresh_verifier.verify(refresh_token)
         except InvalidToken:
             raise InvalidGrant from None
 
-    def _judge(self, token: RefreshClaims, client: Client) -> tuple[TimedSession, Decision]:
+    def _judge(self, token: RefreshClaims, client: Client) -> tuple[TimedSession, RefreshDecision]:
         """Return the token's row and what becomes of the token: ``ROTATE`` or ``REPLAY``.
 
         Raises:
@@ -302,10 +311,10 @@ class Sessions:
         timed = self._store.find_session(token.sid)
         if timed is None or token.exp <= timed.now or not self._is_for_us(token, timed.session):
             raise InvalidGrant
-        decision = decide(timed.session, token.gen, now=timed.now, window=self._times.window)
-        if decision is Decision.REUSE:
+        decision = decide_refresh(timed.session, token.gen, now=timed.now, window=self._times.window)
+        if decision is RefreshDecision.REUSE:
             self._end_reused(timed.session, token.gen, client)
-        if decision not in {Decision.ROTATE, Decision.REPLAY}:
+        if decision not in {RefreshDecision.ROTATE, RefreshDecision.REPLAY}:
             raise InvalidGrant
         return timed, decision
 
@@ -334,7 +343,9 @@ class Sessions:
         """
         ahead = rotation.rotate(timed.session, token.gen, self._times, now=timed.now)
         tokens = self._issue(ahead, grant, timed.now)
-        swapped = self._store.swap_session(token.sid, token.gen, self._times, self._details(grant, client))
+        swapped = self._store.swap_session(
+            token.sid, token.gen, self._times, self._make_details(grant, client)
+        )
         if swapped is None:
             return None
         if swapped.session.access_until == ahead.access_until:
@@ -351,7 +362,7 @@ class Sessions:
     def _issue(self, session: Session, grant: Grant, now: float) -> Tokens:
         return self._pairs.issue(session, grant, now, lifetime=self._times.access)
 
-    def _details(self, grant: Grant, client: Client) -> SessionDetails:
+    def _make_details(self, grant: Grant, client: Client) -> SessionDetails:
         return SessionDetails(
             username=grant.username,
             scopes=grant.scopes,
@@ -368,9 +379,9 @@ class Sessions:
 
     def _tell_replay(self, session: Session, client: Client, began: float) -> None:
         swapper = Client(ip_address=session.ip_address, user_agent=session.user_agent)
-        about = {**_about(session, client), "swapped_by": session.ip_address}
+        about = {**_describe_session(session, client), "swapped_by": session.ip_address}
         seconds = seconds_since(began)
-        if differs := differences(swapper, client):
+        if differs := compare_clients(swapper, client):
             self._notify(RefreshReplayedElsewhere(**about, differs=differs, seconds=seconds))
         else:
             self._notify(RefreshReplayed(**about, seconds=seconds))
@@ -381,7 +392,7 @@ class Sessions:
             return
         self._notify(
             RefreshReused(
-                **_about(session, client),
+                **_describe_session(session, client),
                 seen="recent_predecessor" if generation == session.generation - 1 else "old_lineage",
                 swapped_by=session.ip_address,
             )
@@ -389,9 +400,9 @@ class Sessions:
         self._note_ends([ended], "refresh_reused", client)
 
     def _note_ends(self, sessions: Sequence[Session], reason: EndReason, client: Client) -> None:
-        self._revocations.add([_end_of(session) for session in sessions])
+        self._revocations.add([_to_end(session) for session in sessions])
         for session in sessions:
-            self._notify(SessionTerminated(**_about(session, client), reason=reason))
+            self._notify(SessionTerminated(**_describe_session(session, client), reason=reason))
 
 
 def _check_text(name: str, given: object) -> None:
@@ -400,7 +411,7 @@ def _check_text(name: str, given: object) -> None:
         raise InvalidSettings(f"{name} must be text that is not empty, not {describe(given)}{hint}")
 
 
-def _times_of(settings: Settings | SharedSettings) -> SessionTimes:
+def _to_times(settings: Settings | SharedSettings) -> SessionTimes:
     return SessionTimes(
         access=settings.access_lifetime,
         idle=settings.idle_lifetime,
@@ -409,9 +420,9 @@ def _times_of(settings: Settings | SharedSettings) -> SessionTimes:
     )
 
 
-def _end_of(session: Session) -> SessionEnd:
+def _to_end(session: Session) -> SessionEnd:
     return SessionEnd(session.id, session.access_until)
 
 
-def _about(session: Session, client: Client) -> dict[str, str | None]:
+def _describe_session(session: Session, client: Client) -> dict[str, str | None]:
     return {"subject": session.subject, "session": session.id, "address": client.ip_address}

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from redis_servers import Proxy, RedisCluster, RedisServer, free_port, until
 
 from watchword.errors import InvalidSettings, StoreUnavailable
-from watchword.sessions.rotation import Decision, decide, rotate
+from watchword.sessions.rotation import RefreshDecision, decide_refresh, rotate
 from watchword.stores.contract import Session, SessionTimes, new_session_id, shard_of
 from watchword.stores.redis import connection as redis_connection
 from watchword.stores.redis import url as redis_url
@@ -479,9 +479,9 @@ def test_redis_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_that
     key = f"watchword:{{{shard_of('alice')}}}:session:{session.id}"
     redis_server.ask("HSET", key, *(text for change in changes.items() for text in change))
     found = store.find_session(session.id).session
-    rotates = decide(found, generation, now=now, window=30)
+    rotates = decide_refresh(found, generation, now=now, window=30)
     swapped = swap(store, session.id, generation, times)
-    assert (swapped is not None) == (rotates is Decision.ROTATE)
+    assert (swapped is not None) == (rotates is RefreshDecision.ROTATE)
     if swapped is not None:
         foreseen = rotate(found, generation, times, now=swapped.now)
         assert swapped.session == msgspec.structs.replace(foreseen, **msgspec.structs.asdict(DETAILS))
