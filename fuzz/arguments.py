@@ -10,7 +10,7 @@ import json
 
 from specimen import compact, key
 from watchword.jose import Key, base64url
-from watchword.jose.envelope import content_encryption
+from watchword.jose.encryption import find_encryption
 
 __all__ = [
     "encrypted",
@@ -107,7 +107,7 @@ def _signed(data: bytes, by: Key) -> str:
 def _sealed(header64: str, plaintext: bytes) -> list[str]:
     """Initialization vector, ciphertext and tag. The content key is the secret of ``dir``."""
     secret, iv = bytes(range(32)), bytes(12)  # the same each time, so that an input is one token
-    ciphertext, tag = content_encryption("A256GCM").encrypt(secret, iv, plaintext, header64.encode())
+    ciphertext, tag = find_encryption("A256GCM").encrypt(secret, iv, plaintext, header64.encode())
     return [base64url.encode(part) for part in (iv, ciphertext, tag)]
 
 

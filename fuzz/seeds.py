@@ -7,7 +7,7 @@ import zlib
 from typing import Any
 
 from specimen import AUDIENCE, ISSUER, KEYS, NOW, certificate, compact, key
-from watchword.jose import Key, base64url, envelope, jwe, jws
+from watchword.jose import Key, base64url, encryption, jwe, jws
 from watchword.jose.material.kinds import identify_kind
 
 __all__ = [
@@ -85,8 +85,8 @@ HEADERS = (
 def with_encrypted_key(one: Key) -> bytes:
     """Two lines: header and encrypted key."""
     header = {"alg": one.alg, "enc": "A256GCM", "kid": one.kid}
-    wrapped = envelope.wrap(one, header, bytes(range(32)))
-    return compact(header | wrapped.members) + b"\n" + base64url.encode_bytes(wrapped.encrypted_key)
+    wrapped = encryption.wrap_content_key(one, header, bytes(range(32)))
+    return compact(header | wrapped.members) + b"\n" + base64url.encode_bytes(wrapped.encrypted)
 
 
 _PASSWORD = {"alg": "PBES2-HS256+A128KW", "enc": "A256GCM", "p2c": 1_000, "p2s": "A" * 22}

@@ -15,7 +15,6 @@ from watchword import Issuer, Settings, Verifier
 from watchword.errors import PasswordRejected
 from watchword.jose import (
     compact_serialization,
-    envelope,
     header,
     json_serialization,
     jwe,
@@ -24,6 +23,7 @@ from watchword.jose import (
     key_set,
     strict_json,
 )
+from watchword.jose.algorithms import key_management
 from watchword.jose.material import certificates, strength
 from watchword.jwt import caches, claims, profiles
 
@@ -82,7 +82,7 @@ BOUNDS = {
     "depth of JSON": strict_json.MAX_DEPTH,
     "keys tried for a token without `kid`": key_selection._MAX_CANDIDATES,
     "signatures or recipients of a token": json_serialization.MAX_PARTIES,
-    "attempts to decrypt a token": jwe._MAX_SHARES,
+    "attempts to decrypt a token": jwe._MAX_ATTEMPTS,
     "bytes of a key's JSON": jwk.MAX_JWK,
     "bytes of a key set's JSON": key_set.MAX_JWKS,
     "keys of a key set": key_set.MAX_KEYS,
@@ -120,7 +120,7 @@ def test_a_bound_is_documented(what: str) -> None:
 
 def test_bounds_in_the_midst_of_a_row_are_documented() -> None:
     bits, exponents = strength._RSA_BITS, strength._RSA_EXPONENTS
-    counts = envelope._COUNTS
+    counts = key_management.ITERATIONS
     room, largest = caches._ROOM, caches._LARGEST
 
     smallest, longest = exponents.start, exponents[-1].bit_length()

@@ -22,7 +22,7 @@ from watchword.errors import (
     UnknownKey,
 )
 from watchword.jose import Key, KeySet, base64url, jwe, jws
-from watchword.jose.envelope import content_encryption
+from watchword.jose.encryption import find_encryption
 from watchword.jose.jwe import Recipient
 
 KEY = Key.from_secret(b"\x07" * 16, "A128KW", kid="k1")
@@ -55,7 +55,7 @@ Make = Callable[[], dict[str, Any]]
 
 def direct(plaintext: bytes, authenticated: str) -> dict[str, Any]:
     """The members of a token that are encrypted content, under the key that both sides know."""
-    ciphertext, tag = content_encryption("A256GCM").encrypt(
+    ciphertext, tag = find_encryption("A256GCM").encrypt(
         DIRECT.material, IV, plaintext, authenticated.encode()
     )
     return {

@@ -1,6 +1,6 @@
-"""Encryption (RFC 7516): in the compact form, ``header.key.iv.ciphertext.tag``, and in JSON serialization.
+"""Encryption (RFC 7516): compact tokens, ``header.key.iv.ciphertext.tag``, and JSON serialization.
 
-Compressed tokens can be read, but not made: the length of what was compressed tells of its content
+Compressed tokens can be read but not made: the length of compressed content reveals some of it
 (RFC 8725 §3.6).
 """
 
@@ -12,20 +12,18 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from watchword.errors import MalformedToken, Unissuable, UnknownKey
-from watchword.jose import base64url, json_serialization
+from watchword.jose import base64url
 from watchword.jose.algorithms.content_encryption import ContentEncryption
 from watchword.jose.compact_serialization import split_token
-from watchword.jose.envelope import (
-    Envelope,
-    Provided,
-    Share,
-    acceptance,
-    check_count,
-    content_encryption,
-    open_first,
-    provide,
-    seal,
-    wrap,
+from watchword.jose.decryption import DecryptionAttempt, build_policy, decrypt_with_first
+from watchword.jose.encryption import (
+    ContentKey,
+    EncryptedContent,
+    check_iterations,
+    encrypt_content,
+    find_encryption,
+    make_content_key,
+    wrap_content_key,
 )
 from watchword.jose.header import (
     copy_unprotected,
@@ -34,7 +32,13 @@ from watchword.jose.header import (
     encode_header,
     merge_parts,
 )
-from watchword.jose.json_serialization import MAX_PARTIES, JsonToken, read_segment
+from watchword.jose.json_serialization import (
+    MAX_PARTIES,
+    JsonToken,
+    read_members,
+    read_parties,
+    read_segment,
+)
 from watchword.jose.jwk import Key
 from watchword.jose.key_arguments import check_bytes, check_key, check_several
 from watchword.jose.key_selection import find_candidates, to_key_source
@@ -44,19 +48,19 @@ __all__ = ["Decrypted", "Recipient", "decrypt", "decrypt_json", "encrypt", "encr
 
 _ENC = "A256GCM"
 _MAX_P2C = 600_000
-_MAX_SHARES = 4  # as many attempts as a compact token may cost
+_MAX_ATTEMPTS = 4  # as for a compact token
 
 
 class Decrypted(NamedTuple):
-    """What was encrypted.
+    """The content of a decrypted token.
 
     Attributes:
         plaintext: the bytes.
         header: the authenticated header.
-        key: the key that opened it.
-        unprotected: the part of the header that is not authenticated, in JSON serialization: anybody may have
+        key: the key that decrypted the token.
+        unprotected: the part of the header that is not authenticated (JSON serialization). Anyone may have
             written it.
-        aad: what was authenticated besides, in JSON serialization.
+        aad: the additional authenticated data (JSON serialization).
     """
 
     plaintext: bytes
@@ -70,11 +74,11 @@ class Decrypted(NamedTuple):
 
 
 class Recipient(NamedTuple):
-    """One of the recipients of a token in JSON serialization.
+    """A recipient of a token in JSON serialization.
 
     Attributes:
         key: the recipient's secret or public key.
-        unprotected: members of the header that hold for this recipient; they are not authenticated.
+        unprotected: members of the header for this recipient. They are not authenticated.
     """
 
     key: Key
@@ -89,31 +93,34 @@ def encrypt(
     *,
     p2c: int | None = None,
 ) -> str:
-    """The plaintext as a compact JWE.
+    """Encrypt bytes to a compact JWE.
 
     Args:
         plaintext: any bytes.
         key: the recipient's secret or public key. Its ``alg`` is the key management algorithm.
         enc: the content encryption.
-        header: further members of the header, readable by all and authenticated; a ``kid`` among them stands
-            in place of the key's own.
-        p2c: the iterations of PBKDF2 where the key is a password (PBES2), from 1,000 to 1,000,000; by default
-            as many as OWASP recommends. Many other readers refuse so many.
+        header: more members of the header. They are authenticated, and anyone can read them. A ``kid`` here
+            replaces the key's own.
+        p2c: the iterations of PBKDF2 for a password (PBES2), from 1,000 to 1,000,000. The default is the
+            number that OWASP recommends. Many other readers refuse so many.
+
+    Returns:
+        The token.
 
     Raises:
         InvalidKey: the key does not encrypt, or does not fit ``enc``.
-        InvalidSettings: the plaintext is not bytes, the key is not a Key, or ``p2c`` is not as said here.
-        Unissuable: the header would override a member that is set here, asks for compression, or is not one
-            that may be read again; or there is no such content encryption.
+        InvalidSettings: the plaintext is not bytes, the key is not a Key, or ``p2c`` is out of range.
+        Unissuable: the header would override a member that is set here, asks for compression, or could not
+            be read again; or no content encryption is named ``enc``.
     """
     check_bytes("plaintext", plaintext)
     check_key("key", key)
-    encryption = content_encryption(enc)
+    encryption = find_encryption(enc)
     own, given = {"alg": key.alg, "enc": enc}, {"kid": key.kid, **(header or {})}
-    provided = provide(key, given | own | check_count(p2c, [key]), encryption.key_size)
-    header64 = _header(own | provided.members, given)
-    sealed = seal(encryption, provided.content_key, plaintext, header64)
-    parts = (provided.encrypted_key, sealed.iv, sealed.ciphertext, sealed.tag)
+    content_key = make_content_key(key, given | own | check_iterations(p2c, [key]), encryption.key_size)
+    header64 = _encode_header(own | content_key.members, given)
+    content = encrypt_content(encryption, content_key.value, plaintext, header64)
+    parts = (content_key.encrypted, content.iv, content.ciphertext, content.tag)
     return b".".join((header64, *map(base64url.encode_bytes, parts))).decode("ascii")
 
 
@@ -126,32 +133,36 @@ def decrypt(
     max_decompressed: int | None = None,
     critical: Collection[str] = (),
 ) -> Decrypted:
-    """What is in a compact JWE.
+    """Decrypt a compact JWE.
 
     Args:
         token: the JWE.
-        keys: the keys to try; the ``kid`` of a token is not looked at where a key comes alone.
-        enc: the content encryptions that are accepted; all, by default.
-        max_p2c: most iterations that a token may ask for where the key is a password; 1,000 to 1,000,000.
-        max_decompressed: most bytes that compressed content may turn out to be. By default compressed tokens
-            are refused: a small one can hold a thousand times its size.
+        keys: the keys to try. For a single Key the token's ``kid`` is ignored.
+        enc: the accepted content encryptions. The default is all of them.
+        max_p2c: most iterations that a token may ask for if the key is a password; 1,000 to 1,000,000.
+        max_decompressed: most bytes that compressed content may expand to. The default refuses compressed
+            tokens, because a small token can expand a thousand times.
         critical: the header extensions that the caller understands and handles (``crit``).
 
     Raises:
-        MalformedToken: it is not a compact JWE of a kind that is known and accepted here.
+        MalformedToken: the token is not a compact JWE, or not of an accepted kind.
         UnknownKey: no key fits its ``kid`` and ``alg``.
-        DecryptionFailed: it cannot be opened; why is not told.
-        InvalidSettings: ``enc``, ``max_p2c``, ``max_decompressed`` or ``critical`` is not as said here.
+        DecryptionFailed: the token cannot be decrypted. The error does not say why.
+        InvalidSettings: ``enc``, ``max_p2c``, ``max_decompressed`` or ``critical`` is not valid.
     """
-    accepted = acceptance(enc, max_p2c, max_decompressed, critical)
+    policy = build_policy(enc, max_p2c, max_decompressed, critical)
+    # RFC 7516 §5.2, steps 1 to 5: parse, decode, and check the header.
     header64, *segments = split_token(token, 5)
-    header = decode_header(header64, accepted.critical)
-    encryption = accepted.check(header)
+    header = decode_header(header64, policy.critical)
+    encryption = policy.choose_encryption(header)
     encrypted_key, iv, ciphertext, tag = map(base64url.decode_bytes, segments)
+    # Steps 6 to 17: the key management mode follows from the key, never from the token.
     candidates = find_candidates(to_key_source(keys), header, "decrypt")
-    shares = [Share(key, header, encrypted_key) for key in candidates]
-    plaintext, share = open_first(Envelope(header64, iv, ciphertext, tag), encryption, shares)
-    return Decrypted(accepted.decompress(header, plaintext), header, share.key, {}, b"")
+    attempts = [DecryptionAttempt(key, header, encrypted_key) for key in candidates]
+    content = EncryptedContent(header64, iv, ciphertext, tag)
+    plaintext, attempt = decrypt_with_first(content, encryption, attempts)
+    # Step 18: decompress only what is authentic.
+    return Decrypted(policy.decompress(header, plaintext), header, attempt.key, {}, b"")
 
 
 def encrypt_json(
@@ -164,47 +175,48 @@ def encrypt_json(
     aad: bytes | None = None,
     p2c: int | None = None,
 ) -> dict[str, Any]:
-    """The plaintext as a JWE in JSON serialization (RFC 7516 §7.2): flattened for one recipient, or general.
+    """Encrypt bytes to a JWE in JSON serialization (RFC 7516 §7.2).
 
     Args:
         plaintext: any bytes.
-        recipients: who is to read it, 16 at most; a :class:`Recipient` adds to the header. ``dir`` and
-            ``ECDH-ES`` keys can only be alone, since the content key follows from each of them.
+        recipients: the recipients, at most 16. A :class:`Recipient` adds to the header. A ``dir`` or
+            ``ECDH-ES`` key must be the only recipient, because the content key follows from it.
         enc: the content encryption.
-        header: further members of the protected header.
-        unprotected: members of the header that hold for all recipients, and are not authenticated.
-        aad: what is to be authenticated besides, readable by all.
+        header: more members of the protected header.
+        unprotected: members of the header for all recipients. They are not authenticated.
+        aad: additional data to authenticate. Anyone can read it.
         p2c: as in :func:`encrypt`, for all recipients whose key is a password.
 
+    Returns:
+        The members of the token: flattened for a single recipient, otherwise general.
+
     Raises:
-        InvalidKey: a key does not encrypt, does not fit ``enc``, or cannot be one of several.
+        InvalidKey: a key does not encrypt, does not fit ``enc``, or must be the only recipient.
         InvalidSettings: as in :func:`encrypt`.
-        Unissuable: the number of recipients or a header is not as said here; or there is no such content
-            encryption.
+        Unissuable: the number of recipients or a header is not valid, or no content encryption is named
+            ``enc``.
     """
     check_bytes("plaintext", plaintext)
     check_several("recipients", recipients)
-    encryption = content_encryption(enc)
-    parties = [one if isinstance(one, Recipient) else Recipient(one) for one in recipients]
+    encryption = find_encryption(enc)
+    parties = [each if isinstance(each, Recipient) else Recipient(each) for each in recipients]
     for party in parties:
         check_key("recipients", party.key)
     if not 0 < len(parties) <= MAX_PARTIES:
         raise Unissuable(f"a token has between 1 and {MAX_PARTIES} recipients")
-    count = check_count(p2c, [party.key for party in parties])
-    protected, shared = header or {}, _plain(unprotected)
-    if len(parties) == 1:
-        header64, content_key, entries = _for_one(parties[0], encryption, protected, shared, count)
-    else:
-        header64, content_key, entries = _for_several(parties, encryption, protected, shared, count)
+    count = check_iterations(p2c, [party.key for party in parties])
+    protected, shared = header or {}, _copy_parts(unprotected)
+    encrypt_key = _encrypt_key_to_one if len(parties) == 1 else _encrypt_key_to_several
+    header64, content_key, entries = encrypt_key(parties, encryption, protected, shared, count)
     aad64 = base64url.encode_bytes(aad or b"")
-    sealed = seal(encryption, content_key, plaintext, _authenticated(header64, aad64))
+    content = encrypt_content(encryption, content_key, plaintext, _join_authenticated(header64, aad64))
     token = {
         "protected": header64.decode(),
         **({"unprotected": shared[0]} if shared else {}),
         **({"aad": aad64.decode()} if aad64 else {}),
-        "iv": base64url.encode(sealed.iv),
-        "ciphertext": base64url.encode(sealed.ciphertext),
-        "tag": base64url.encode(sealed.tag),
+        "iv": base64url.encode(content.iv),
+        "ciphertext": base64url.encode(content.ciphertext),
+        "tag": base64url.encode(content.tag),
     }
     return token | (entries[0] if len(entries) == 1 else {"recipients": entries})
 
@@ -218,132 +230,142 @@ def decrypt_json(
     max_decompressed: int | None = None,
     critical: Collection[str] = (),
 ) -> Decrypted:
-    """What is in a JWE in JSON serialization, if one of its recipients is known here.
+    """Decrypt a JWE in JSON serialization with the key of any of its recipients.
 
     Args:
-        token: the JWE: its members or their text, flattened or general.
-        keys: the keys to try. Where a key comes alone and no recipient has its ``kid``, all are tried.
+        token: the members of the JWE or their JSON text, flattened or general.
+        keys: the keys to try. A single Key is tried for all recipients if none has its ``kid``.
         enc: as in :func:`decrypt`.
-        max_p2c: as there.
-        max_decompressed: as there.
-        critical: as there.
+        max_p2c: as in :func:`decrypt`.
+        max_decompressed: as in :func:`decrypt`.
+        critical: as in :func:`decrypt`.
 
     Raises:
-        MalformedToken: it is not a JWE in JSON serialization, of a kind that is known and accepted here.
-        UnknownKey: no key fits the ``kid`` and ``alg`` of any recipient, or too many do to try them all.
-        DecryptionFailed: it cannot be opened; why is not told.
-        InvalidSettings: ``enc``, ``max_p2c``, ``max_decompressed`` or ``critical`` is not as said there.
+        MalformedToken: the token is not a JWE in JSON serialization, or not of an accepted kind.
+        UnknownKey: no key fits the ``kid`` and ``alg`` of any recipient, or too many keys fit.
+        DecryptionFailed: the token cannot be decrypted. The error does not say why.
+        InvalidSettings: ``enc``, ``max_p2c``, ``max_decompressed`` or ``critical`` is not valid.
     """
-    accepted = acceptance(enc, max_p2c, max_decompressed, critical)
-    members = json_serialization.read_members(token)
-    if "payload" in members:  # RFC 7516 §9: that is what tells a JWS
+    policy = build_policy(enc, max_p2c, max_decompressed, critical)
+    # RFC 7516 §5.2, steps 1 to 5: parse, decode, and check the header of each recipient.
+    members = read_members(token)
+    if "payload" in members:  # RFC 7516 §9: a JWS has this member
         raise MalformedToken("the token is signed, not encrypted")
-    if "" in (members.get("protected"), members.get("aad")):  # RFC 7516 §7.2.1: then they must be missing
+    if "" in (members.get("protected"), members.get("aad")):  # RFC 7516 §7.2.1: then it must be absent
         raise MalformedToken("a member of the token is empty")
-    header64, aad64 = _optional(members, "protected"), _optional(members, "aad")
-    protected = decode_protected(header64, accepted.critical) if header64 else {}
+    header64, aad64 = _read_optional(members, "protected"), _read_optional(members, "aad")
+    protected = decode_protected(header64, policy.critical) if header64 else {}
     aad = base64url.decode_bytes(aad64)
     content = [base64url.decode_bytes(read_segment(members, name)) for name in ("iv", "ciphertext", "tag")]
-    shares = _shares(members, protected, to_key_source(keys))
-    encryption, *_ = [accepted.check(share.header) for share in shares]
-    envelope = Envelope(_authenticated(header64, aad64), *content)
-    plaintext, share = open_first(envelope, encryption, shares)
-    unprotected = {name: value for name, value in share.header.items() if name not in protected}
-    return Decrypted(accepted.decompress(protected, plaintext), protected, share.key, unprotected, aad)
+    attempts = _match_keys(members, protected, to_key_source(keys))
+    encryption, *_ = [policy.choose_encryption(attempt.header) for attempt in attempts]
+    # Steps 6 to 17, for each recipient that may be ours until the content is decrypted.
+    encrypted = EncryptedContent(_join_authenticated(header64, aad64), *content)
+    plaintext, attempt = decrypt_with_first(encrypted, encryption, attempts)
+    unprotected = {name: value for name, value in attempt.header.items() if name not in protected}
+    # Step 18: decompress only what is authentic.
+    return Decrypted(policy.decompress(protected, plaintext), protected, attempt.key, unprotected, aad)
 
 
-def _header(own: Mapping[str, object], given: Mapping[str, object], *unprotected: Mapping[str, Any]) -> bytes:
+def _encode_header(
+    own: Mapping[str, object], given: Mapping[str, object], *unprotected: Mapping[str, Any]
+) -> bytes:
     if "zip" in given:
         raise Unissuable("nothing is compressed here")
     return encode_header(own, given, *unprotected)
 
 
-def _plain(unprotected: Mapping[str, object] | None) -> list[dict[str, Any]]:
+def _copy_parts(unprotected: Mapping[str, object] | None) -> list[dict[str, Any]]:
     return [] if unprotected is None else [copy_unprotected(unprotected)]
 
 
-def _for_one(
-    party: Recipient,
-    encryption: ContentEncryption,
-    protected: Mapping[str, object],
-    shared: list[dict[str, Any]],
-    count: Mapping[str, int | None],
-) -> tuple[bytes, bytes, list[dict[str, Any]]]:
-    """The protected header, the content key, and what stands in the token for its only recipient."""
-    theirs = _plain(party.unprotected)
-    own = {"alg": party.key.alg, "enc": encryption.name}
-    given = {"kid": party.key.kid, **protected}
-    provided = provide(party.key, _joined(*shared, *theirs, given, own, count), encryption.key_size)
-    header64 = _header(own | provided.members, given, *shared, *theirs)
-    return header64, provided.content_key, [_entry(provided, *theirs)]
-
-
-def _for_several(
+def _encrypt_key_to_one(
     parties: Sequence[Recipient],
     encryption: ContentEncryption,
     protected: Mapping[str, object],
     shared: list[dict[str, Any]],
     count: Mapping[str, int | None],
 ) -> tuple[bytes, bytes, list[dict[str, Any]]]:
-    """The same for several, whose algorithms and ``kid`` stand in their own parts of the header."""
-    own, content_key = {"enc": encryption.name}, os.urandom(encryption.key_size)
+    """Return the protected header, the content key, and the token's members for its only recipient."""
+    (party,) = parties
+    theirs = _copy_parts(party.unprotected)
+    own = {"alg": party.key.alg, "enc": encryption.name}
+    given = {"kid": party.key.kid, **protected}
+    header = _merge(*shared, *theirs, given, own, count)
+    content_key = make_content_key(party.key, header, encryption.key_size)
+    header64 = _encode_header(own | content_key.members, given, *shared, *theirs)
+    return header64, content_key.value, [_write_entry(content_key, *theirs)]
+
+
+def _encrypt_key_to_several(
+    parties: Sequence[Recipient],
+    encryption: ContentEncryption,
+    protected: Mapping[str, object],
+    shared: list[dict[str, Any]],
+    count: Mapping[str, int | None],
+) -> tuple[bytes, bytes, list[dict[str, Any]]]:
+    """Return the same for several recipients. Each has its ``alg`` and ``kid`` in its part of the header."""
+    own, value = {"enc": encryption.name}, os.urandom(encryption.key_size)
     entries = []
     for party in parties:
-        given = {"kid": party.key.kid, **_joined(*_plain(party.unprotected))}
+        given = {"kid": party.key.kid, **_merge(*_copy_parts(party.unprotected))}
         alg = {"alg": party.key.alg}
-        provided = wrap(party.key, _joined(*shared, protected, own, given, alg, count), content_key)
-        if given.keys() & (alg | provided.members).keys():
+        content_key = wrap_content_key(party.key, _merge(*shared, protected, own, given, alg, count), value)
+        if given.keys() & (alg | content_key.members).keys():
             raise Unissuable("the header would override a member that is set already")
-        entries.append(_entry(provided, alg | given | provided.members))
-    header64, *_ = [_header(own, protected, *shared, entry["header"]) for entry in entries]
-    return header64, content_key, entries
+        entries.append(_write_entry(content_key, alg | given | content_key.members))
+    header64, *_ = [_encode_header(own, protected, *shared, entry["header"]) for entry in entries]
+    return header64, value, entries
 
 
-def _entry(provided: Provided, *unprotected: dict[str, Any]) -> dict[str, Any]:
-    encrypted_key = base64url.encode(provided.encrypted_key)
+def _write_entry(content_key: ContentKey, *unprotected: dict[str, Any]) -> dict[str, Any]:
+    encrypted_key = base64url.encode(content_key.encrypted)
     return {
         **({"header": unprotected[0]} if unprotected else {}),
         **({"encrypted_key": encrypted_key} if encrypted_key else {}),
     }
 
 
-def _shares(members: Mapping[str, Any], protected: dict[str, Any], source: KeySource) -> list[Share]:
-    """What may open a token, of all that its recipients and our keys give."""
-    parts = json_serialization.read_parties(members, "recipients", ("header", "encrypted_key"))
+def _match_keys(
+    members: Mapping[str, Any], protected: dict[str, Any], source: KeySource
+) -> list[DecryptionAttempt]:
+    """Return what may decrypt a token: the recipients that fit keys of the source."""
+    parts = read_parties(members, "recipients", ("header", "encrypted_key"))
     shared = [members["unprotected"]] if "unprotected" in members else []
-    whole = [merge_parts(protected, *shared, *_own_header(part)) for part in parts]
-    if len({header.get("enc") for header in whole}) > 1:  # RFC 7516 §7.2.1
+    headers = [merge_parts(protected, *shared, *_read_own_header(part)) for part in parts]
+    if len({header.get("enc") for header in headers}) > 1:  # RFC 7516 §7.2.1
         raise MalformedToken("the recipients of the token do not agree on enc")
-    shares: list[Share] = []
-    for part, header in zip(parts, whole, strict=True):
-        encrypted_key = base64url.decode_bytes(_optional(part, "encrypted_key"))  # empty from some: no harm
-        with suppress(UnknownKey):  # somebody else's
+    attempts: list[DecryptionAttempt] = []
+    for part, header in zip(parts, headers, strict=True):
+        # Some libraries write an empty encrypted_key, which is harmless.
+        encrypted_key = base64url.decode_bytes(_read_optional(part, "encrypted_key"))
+        with suppress(UnknownKey):  # another party's
             candidates = find_candidates(source, header, "decrypt")
-            shares += [Share(key, header, encrypted_key) for key in candidates]
-    shares = [share for share in shares if share.header.get("kid") == share.key.kid] or shares
-    if not shares:
+            attempts += [DecryptionAttempt(key, header, encrypted_key) for key in candidates]
+    attempts = [each for each in attempts if each.header.get("kid") == each.key.kid] or attempts
+    if not attempts:
         raise UnknownKey
-    if len(shares) > _MAX_SHARES:
+    if len(attempts) > _MAX_ATTEMPTS:
         raise UnknownKey(
             "the token does not say which recipient's key is ours, and there are too many to try"
         )
-    return shares
+    return attempts
 
 
-def _own_header(part: Mapping[str, Any]) -> list[Any]:
+def _read_own_header(part: Mapping[str, Any]) -> list[Any]:
     return [part["header"]] if "header" in part else []
 
 
-def _optional(part: Mapping[str, Any], name: str) -> bytes:
-    """A member that is base64url text, still encoded; nothing, where it is missing."""
+def _read_optional(part: Mapping[str, Any], name: str) -> bytes:
+    """Return a member that is base64url text, still encoded. Return nothing if it is absent."""
     return read_segment(part, name) if name in part else b""
 
 
-def _authenticated(header64: bytes, aad64: bytes) -> bytes:
-    """RFC 7516 §5.1, step 14."""
+def _join_authenticated(header64: bytes, aad64: bytes) -> bytes:
+    """Return the additional authenticated data (RFC 7516 §5.1, step 14)."""
     return header64 + b"." + aad64 if aad64 else header64
 
 
-def _joined(*parts: Mapping[str, object]) -> dict[str, object]:
-    """The members of several parts of a header; of two of the same name, the last."""
+def _merge(*parts: Mapping[str, object]) -> dict[str, object]:
+    """Merge parts of a header. The last of two members with the same name wins."""
     return {name: value for part in parts for name, value in part.items()}

@@ -6,7 +6,7 @@ All six authenticate what they encrypt. Keys, initialization vectors and tags ha
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from cryptography.exceptions import InvalidTag
@@ -20,6 +20,7 @@ from watchword.errors import DecryptionFailed
 
 __all__ = [
     "CONTENT_ENCRYPTIONS",
+    "ENCRYPTIONS_BY_NAME",
     "ContentEncryption",
     "DecryptFunction",
     "EncryptFunction",
@@ -118,3 +119,5 @@ CONTENT_ENCRYPTIONS: tuple[ContentEncryption, ...] = (
     ContentEncryption("A256GCM", 32, _GCM_IV, encrypt_gcm, decrypt_gcm),
 )
 """Every content encryption there is."""
+
+ENCRYPTIONS_BY_NAME: Mapping[str, ContentEncryption] = {row.name: row for row in CONTENT_ENCRYPTIONS}

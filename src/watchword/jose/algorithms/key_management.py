@@ -28,6 +28,7 @@ __all__ = [
     "AES_GCM_WRAPPING",
     "AES_WRAPPING",
     "DIRECT",
+    "ITERATIONS",
     "HeaderMembers",
     "KeyAgreement",
     "KeyManagement",
@@ -38,6 +39,9 @@ __all__ = [
 ]
 
 HeaderMembers: TypeAlias = Mapping[str, Any]
+
+ITERATIONS = range(1_000, 1_000_000 + 1)
+"""Accepted iterations of PBKDF2 (RFC 7518 §4.8.1.2). A token that asks for the most costs half a second."""
 
 _MIN_SALT = 8  # RFC 7518 §4.8.1.1, in bytes
 
