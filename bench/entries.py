@@ -109,21 +109,13 @@ LOCAL, REMOTE = (
     }
     for keys, case in (("a KeySet", "local"), ("a RemoteKeySet", "remote"))
 )
-BARE_ONE, BARE_THREADS, BARE_PROCESSES = (
+BARE_ONE, BARE_THREADS = (
     Entry(f"bare calls, {where}", "floor_batch", case, every=20)
-    for where, case in (
-        ("one thread", "alone"),
-        ("two threads", "in_two_threads"),
-        ("two processes", "in_two_processes"),
-    )
+    for where, case in (("one thread", "alone"), ("two threads", "in_two_threads"))
 )
-ONE_BY_ONE, MANY_THREADS, MANY_PROCESSES = (
+ONE_BY_ONE, MANY_THREADS = (
     Entry(f"Watchword, {how}", "watchword_batch", case, every=20)
-    for how, case in (
-        ("verify, one by one", "alone"),
-        ("verify_many, threads", "in_threads"),
-        ("verify_many, processes=2", "in_two_processes"),
-    )
+    for how, case in (("verify, one by one", "alone"), ("verify_many", "in_threads"))
 )
 KNOWN = Entry("a bare Verifier, typed", "watchword_auth", "verify")
 AUTHENTICATED = Entry("Auth.authenticate: ended sessions, too", "watchword_auth", "authenticate")
@@ -169,7 +161,7 @@ MEASURES = (
     Measure("RS256 verification with a provider's keys, warm", (LOCAL["warm"], REMOTE["warm"])),
     Measure(
         "Batch of RS256 tokens",
-        (BARE_ONE, BARE_THREADS, BARE_PROCESSES, ONE_BY_ONE, MANY_THREADS, MANY_PROCESSES),
+        (BARE_ONE, BARE_THREADS, ONE_BY_ONE, MANY_THREADS),
     ),
     Measure("Access token, warm", (KNOWN, AUTHENTICATED)),
     Measure("Flask route", (BARE, KEYRING_ROUTE, HS256_ROUTE)),
@@ -220,12 +212,6 @@ BARS = (
         (ONE_BY_ONE, BARE_THREADS),
         (MANY_THREADS, BARE_ONE),
         at_least=0.9,
-    ),
-    Bar(
-        "gain of processes=2, against bare calls in two",
-        (ONE_BY_ONE, BARE_PROCESSES),
-        (MANY_PROCESSES, BARE_ONE),
-        at_least=0.85,
     ),
     Bar("Auth.authenticate, against a bare Verifier", (AUTHENTICATED,), (KNOWN,), at_most=1.6),
     Bar("protected Flask route (ES256), against bare", (KEYRING_ROUTE,), (BARE,), at_most=1.15),

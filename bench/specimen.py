@@ -41,7 +41,7 @@ ISSUER = "https://issuer.example"
 AUDIENCE = "api"
 SUBJECT = "user-1"
 TYPE = "JWT"
-BATCH = 16_384  # tokens: processes are under way long before the last
+BATCH = 16_384  # tokens: threads are under way long before the last
 # Text of 64 hexadecimal digits, as `secrets.token_hex()` makes it and Flask's manual shows it.
 SECRET = "6d1f0c93b2a84e57" * 4
 

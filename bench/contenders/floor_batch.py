@@ -1,11 +1,10 @@
-"""Bare RS256 checks of many signatures, on one core and on two."""
+"""Bare RS256 checks of many signatures, in one thread and in two."""
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import specimen
 from cases import Batch
@@ -19,15 +18,8 @@ def alone() -> Batch:
 
 
 def in_two_threads() -> Batch:
-    return _timed(_halves(ThreadPoolExecutor(2)))
-
-
-def in_two_processes() -> Batch:
-    return _timed(_halves(ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))))
-
-
-def _halves(pool: ThreadPoolExecutor | ProcessPoolExecutor) -> Callable[[], object]:
-    return lambda: list(pool.map(_checks, [specimen.BATCH // 2] * 2))
+    pool = ThreadPoolExecutor(2)
+    return _timed(lambda: list(pool.map(_checks, [specimen.BATCH // 2] * 2)))
 
 
 def _timed(work: Callable[[], object]) -> Batch:

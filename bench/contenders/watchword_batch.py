@@ -29,12 +29,8 @@ def in_threads() -> Batch:
     return _timed(lambda: _verifier.verify_many(_tokens))
 
 
-def in_two_processes() -> Batch:
-    return _timed(lambda: _verifier.verify_many(_tokens, processes=2))
-
-
 def _timed(results: Callable[[], Iterator[Any]]) -> Batch:
-    """Without the first quarter: how long processes take to start is not what is compared."""
+    """Without the first quarter: how long threads take to start is not what is compared."""
     first = specimen.BATCH // 4
 
     def run() -> float:

@@ -94,7 +94,7 @@ def test_a_peer_that_is_not_installed_has_a_row_without_figures(outcome):
 
 def test_every_bar_says_its_limit_what_was_found_and_whether_that_will_do(outcome):
     printed, results, _ = outcome
-    assert len(results["bars"]) == 33
+    assert len(results["bars"]) == 32
     verdicts = {True: "yes", False: "NO", None: "-"}
     for bar in results["bars"]:
         found = bar["mb"] if "mb" in bar else bar["ratio_of_minima"]

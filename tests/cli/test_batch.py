@@ -9,14 +9,12 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
 from watchword import Issuer, Key, KeySet
-from watchword.cli.batch import processes_for
 
 KEY = Key.generate("EdDSA")
 DAY = 86_400  # some of the tokens are made when the run begins
@@ -161,31 +159,3 @@ def test_a_terminal_sees_a_bar_and_a_pipe_what_was_counted(verified, directory) 
     assert "1000 tokens in " in seen
     assert shown.split() == ["code", "tokens", "good", "1000", "total", "1000"]
     assert running.returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("cores", "size", "processes"),
-    [
-        (2, 1_000, None),
-        (2, 50_000_000, 2),
-        (1, 50_000_000, None),
-        (None, 50_000_000, None),
-        (64, 50_000_000, 8),
-    ],
-)
-def test_a_large_file_is_shared_among_as_many_processes_as_there_are_cores(
-    directory, monkeypatch, cores, size, processes
-) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    with (directory / "tokens").open("wb") as file:
-        file.truncate(size)
-    with (directory / "tokens").open("rb") as file:
-        assert processes_for(file) == processes
-
-
-def test_what_has_no_size_counts_as_large(monkeypatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb"):
-        assert processes_for(pipe) == 2
-    assert processes_for(BytesIO()) == 2

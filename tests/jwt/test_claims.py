@@ -24,7 +24,13 @@ from watchword.errors import (
 )
 from watchword.jose import Key
 from watchword.jwt import Claims, Verifier
-from watchword.jwt.claims import Policy, failures, never, shortcut, window
+from watchword.jwt.claims import (
+    Policy,
+    fail_quick_check,
+    find_failures,
+    find_validity_period,
+    make_quick_check,
+)
 
 NOW = 1000.0
 
@@ -32,7 +38,7 @@ NOW = 1000.0
 def found(
     claims: dict[str, Any], now: float = NOW, **policy: Any
 ) -> list[tuple[type[InvalidClaims], str | None]]:
-    return [(type(failure), failure.claim) for failure in failures(claims, Policy(**policy), now)]
+    return [(type(failure), failure.claim) for failure in find_failures(claims, Policy(**policy), now)]
 
 
 # -- the same rules once more: slow, and obvious ---------------------------------------------------
@@ -181,14 +187,14 @@ def test_all_that_is_wrong_with_a_token_is_told_at_once_and_the_first_decides(
 
 
 @given(CLAIMS, POLICIES, st.floats(900, 1100))
-def test_inside_the_window_nothing_changes(
+def test_inside_the_validity_period_nothing_changes(
     claims: dict[str, Any], policy: dict[str, Any], later: float
 ) -> None:
     if found(claims, **policy):
         return
-    opens, closes = window(claims, Policy(**policy))
-    assert opens <= NOW <= closes
-    if opens <= later < closes:
+    start, end = find_validity_period(claims, Policy(**policy))
+    assert start <= NOW <= end
+    if start <= later < end:
         assert not found(claims, later, **policy)
 
 
@@ -203,7 +209,7 @@ USUAL_POLICY: dict[str, Any] = {
     "max_age": None,
 }
 USUAL = {"iss": "a", "sub": "s", "aud": "a", "exp": 1010, "iat": 990, "jti": "j"}
-# none to three claims of the usual token changed, so that the shortcut is met where it is about to say yes
+# none to three claims of the usual token changed, so that the quick check is met where it is about to say yes
 NEARLY_USUAL = st.builds(
     lambda changes: {
         name: value for name, value in {**USUAL, **dict(changes)}.items() if value is not ABSENT
@@ -227,10 +233,10 @@ NEARLY_USUAL_POLICIES = st.builds(
     POLICIES | NEARLY_USUAL_POLICIES,
     st.sampled_from([0, 1, 20, 989, 1000, 1009.5, 2**60]),
 )
-def test_what_the_shortcut_accepts_has_no_failures(
+def test_what_the_quick_check_accepts_has_no_failures(
     claims: dict[str, Any], policy: dict[str, Any], now: float
 ) -> None:
-    if shortcut(Policy(**policy))(claims, now):
+    if make_quick_check(Policy(**policy))(claims, now):
         assert found(claims, now, **policy) == []
 
 
@@ -261,30 +267,30 @@ def test_what_the_shortcut_accepts_has_no_failures(
     ],
     ids=str,
 )
-def test_the_shortcut_accepts_nothing_that_the_judge_rejects(
+def test_the_quick_check_accepts_nothing_that_has_failures(
     claims: dict[str, Any], policy: dict[str, Any], now: float
 ) -> None:
     claims, policy = {**USUAL, **claims}, {**USUAL_POLICY, **policy}
     assert found(claims, now, **policy)
-    assert not shortcut(Policy(**policy))(claims, now)
+    assert not make_quick_check(Policy(**policy))(claims, now)
 
 
-def test_the_shortcut_accepts_the_usual_token() -> None:
-    is_plainly_good = shortcut(Policy(issuer="a", audience=["a"], require=["sub"], leeway=30))
+def test_the_quick_check_accepts_the_usual_token() -> None:
+    is_acceptable = make_quick_check(Policy(issuer="a", audience=["a"], require=["sub"], leeway=30))
     for now in (990, 1009.5):
-        assert is_plainly_good({**USUAL, "extra": [None]}, now)
+        assert is_acceptable({**USUAL, "extra": [None]}, now)
 
 
-def test_the_shortcut_sees_that_further_claims_are_there() -> None:
-    is_plainly_good = shortcut(Policy(issuer="a", audience="a", require=["extra", "more"]))
-    assert is_plainly_good({**USUAL, "extra": 0, "more": ""}, NOW)
-    assert not is_plainly_good({**USUAL, "extra": 0}, NOW)
-    assert not is_plainly_good({**USUAL, "extra": 0, "more": "", "aud": "b"}, NOW)
+def test_the_quick_check_sees_that_further_claims_are_there() -> None:
+    is_acceptable = make_quick_check(Policy(issuer="a", audience="a", require=["extra", "more"]))
+    assert is_acceptable({**USUAL, "extra": 0, "more": ""}, NOW)
+    assert not is_acceptable({**USUAL, "extra": 0}, NOW)
+    assert not is_acceptable({**USUAL, "extra": 0, "more": "", "aud": "b"}, NOW)
 
 
-def test_there_is_no_shortcut_where_more_is_asked_for() -> None:
+def test_there_is_no_quick_check_where_more_is_asked_for() -> None:
     for policy in ({"issuer": ["a", "b"]}, {"subject": "s"}, {"max_age": 60}, {"issuer": None}):
-        assert shortcut(Policy(**{"issuer": "a", "audience": "a", **policy})) is never
+        assert make_quick_check(Policy(**{"issuer": "a", "audience": "a", **policy})) is fail_quick_check
 
 
 # -- what the rules say, by example ----------------------------------------------------------------

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,6 +19,7 @@ from watchword.errors import (
     WrongType,
 )
 from watchword.jwt import profiles
+from watchword.jwt.expectations import EncryptedExpectations, IssuerExpectations
 
 Forge = Callable[..., str]
 NOW = 1_700_000_000
@@ -31,6 +33,17 @@ def refusal(verifier: Verifier[Any], token: str) -> InvalidClaims:
     with pytest.raises(InvalidClaims) as caught:
         verifier.verify(token)
     return caught.value
+
+
+@pytest.mark.parametrize(
+    ("passed_on", "given_by_name"),
+    [(IssuerExpectations, {"issuer", "audience"}), (EncryptedExpectations, {"decrypt_with"})],
+)
+def test_the_other_constructors_take_every_argument_of_a_verifier(
+    passed_on: Any, given_by_name: set[str]
+) -> None:
+    arguments = inspect.signature(Verifier).parameters.keys() - {"keys", "claims"}
+    assert passed_on.__required_keys__ | passed_on.__optional_keys__ == arguments - given_by_name
 
 
 # -- several types ---------------------------------------------------------------------------------

@@ -89,8 +89,6 @@ def test_a_batch_is_several_tokens(given: Any) -> None:
             InvalidSettings, match=r"^tokens must be an iterable of tokens, such as a list, not "
         ):
             call(given)
-    with pytest.raises(InvalidSettings, match=r"^tokens must"):
-        VERIFIER.verify_many(given, processes=1)
 
 
 @pytest.mark.parametrize("token", [None, 5, "{", b"{}", "x" * 1_048_577], ids=lambda token: str(token)[:9])

@@ -25,7 +25,7 @@ from watchword.errors import (
 )
 from watchword.jose import Key, KeySet, base64url, jwe
 from watchword.jwt import Claims, Issuer, Verifier
-from watchword.jwt.nesting import DecryptingSource
+from watchword.jwt.nesting import NestedSource
 
 NOW = 1_700_000_000
 ISSUER = "https://issuer.example"
@@ -281,8 +281,8 @@ class Source:
 
 def test_whether_keys_are_ready_is_for_those_that_verify_to_say() -> None:
     waiting, at_hand = Source(), KeySet([])
-    assert not DecryptingSource(waiting, at_hand).ready("kid", "HS256")
-    assert DecryptingSource(at_hand, waiting).ready("kid", "HS256")
+    assert not NestedSource(waiting, at_hand).ready("kid", "HS256")
+    assert NestedSource(at_hand, waiting).ready("kid", "HS256")
 
 
 class Scoped(Claims):

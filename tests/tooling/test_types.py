@@ -46,7 +46,10 @@ reveal_type(provider.verify(token))  # app.MyClaims
 reveal_type(MultiIssuer([provider]).verify(token).scope)  # str
 reveal_type(Verifier.from_issuer("i", audience="a").verify(token))  # dict[str, Any]
 reveal_type(Verifier(RemoteKeySet("u")).verify(token))  # dict[str, Any]
-Verifier.from_issuer("i")  # [call-overload]
+Verifier.from_issuer("i")  # [call-arg]
+Verifier(key, leeway="5")  # [arg-type]
+Verifier(key, leway=5)  # [call-arg]
+Verifier.from_issuer("i", audience="a", leway=5)  # [call-arg]
 reveal_type(profiles.dpop_proof(token, method="GET", url="https://a.example/").jkt)  # str
 """
 FINDING = re.compile(r':(\d+): (?:note: Revealed type is "(.*)"|error: .*(\[.*\]))$', re.MULTILINE)

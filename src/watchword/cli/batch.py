@@ -18,26 +18,14 @@ from rich.table import Table
 
 from watchword.errors import InvalidToken
 
-__all__ = ["processes_for", "verify_lines"]
+__all__ = ["verify_lines"]
 
 # More than any token that a Verifier looks at; the rest of a longer line is skipped
 _LINE_AT_MOST = 65_536
 # Lines that are named; after so many a person knows, and a program counts
 _NAMED = 20
-# Bytes from which on processes save more time than they need to start: some ten thousand tokens
-_WORTH_PROCESSES = 8_388_608
-# One reader does not keep more of them busy
-_PROCESSES = 8
 # Results between two looks at the progress bar
 _SHOWN_EVERY = 500
-
-
-def processes_for(file: BinaryIO) -> int | None:
-    """How many processes to share the tokens of a file among; ``None`` for threads."""
-    cores = min(os.cpu_count() or 1, _PROCESSES)
-    size = _size(file)
-    # what comes through a pipe has no size: nobody asks for a batch of three
-    return cores if cores > 1 and (size is None or size >= _WORTH_PROCESSES) else None
 
 
 def verify_lines(

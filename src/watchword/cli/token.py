@@ -14,11 +14,11 @@ from typing import Any, BinaryIO, TextIO
 import click
 from click.core import ParameterSource
 
-from watchword.cli.batch import processes_for, verify_lines
+from watchword.cli.batch import verify_lines
 from watchword.cli.desk import front_desk
 from watchword.errors import InvalidKey, InvalidToken
 from watchword.jose.key_set import KeySet, list_reasons
-from watchword.jwt.batch import each, in_threads
+from watchword.jwt.batch import verify_in_threads
 from watchword.jwt.inspection import inspect_unverified
 from watchword.jwt.verifier import Verifier
 
@@ -123,9 +123,9 @@ def _verify_one(text: str, verifier: Verifier[dict[str, Any]] | None) -> None:
 
 def _all_good(file: BinaryIO, verifier: Verifier[dict[str, Any]] | None) -> bool:
     if verifier is not None:
-        return verify_lines(file, partial(verifier.verify_many, processes=processes_for(file)))
+        return verify_lines(file, verifier.verify_many)
     with front_desk() as auth:
-        return verify_lines(file, partial(in_threads, partial(each, auth.authenticate)))
+        return verify_lines(file, partial(verify_in_threads, auth.authenticate))
 
 
 def _read(file: TextIO) -> str:

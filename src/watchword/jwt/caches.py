@@ -1,4 +1,4 @@
-"""What a Verifier remembers: headers and tokens that were good, never what a stranger sends."""
+"""Cache the headers and the claims of verified tokens. Unverified input never enters a cache."""
 
 from __future__ import annotations
 
@@ -7,78 +7,80 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from watchword.errors import InvalidClaims
-from watchword.jwt.claims import Window
+from watchword.jwt.claims import ValidityPeriod
 
-__all__ = ["Caches", "Header", "ReadToken"]
+__all__ = ["CachedHeader", "Caches", "ParsedToken"]
 
-_LARGEST = 1_024  # characters: what is longer costs more to keep than to verify again
-_HEADERS = 64  # one for each key and typ in use is enough
+_LARGEST = 1_024  # characters. A longer token costs more to keep than to verify again.
+_HEADERS = 64  # A header for each key and typ in use is enough.
 
-# All tokens together stay within so many bytes for each that there may be: 16 MB by default, with what the
-# allocator adds. A token weighs what its parts do, and an object for each claim where claims are shared.
+# The average bytes that a cached token may take: 16 MB for all tokens by default, with the allocator's share.
+# The weight of a token is the size of its parts, plus an object for each claim if callers share the claims.
 _ROOM, _ENTRY, _OBJECT = 1_800, 450, 60
 
 
-class Header(NamedTuple):
-    """What a token's first segment comes to.
+class CachedHeader(NamedTuple):
+    """A token's header, with the keys that it names.
 
     Attributes:
-        authenticate: returns if a signature is good, raises BadSignature otherwise.
-        misfits: what is wrong with ``typ``.
+        check_signature: takes the signed bytes and a signature, and raises BadSignature if they do not match.
+            ``Key.verify`` of the only key that fits, or ``jws.verify_with_any`` with several keys.
+        misfits: the errors about ``typ``.
         members: the header itself.
     """
 
-    authenticate: Callable[[bytes, bytes], object]
+    check_signature: Callable[[bytes, bytes], object]
     misfits: list[InvalidClaims]
     members: dict[str, Any]
 
 
-ReadToken: TypeAlias = tuple[Header, bytes, bytes, bytes, bytes, str, Mapping[str, Any] | None]
-"""Of a token: its header; what is signed; the signature; the header, encoded; the claims as JSON; its text;
-what the header outside says, if there is one. A plain tuple: a class would cost 5 % of the whole."""
+ParsedToken: TypeAlias = tuple[CachedHeader, bytes, bytes, bytes, bytes, Mapping[str, Any] | None]
+"""The header, its encoded segment, the signed bytes, the signature, the payload, and the outer header of an
+encrypted token. A plain tuple, because a class costs 5 % of a verification."""
 
 
 class Caches:
-    """What has been verified under one version of the keys; may be filled from many threads.
+    """Caches of what was verified under one version of the keys. Many threads may fill them.
 
     Args:
-        version: of the keys.
-        size: how many tokens to hold at most.
+        version: the version of the keys.
+        size: the most tokens to cache.
 
     Attributes:
         version: as given.
-        headers: by first segment, still encoded.
-        tokens: by their text: what to hand out or to decode, from when until when it is good, and its weight.
-        weight: of all of them, in bytes.
+        headers: by encoded segment.
+        tokens: by the token's text: the shared claims or the payload, the start and the end of the time when
+            they are accepted, and the weight.
+        weight: the weight of all tokens, in bytes.
     """
 
     __slots__ = ("_filling", "_size", "headers", "tokens", "version", "weight")
 
     def __init__(self, version: object, size: int) -> None:
         self.version = version
-        self.headers: dict[bytes, Header] = {}
+        self.headers: dict[bytes, CachedHeader] = {}
         self.tokens: dict[str, tuple[Any, float, float, int]] = {}
         self.weight = 0
         self._size = size
-        # Never waited for: after a fork nobody may be left to let go of it, and a cache may miss.
+        # No thread waits for it. After a fork the thread that held it may be gone, and a cache may miss.
         self._filling = threading.Lock()
 
-    def keep_header(self, header64: bytes, header: Header) -> None:
-        """Keep the header of a verified token, so that none is read twice."""
+    def keep_header(self, header64: bytes, header: CachedHeader) -> None:
+        """Cache the header of a verified token."""
         if len(header64) > _LARGEST:
             return
         if len(self.headers) >= _HEADERS:
             self.headers.clear()
         self.headers[header64] = header
 
-    def keep(self, token: str, payload: bytes, window: Window, *, shared: object = None) -> None:
-        """Keep a verified token, unless another thread is at it; those that were there longest make room.
+    def keep(self, token: str, payload: bytes, period: ValidityPeriod, *, shared: object = None) -> None:
+        """Cache a verified token and evict the oldest tokens. Does nothing if another thread holds the lock.
 
         Args:
-            token: its text.
-            payload: its claims, to be decoded for each caller.
-            window: when they are good.
-            shared: the claims to hand out to every caller instead, if they cannot change.
+            token: the token.
+            payload: its claims, decoded again for each caller.
+            period: when the claims are accepted.
+            shared: the immutable claims that all callers share, in place of the payload.
         """
         if len(token) > _LARGEST or not self._filling.acquire(blocking=False):
             return
@@ -86,8 +88,8 @@ class Caches:
             weight = _ENTRY + len(token) + len(payload)
             if shared is not None:
                 weight += _OBJECT * payload.count(b",")
-            self._forget(token)  # another thread may have verified it at the same time
-            self.tokens[token] = (payload if shared is None else shared, *window, weight)
+            self._forget(token)  # Another thread may have verified it at the same time.
+            self.tokens[token] = (payload if shared is None else shared, *period, weight)
             self.weight += weight
             while len(self.tokens) > self._size or self.weight > _ROOM * self._size:
                 self._forget(next(iter(self.tokens)))
@@ -95,7 +97,7 @@ class Caches:
             self._filling.release()
 
     def forget(self, token: str) -> None:
-        """Let a token go, if it is there and no other thread is at it."""
+        """Remove a token. Does nothing if another thread holds the lock."""
         if not self._filling.acquire(blocking=False):
             return
         try:

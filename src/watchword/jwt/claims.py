@@ -1,4 +1,4 @@
-"""Claims: the registered ones, and the pure decision whether they are acceptable (RFC 7519 §4.1)."""
+"""Decide whether claims are acceptable, without I/O, and describe the registered claims (RFC 7519 §4.1)."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ __all__ = [
     "REGISTERED",
     "Claims",
     "Policy",
-    "Shortcut",
-    "Window",
+    "QuickCheck",
+    "ValidityPeriod",
     "check_names",
-    "failures",
+    "fail_quick_check",
+    "find_failures",
+    "find_validity_period",
     "is_time",
     "list_names",
-    "never",
-    "shortcut",
-    "window",
+    "make_quick_check",
 ]
 
 REGISTERED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 """The claims that RFC 7519 §4.1 defines: an Issuer sets them, a Verifier checks them."""
 
-# Larger JSON numbers are not exact everywhere (RFC 8259 §6), and no clock will show them.
+# Larger JSON numbers are not exact in every parser (RFC 8259 §6), and no clock reaches them.
 _LARGEST_TIME = 2**53 - 1
 
 
 class _Frozen(msgspec.StructMeta):
-    """Makes Structs that are frozen and made by keywords, without saying so each time."""
+    """Makes each subclass of Claims frozen and keyword-only, without arguments in its definition."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any) -> _Frozen:
         return super().__new__(cls, name, bases, namespace, **{"frozen": True, "kw_only": True, **config})
@@ -55,18 +55,18 @@ class _Frozen(msgspec.StructMeta):
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Claims(msgspec.Struct, metaclass=_Frozen, frozen=True, kw_only=True):
-    """Base of typed claims: add your own as fields; what is made of it is frozen and made by keywords, too.
+    """The base class of typed claims. Add claims of your own as fields.
 
-    Times are seconds since the epoch.
+    Subclasses are frozen and keyword-only too. Times are seconds since the epoch.
 
     Attributes:
-        iss: who issued the token.
-        sub: whom it is about.
-        aud: whom it is for.
-        exp: from then on it is no longer good.
-        nbf: before then it is not good yet.
-        iat: when it was issued.
-        jti: its id.
+        iss: the issuer.
+        sub: the subject.
+        aud: the audience, or several.
+        exp: the expiry. The token is rejected from then on.
+        nbf: the token is rejected before this time.
+        iat: the time of issue.
+        jti: the token's id.
     """
 
     iss: str | None = None
@@ -79,10 +79,10 @@ class Claims(msgspec.Struct, metaclass=_Frozen, frozen=True, kw_only=True):
 
 
 class Policy:
-    """What is expected of claims. Arguments and their meaning are those of the Verifier.
+    """The expectations about claims. The Verifier describes the arguments.
 
     Raises:
-        InvalidSettings: an argument is of the wrong form.
+        InvalidSettings: an argument has the wrong form.
     """
 
     __slots__ = (
@@ -123,7 +123,7 @@ class Policy:
                 f"not {describe_names(require)}"
             )
         self.issuers = check_names("issuer", issuer)
-        self.audiences = check_names("audience", audience) or frozenset()  # any aud is then another's
+        self.audiences = check_names("audience", audience) or frozenset()  # Any aud is then another audience.
         self.subject = subject
         self.subject_type = sub_type
         self.leeway = leeway
@@ -134,7 +134,7 @@ class Policy:
             if self.audiences
             else "the token has an aud, and no audience is expected here; the argument audience= names it"
         )
-        # What is expected must be there: a token without the claim is not an exception to the rule.
+        # An expected claim must be present: a token without the claim is not an exception to the rule.
         implied = {
             "exp": not allow_no_exp,
             "iss": issuer is not None,
@@ -145,24 +145,29 @@ class Policy:
         self.required = tuple(dict.fromkeys([*(name for name in implied if implied[name]), *require]))
 
 
-Shortcut: TypeAlias = Callable[[Mapping[str, Any], float], bool]
-"""Takes claims and the time: ``True`` if they are plainly acceptable, ``False`` if somebody has to judge."""
+QuickCheck: TypeAlias = Callable[[Mapping[str, Any], float], bool]
+"""Takes claims and the time. True if the claims are acceptable, False if find_failures must decide."""
 
 
-class Window(NamedTuple):
-    """When claims that are acceptable now remain so: from ``opens`` until before ``closes``, in seconds."""
+class ValidityPeriod(NamedTuple):
+    """The time during which acceptable claims stay acceptable, in seconds since the epoch.
 
-    opens: float
-    closes: float
+    Attributes:
+        start: the first moment.
+        end: the first moment after the period.
+    """
+
+    start: float
+    end: float
 
 
-def failures(  # noqa: C901, PLR0912 - the rules in a row, as calls would cost more than what they check
+def find_failures(  # noqa: C901, PLR0912 - the rules in a row, because calls cost more than the checks
     claims: Mapping[str, Any], policy: Policy, now: float
 ) -> list[InvalidClaims]:
-    """Everything about the claims that the policy does not accept at that time; empty if all is well.
+    """Find everything about the claims that the policy rejects at that time. Empty if all is acceptable.
 
-    Boundaries are exact: ``exp`` itself is too late (RFC 7519 §4.1.4), ``nbf`` and ``iat`` themselves are not
-    too early, an age of just ``max_age`` is not too old.
+    Boundaries are exact. The time ``exp`` is too late (RFC 7519 §4.1.4). The times ``nbf`` and ``iat`` are
+    not too early. An age of exactly ``max_age`` is accepted.
     """
     found: list[InvalidClaims] = []
     leeway = policy.leeway
@@ -202,36 +207,38 @@ def failures(  # noqa: C901, PLR0912 - the rules in a row, as calls would cost m
         if aud not in policy.audiences:
             found.append(WrongAudience(policy.wrong_audience, claim="aud"))
     elif aud is not _ABSENT:
-        found += _audience_list(aud, policy)
+        found += _check_audience_list(aud, policy)
     sub = claims.get("sub", _ABSENT)
     if type(sub) is policy.subject_type:
         if policy.subject is not None and sub != policy.subject:
             found.append(WrongSubject(claim="sub"))
     elif sub is not _ABSENT:
-        found.append(_malformed_subject(sub, policy))
+        found.append(_make_subject_error(sub, policy))
     if not isinstance(claims.get("jti", ""), str):
         found.append(MalformedClaim(claim="jti"))
     return found
 
 
-def shortcut(policy: Policy) -> Shortcut:
-    """A check that lets the usual token through in a third of the time of :func:`failures`.
+def make_quick_check(policy: Policy) -> QuickCheck:
+    """Make a check that accepts the usual token in a third of the time of :func:`find_failures`.
 
-    Whatever it accepts has no failures; what it does not accept may have none either, and is to be judged.
-    The claims must come from JSON: an equal value of another type is not reckoned with.
+    Claims that it accepts have no failures. Claims that it rejects may have no failures either, so
+    :func:`find_failures` decides about them. The claims must come from JSON: equal values of another type,
+    such as a subclass of str, are not expected.
     """
-    names = _usual_names(policy)
+    names = _find_usual_names(policy)
     if names is None:
-        return never
+        return fail_quick_check
     issuer, audience = names
     others = tuple(name for name in policy.required if name not in _USUAL)
 
-    def is_plainly_good(claims: Mapping[str, Any], now: float) -> bool:
+    def is_acceptable(claims: Mapping[str, Any], now: float) -> bool:
         try:
             return (
                 claims["iss"] == issuer
                 and claims["aud"] == audience
-                # no leeway: that is for the judge. 1 < keeps out true, which is 1; text cannot be compared
+                # Without leeway, which find_failures applies. 1 < excludes true, which equals 1. A string
+                # cannot be compared.
                 and 1 < claims["iat"] <= now < claims["exp"] <= _LARGEST_TIME
                 and type(claims["sub"]) is type(claims["jti"]) is str
                 and "nbf" not in claims
@@ -240,25 +247,25 @@ def shortcut(policy: Policy) -> Shortcut:
             return False
 
     if not others:
-        return is_plainly_good
-    return lambda claims, now: is_plainly_good(claims, now) and None not in map(claims.get, others)
+        return is_acceptable
+    return lambda claims, now: is_acceptable(claims, now) and None not in map(claims.get, others)
 
 
-def never(_claims: Mapping[str, Any], _now: float) -> bool:
-    """The shortcut that lets nothing through: somebody has to judge every time."""
+def fail_quick_check(_claims: Mapping[str, Any], _now: float) -> bool:
+    """Reject all claims: the QuickCheck of a policy for which :func:`find_failures` always decides."""
     return False
 
 
-def window(claims: Mapping[str, Any], policy: Policy) -> Window:
-    """How long claims without failures stay without: only time can change that."""
+def find_validity_period(claims: Mapping[str, Any], policy: Policy) -> ValidityPeriod:
+    """Find the time during which claims without failures have no failures."""
     exp, nbf, iat = claims.get("exp", math.inf), claims.get("nbf", -math.inf), claims.get("iat", -math.inf)
     oldest = math.inf if policy.max_age is None else iat + policy.max_age
-    # floats, as most clocks give: Python compares two of them faster than one with an int
-    return Window(float(max(nbf, iat) - policy.leeway), float(min(exp, oldest) + policy.leeway))
+    # Most clocks return floats, and Python compares two floats faster than a float and an int.
+    return ValidityPeriod(float(max(nbf, iat) - policy.leeway), float(min(exp, oldest) + policy.leeway))
 
 
-def _usual_names(policy: Policy) -> tuple[str, str] | None:
-    """Issuer and audience, if one of each is expected, and besides nothing of the claims but to be there."""
+def _find_usual_names(policy: Policy) -> tuple[str, str] | None:
+    """Return issuer and audience if the policy expects a single one of each and no other value of a claim."""
     if policy.issuers is None or not len(policy.issuers) == len(policy.audiences) == 1:
         return None
     if policy.subject is not None or policy.max_age is not None or policy.subject_type is not str:
@@ -267,8 +274,8 @@ def _usual_names(policy: Policy) -> tuple[str, str] | None:
     return issuer, audience
 
 
-def _audience_list(aud: object, policy: Policy) -> list[InvalidClaims]:
-    """What is wrong with an ``aud`` that is not a single name."""
+def _check_audience_list(aud: object, policy: Policy) -> list[InvalidClaims]:
+    """Find the failures of an ``aud`` that is not a string."""
     if not isinstance(aud, list) or not all(isinstance(name, str) for name in aud):
         return [MalformedClaim(claim="aud")]
     if policy.audiences.isdisjoint(aud):
@@ -277,24 +284,24 @@ def _audience_list(aud: object, policy: Policy) -> list[InvalidClaims]:
 
 
 def is_time(value: object) -> TypeGuard[float]:
-    """Whether a value is a NumericDate (RFC 7519 §2) of sane size."""
-    # type() and not isinstance(): True is an int, and no time. NaN fails the comparison.
+    """Return whether a value is a NumericDate (RFC 7519 §2) of bounded size."""
+    # type() and not isinstance(), because True is an int but not a time. NaN fails the comparison.
     return type(value) in _NUMBERS and -_LARGEST_TIME <= value <= _LARGEST_TIME  # type: ignore[operator]  # a number
 
 
 _NUMBERS = (int, float)
-_USUAL = frozenset({"iss", "aud", "exp", "iat", "sub", "jti"})  # what the shortcut sees to anyway
-# RFC 6750 §3: what an error_description may hold, but for white space
+_USUAL = frozenset({"iss", "aud", "exp", "iat", "sub", "jti"})  # The quick check covers these.
+# The characters of an error_description (RFC 6750 §3), without white space.
 _LISTABLE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")
 _MOST_LISTED = 3
-_ABSENT = object()  # null is not absent, and no claim of ours may be null
+_ABSENT = object()  # null is not absent, and no registered claim may be null.
 
 
 def check_names(argument: str, names: str | Collection[str] | None) -> frozenset[str] | None:
     """Return a name or several names as a set. ``None`` stays ``None``.
 
     Raises:
-        InvalidSettings: it is neither.
+        InvalidSettings: the value is neither a name nor a collection of names.
     """
     if names is None:
         return None
@@ -315,7 +322,7 @@ def list_names(names: Collection[str] | None) -> str:
     return "those that are expected here"
 
 
-def _malformed_subject(sub: object, policy: Policy) -> MalformedClaim:
+def _make_subject_error(sub: object, policy: Policy) -> MalformedClaim:
     """Make the error for a ``sub`` of the wrong type (RFC 7519 §4.1.2: a string)."""
     if policy.subject_type is int:
         return MalformedClaim("the claim sub is not an integer, and sub_type=int demands one", claim="sub")

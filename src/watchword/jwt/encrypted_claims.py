@@ -1,57 +1,56 @@
-"""Verify claims that are only encrypted, under a secret that is shared: see Verifier.without_signature."""
+"""Verify claims that are encrypted under a shared secret but not signed: see Verifier.without_signature."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any
 
 from watchword.arguments import describe
 from watchword.errors import InvalidSettings, MalformedToken
 from watchword.jose import Key, KeySet, jwe
 from watchword.jose.algorithms.key_management import AES_GCM_WRAPPING, AES_WRAPPING, DIRECT
 from watchword.jose.compact_serialization import refuse_text
-from watchword.jwt.caches import Caches, Header, ReadToken
-from watchword.jwt.media_types import JWT, media_type
+from watchword.jwt.caches import CachedHeader, Caches, ParsedToken
+from watchword.jwt.media_types import JWT, normalize_media_type
+from watchword.jwt.readers import T
 from watchword.jwt.verifier import Verifier
 
 __all__ = ["EncryptedClaimsVerifier"]
 
-T = TypeVar("T")
-
-# Only a holder of the secret can encrypt with these. A public key is public, and a password can be guessed.
+# Only a holder of the secret can encrypt with these. Any client has a public key, and passwords are guessed.
 _SHARED = (DIRECT, AES_WRAPPING, AES_GCM_WRAPPING)
 
 
 class EncryptedClaimsVerifier(Verifier[T]):
-    """Verifies encrypted tokens without a signature inside. Made by :meth:`Verifier.without_signature`."""
+    """Verifies encrypted tokens that are not signed. Made by :meth:`Verifier.without_signature`."""
 
     def __init__(self, keys: Key | KeySet, **expected: Any) -> None:
         _check_shared(keys)
         super().__init__(keys, **expected)
 
-    def _read(self, token: str, caches: Caches) -> ReadToken:  # noqa: ARG002 - each token has a header to decrypt with
+    def _parse(self, token: str, caches: Caches) -> ParsedToken:  # noqa: ARG002 - each token's header is needed to decrypt it
         if not isinstance(token, str) or len(token) > self._max_token_size:
             raise refuse_text(token, self._max_token_size)
         opened = jwe.decrypt(token, self._keys, critical=self._critical)
         header = opened.header
-        if media_type(header.get("cty", "")) == JWT:
+        if normalize_media_type(header.get("cty", "")) == JWT:
             raise MalformedToken(
                 "there is a signed token in the encrypted one; Verifier(decrypt_with=) reads both"
             )
         header64 = token.partition(".")[0].encode("ascii")
-        read = Header(_accept_decrypted, self._types.find_misfits(header), header)
-        return read, b"", b"", header64, opened.plaintext, token, header
+        cached = CachedHeader(_accept_decrypted, self._types.find_misfits(header), header)
+        return cached, header64, b"", b"", opened.plaintext, header
 
 
 def _accept_decrypted(_signed: bytes, _signature: bytes) -> None:
-    """Return: the authentication tag was checked when the token was decrypted (RFC 7516 §5.2)."""
+    """Return, because decryption has checked the authentication tag (RFC 7516 §5.2)."""
 
 
 def _check_shared(keys: object) -> None:
-    """Return if each of the keys is a secret that is shared.
+    """Return if each of the keys is a shared secret.
 
     Raises:
-        InvalidSettings: there is none, or one is something else.
+        InvalidSettings: there is no key, or a key is not a shared secret.
     """
     several: Iterable[Key] = keys if isinstance(keys, KeySet) else [keys] if isinstance(keys, Key) else []
     unfit = [key for key in several if key.algorithm.management not in _SHARED]

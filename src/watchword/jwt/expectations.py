@@ -10,11 +10,10 @@ from watchword.durations import Duration
 from watchword.errors import InvalidClaims, InvalidSettings, WrongType
 from watchword.jose import Key, KeySource
 from watchword.jwt.claims import list_names
-from watchword.jwt.media_types import JWT, media_type
+from watchword.jwt.media_types import JWT, normalize_media_type
 
 __all__ = [
     "EncryptedExpectations",
-    "Expectations",
     "IssuerExpectations",
     "Rule",
     "TypeNames",
@@ -59,10 +58,6 @@ class EncryptedExpectations(_ClaimExpectations, total=False):
     audience: str | Collection[str] | None
 
 
-class Expectations(IssuerExpectations, EncryptedExpectations, total=False):
-    """What may be expected of any token."""
-
-
 class TypePolicy:
     """Which ``typ`` a token may have (RFC 8725 §3.11), by the argument of a Verifier.
 
@@ -78,7 +73,7 @@ class TypePolicy:
                 f"(with None for tokens without typ), or None, not {describe_names(typ, _is_type_name)}"
             )
         self._accepted = frozenset(
-            {JWT, None} if several is None else {name and media_type(name) for name in several}
+            {JWT, None} if several is None else {name and normalize_media_type(name) for name in several}
         )
         self._wrong_type = (
             "the token has another typ than JWT; the argument typ= names the one that is expected"
@@ -89,7 +84,7 @@ class TypePolicy:
     def find_misfits(self, header: Mapping[str, Any]) -> list[InvalidClaims]:
         """Return the error for the ``typ`` of a header, or nothing if the type is expected."""
         typ = header.get("typ")
-        if (typ if typ is None else media_type(typ)) in self._accepted:
+        if (typ if typ is None else normalize_media_type(typ)) in self._accepted:
             return []
         return [WrongType(self._wrong_type, claim="typ")]
 

@@ -1,4 +1,4 @@
-"""Issuer: claims become a token, signed and, if asked for, encrypted as well (RFC 7519 §7.1)."""
+"""Issue tokens: signed and, if asked for, encrypted (RFC 7519 §7.1)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from watchword.jose.ports import Signer, SigningSource
 from watchword.jose.strict_json import UNCHANGED, check_members, encode_checked
 from watchword.jwt.claims import REGISTERED
 from watchword.jwt.expectations import check_callable
-from watchword.jwt.nesting import encrypted
+from watchword.jwt.nesting import encrypt
 
 __all__ = ["Issuer"]
 
@@ -31,20 +31,20 @@ class Issuer:
     """Issues signed tokens.
 
     Args:
-        issuer: the ``iss`` of the tokens; usually a URL.
-        key: signs; a :class:`~watchword.Key`, a key that stays elsewhere (Signer), or a keyring
-            (SigningSource). What a Signer raises goes through to the caller of :meth:`issue`.
-        audience: the ``aud``: a name, or several.
-        lifetime: from ``iat`` to ``exp``, in whole seconds or as a timedelta.
+        issuer: the ``iss`` of the tokens, usually a URL.
+        key: the signing key: a :class:`~watchword.Key`, a key in a KMS or HSM (Signer), or a keyring
+            (SigningSource). :meth:`issue` raises the errors of a Signer unchanged.
+        audience: the ``aud``, or several.
+        lifetime: the time from ``iat`` to ``exp``, in whole seconds or as a timedelta.
         typ: the header's ``typ`` (RFC 8725 §3.11).
-        encrypt_to: the public key of the one who shall read the tokens, or a secret that is shared with them:
-            what is signed is encrypted, too (RFC 7519 §5.2). ``typ`` and added members stay inside.
+        encrypt_to: the recipient's public key, or a shared secret. The signed token is then encrypted
+            (RFC 7519 §5.2). ``typ`` and added members stay inside.
         enc: the content encryption.
-        clock: what time it is, in seconds since the epoch.
+        clock: returns the current time in seconds since the epoch.
 
     Raises:
-        InvalidKey: the key cannot sign; or the other one cannot encrypt, or does not fit ``enc``.
-        InvalidSettings: another argument is of the wrong form.
+        InvalidKey: the key cannot sign, or ``encrypt_to`` cannot encrypt or does not fit ``enc``.
+        InvalidSettings: another argument has the wrong form.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class Issuer:
             raise InvalidSettings(f'typ must be a non-empty string such as "at+jwt", not {describe(typ)}')
         check_callable("clock", clock)
         if encrypt_to is not None:
-            _check_encryption(encrypt_to, enc)
+            _try_encryption(encrypt_to, enc)
         self._issuer = issuer
-        self._signing_key = _signing_key(key)
-        self._audience = _audience(audience)
+        self._find_signer = _make_signer_lookup(key)
+        self._audience = _check_audience(audience)
         self._lifetime = to_whole_seconds("lifetime", lifetime)
         self._typ = typ
         self._encrypt_to = encrypt_to
@@ -89,28 +89,27 @@ class Issuer:
         header: Mapping[str, Any] | None = None,
         issued_at: float | None = None,
     ) -> str:
-        """A signed token with ``iss``, ``sub``, ``aud``, ``iat``, ``exp`` and a random ``jti``.
+        """Issue a signed token with ``iss``, ``sub``, ``aud``, ``iat``, ``exp`` and a random ``jti``.
 
         Args:
             subject: the ``sub``.
-            claims: the other claims: a mapping, or an object of a class that a Verifier takes for claims: a
-                Struct, dataclass, attrs class or pydantic model. The registered claims of an object that are
-                ``None`` are left out.
-            audience: in place of the issuer's.
-            lifetime: in place of the issuer's.
+            claims: the other claims: a mapping, or a Struct, dataclass, attrs object or pydantic model. An
+                object's registered claims that are ``None`` are left out.
+            audience: replaces the Issuer's audience.
+            lifetime: replaces the Issuer's lifetime.
             header: further members of the header.
-            issued_at: the time to take instead of the clock's, in seconds; cut to whole ones.
+            issued_at: replaces the clock's time, in seconds since the epoch, rounded down.
 
         Raises:
             Unissuable: the subject is not a string, a registered claim is among the claims, a header member
-                would override ours, or something is not JSON.
-            InvalidSettings: audience or lifetime is of the wrong form.
-            InvalidKey: what a Signer answers is no signature of its algorithm.
+                overrides the Issuer's, or a value is not JSON.
+            InvalidSettings: audience, lifetime or issued_at has the wrong form.
+            InvalidKey: a Signer's answer is not a signature of its algorithm.
         """
         if not isinstance(subject, str):
             # RFC 7519 §4.1.2: a verifier would refuse it.
             raise Unissuable(f"subject must be a string, not {describe(subject)}; write str(...) around it")
-        signer = self._signing_key()
+        signer = self._find_signer()
         try:
             issued = math.floor(self._clock() if issued_at is None else issued_at)
         except (TypeError, ValueError, OverflowError):
@@ -120,7 +119,7 @@ class Issuer:
         content = {
             "iss": self._issuer,
             "sub": subject,
-            "aud": self._audience if audience is None else _audience(audience),
+            "aud": self._audience if audience is None else _check_audience(audience),
             "iat": issued,
             "exp": issued + (self._lifetime if lifetime is None else to_whole_seconds("lifetime", lifetime)),
             "jti": base64url.encode(os.urandom(16)),
@@ -128,26 +127,26 @@ class Issuer:
         if content["aud"] is None:
             del content["aud"]
         if claims is not None:
-            content.update(_unregistered(claims))
-        token = jws.sign_encoded(self._header(signer, header), encode_checked(content), signer)
-        return token if self._encrypt_to is None else encrypted(token, self._encrypt_to, self._enc)
+            content.update(_check_claims(claims))
+        token = jws.sign_encoded(self._encode_header(signer, header), encode_checked(content), signer)
+        return token if self._encrypt_to is None else encrypt(token, self._encrypt_to, self._enc)
 
-    def _header(self, signer: Signer, given: Mapping[str, Any] | None) -> bytes:
-        """The encoded header; the one without additions is kept until the key changes."""
+    def _encode_header(self, signer: Signer, given: Mapping[str, Any] | None) -> bytes:
+        """Encode the header. A header without added members is cached until the key changes."""
         if given:
-            return encode_header(self._own_header(signer), given)
+            return encode_header(self._make_header(signer), given)
         kept_for, segment = self._plain_header
         if kept_for is not signer:
-            segment = encode_header(self._own_header(signer), None)
+            segment = encode_header(self._make_header(signer), None)
             self._plain_header = (signer, segment)
         return segment
 
-    def _own_header(self, signer: Signer) -> dict[str, str]:
+    def _make_header(self, signer: Signer) -> dict[str, str]:
         return {"alg": signer.alg, "typ": self._typ, "kid": signer.kid}
 
 
-def _signing_key(key: Key | Signer | SigningSource) -> Callable[[], Signer]:
-    """Return the function that gives the key to sign with now."""
+def _make_signer_lookup(key: Key | Signer | SigningSource) -> Callable[[], Signer]:
+    """Make the function that returns the current signing key."""
     if isinstance(key, SigningSource):
         return key.signing_key
     check_signer("key", key)
@@ -156,11 +155,11 @@ def _signing_key(key: Key | Signer | SigningSource) -> Callable[[], Signer]:
     return lambda: key
 
 
-def _unregistered(claims: object) -> Mapping[str, Any]:
-    """Return the claims, if JSON can hold them and the issuer sets none of them itself."""
-    # dict first, which is found at once.
+def _check_claims(claims: object) -> Mapping[str, Any]:
+    """Return the claims as a mapping, if JSON can hold them and the issuer sets none of them itself."""
+    # dict comes first, because isinstance finds it without a lookup in the ABC.
     if not isinstance(claims, (dict, Mapping)):
-        fields = _fields(claims)
+        fields = _list_fields(claims)
         claims = {
             name: value for name, value in fields.items() if value is not None or name not in REGISTERED
         }
@@ -170,8 +169,8 @@ def _unregistered(claims: object) -> Mapping[str, Any]:
     return claims
 
 
-def _fields(claims: object) -> Mapping[str, Any]:
-    """Return the fields of an object, by the names that they have in JSON."""
+def _list_fields(claims: object) -> Mapping[str, Any]:
+    """List the fields of an object by their names in JSON."""
     serializer = getattr(type(claims), "__pydantic_serializer__", None)
     try:
         fields = (
@@ -183,21 +182,21 @@ def _fields(claims: object) -> Mapping[str, Any]:
         raise Unissuable(
             f"claims must be a mapping, or an object with fields that JSON can hold, not {describe(claims)}"
         ) from None
-    if not isinstance(fields, dict):  # of a Struct that is an array in JSON
+    if not isinstance(fields, dict):  # A Struct may be an array in JSON.
         raise Unissuable(f"claims must be a mapping or an object with fields, not {describe(claims)}")
     return fields
 
 
-def _check_encryption(key: Key, enc: str) -> None:
-    """Encrypt something, so that what does not work is known at once."""
+def _try_encryption(key: Key, enc: str) -> None:
+    """Encrypt an empty token, so that a wrong key or ``enc`` is reported when the Issuer is made."""
     check_key("encrypt_to", key)
     try:
-        encrypted("", key, enc)
+        encrypt("", key, enc)
     except Unissuable as error:
         raise InvalidSettings(str(error)) from None
 
 
-def _audience(audience: str | Sequence[str] | None) -> str | list[str] | None:
+def _check_audience(audience: str | Sequence[str] | None) -> str | list[str] | None:
     if audience is None or (isinstance(audience, str) and audience):
         return audience
     if isinstance(audience, str) or not audience or not is_names(audience):

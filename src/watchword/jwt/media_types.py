@@ -1,15 +1,15 @@
-"""Media types in headers: ``typ`` and ``cty`` (RFC 7515 §4.1.9, §4.1.10)."""
+"""Compare the media types in headers: ``typ`` and ``cty`` (RFC 7515 §4.1.9, §4.1.10)."""
 
 from __future__ import annotations
 
-__all__ = ["JWT", "media_type"]
+__all__ = ["JWT", "normalize_media_type"]
 
 JWT = "application/jwt"
 
 
-def media_type(name: str) -> str:
-    """A ``typ`` or ``cty`` in the form in which two of them can be compared."""
+def normalize_media_type(name: str) -> str:
+    """Normalize a ``typ`` or ``cty``, so that two of them can be compared."""
     if not name.isascii():
-        return name  # equals nothing that was registered; lower() turns some other letters into ASCII
+        return name  # It equals no registered type. lower() would turn some of these letters into ASCII.
     lowered = name.lower()
     return lowered if "/" in lowered else "application/" + lowered

@@ -1,9 +1,8 @@
-"""Issuers as the unit: each with its keys and its policy, and several of them side by side."""
+"""Verify the tokens of several issuers, each by its own keys and policy."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from functools import partial
 from typing import Generic, TypeVar
 
 from watchword.arguments import describe
@@ -17,7 +16,7 @@ from watchword.errors import (
 from watchword.jose.base64url import decode_bytes
 from watchword.jose.compact_serialization import refuse_text, split_token
 from watchword.jose.strict_json import decode_object
-from watchword.jwt import batch
+from watchword.jwt.batch import verify_in_threads
 from watchword.jwt.claims import list_names
 from watchword.jwt.verifier import Verifier
 
@@ -29,18 +28,18 @@ T = TypeVar("T")
 class MultiIssuer(Generic[T]):
     """Verifies the tokens of several issuers, each by its own keys and policy.
 
-    A token goes to the Verifier of its exact ``iss``. That is unverified then, and decides nothing else: the
-    Verifier checks it again, under a signature of that issuer's keys. A token of any other issuer is refused
-    at once, and no keys are fetched for it. Encrypted tokens do not show their issuer, and are not accepted.
+    A token goes to the Verifier of its exact ``iss``. The ``iss`` is unverified at that point and decides
+    nothing else: the Verifier checks it again, after the signature. A token of any other issuer is refused
+    without fetching keys. Encrypted tokens do not show their issuer and are not accepted.
 
     Args:
-        verifiers: one for each issuer, or for several of the same keys and policy.
+        verifiers: a Verifier for each issuer. A Verifier may name several issuers with the same keys.
 
     Attributes:
-        clock: that of the first of them.
+        clock: the clock of the first Verifier.
 
     Raises:
-        InvalidSettings: there is none, one accepts any issuer, or two the same.
+        InvalidSettings: there is no Verifier, a Verifier accepts any issuer, or two accept the same issuer.
     """
 
     def __init__(self, verifiers: Iterable[Verifier[T]]) -> None:
@@ -61,26 +60,27 @@ class MultiIssuer(Generic[T]):
         self._wrong_issuer = f"the token comes from another issuer than {list_names(self._verifiers)}"
 
     def verify(self, token: str) -> T:
-        """The claims of a token that is good here and now, as :meth:`Verifier.verify` returns them.
+        """Verify a token and return its claims, as :meth:`Verifier.verify` does.
 
         Raises:
-            WrongIssuer: it is from none of the issuers.
-            InvalidToken: as in :meth:`Verifier.verify`, all that can be wrong with a token.
-            KeysUnavailable: its issuer's keys cannot be had now; says nothing of the token.
-            InvalidSettings: the issuer has another name than the settings say, which its first token shows.
+            WrongIssuer: no Verifier accepts its issuer.
+            InvalidToken: as in :meth:`Verifier.verify`.
+            KeysUnavailable: the issuer's keys are not available now. The token may be valid.
+            InvalidSettings: the issuer's metadata name another issuer than the settings. The first token of
+                that issuer shows it.
         """
-        return self._verifier(token).verify(token)
+        return self._find_verifier(token).verify(token)
 
     async def verify_async(self, token: str) -> T:
-        """As :meth:`verify`; suspends only while keys are fetched."""
-        return await self._verifier(token).verify_async(token)
+        """Verify a token as :meth:`verify` does. Suspends only while keys are fetched."""
+        return await self._find_verifier(token).verify_async(token)
 
     def verify_many(self, tokens: Iterable[str]) -> Generator[T | InvalidToken, None, None]:
-        """Of each token the claims, or the error that :meth:`verify` would raise; lazily, in their order."""
-        return batch.in_threads(partial(batch.each, self.verify), tokens)
+        """Verify many tokens in threads. Yield for each its claims or its error, lazily and in order."""
+        return verify_in_threads(self.verify, tokens)
 
-    def _verifier(self, token: str) -> Verifier[T]:
-        """The Verifier of the issuer that a token names."""
+    def _find_verifier(self, token: str) -> Verifier[T]:
+        """Find the Verifier of the issuer that a token names."""
         if not isinstance(token, str) or len(token) > self._max_token_size:
             raise refuse_text(token, self._max_token_size)
         issuer = decode_object(decode_bytes(split_token(token, 3)[1])).get("iss")

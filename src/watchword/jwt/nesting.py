@@ -1,4 +1,4 @@
-"""Nested JWTs: signed, then encrypted (RFC 7519 §5.2, §11.2). One layer, never more."""
+"""Encrypt and decrypt nested JWTs: signed, then encrypted, in a single layer (RFC 7519 §5.2, §11.2)."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from typing import Any, NamedTuple
 
 from watchword.errors import InvalidClaims, MalformedToken
 from watchword.jose import Key, KeySource, jwe
-from watchword.jwt.media_types import JWT, media_type
+from watchword.jwt.media_types import JWT, normalize_media_type
 
-__all__ = ["DecryptingSource", "contradictions", "decrypted", "encrypted"]
+__all__ = ["NestedSource", "decrypt", "encrypt", "find_contradictions"]
 
 _REPLICAS = ("iss", "sub", "aud")
 
 
-class DecryptingSource(NamedTuple):
-    """The keys that verify, in another version whenever those that decrypt are in another one.
+class NestedSource(NamedTuple):
+    """The verification keys of nested tokens. Their version changes with the decryption keys too.
 
     Attributes:
-        verifying: where the keys come from.
-        decrypting: whose version counts, too.
+        inner: the verification keys.
+        outer: the decryption keys.
     """
 
-    verifying: KeySource
-    decrypting: KeySource
+    inner: KeySource
+    outer: KeySource
 
     @property
     def version(self) -> object:
         """Both versions."""
-        return self.verifying.version, self.decrypting.version
+        return self.inner.version, self.outer.version
 
     def find(self, kid: str | None, alg: str) -> Sequence[Key]:
-        """The verifying keys of that id and algorithm."""
-        return self.verifying.find(kid, alg)
+        """Find the verification keys of that id and algorithm."""
+        return self.inner.find(kid, alg)
 
     def ready(self, kid: str | None, alg: str) -> bool:
-        """Whether ``find`` can answer without I/O."""
-        return self.verifying.ready(kid, alg)
+        """Return whether ``find`` can answer without I/O."""
+        return self.inner.ready(kid, alg)
 
 
-def encrypted(token: str, key: Key, enc: str) -> str:
-    """A signed token, encrypted to a key.
+def encrypt(token: str, key: Key, enc: str) -> str:
+    """Encrypt a signed token to a key.
 
     Raises:
         InvalidKey: the key does not encrypt, or does not fit ``enc``.
@@ -48,16 +48,16 @@ def encrypted(token: str, key: Key, enc: str) -> str:
     return jwe.encrypt(token.encode("ascii"), key, enc, {"cty": "JWT"})  # RFC 7519 §5.2: upper case
 
 
-def decrypted(token: str, keys: KeySource) -> tuple[bytes, Mapping[str, Any]]:
-    """The token inside an encrypted one, and the header outside.
+def decrypt(token: str, keys: KeySource) -> tuple[bytes, Mapping[str, Any]]:
+    """Decrypt an encrypted token, and return the signed token inside and the outer header.
 
     Raises:
-        MalformedToken: it is not an encrypted token, or does not say that a token is in it.
-        UnknownKey: no key fits its ``kid`` and ``alg``.
-        DecryptionFailed: it cannot be opened; why is not told.
+        MalformedToken: the token is not encrypted, or its ``cty`` does not announce a token inside.
+        UnknownKey: no key matches its ``kid`` and ``alg``.
+        DecryptionFailed: no key decrypts the token. The error does not tell the cause.
     """
     opened = jwe.decrypt(token, keys)
-    if media_type(opened.header.get("cty", "")) != JWT:
+    if normalize_media_type(opened.header.get("cty", "")) != JWT:
         raise MalformedToken(
             "the cty of the encrypted token does not say that there is a signed token in it; "
             "Verifier.without_signature reads claims that are only encrypted"
@@ -65,10 +65,10 @@ def decrypted(token: str, keys: KeySource) -> tuple[bytes, Mapping[str, Any]]:
     return opened.plaintext, opened.header
 
 
-def contradictions(header: Mapping[str, Any], claims: Mapping[str, Any]) -> list[InvalidClaims]:
-    """The claims that the header outside repeats, and repeats wrongly (RFC 7519 §5.3)."""
+def find_contradictions(header: Mapping[str, Any], claims: Mapping[str, Any]) -> list[InvalidClaims]:
+    """Find the claims that the outer header repeats with another value (RFC 7519 §5.3)."""
     return [
-        InvalidClaims("the header outside says something else than the claims", claim=name)
+        InvalidClaims("the outer header contradicts the claims", claim=name)
         for name in _REPLICAS
         if name in header and (name not in claims or header[name] != claims[name])
     ]

@@ -1,31 +1,37 @@
-"""Payloads become values of the type that an application asks for: its model of the claims."""
+"""Convert payloads to the type that an application asks for: its model of the claims."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 import msgspec
 from msgspec import inspect
 
 from watchword.arguments import describe
-from watchword.errors import InvalidSettings
+from watchword.errors import InvalidSettings, MalformedClaim
 from watchword.jwt.immutability import is_immutable
 
-__all__ = ["Reader", "decode_dict", "reader"]
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # For PEP 696: Verifier(keys) is a Verifier[dict[str, Any]].
 
+    T = TypeVar("T", default=dict[str, Any])
+else:
+    from typing import TypeVar
 
-T = TypeVar("T")
+    T = TypeVar("T")
+
+__all__ = ["Reader", "T", "convert", "decode_dict", "make_reader"]
 
 
 class Reader(NamedTuple, Generic[T]):
-    """How a payload becomes a value of a type.
+    """Converts payloads to a type.
 
     Attributes:
-        decode: makes a value of a payload. Raises ValueError if it does not fit the type; what it says could
-            repeat what the payload holds.
-        shared: whether callers may share the value.
+        decode: converts a payload. Raises ValueError if the payload does not fit the type. That error may
+            repeat values of the payload.
+        shared: whether callers may share the result.
     """
 
     decode: Callable[[bytes], T]
@@ -35,44 +41,55 @@ class Reader(NamedTuple, Generic[T]):
 decode_dict: Callable[[bytes], Any] = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def reader(type_: Any) -> Reader[Any]:
-    """The reader for a type: dict, a Struct, dataclass, TypedDict or attrs class, or one of pydantic's.
-
-    What is a reader already is what it is.
-
-    Of an attrs class the validators run, as ``__post_init__`` of others does; its converters do not, and a
-    claim has the attribute's name, not its alias.
+def convert(payload: bytes, decode: Callable[[bytes], T]) -> T:
+    """Convert a payload with a reader's ``decode``.
 
     Raises:
-        InvalidSettings: it is another type, or one that msgspec cannot decode.
+        MalformedClaim: the payload does not fit the type.
+    """
+    try:
+        return decode(payload)
+    except ValueError:
+        pass  # Raise outside of this block: the decoder's error may repeat values of the token.
+    raise MalformedClaim("the claims do not have the form that is expected of them")
+
+
+def make_reader(type_: Any) -> Reader[Any]:
+    """Make the reader of a dict, Struct, dataclass, TypedDict, attrs class or pydantic type.
+
+    A Reader is returned unchanged. The validators of an attrs class run, as ``__post_init__`` of other
+    classes does. Its converters do not run, and a claim has the attribute's name, not its alias.
+
+    Raises:
+        InvalidSettings: the type is another, or msgspec cannot decode it.
     """
     if isinstance(type_, Reader):
         return type_
     try:
-        return _reader(type_)
+        return _make_reader(type_)
     except TypeError:
-        pass  # a type that msgspec does not know, or cannot decode; or a value that is no type
+        pass  # The type is unknown to msgspec, or the value is not a type.
     raise InvalidSettings(
         "claims must be dict, a Struct, dataclass, TypedDict, attrs class or pydantic model, and have fields "
         f"that msgspec can decode, not {describe(type_)}"
     )
 
 
-@lru_cache(maxsize=64)  # looking into a type takes longer than verifying a token, and some verify just one
-def _reader(type_: Any) -> Reader[Any]:
+@lru_cache(maxsize=64)  # Examining a type takes longer than verifying a token, and some verifiers verify one.
+def _make_reader(type_: Any) -> Reader[Any]:
     if type_ is dict:
         return Reader(decode_dict, shared=False)
-    # Asked first: msgspec would take pydantic's dataclasses for plain ones, and leave their constraints out.
+    # Before msgspec, which would treat a dataclass of pydantic as a plain one and ignore its constraints.
     validator = getattr(type_, "__pydantic_validator__", None)
     if validator is not None:
-        return Reader(_strict(validator.validate_json), shared=False)
+        return Reader(_make_strict(validator.validate_json), shared=False)
     if not isinstance(inspect.type_info(type_), _OBJECTS):
         raise TypeError
     return Reader(msgspec.json.Decoder(type_).decode, is_immutable(type_))
 
 
-def _strict(validate_json: Callable[..., Any]) -> Callable[[bytes], Any]:
-    """Pydantic's strict mode: text that reads like a number is no number, as everywhere here."""
+def _make_strict(validate_json: Callable[..., Any]) -> Callable[[bytes], Any]:
+    """Make a decoder in pydantic's strict mode, where text such as "1" is not a number."""
     return lambda payload: validate_json(payload, strict=True)
 
 

@@ -1,4 +1,4 @@
-"""Whether a token can be verified without I/O: what an event loop has to know beforehand."""
+"""Decide whether a token can be verified without I/O, before an event loop verifies it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from watchword.jwt import nesting
 __all__ = ["is_ready"]
 
 
-def is_ready(token: str, keys: KeySource, decrypting: KeySource | None, critical: Collection[str]) -> bool:
-    """Whether verifying would do no I/O; also true where it would fail before.
+def is_ready(
+    token: str, keys: KeySource, decryption_keys: KeySource | None, critical: Collection[str]
+) -> bool:
+    """Return whether verification does no I/O. Also true if it fails before it looks for a key.
 
     Args:
-        token: as it came.
-        keys: those that verify.
-        decrypting: those that decrypt, where only encrypted tokens are accepted.
-        critical: the extensions that are understood (``crit``).
+        token: the token.
+        keys: the verification keys.
+        decryption_keys: the decryption keys, if only encrypted tokens are accepted.
+        critical: the header extensions that the caller understands (``crit``).
     """
     try:
-        if decrypting is None:
+        if decryption_keys is None:
             segment = split_token(token, 3)[0]
         else:
             outside = decode_header(split_token(token, 5)[0], ())
-            if not decrypting.ready(outside.get("kid"), outside["alg"]):
+            if not decryption_keys.ready(outside.get("kid"), outside["alg"]):
                 return False
-            segment = nesting.decrypted(token, decrypting)[0].partition(b".")[0]
+            segment = nesting.decrypt(token, decryption_keys)[0].partition(b".")[0]
         header = decode_header(segment, critical)
     except WatchwordError:
         return True

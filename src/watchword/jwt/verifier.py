@@ -1,11 +1,12 @@
-"""Verifier: a token becomes claims, or an error (RFC 7519 §7.2). The hot path."""
+"""Verify a token and return its claims (RFC 7519 §7.2)."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Collection, Generator, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, Unpack
 
 from watchword.durations import Duration
 from watchword.errors import InvalidClaims, InvalidToken, MalformedClaim
@@ -18,12 +19,18 @@ from watchword.jose.key_selection import find_candidates, to_key_source
 from watchword.jose.key_set import KeySet
 from watchword.jose.ports import KeySource, RefreshedSource
 from watchword.jose.strict_json import decode_object
-from watchword.jwt import batch, nesting
-from watchword.jwt.caches import Caches, Header, ReadToken
-from watchword.jwt.claims import Policy, failures, never, shortcut, window
+from watchword.jwt import nesting
+from watchword.jwt.batch import verify_in_threads
+from watchword.jwt.caches import CachedHeader, Caches, ParsedToken
+from watchword.jwt.claims import (
+    Policy,
+    fail_quick_check,
+    find_failures,
+    find_validity_period,
+    make_quick_check,
+)
 from watchword.jwt.expectations import (
     EncryptedExpectations,
-    Expectations,
     IssuerExpectations,
     Rule,
     TypeNames,
@@ -31,7 +38,7 @@ from watchword.jwt.expectations import (
     check_callable,
     check_size,
 )
-from watchword.jwt.readers import Reader, decode_dict, reader
+from watchword.jwt.readers import Reader, T, convert, decode_dict, make_reader
 from watchword.jwt.readiness import is_ready
 
 if TYPE_CHECKING:
@@ -39,9 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Rule", "Verifier"]
 
-T = TypeVar("T")
-
-_DOT = 0x2E  # looked for as a number: several times as fast as b"."
+_DOT = 0x2E  # Looking for a number is several times as fast as looking for b".".
 
 
 class Verifier(Generic[T]):
@@ -50,53 +55,38 @@ class Verifier(Generic[T]):
     Safe to use from many threads. Does no I/O unless its key source does.
 
     Args:
-        keys: whom to trust: a Key (the token's ``kid`` is not looked at), a KeySet, or any KeySource.
-        issuer: the acceptable ``iss``, or several; ``None`` accepts any and none.
-        audience: the ``aud`` that we are, or several; ``None`` accepts only tokens without ``aud``.
-        subject: the acceptable ``sub``; ``None`` accepts any and none.
-        sub_type: the type of ``sub``. With ``int`` it must be there and be an integer, for issuers that do
-            not keep to RFC 7519 §4.1.2; ``subject`` is then an integer, too.
-        typ: the ``typ`` that the header must have, or several: ``["at+jwt", "JWT"]``. ``None`` among several
-            is a token without ``typ``. ``None`` alone accepts ``JWT`` and none, no other kind.
+        keys: the keys to trust: a Key (the token's ``kid`` is ignored), a KeySet, or any KeySource.
+        issuer: the accepted ``iss``, or several. ``None`` accepts any issuer and a token without one.
+        audience: the ``aud`` that names this application, or several. ``None`` accepts only tokens without
+            ``aud``.
+        subject: the accepted ``sub``. ``None`` accepts any subject and a token without one.
+        sub_type: the type of ``sub``. With ``int`` the token must have an integer there, for issuers that
+            ignore RFC 7519 §4.1.2. ``subject`` is then an integer too.
+        typ: the ``typ`` that the header must have, or several: ``["at+jwt", "JWT"]``. ``None`` in a
+            collection stands for a token without ``typ``. ``None`` alone accepts ``JWT`` or no ``typ``.
         claims: the type to return: a Struct (see :class:`~watchword.Claims`), dataclass, TypedDict or attrs
-            class, or a model or dataclass of pydantic's, which is validated in its strict mode. Or a Reader.
-        require: claims that must be there and not null, besides ``exp``.
+            class, or a pydantic model or dataclass, which is validated in strict mode. Or a Reader.
+        require: the claims that must be present and not null, besides ``exp``.
         allow_no_exp: accept tokens that never expire.
         leeway: allowed clock difference, in seconds or as a timedelta.
-        max_age: oldest acceptable ``iat``, in seconds back or as a timedelta.
+        max_age: the greatest accepted age of ``iat``, in seconds or as a timedelta.
         critical: header extensions that the application itself understands and handles (``crit``).
-        rule: what else is expected, reported together with the rest. Not asked again about a token that is
-            remembered, so it should only count on time as something that runs out later than ``exp``.
-        decrypt_with: the keys to decrypt with; then only tokens that are encrypted around the signed one are
-            accepted (RFC 7519 §5.2).
-        max_token_size: longest token that is looked at, in characters; 1 MiB at most.
-        cache_size: how many verified tokens to remember; 0 for none.
-        clock: what time it is, in seconds since the epoch.
+        rule: further checks. Its errors are reported together with all other errors. A cached token is not
+            checked again, so a rule may depend on time only for what expires later than ``exp``.
+        decrypt_with: the keys to decrypt with. The Verifier then accepts only encrypted tokens with a signed
+            token inside (RFC 7519 §5.2).
+        max_token_size: the longest accepted token, in characters, at most 1 MiB.
+        cache_size: how many verified tokens to cache. 0 turns the cache off.
+        clock: returns the current time in seconds since the epoch.
 
     Attributes:
         clock: as given.
-        issuers: the acceptable ``iss``; ``None`` for any and none.
-        max_token_size: as given, within its bound.
+        issuers: the accepted ``iss``. ``None`` accepts any.
+        max_token_size: as given, at most 1 MiB.
 
     Raises:
-        InvalidSettings: an argument is of the wrong form.
+        InvalidSettings: an argument has the wrong form.
     """
-
-    @overload
-    def __init__(
-        self: Verifier[dict[str, Any]],
-        keys: Key | KeySource,
-        **expected: Unpack[Expectations],
-    ) -> None: ...
-
-    @overload
-    def __init__(
-        self,
-        keys: Key | KeySource,
-        *,
-        claims: type[T] | Reader[T],
-        **expected: Unpack[Expectations],
-    ) -> None: ...
 
     def __init__(
         self,
@@ -107,7 +97,7 @@ class Verifier(Generic[T]):
         subject: str | int | None = None,
         sub_type: type[str | int] = str,
         typ: TypeNames = None,
-        claims: type[Any] | Reader[Any] = dict,
+        claims: type[T] | Reader[T] = dict,  # type: ignore[assignment]  # the default of T
         require: Collection[str] = (),
         allow_no_exp: bool = False,
         leeway: Duration = 30,
@@ -119,15 +109,14 @@ class Verifier(Generic[T]):
         cache_size: int = 8_192,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        # All but the clock: what it takes to make another one in another process.
-        self._given = {name: value for name, value in locals().items() if name not in {"self", "clock"}}
         check_size("max_token_size", max_token_size)
         check_size("cache_size", cache_size)
+        self._shown = f"keys={type(keys).__name__}", f"typ={typ!r}"
         self._keys = to_key_source(keys)
         self._keep_fresh = self._keys.keep_fresh if isinstance(self._keys, RefreshedSource) else None
-        self._decrypting = None if decrypt_with is None else to_key_source(decrypt_with, "decrypt_with")
-        if self._decrypting is not None:
-            self._keys = nesting.DecryptingSource(self._keys, self._decrypting)
+        self._decryption_keys = None if decrypt_with is None else to_key_source(decrypt_with, "decrypt_with")
+        if self._decryption_keys is not None:
+            self._keys = nesting.NestedSource(self._keys, self._decryption_keys)
         self._policy = Policy(
             issuer=issuer,
             audience=audience,
@@ -142,102 +131,226 @@ class Verifier(Generic[T]):
         if rule is not None:
             check_callable("rule", rule)
         self._rule = rule
-        self._is_plainly_good = shortcut(self._policy) if rule is None else never
+        self._passes_quick_check = make_quick_check(self._policy) if rule is None else fail_quick_check
         self._types = TypePolicy(typ)
         self._critical = check_critical(critical)
-        self._decode, self._shared = reader(claims)
+        self._decode, self._shared = make_reader(claims)
         self._max_token_size = min(max_token_size, MAX_TOKEN)
         self._cache_size = cache_size
         self.clock = clock
         self._caches = Caches(self._keys.version, cache_size)
 
-    @overload
-    @classmethod
-    def without_signature(
-        cls, *, decrypt_with: Key | KeySet, **expected: Unpack[EncryptedExpectations]
-    ) -> Verifier[dict[str, Any]]: ...
+    def verify(self, token: str) -> T:
+        """Verify a token and return its claims.
 
-    @overload
+        A dict or another mutable value belongs to the caller. Callers may share a value of a frozen type.
+
+        Raises:
+            MalformedToken: the token is not a compact JWS with a JSON object inside, or is not encrypted
+                although ``decrypt_with`` is set.
+            UnknownKey: no key matches its ``kid`` and ``alg``.
+            DecryptionFailed: no key decrypts the token. The error does not tell the cause.
+            BadSignature: no matching key made the signature.
+            InvalidClaims: a claim or the ``typ`` is not accepted. The subclass names the first failure,
+                ``failures`` lists all of them.
+            KeysUnavailable: the key source cannot answer now. The token may be valid.
+            InvalidSettings: the issuer's metadata name another issuer than the settings. The first token of
+                that issuer shows it.
+        """
+        now = self.clock()
+        # Take the caches before any key is looked up. If the keys change meanwhile, the result goes into
+        # caches that are no longer used.
+        caches = self._caches
+        if caches.version != self._keys.version:
+            caches = self._caches = Caches(self._keys.version, self._cache_size)
+        try:
+            known = caches.tokens.get(token) if self._cache_size else None
+        except TypeError:  # The value is not hashable, so it is not a string.
+            raise refuse_text(token, self._max_token_size) from None
+        if known is not None:
+            content, start, end, _ = known
+            if start <= now < end:
+                claims: T = content if self._shared else self._decode(content)
+                return claims
+            caches.forget(token)
+        if self._keep_fresh is not None:
+            caches = self._renew_caches(self._keep_fresh)
+        return self._verify_new(token, caches, now)
+
+    def _verify_new(self, token: str, caches: Caches, now: float) -> T:
+        """Verify a token that is not in the cache, in the order of RFC 7519 §7.2."""
+        # Steps 1 to 6 of RFC 7519 §7.2: parse the token and find the key that its header names.
+        header, header64, signed, signature, payload, outer = self._parse(token, caches)
+        # Step 7: check the signature (RFC 7515 §5.2 step 8). This is the Key's ``verify``.
+        header.check_signature(signed, signature)
+        # Steps 8 to 10: read the claims, then judge them (RFC 7519 §4.1).
+        claims = decode_object(payload)
+        misfits = header.misfits
+        if outer is not None:
+            misfits = [*misfits, *nesting.find_contradictions(outer, claims)]
+        if misfits or not self._passes_quick_check(claims, now):
+            self._check_claims(claims, misfits, now, header, payload)
+        result: T = claims if self._decode is decode_dict else convert(payload, self._decode)  # type: ignore[assignment]  # T is dict
+        # Only verified tokens fill the caches: an attacker cannot evict what is in them.
+        if header64 not in caches.headers:
+            caches.keep_header(header64, header)
+        if self._cache_size:
+            shared = result if self._shared else None
+            caches.keep(token, payload, find_validity_period(claims, self._policy), shared=shared)
+        return result
+
+    def _parse(self, token: str, caches: Caches) -> ParsedToken:
+        """Parse a token (RFC 7515 §5.2 steps 1 to 7). Nothing is authenticated yet."""
+        if not isinstance(token, str) or len(token) > self._max_token_size:
+            raise refuse_text(token, self._max_token_size)
+        outer = None
+        if self._decryption_keys is None:
+            try:
+                encoded = token.encode("ascii")
+            except UnicodeEncodeError:
+                raise refuse_text(token, self._max_token_size) from None
+        else:
+            encoded, outer = nesting.decrypt(token, self._decryption_keys)
+        signed, _, signature64 = encoded.rpartition(b".")
+        # split would do, but joining the signed part again costs 4 % of a verification.
+        header64, dot, payload64 = signed.partition(b".")
+        if not dot or _DOT in payload64:
+            raise refuse_segments(encoded, 3)
+        header = caches.headers.get(header64) or self._read_header(header64)
+        return header, header64, signed, decode_bytes(signature64), decode_bytes(payload64), outer
+
+    def _read_header(self, header64: bytes) -> CachedHeader:
+        """Read a header that is not in the cache, and find the keys that it names (RFC 7515 §4.1.4)."""
+        header = decode_header(header64, self._critical)
+        candidates = find_candidates(self._keys, header, "verify")
+        check_signature = (
+            candidates[0].verify if len(candidates) == 1 else partial(jws.verify_with_any, candidates)
+        )
+        return CachedHeader(check_signature, self._types.find_misfits(header), header)
+
+    def _check_claims(
+        self,
+        claims: dict[str, Any],
+        misfits: list[InvalidClaims],
+        now: float,
+        header: CachedHeader,
+        payload: bytes,
+    ) -> None:
+        """Return if the policy and the rule accept the claims and there are no misfits.
+
+        Raises:
+            InvalidClaims: the first failure. Its ``failures`` holds all failures.
+        """
+        failures = [*misfits, *find_failures(claims, self._policy, now)]
+        if self._rule is not None:
+            failures += self._rule(claims, header.members, now)
+        if not failures:
+            return
+        try:
+            convert(payload, self._decode)
+        except MalformedClaim as misfit:
+            failures.append(misfit.with_traceback(None))  # The traceback would keep parts of the token alive.
+        failures[0].failures = tuple(failures)
+        raise failures[0]
+
+    def _renew_caches(self, keep_fresh: Callable[[], None]) -> Caches:
+        """Let the key source refresh itself, and return the caches of its current version."""
+        keep_fresh()
+        caches = self._caches
+        if caches.version != self._keys.version:
+            caches = self._caches = Caches(self._keys.version, self._cache_size)
+        return caches
+
+    async def verify_async(self, token: str) -> T:
+        """Verify a token as :meth:`verify` does, on an event loop.
+
+        Suspends only if keys must be fetched. A thread fetches them.
+        """
+        caches = self._caches
+        if (
+            not isinstance(token, str)
+            or len(token) > self._max_token_size
+            or (caches.version == self._keys.version and token in caches.tokens)
+            or is_ready(token, self._keys, self._decryption_keys, self._critical)
+        ):
+            return self.verify(token)
+        from asyncio import to_thread  # noqa: PLC0415 - asyncio is large, and loaded already where this runs
+
+        return await to_thread(self.verify, token)
+
+    def verify_many(
+        self, tokens: Iterable[str], *, processes: int | None = None
+    ) -> Generator[T | InvalidToken, None, None]:
+        """Verify many tokens in threads. Yield for each its claims or its error, lazily and in order.
+
+        Reads at most a few thousand tokens ahead, so memory does not grow with their number. Closing the
+        generator early ends its threads.
+
+        Args:
+            tokens: any number of tokens. An error of the iterable itself comes after the results before it.
+            processes: deprecated and ignored.
+
+        Raises:
+            InvalidSettings: ``tokens`` is not an iterable of tokens.
+            KeysUnavailable: as in :meth:`verify`.
+        """
+        if processes is not None:
+            warnings.warn(
+                "verify_many(processes=) is deprecated and ignored: threads verify the tokens",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+        return verify_in_threads(self.verify, tokens)
+
     @classmethod
     def without_signature(
         cls,
         *,
         decrypt_with: Key | KeySet,
-        claims: type[T] | Reader[T],
+        claims: type[T] | Reader[T] = dict,  # type: ignore[assignment]  # the default of T
         **expected: Unpack[EncryptedExpectations],
-    ) -> Verifier[T]: ...
+    ) -> Verifier[T]:
+        """Make a Verifier of claims that are encrypted but not signed, such as NextAuth's cookies.
 
-    @classmethod
-    def without_signature(
-        cls,
-        *,
-        decrypt_with: Key | KeySet,
-        claims: type[Any] | Reader[Any] = dict,
-        **expected: Unpack[EncryptedExpectations],
-    ) -> Verifier[Any]:
-        """Make a Verifier of claims that are only encrypted, not signed, such as NextAuth's cookies.
-
-        It trusts every holder of the secret, as with HS256. Signed tokens are refused, inside too.
+        Each holder of the secret can issue such tokens, as with HS256. Signed tokens are refused, also inside
+        an encrypted token.
 
         Args:
             decrypt_with: the secret, for ``dir`` or AES key wrap, or several. A public key proves nothing.
             claims: the type to return, as in a Verifier.
-            expected: what else is expected, as in a Verifier. ``typ`` is that of the only header.
+            expected: further expectations, as in a Verifier. ``typ`` is the ``typ`` of the only header.
 
         Raises:
-            InvalidSettings: an argument is of the wrong form, or a key is not a shared secret.
+            InvalidSettings: an argument has the wrong form, or a key is not a shared secret.
         """
         from watchword.jwt.encrypted_claims import EncryptedClaimsVerifier  # noqa: PLC0415 - it is a Verifier
 
         return EncryptedClaimsVerifier(decrypt_with, claims=claims, **expected)
 
-    @overload
     @classmethod
     def from_issuer(
         cls,
         issuer: str,
         *,
         audience: str | Collection[str] | None,
+        claims: type[T] | Reader[T] = dict,  # type: ignore[assignment]  # the default of T
         fetch: FetchPolicy | None = None,
         **expected: Unpack[IssuerExpectations],
-    ) -> Verifier[dict[str, Any]]: ...
+    ) -> Verifier[T]:
+        """Make a Verifier of an identity provider's tokens, with the keys that its metadata name.
 
-    @overload
-    @classmethod
-    def from_issuer(
-        cls,
-        issuer: str,
-        *,
-        audience: str | Collection[str] | None,
-        claims: type[T],
-        fetch: FetchPolicy | None = None,
-        **expected: Unpack[IssuerExpectations],
-    ) -> Verifier[T]: ...
-
-    @classmethod
-    def from_issuer(
-        cls,
-        issuer: str,
-        *,
-        audience: str | Collection[str] | None,
-        claims: type[Any] = dict,
-        fetch: FetchPolicy | None = None,
-        **expected: Unpack[IssuerExpectations],
-    ) -> Verifier[Any]:
-        """A Verifier of an identity provider's tokens, with the keys that its metadata name.
-
-        Nothing is fetched before the first verification, see :class:`~watchword.IssuerKeySet`.
+        Fetches nothing before the first verification, see :class:`~watchword.IssuerKeySet`.
 
         Args:
-            issuer: the ``iss`` of the tokens, to the letter; below it are the metadata.
-            audience: the ``aud`` that we are, or several; ``None`` is for a provider whose tokens have none,
-                such as Amazon Cognito. Then give a ``rule`` that sees to what they have instead.
+            issuer: the exact ``iss`` of the tokens. The metadata are at a URL below it.
+            audience: the ``aud`` that names this application, or several. ``None`` is for a provider whose
+                tokens have no ``aud``, such as Amazon Cognito. Check another claim with ``rule`` then.
             claims: the type to return, as in a Verifier.
             fetch: how to fetch.
-            expected: what else is expected, as in a Verifier.
+            expected: further expectations, as in a Verifier.
 
         Raises:
-            InvalidSettings: an argument is of the wrong form.
+            InvalidSettings: an argument has the wrong form.
             MissingExtra: ``remote`` is not installed.
         """
         from watchword.providers.remote import IssuerKeySet  # noqa: PLC0415 - needs the extra
@@ -245,208 +358,18 @@ class Verifier(Generic[T]):
         keys = IssuerKeySet(issuer, fetch=fetch)
         return cls(keys, issuer=issuer, audience=audience, claims=claims, **expected)
 
-    def __repr__(self) -> str:
-        issuers = None if self.issuers is None else sorted(self.issuers)
-        keys, typ = type(self._given["keys"]).__name__, self._given["typ"]
-        names = f"issuer={issuers!r}, audience={sorted(self._policy.audiences)!r}"
-        return f"{type(self).__name__}(keys={keys}, {names}, typ={typ!r})"
-
     @property
     def issuers(self) -> frozenset[str] | None:
-        """The acceptable ``iss``; ``None`` for any and none."""
+        """The accepted ``iss``. ``None`` accepts any."""
         return self._policy.issuers
 
     @property
     def max_token_size(self) -> int:
-        """The longest token that is looked at, in characters."""
+        """The longest accepted token, in characters."""
         return self._max_token_size
 
-    def verify(self, token: str) -> T:
-        """The claims of a token that is good here and now.
-
-        A dict, like everything that can change, is the caller's own; frozen types may be shared by callers.
-
-        Raises:
-            MalformedToken: it is not a compact JWS with a JSON object in it; or it is one, where only
-                encrypted tokens are accepted.
-            UnknownKey: no key fits its ``kid`` and ``alg``.
-            DecryptionFailed: it cannot be opened; why is not told.
-            BadSignature: the signature is not from any key that fits.
-            InvalidClaims: a claim or the ``typ`` is not acceptable; its subclass says which, ``failures`` has
-                all of them.
-            KeysUnavailable: the key source has no answer now; says nothing of the token.
-            InvalidSettings: the issuer has another name than the settings say, which its first token shows.
-        """
-        now = self.clock()
-        # Taken before any key is looked up: if the keys change meanwhile, the result lands in a cache that
-        # is not used any more.
-        caches = self._caches
-        if caches.version != self._keys.version:
-            caches = self._caches = Caches(self._keys.version, self._cache_size)
-        try:
-            known = caches.tokens.get(token) if self._cache_size else None
-        except TypeError:  # it is not even something that could be looked up
-            raise refuse_text(token, self._max_token_size) from None
-        if known is not None:
-            content, opens, closes, _ = known
-            if opens <= now < closes:
-                claims: T = content if self._shared else self._decode(content)
-                return claims
-            caches.forget(token)
-        if self._keep_fresh is not None:
-            caches = self._fresh_caches()
-        return self._accepted(_authenticated(self._read(token, caches)), caches, now)
-
-    async def verify_async(self, token: str) -> T:
-        """As :meth:`verify`; suspends only where keys have to be fetched, which a thread does meanwhile."""
-        caches = self._caches
-        if (
-            not isinstance(token, str)
-            or len(token) > self._max_token_size
-            or (caches.version == self._keys.version and token in caches.tokens)
-            or is_ready(token, self._keys, self._decrypting, self._critical)
-        ):
-            return self.verify(token)
-        from asyncio import to_thread  # noqa: PLC0415 - it is there already where this runs, and large
-
-        return await to_thread(self.verify, token)
-
-    def verify_many(
-        self, tokens: Iterable[str], *, processes: int | None = None
-    ) -> Generator[T | InvalidToken, None, None]:
-        """Of each token the claims, or the error that :meth:`verify` would raise; lazily, in their order.
-
-        Memory does not grow with their number: they are read ahead by a few thousand at most, or a thousand
-        or so for each process. Closing the generator early ends the threads and processes that it started.
-
-        Args:
-            tokens: any number of them. An error of the iterable's own comes after the results before it.
-            processes: how many to share a large batch among, instead of threads. They take some tenths of a
-                second to start; keys must be a Key or a KeySet, claims and rule importable by name, and the
-                program's own start stand below ``if __name__ == "__main__":``.
-
-        Raises:
-            InvalidSettings: the verifier cannot be handed over to processes, or they do not start.
-            Unavailable: nothing can be said of the tokens: a process was ended, or as in :meth:`verify`.
-        """
-        if processes is None:
-            return batch.in_threads(self._verify_each, tokens)
-        return batch.in_processes(
-            partial(self._made_to_verify_each, self._given), self.clock, tokens, processes
-        )
-
-    def _verify_each(self, tokens: list[str]) -> batch.Verdicts[T]:
-        """As :meth:`verify` for each token, one step for all of them before the next.
-
-        A thread lets go of the interpreter's lock while it checks a signature, and loses time where another
-        one has the lock when it is done. So the steps that need the lock are taken in one stretch.
-        """
-        now = self.clock()
-        caches = self._fresh_caches()
-        read = batch.each(lambda token: self._read(token, caches), tokens)
-        authenticated = batch.each(_authenticated, read)
-        return batch.each(lambda token: self._accepted(token, caches, now), authenticated)
-
-    def _fresh_caches(self) -> Caches:
-        if self._keep_fresh is not None:
-            self._keep_fresh()
-        caches = self._caches
-        if caches.version != self._keys.version:
-            caches = self._caches = Caches(self._keys.version, self._cache_size)
-        return caches
-
-    @classmethod
-    def _made_to_verify_each(
-        cls, given: Mapping[str, Any], clock: Callable[[], float]
-    ) -> Callable[[list[str]], batch.Verdicts[T]]:
-        """What a process of a batch verifies with: the :meth:`_verify_each` of a verifier of its own."""
-        verifier = cls(**given, clock=clock)
-        return verifier._verify_each
-
-    def _read(self, token: str, caches: Caches) -> ReadToken:
-        """What the token's segments come to, before anything is known of who made them."""
-        if not isinstance(token, str) or len(token) > self._max_token_size:
-            raise refuse_text(token, self._max_token_size)
-        outside = None
-        if self._decrypting is None:
-            try:
-                encoded = token.encode("ascii")
-            except UnicodeEncodeError:
-                raise refuse_text(token, self._max_token_size) from None
-        else:
-            encoded, outside = nesting.decrypted(token, self._decrypting)
-        signed, _, signature64 = encoded.rpartition(b".")
-        # As split_token, but what is signed need not be joined again: 4 % of the whole.
-        header64, dot, payload64 = signed.partition(b".")
-        if not dot or _DOT in payload64:
-            raise refuse_segments(encoded, 3)
-        header = caches.headers.get(header64) or self._header(header64)
-        return header, signed, decode_bytes(signature64), header64, decode_bytes(payload64), token, outside
-
-    def _accepted(self, read: ReadToken, caches: Caches, now: float) -> T:
-        """The claims of a token whose signature is good, if they are acceptable."""
-        header, _, _, header64, payload, token, outside = read
-        claims = decode_object(payload)
-        misfits = header.misfits
-        if outside is not None:
-            misfits = [*misfits, *nesting.contradictions(outside, claims)]
-        if misfits or not self._is_plainly_good(claims, now):
-            self._judge(claims, misfits, now, header.members, payload)
-        result: T = claims if self._decode is decode_dict else self._typed(payload)  # type: ignore[assignment]  # T is dict
-        if header64 not in caches.headers:
-            caches.keep_header(header64, header)
-        if self._cache_size:
-            shared = result if self._shared else None
-            caches.keep(token, payload, window(claims, self._policy), shared=shared)
-        return result
-
-    def _header(self, header64: bytes) -> Header:
-        """What a header that has not been seen on a good token comes to."""
-        header = decode_header(header64, self._critical)
-        candidates = find_candidates(self._keys, header, "verify")
-        authenticate = (
-            candidates[0].verify if len(candidates) == 1 else partial(jws.verify_with_any, candidates)
-        )
-        return Header(authenticate, self._types.find_misfits(header), header)
-
-    def _judge(
-        self,
-        claims: dict[str, Any],
-        misfits: list[InvalidClaims],
-        now: float,
-        header: Mapping[str, Any],
-        payload: bytes,
-    ) -> None:
-        """Return if the claims are acceptable and nothing is wrong with the header.
-
-        Raises:
-            InvalidClaims: the first failure, which knows of the others.
-        """
-        failed = [*misfits, *failures(claims, self._policy, now)]
-        if self._rule is not None:
-            failed += self._rule(claims, header, now)
-        if not failed:
-            return
-        try:
-            self._typed(payload)
-        except MalformedClaim as misfit:
-            failed.append(misfit.with_traceback(None))  # it would hold on to what was read of the token
-        failed[0].failures = tuple(failed)
-        raise failed[0]
-
-    def _typed(self, payload: bytes) -> T:
-        """The claims in the type that was asked for."""
-        try:
-            typed: T = self._decode(payload)
-        except ValueError:
-            pass  # and forgotten, before ours is raised: it could repeat what the claim holds
-        else:
-            return typed
-        raise MalformedClaim("the claims do not have the form that is expected of them")
-
-
-def _authenticated(read: ReadToken) -> ReadToken:
-    """The same token, if its signature is good."""
-    header, signed, signature, _, _, _, _ = read
-    header.authenticate(signed, signature)
-    return read
+    def __repr__(self) -> str:
+        issuers = None if self.issuers is None else sorted(self.issuers)
+        keys, typ = self._shown
+        names = f"issuer={issuers!r}, audience={sorted(self._policy.audiences)!r}"
+        return f"{type(self).__name__}({keys}, {names}, {typ})"
