@@ -129,6 +129,7 @@ def test_an_unknown_name_is_an_attribute_error():
         ("prometheus_client", "server", "import watchword.monitoring.prometheus"),
         ("urllib3", "remote", "watchword.RemoteKeySet"),
         ("urllib3", "remote", "from watchword import FetchPolicy"),
+        ("urllib3", "remote", "from watchword.providers import IssuerKeySet"),
         ("urllib3", "remote", "watchword.Verifier.from_issuer('https://idp.example', audience='api')"),
     ],
 )

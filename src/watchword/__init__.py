@@ -19,8 +19,7 @@ from watchword.settings import Settings
 if TYPE_CHECKING:
     from watchword.auth import Auth
     from watchword.logins import Subject
-    from watchword.providers.fetching import FetchPolicy
-    from watchword.providers.remote import IssuerKeySet, RemoteKeySet
+    from watchword.providers import FetchPolicy, IssuerKeySet, RemoteKeySet
     from watchword.sessions import Client, Tokens
     from watchword.sessions.access_tokens import Identity
 
@@ -64,10 +63,10 @@ _EARLY = (
 _LATE = {
     "Auth": "watchword.auth",
     "Client": "watchword.sessions",
-    "FetchPolicy": "watchword.providers.fetching",
+    "FetchPolicy": "watchword.providers",
     "Identity": "watchword.sessions.access_tokens",
-    "IssuerKeySet": "watchword.providers.remote",
-    "RemoteKeySet": "watchword.providers.remote",
+    "IssuerKeySet": "watchword.providers",
+    "RemoteKeySet": "watchword.providers",
     "Subject": "watchword.logins",
     "Tokens": "watchword.sessions",
 }

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from watchword import FetchPolicy
 from watchword.errors import InvalidSettings, KeysUnavailable
-from watchword.providers import fetching
+from watchword.providers import connections
 from watchword.providers.documents import MAX_BODY, DocumentMissing
 from watchword.providers.fetching import Fetcher
 
@@ -174,12 +174,12 @@ def test_a_packed_body_is_bounded_as_it_comes_and_unpacked(fetch, answering, con
 @pytest.mark.parametrize(
     ("content", "encoding", "said"),
     [
-        (gzip.compress(b"{}")[:-1], "gzip", "not whole"),
-        (gzip.compress(b"{}") * 2, "gzip", "not whole"),
-        (gzip.compress(b"{}") + b"x", "gzip", "not whole"),
-        (b"", "gzip", "not whole"),
-        (b"{}", "gzip", "not what its Content-Encoding says"),
-        (zlib.compress(b"{}"), "gzip", "not what its Content-Encoding says"),
+        (gzip.compress(b"{}")[:-1], "gzip", "incomplete"),
+        (gzip.compress(b"{}") * 2, "gzip", "incomplete"),
+        (gzip.compress(b"{}") + b"x", "gzip", "incomplete"),
+        (b"", "gzip", "incomplete"),
+        (b"{}", "gzip", "not gzip, although its Content-Encoding is"),
+        (zlib.compress(b"{}"), "gzip", "not gzip, although its Content-Encoding is"),
         (zlib.compress(b"{}"), "deflate", "not accepted"),
         (b"{}", "br", "not accepted"),
         (gzip.compress(gzip.compress(b"{}")), "gzip, gzip", "not accepted"),
@@ -249,7 +249,7 @@ def test_whatever_does_not_end_is_ended(fetch, answer) -> None:
 
 
 def test_time_that_is_over_before_there_is_a_connection_cuts_nothing() -> None:
-    fetching._shut_down(lambda: None)
+    connections._shut_down(lambda: None)
 
 
 def test_nothing_goes_on_after_a_fetch(fetch, answering) -> None:
@@ -303,7 +303,7 @@ def test_a_name_that_nobody_knows_is_a_failure(monkeypatch) -> None:
 def test_what_the_application_gives_is_checked_at_once(url) -> None:
     with pytest.raises(InvalidSettings):
         Fetcher(url, FetchPolicy())
-    with pytest.raises(InvalidSettings, match="fetch must be a FetchPolicy, not dict"):
+    with pytest.raises(InvalidSettings, match=r"fetch must be a FetchPolicy such as .*, not dict"):
         Fetcher("https://idp.example", {"timeout": 5})  # type: ignore[arg-type]  # that is the point
 
 
@@ -363,7 +363,9 @@ def test_a_name_is_resolved_once_and_just_that_address_is_connected_to(
     provider.answers["/x"] = answering["body"](b"{}")
     connected: list[str] = []
     monkeypatch.setattr(
-        fetching.HTTPConnection, "connect", lambda connection: connected.append(connection.host) or refuse()
+        connections.HTTPConnection,
+        "connect",
+        lambda connection: connected.append(connection.host) or refuse(),
     )
     asked = resolve("idp.example", ["93.184.216.34"], ["127.0.0.1"])
     fetcher = Fetcher("http://idp.example", FetchPolicy(allow_http=True))
@@ -466,7 +468,7 @@ def test_fetchers_share_what_they_trust(certificate) -> None:
     url = "https://idp.example"
     first, second = (Fetcher(url, FetchPolicy()) for _ in range(2))
     other = Fetcher(url, FetchPolicy(ca_file=str(certificate)))
-    assert first._tls is second._tls is not other._tls
+    assert first._connector._tls is second._connector._tls is not other._connector._tls
 
 
 # -- proxy ---------------------------------------------------------------------------------------
@@ -605,11 +607,11 @@ def test_a_failed_fetch_tells_of_a_proxy_that_is_set_and_not_read(
         assert "proxy" not in details(lambda: Fetcher(url, USUAL).fetch(url))
         monkeypatch.setenv(variable, "http://user:hidden@proxy.example")
         said = details(lambda: Fetcher(url, USUAL).fetch(url))
-    assert (f"{variable} is set and not read: a proxy is given with FetchPolicy(" in said) == is_told
+    assert (f"{variable} is set but not used: pass fetch=FetchPolicy(" in said) == is_told
     assert "hidden" not in said
     proxy.answer = b"HTTP/1.1 403 Forbidden\r\n\r\n"
     fetcher = Fetcher("https://idp.example", FetchPolicy(proxy=proxy.url))
-    assert "is set and not read" not in details(lambda: fetcher.fetch("https://idp.example/x"))
+    assert "is set but not used" not in details(lambda: fetcher.fetch("https://idp.example/x"))
 
 
 # -- headers -------------------------------------------------------------------------------------

@@ -4,28 +4,28 @@ from hypothesis import strategies as st
 
 from watchword.providers.freshness import (
     COOL_DOWN,
-    NEVER,
+    NO_FETCH,
     STALE_LIMIT,
-    Decision,
-    Past,
-    decide,
-    failed,
-    lifetime,
-    succeeded,
+    FetchHistory,
+    SearchDecision,
+    decide_search,
+    read_lifetime,
+    record_failure,
+    record_success,
 )
 
-ANSWER, FETCH, UNAVAILABLE = Decision.ANSWER, Decision.FETCH, Decision.UNAVAILABLE
+ANSWER, FETCH, UNAVAILABLE = SearchDecision.ANSWER, SearchDecision.FETCH, SearchDecision.UNAVAILABLE
 NOW = 1_000_000.0
-FRESH = Past(fetched_at=NOW, fresh_until=NOW + 300, refresh_at=NOW + 240)
+FRESH = FetchHistory(fetched_at=NOW, fresh_until=NOW + 300, refresh_at=NOW + 240)
 ASKED = FRESH._replace(asked_at=NOW)
 FAILING = FRESH._replace(failures=1, retry_at=NOW + 400)
-AWAY = NEVER._replace(failures=1, retry_at=NOW + 1)
+AWAY = NO_FETCH._replace(failures=1, retry_at=NOW + 1)
 
 
 @pytest.mark.parametrize(
-    ("past", "after", "found", "expected"),
+    ("history", "after", "found", "expected"),
     [
-        (NEVER, 0, False, FETCH),
+        (NO_FETCH, 0, False, FETCH),
         (AWAY, 0.9, False, UNAVAILABLE),
         (AWAY, 1, False, FETCH),
         (FRESH, 0, True, ANSWER),
@@ -42,12 +42,12 @@ AWAY = NEVER._replace(failures=1, retry_at=NOW + 1)
         (FAILING, 4_000, False, UNAVAILABLE),  # whoever refreshes goes on trying; a caller does not wait
     ],
 )
-def test_the_decision(past, after, found, expected):
-    assert decide(past, NOW + after, found=found) is expected
+def test_the_decision(history, after, found, expected):
+    assert decide_search(history, NOW + after, found=found) is expected
 
 
 def test_a_success_is_refreshed_before_it_is_stale_and_not_by_all_at_once():
-    early, late = (succeeded(AWAY, NOW, 1_000, chance, asked=False) for chance in (0, 1))
+    early, late = (record_success(AWAY, NOW, 1_000, chance, asked=False) for chance in (0, 1))
     assert (early.refresh_at, late.refresh_at) == (NOW + 700, NOW + 900)
     assert early.fresh_until == NOW + 1_000
     assert (early.failures, early.due_at) == (0, early.refresh_at)
@@ -55,18 +55,21 @@ def test_a_success_is_refreshed_before_it_is_stale_and_not_by_all_at_once():
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_only_a_fetch_that_somebody_waited_for_begins_a_cool_down(asked):
-    for past in (succeeded(FRESH, NOW, 60, 0, asked=asked), failed(FRESH, NOW, 0, asked=asked)):
-        assert (past.asked_at == NOW) is asked
+    for history in (
+        record_success(FRESH, NOW, 60, 0, asked=asked),
+        record_failure(FRESH, NOW, 0, asked=asked),
+    ):
+        assert (history.asked_at == NOW) is asked
 
 
 def test_pauses_double_up_to_a_bound_and_are_spread():
-    past, pauses = FRESH, []
+    history, pauses = FRESH, []
     for _ in range(8):
-        past = failed(past, NOW, 1, asked=False)
-        pauses.append(past.retry_at - NOW)
+        history = record_failure(history, NOW, 1, asked=False)
+        pauses.append(history.retry_at - NOW)
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert failed(FRESH, NOW, 0, asked=False).retry_at == NOW + 0.5
-    assert past.fetched_at == FRESH.fetched_at
+    assert record_failure(FRESH, NOW, 0, asked=False).retry_at == NOW + 0.5
+    assert history.fetched_at == FRESH.fetched_at
 
 
 def test_after_a_failure_the_next_refresh_waits_for_the_pause():
@@ -76,8 +79,8 @@ def test_after_a_failure_the_next_refresh_waits_for_the_pause():
 
 @given(st.integers(0, 10_000), st.floats(0, 1))
 def test_a_pause_is_never_nothing_and_never_long(failures, chance):
-    past = failed(FRESH._replace(failures=failures), NOW, chance, asked=True)
-    assert 0.5 <= past.retry_at - NOW <= 60
+    history = record_failure(FRESH._replace(failures=failures), NOW, chance, asked=True)
+    assert 0.5 <= history.retry_at - NOW <= 60
 
 
 @pytest.mark.parametrize(
@@ -106,9 +109,9 @@ def test_a_pause_is_never_nothing_and_never_long(failures, chance):
     ],
 )
 def test_the_lifetime_is_the_providers_within_bounds(cache_control, age, seconds):
-    assert lifetime(cache_control, age) == seconds
+    assert read_lifetime(cache_control, age) == seconds
 
 
 @given(st.text(), st.text())
 def test_whatever_the_headers_say_the_lifetime_is_within_bounds(cache_control, age):
-    assert 60 <= lifetime(f"max-age={cache_control}", age) <= 3_600
+    assert 60 <= read_lifetime(f"max-age={cache_control}", age) <= 3_600

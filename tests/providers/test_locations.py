@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from urllib3.util import parse_url
 
 from watchword.errors import InvalidSettings
-from watchword.providers.locations import Location, parse
+from watchword.providers.locations import Location, parse_location
 
 GOOD = [
     ("https://idp.example", Location("https", "idp.example", 443, "idp.example", "/")),
@@ -42,13 +42,13 @@ BAD = [
 
 @pytest.mark.parametrize(("url", "location"), GOOD, ids=[url for url, _ in GOOD])
 def test_a_url_comes_apart(url, location):
-    assert parse(url) == location
+    assert parse_location(url) == location
 
 
 @pytest.mark.parametrize("url", BAD, ids=[repr(url)[:40] for url in BAD])
 def test_what_could_mean_two_things_is_refused(url):
     with pytest.raises(InvalidSettings):
-        parse(url)
+        parse_location(url)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_what_could_mean_two_things_is_refused(url):
     ],
 )
 def test_this_machine_is_known_by_name_and_by_address(host, loopback):
-    assert parse(f"http://{host}/").is_loopback is loopback
+    assert parse_location(f"http://{host}/").is_loopback is loopback
 
 
 AUTHORITY = st.text("ax10.-_:@[]%\\\\#?/ \n\u00e9", max_size=15)
@@ -70,7 +70,7 @@ AUTHORITY = st.text("ax10.-_:@[]%\\\\#?/ \n\u00e9", max_size=15)
 def test_another_parser_finds_the_same_host_in_what_is_taken(scheme, authority, rest):
     url = f"{scheme}://a{authority}{rest}"
     with suppress(InvalidSettings):
-        location, other = parse(url), parse_url(url)
+        location, other = parse_location(url), parse_url(url)
         port = other.port or {"https": 443, "http": 80}[scheme]
         assert (other.host, port) == (location.host, location.port)
         assert (other.auth, other.fragment) == (None, None)

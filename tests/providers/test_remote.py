@@ -15,6 +15,7 @@ from watchword import FetchPolicy, IssuerKeySet, Key, KeySet, RemoteKeySet, Veri
 from watchword.errors import InvalidSettings, KeysUnavailable, UnknownKey
 from watchword.events import Event, KeyFetchFailed, KeysFetched
 from watchword.jose import base64url
+from watchword.providers import freshness
 from watchword.providers import remote as module
 
 OLD, NEW = Key.generate("EdDSA"), Key.generate("EdDSA")
@@ -184,7 +185,7 @@ def test_changes_failures_and_recoveries_are_events_and_the_rest_is_none(keys, p
 def test_a_key_that_has_come_since_is_found(keys, provider) -> None:
     assert kids(keys) == [OLD.kid]
     provider.publish(OLD, NEW)
-    keys._past = keys._past._replace(asked_at=-HOUR)
+    keys._history = keys._history._replace(asked_at=-HOUR)
     assert not keys.ready(NEW.kid, "EdDSA")
     assert keys.find(NEW.kid, "EdDSA")
     assert len(provider.requests) == 2
@@ -441,7 +442,7 @@ def test_a_failure_that_nobody_thought_of_is_one_like_another_and_is_logged(
     keys, clock, monkeypatch, caplog
 ) -> None:
     assert kids(keys) == [OLD.kid]
-    monkeypatch.setattr(keys, "_fetched", lambda: 1 / 0)
+    monkeypatch.setattr(keys, "_fetch_keys", lambda: 1 / 0)
     clock.now += HOUR
     keys._refresh()
     assert kids(keys) == [OLD.kid]
@@ -510,7 +511,7 @@ def test_nobody_waits_for_one_who_tries_again_what_has_failed(keys, provider, cl
     with pytest.raises(KeysUnavailable):
         keys.find(OLD.kid, "EdDSA")
     clock.now += 1
-    assert keys._patience() == 0
+    assert keys._choose_patience() == 0
     with keys._fetching.obtain(), pytest.raises(KeysUnavailable):
         keys.find(OLD.kid, "EdDSA")
     assert provider.requests == ["/jwks"]
@@ -558,7 +559,7 @@ def test_a_forked_child_that_finds_the_provider_away_goes_on_trying(keys, provid
 
 def test_a_caller_who_waited_finds_the_keys_here_and_does_not_fetch(keys, provider) -> None:
     keys.find(OLD.kid, "EdDSA")
-    assert keys._caught_up(OLD.kid, "EdDSA") is module.Decision.ANSWER
+    assert keys._fetch_or_wait(OLD.kid, "EdDSA") is freshness.SearchDecision.ANSWER
     assert provider.requests == ["/jwks"]
 
 
@@ -589,11 +590,11 @@ def test_the_thread_refreshes_by_itself_and_stops(provider, make) -> None:
 
 def test_the_thread_sleeps_until_a_refresh_is_due_but_not_for_long(keys, clock) -> None:
     keys.find(OLD.kid, "EdDSA")
-    assert keys._pause() == 30
-    clock.now = keys._past.due_at - 5
-    assert keys._pause() == 5
+    assert keys._choose_pause() == 30
+    clock.now = keys._history.due_at - 5
+    assert keys._choose_pause() == 5
     clock.now += HOUR
-    assert 0 < keys._pause() < 1
+    assert 0 < keys._choose_pause() < 1
 
 
 def test_closing_what_has_not_begun_is_no_trouble(keys) -> None:
@@ -627,7 +628,10 @@ def test_a_forked_child_goes_on_with_the_keys_that_are_here_and_refreshes_them(k
 
 @pytest.mark.parametrize("algorithms", ["RS256", [], ["HS256"], ["none"], ["RS256", "x"], 5, [[]]])
 def test_algorithms_are_names_of_those_with_public_keys(make, algorithms) -> None:
-    with pytest.raises(InvalidSettings, match=r'algorithms must be a collection such as ."ES256"., .*, not '):
+    with pytest.raises(
+        InvalidSettings,
+        match=r'algorithms must be a collection of names such as ."ES256"., not .*\. Accepted are ES256, ',
+    ):
         make(algorithms=algorithms)
 
 

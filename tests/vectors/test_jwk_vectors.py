@@ -9,7 +9,7 @@ import pytest
 
 from watchword.errors import InvalidKey, WatchwordError
 from watchword.jose import Key, KeySet, base64url, jwe, jws
-from watchword.providers.published import published
+from watchword.providers.trusted_keys import read_trusted_keys
 
 Load = Callable[[str], Any]
 
@@ -136,7 +136,7 @@ def test_every_strong_key_that_an_issuer_publishes_is_used_and_every_other_says_
 ) -> None:
     for keys in (
         KeySet.from_jwks({"keys": entries}),
-        published(json.dumps({"keys": entries}).encode(), None),
+        read_trusted_keys(json.dumps({"keys": entries}).encode(), None),
     ):
         reasons = {skipped.index: skipped.reason for skipped in keys.skipped}
         assert reasons.keys() == {index for name, index in UNUSED if name == issuer}

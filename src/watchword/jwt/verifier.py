@@ -42,7 +42,7 @@ from watchword.jwt.readers import Reader, T, convert, decode_dict, make_reader
 from watchword.jwt.readiness import is_ready
 
 if TYPE_CHECKING:
-    from watchword.providers.fetching import FetchPolicy
+    from watchword.providers import FetchPolicy
 
 __all__ = ["Rule", "Verifier"]
 
@@ -353,7 +353,7 @@ class Verifier(Generic[T]):
             InvalidSettings: an argument has the wrong form.
             MissingExtra: ``remote`` is not installed.
         """
-        from watchword.providers.remote import IssuerKeySet  # noqa: PLC0415 - needs the extra
+        from watchword.providers import IssuerKeySet  # noqa: PLC0415 - needs the extra
 
         keys = IssuerKeySet(issuer, fetch=fetch)
         return cls(keys, issuer=issuer, audience=audience, claims=claims, **expected)

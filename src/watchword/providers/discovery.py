@@ -1,4 +1,4 @@
-"""Where an issuer keeps its keys: OpenID Connect Discovery 1.0 §4, RFC 8414 §3."""
+"""Find out where an issuer keeps its keys: OpenID Connect Discovery 1.0 §4, RFC 8414 §3."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from watchword.errors import InvalidSettings, KeysUnavailable, MalformedToken
 from watchword.jose.strict_json import decode_object
 from watchword.providers.documents import DocumentMissing
 from watchword.providers.fetching import Fetcher
-from watchword.providers.locations import parse
+from watchword.providers.locations import parse_location
 
-__all__ = ["Place", "check_issuer", "discovered"]
+__all__ = ["JwksSource", "check_issuer", "discover"]
 
 
-class Place(NamedTuple):
-    """Where keys are, and what they are for.
+class JwksSource(NamedTuple):
+    """Where a key set is, and which of its keys count.
 
     Attributes:
-        url: that of the JWK set.
-        algorithms: which signature algorithms are acceptable; ``None`` for all.
+        url: the URL of the JWK set.
+        algorithms: the acceptable signature algorithms, or ``None`` for all.
     """
 
     url: str
@@ -28,62 +28,52 @@ class Place(NamedTuple):
 
 
 def check_issuer(issuer: str) -> None:
-    """Refuse what can be no issuer (RFC 8414 §2).
+    """Refuse a text that cannot be an issuer (RFC 8414 §2).
 
     Raises:
-        InvalidSettings: why, it says.
+        InvalidSettings: the issuer is a template, the URL of metadata, or not an https URL without a query.
     """
     if isinstance(issuer, str) and "{" in issuer:
         raise InvalidSettings(
-            "issuer must be one issuer's own URL, with a tenant's id in the place of its template, "
-            f"not {quote_long(issuer)}"
+            f"issuer must be the URL of a single issuer, not a template: {quote_long(issuer)}. "
+            "Put a tenant's id in the place of the braces"
         )
-    parse(issuer)
+    parse_location(issuer, "issuer")
     if "/.well-known/" in issuer:
         raise InvalidSettings(
-            f"issuer must be the issuer's own URL, not that of its metadata: {quote_long(issuer)} "
-            "without all from /.well-known/ on, as the metadata name it"
+            f"issuer must be the URL of the issuer, not of its metadata: {quote_long(issuer)}. "
+            "Leave out everything from /.well-known/ on. The metadata name the exact issuer"
         )
     if "?" in issuer:
-        raise InvalidSettings("issuer must be a URL without a query: leave out all from the ? on")
+        raise InvalidSettings("issuer must be a URL without a query. Leave out everything from the ? on")
 
 
-def discovered(issuer: str, fetcher: Fetcher) -> Place:
-    """What the issuer's metadata say of its keys.
+def discover(issuer: str, fetcher: Fetcher) -> JwksSource:
+    """Fetch the issuer's metadata and return where its keys are.
 
     Raises:
-        InvalidSettings: they are those of an issuer of another name.
-        KeysUnavailable: they cannot be had now, or not safely.
+        InvalidSettings: the metadata name another issuer.
+        KeysUnavailable: the metadata cannot be fetched now, or not safely.
     """
     missing: list[DocumentMissing] = []
-    for url in _metadata_urls(issuer):
+    for url in _list_metadata_urls(issuer):
         try:
             document = fetcher.fetch(url)
         except DocumentMissing as error:
             missing.append(error)
         else:
-            return _place(issuer, document.body)
+            return _read_metadata(issuer, document.body)
     raise _summarize(missing)
 
 
-def _summarize(missing: Sequence[DocumentMissing]) -> KeysUnavailable:
-    refusal = next((each for each in missing if each.is_refusal), None)
-    if refusal is not None:
-        return refusal
-    error = KeysUnavailable("the issuer has no metadata where OpenID Connect and RFC 8414 look for them")
-    for each in missing:
-        error.add_note(each.__notes__[0])
-    return error
-
-
-def _metadata_urls(issuer: str) -> Iterator[str]:
+def _list_metadata_urls(issuer: str) -> Iterator[str]:
     yield f"{issuer.removesuffix('/')}/.well-known/openid-configuration"
     origin, slash, path = issuer.partition("://")[2].partition("/")
     path = (slash + path).removesuffix("/")
     yield f"{issuer.partition('://')[0]}://{origin}/.well-known/oauth-authorization-server{path}"
 
 
-def _place(issuer: str, body: bytes) -> Place:
+def _read_metadata(issuer: str, body: bytes) -> JwksSource:
     try:
         metadata = decode_object(body)
     except MalformedToken:
@@ -91,22 +81,33 @@ def _place(issuer: str, body: bytes) -> Place:
     stated = metadata.get("issuer")
     if not isinstance(stated, str):
         raise KeysUnavailable("the issuer's metadata do not name an issuer")
-    if stated != issuer:  # OpenID Connect Discovery 1.0 §4.3, RFC 8414 §3.3: exactly
+    if stated != issuer:  # OpenID Connect Discovery 1.0 §4.3 and RFC 8414 §3.3 want identical texts.
         raise InvalidSettings(
-            f"issuer is {quote_long(issuer)}, but the metadata found there are those of another issuer, "
-            f"{quote_long(stated)}. If that is the one you mean, set it so, to the letter"
+            f"issuer is {quote_long(issuer)}, but the metadata found there name another issuer, "
+            f"{quote_long(stated)}. If your tokens have that iss, set issuer to exactly that text"
         )
     jwks_uri = metadata.get("jwks_uri")
     if not isinstance(jwks_uri, str):
-        raise KeysUnavailable("the issuer's metadata do not name its keys")
-    return Place(jwks_uri, _algorithms(metadata))
+        raise KeysUnavailable("the issuer's metadata do not name a jwks_uri")
+    return JwksSource(jwks_uri, _read_algorithms(metadata))
 
 
-def _algorithms(metadata: Mapping[str, Any]) -> frozenset[str] | None:
-    """The algorithms that the issuer signs with; of access tokens the metadata say nothing else."""
+def _read_algorithms(metadata: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the algorithms the issuer signs ID tokens with. Metadata name no others for access tokens."""
     names = metadata.get("id_token_signing_alg_values_supported")
     if names is None:
         return None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise KeysUnavailable("the issuer's metadata do not name its algorithms as a list")
+        raise KeysUnavailable("the issuer's metadata do not name its algorithms as a list of texts")
     return frozenset(names)
+
+
+def _summarize(missing: Sequence[DocumentMissing]) -> KeysUnavailable:
+    refusal = next((each for each in missing if each.is_refusal), None)
+    if refusal is not None:
+        return refusal
+    error = KeysUnavailable("the issuer has no metadata at the URLs of OpenID Connect Discovery and RFC 8414")
+    for each in missing:
+        error.add_note(each.__notes__[0])
+    error.add_note("check the issuer, or give the URL of its keys to RemoteKeySet")
+    return error

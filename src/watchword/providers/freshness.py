@@ -1,4 +1,4 @@
-"""When keys of somebody else's are fetched: decisions, as pure functions of what came of it before.
+"""When keys of other issuers are fetched: decisions as pure functions of the fetches so far.
 
 All times are seconds on a clock that never goes back.
 """
@@ -12,40 +12,40 @@ from typing import NamedTuple
 
 __all__ = [
     "COOL_DOWN",
-    "NEVER",
+    "NO_FETCH",
     "STALE_LIMIT",
-    "Decision",
-    "Past",
-    "decide",
-    "failed",
-    "lifetime",
-    "succeeded",
+    "FetchHistory",
+    "SearchDecision",
+    "decide_search",
+    "read_lifetime",
+    "record_failure",
+    "record_success",
 ]
 
 SHORTEST, USUAL, LONGEST = 60.0, 300.0, 3_600.0
-"""Seconds for which keys are fresh: at least, where the provider does not say, and at most."""
+"""Seconds for which keys are fresh: at least, if the provider names no time, and at most."""
 
 STALE_LIMIT = 86_400.0
-"""Seconds for which keys are used while they cannot be fetched again."""
+"""Seconds for which keys stay in use while fetches fail."""
 
 COOL_DOWN = 30.0
-"""Seconds between two fetches because of a key that is not known."""
+"""Seconds between two fetches that unknown keys cause."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _MAX_AGE = re.compile(r'(?<![\w-])max-age="?(\d{1,9})', re.ASCII)
 _NOT_KEPT = re.compile(r"\bno-(store|cache)\b")
 
 
-class Past(NamedTuple):
-    """What came of the fetches so far.
+class FetchHistory(NamedTuple):
+    """The outcome of the fetches so far.
 
     Attributes:
-        fetched_at: when the last one that succeeded was sent.
+        fetched_at: when the last successful fetch was sent.
         fresh_until: until when its answer is fresh.
-        refresh_at: when to ask again, so that there is always a fresh one.
-        asked_at: when a caller was last waiting for a fetch.
-        failures: how many have failed since the last that succeeded.
-        retry_at: before that nobody tries again.
+        refresh_at: when to fetch again, so that the keys are always fresh.
+        asked_at: when a caller last waited for a fetch.
+        failures: how many fetches have failed since the last success.
+        retry_at: the time before which no fetch is tried again.
     """
 
     fetched_at: float = -math.inf
@@ -56,26 +56,26 @@ class Past(NamedTuple):
     retry_at: float = -math.inf
 
     def is_usable(self, now: float) -> bool:
-        """Whether the keys may still be used, fresh or not."""
+        """Return whether the keys may still be used, fresh or stale."""
         return now - self.fetched_at <= STALE_LIMIT
 
     @property
     def due_at(self) -> float:
-        """When the next fetch is due that nobody waits for; never before a first one has succeeded."""
+        """When the next background fetch is due. Never before a first fetch has succeeded."""
         return max(self.refresh_at, self.retry_at)
 
 
-NEVER = Past()
-"""Nothing has been fetched."""
+NO_FETCH = FetchHistory()
+"""The history before the first fetch."""
 
 
-class Decision(Enum):
-    """What becomes of a search for a key.
+class SearchDecision(Enum):
+    """What a search for a key does.
 
     Attributes:
-        ANSWER: with what is here.
-        FETCH: first.
-        UNAVAILABLE: nobody can say now.
+        ANSWER: use the keys in memory.
+        FETCH: fetch first.
+        UNAVAILABLE: fail, because the provider cannot be asked now.
     """
 
     ANSWER = auto()
@@ -83,52 +83,57 @@ class Decision(Enum):
     UNAVAILABLE = auto()
 
 
-def decide(past: Past, now: float, *, found: bool) -> Decision:
-    """The decision for a key that is, or is not, among those that were fetched last."""
-    if not past.is_usable(now):
-        return Decision.UNAVAILABLE if now < past.retry_at else Decision.FETCH
+def decide_search(history: FetchHistory, now: float, *, found: bool) -> SearchDecision:
+    """Decide what a search does for a key that is (``found``) or is not among the keys in memory."""
+    if not history.is_usable(now):
+        return SearchDecision.UNAVAILABLE if now < history.retry_at else SearchDecision.FETCH
     if found:
-        # Whoever refreshes ahead has not come to it: this process was asleep, or a fork. If it was tried and
-        # has failed, what is stale will do, and nobody waits.
-        slept = now >= past.fresh_until and not past.failures
-        return Decision.FETCH if slept else Decision.ANSWER
-    if past.failures:
-        # A key that the provider has begun to use meanwhile looks like one that it never had. Nobody waits
-        # here either: with made-up ids, a provider that hangs would soon have all of a server's threads.
-        return Decision.UNAVAILABLE
-    return Decision.FETCH if now >= past.asked_at + COOL_DOWN else Decision.ANSWER
+        # The background refresh has not run (suspended or forked process): fetch now. If it ran and failed,
+        # use the stale keys without waiting.
+        slept = now >= history.fresh_until and not history.failures
+        return SearchDecision.FETCH if slept else SearchDecision.ANSWER
+    if history.failures:
+        # The key may be new at the provider, or may never have existed. Do not wait: with made-up key ids, a
+        # provider that hangs would soon hold all threads of a server.
+        return SearchDecision.UNAVAILABLE
+    return SearchDecision.FETCH if now >= history.asked_at + COOL_DOWN else SearchDecision.ANSWER
 
 
-def succeeded(past: Past, sent_at: float, lifetime: float, chance: float, *, asked: bool) -> Past:
-    """What is known after a fetch that succeeded.
+def record_success(
+    history: FetchHistory, sent_at: float, lifetime: float, chance: float, *, asked: bool
+) -> FetchHistory:
+    """Return the history after a successful fetch.
 
     Args:
-        past: what was known before.
-        sent_at: when it was sent: the answer may be that old.
-        lifetime: for how long the answer is fresh.
-        chance: from 0 to 1, random: processes that start together do not ask together for ever.
-        asked: whether a caller was waiting.
+        history: the fetches before.
+        sent_at: when the fetch was sent: the answer may be that old.
+        lifetime: seconds for which the answer is fresh.
+        chance: random, from 0 to 1. Processes that start together must not fetch together for ever.
+        asked: whether a caller waited.
     """
-    return Past(
+    return FetchHistory(
         fetched_at=sent_at,
         fresh_until=sent_at + lifetime,
         refresh_at=sent_at + lifetime * (0.7 + 0.2 * chance),
-        asked_at=sent_at if asked else past.asked_at,
+        asked_at=sent_at if asked else history.asked_at,
     )
 
 
-def failed(past: Past, now: float, chance: float, *, asked: bool) -> Past:
-    """What is known after a fetch that failed: pauses double, and are spread over their second half."""
-    pause = min(_FIRST_PAUSE * 2.0 ** min(past.failures, 16), _LONGEST_PAUSE)
-    return past._replace(
-        failures=past.failures + 1,
+def record_failure(history: FetchHistory, now: float, chance: float, *, asked: bool) -> FetchHistory:
+    """Return the history after a failed fetch. Pauses double, and are spread over their second half."""
+    pause = min(_FIRST_PAUSE * 2.0 ** min(history.failures, 16), _LONGEST_PAUSE)
+    return history._replace(
+        failures=history.failures + 1,
         retry_at=now + pause * (0.5 + 0.5 * chance),
-        asked_at=now if asked else past.asked_at,
+        asked_at=now if asked else history.asked_at,
     )
 
 
-def lifetime(cache_control: str, age: str) -> float:
-    """For how many seconds an answer is fresh, by ``Cache-Control`` and ``Age`` (RFC 9111 §4.2, §5.1)."""
+def read_lifetime(cache_control: str, age: str) -> float:
+    """Return for how many seconds an answer is fresh.
+
+    ``Cache-Control`` and ``Age`` count, within 1 minute and 1 hour (RFC 9111 §4.2, §5.1).
+    """
     directives = cache_control.lower()
     if _NOT_KEPT.search(directives):
         return SHORTEST

@@ -1,4 +1,4 @@
-"""URLs of other people's documents: only such as mean one thing to everybody who reads them."""
+"""URLs of documents of other parties. Only URLs that every parser reads in the same way are accepted."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from watchword.arguments import quote_long
 from watchword.errors import InvalidSettings
 from watchword.networks import find_reach
 
-__all__ = ["Location", "parse", "without_user"]
+__all__ = ["Location", "parse_location", "redact_url"]
 
 _LONGEST = 2_048
 _PORTS = {"https": 443, "http": 80}
-# RFC 3986 §2, without what separates user information and fragments: two parsers do not agree where a host
-# ends that has one of those, or a backslash, before it.
+# RFC 3986 §2, without the characters that begin user information and fragments, and without the backslash.
+# Parsers disagree about the end of a host after which they stand.
 _CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]!$&'()*+,;=%]+")
 _AUTHORITY = re.compile(r"([a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f.]*:[0-9a-f:.]+\])(:[1-9][0-9]*)?")
 
 
 class Location(NamedTuple):
-    """Where a document is.
+    """The place of a document: a URL in its parts.
 
     Attributes:
         scheme: ``https`` or ``http``.
         host: a name or an address, in lower case and without brackets.
-        port: the one given, or that of the scheme.
-        authority: host and port as they stand in the URL: what the ``Host`` header says.
+        port: the port of the URL, or the default port of the scheme.
+        authority: host and port as they stand in the URL. The ``Host`` header has this value.
         target: path and query.
     """
 
@@ -40,24 +40,24 @@ class Location(NamedTuple):
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """Scheme, host and port: which server it is."""
+        """Scheme, host and port, which identify the server."""
         return self.scheme, self.host, self.port
 
     @property
-    def shown(self) -> str:
-        """The URL without its query, which may hold a credential."""
+    def without_query(self) -> str:
+        """The URL without its query, which may contain a credential."""
         return f"{self.scheme}://{self.authority}{self.target.partition('?')[0]}"
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the host is this machine by its very name (RFC 6761 §6.3), or by its address."""
+        """Whether the host is this machine, by its name (RFC 6761 §6.3) or by its address."""
         if self.host == "localhost" or self.host.endswith(".localhost"):
             return True
         return self.is_address and find_reach(self.host) == "loopback"
 
     @property
     def is_address(self) -> bool:
-        """Whether the host is an address."""
+        """Whether the host is an address and not a name."""
         try:
             ip_address(self.host)
         except ValueError:
@@ -65,12 +65,16 @@ class Location(NamedTuple):
         return True
 
 
-def parse(url: object) -> Location:
-    """The parts of a URL.
+def parse_location(url: object, argument: str = "url") -> Location:
+    """Parse a URL.
+
+    Args:
+        url: an absolute URL.
+        argument: the name of the argument, for the error.
 
     Raises:
-        InvalidSettings: it is no absolute http or https URL in ASCII, is longer than 2,048 characters, or has
-            user information or a fragment.
+        InvalidSettings: it is not an http or https URL in ASCII of at most 2,048 characters, or it has user
+            information or a fragment.
     """
     if isinstance(url, str) and len(url) <= _LONGEST and _CHARACTERS.fullmatch(url):
         try:
@@ -82,13 +86,13 @@ def parse(url: object) -> Location:
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             return Location(parts.scheme, host, port or _PORTS[parts.scheme], parts.netloc, target)
     raise InvalidSettings(
-        "the URL of keys or of an issuer must be an https one, in ASCII, without user and fragment, "
-        f"not {quote_long(without_user(url))}"
+        f"{argument} must be an https URL such as https://accounts.example.com, in ASCII and "
+        f"without user, password and fragment, not {quote_long(redact_url(url))}"
     )
 
 
-def without_user(url: object) -> object:
-    """Return what may be shown of a URL: no user and password, no query."""
+def redact_url(url: object) -> object:
+    """Return the part of a URL that may be shown: no user, no password, no query."""
     if not isinstance(url, str):
         return url
     return re.sub(r"//[^/]*@", "//", url.partition("?")[0])

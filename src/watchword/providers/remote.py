@@ -1,4 +1,4 @@
-"""Other people's keys: fetched when first needed, refreshed ahead, kept while their provider is away."""
+"""Keys of other issuers: fetched when first needed, refreshed ahead, kept while the provider is away."""
 
 from __future__ import annotations
 
@@ -19,44 +19,52 @@ from watchword.forks import PerProcess
 from watchword.jose.algorithms.table import ALGORITHMS
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet, SkippedKey
-from watchword.providers.discovery import Place, check_issuer, discovered
-from watchword.providers.fetching import Fetcher, FetchPolicy
-from watchword.providers.freshness import NEVER, Decision, decide, failed, lifetime, succeeded
-from watchword.providers.published import VERIFYING, NoUsableKey, published
+from watchword.providers.discovery import JwksSource, check_issuer, discover
+from watchword.providers.fetching import Fetcher
+from watchword.providers.freshness import (
+    NO_FETCH,
+    SearchDecision,
+    decide_search,
+    read_lifetime,
+    record_failure,
+    record_success,
+)
+from watchword.providers.policy import FetchPolicy
+from watchword.providers.trusted_keys import PUBLIC_KEY_ALGORITHMS, NoUsableKey, read_trusted_keys
 
 __all__ = ["IssuerKeySet", "RemoteKeySet"]
 
 logger = logging.getLogger("watchword.keys")
 
-PATIENCE = 15.0  # seconds that a caller waits for the very first keys that another one fetches
-SHORT_PATIENCE = 1.0  # seconds, where there are keys, and one that is not known may be among the next
-LONGEST_SLEEP = 30.0  # seconds: after the machine slept, the keys' age is noticed within
+PATIENCE = 15.0  # seconds that a caller waits for another caller's fetch of the very first keys
+SHORT_PATIENCE = 1.0  # seconds to wait if there are keys, and an unknown key may be among the next
+LONGEST_SLEEP = 30.0  # seconds; after the machine was suspended, stale keys are noticed within that time
 
 
 class RemoteKeySet:
     """The keys behind a JWKS URL (RFC 7517 §5): a KeySource.
 
-    Making one does no request; the first search for a key does. From then on a daemon thread asks again
-    before the keys are stale, and nobody waits. A key that is not known is asked for, once in 30 seconds.
-    While the provider cannot be asked, the keys stay as they are, for a day. Safe to use from many threads
-    and after a fork.
+    The constructor sends no request. The first search for a key does. From then on a daemon thread fetches
+    the keys again before they are stale, and no caller waits. An unknown key causes a fetch, once in 30
+    seconds. While the provider is away, the keys stay in use for a day. Safe to use from many threads and
+    after a fork.
 
     Args:
-        url: where the set is; https, unless on this machine.
-        algorithms: which signature algorithms are acceptable; ``None`` for all. Secrets are never accepted.
+        url: where the set is. It must be an https URL, unless it names this machine.
+        algorithms: the acceptable signature algorithms, or ``None`` for all. Secrets are never accepted.
         fetch: how to fetch.
-        notify: told of each change and each failure.
-        monotonic: clock by which ages are counted, in seconds.
+        notify: called with each change and each failure.
+        monotonic: the clock for ages, in seconds.
 
     Attributes:
-        version: another value whenever the keys are others.
-        skipped: the keys of the set fetched last that are not used, and why.
-        last_success: when the keys were last fetched, in seconds since the epoch; ``None`` before that.
-        last_error: why the last fetch failed, in full; ``None`` if it did not. Not for clients: it may name
-            URLs and keys.
+        version: changes whenever the keys change.
+        skipped: the keys of the last fetched set that are not used, each with the reason.
+        last_success: when the keys were last fetched, in seconds since the epoch. ``None`` before that.
+        last_error: why the last fetch failed, in full. ``None`` if it succeeded. Do not show it to clients:
+            it may name URLs and keys.
 
     Raises:
-        InvalidSettings: an argument is of the wrong form, or the URL may not be fetched.
+        InvalidSettings: an argument is not acceptable, or the URL may not be fetched.
     """
 
     version: object
@@ -73,11 +81,11 @@ class RemoteKeySet:
         monotonic: Callable[[], float] = elapsed,
     ) -> None:
         self._url = url
-        self._algorithms = _checked(algorithms)
+        self._algorithms = _check_algorithms(algorithms)
         self._fetcher = Fetcher(url, fetch or FetchPolicy())
         self._notify = notify
         self._monotonic = monotonic
-        self._past = NEVER
+        self._history = NO_FETCH
         self._replace(KeySet(()))
         self.last_success = None
         self.last_error = None
@@ -91,35 +99,35 @@ class RemoteKeySet:
 
     @property
     def skipped(self) -> tuple[SkippedKey, ...]:
-        """The keys of the set fetched last that are not used, and why."""
+        """The keys of the last fetched set that are not used, each with the reason."""
         return self._keys.skipped if self._unusable is None else self._unusable
 
     def find(self, kid: str | None, alg: str) -> Sequence[Key]:
-        """The keys of that id and algorithm, fetched if need be.
+        """Return the keys of that id and algorithm. Fetch them if necessary.
 
         Raises:
-            KeysUnavailable: they cannot be had now. Says nothing of the token.
-            InvalidSettings: the issuer's metadata name another issuer, and never named this one.
+            KeysUnavailable: the keys cannot be fetched now. The token may be valid.
+            InvalidSettings: the issuer's metadata name another issuer, and have never named this issuer.
         """
-        if alg not in VERIFYING:  # no set of public keys could have one
+        if alg not in PUBLIC_KEY_ALGORITHMS:  # No set of public keys can have such a key.
             return ()
         decision = self._decide(kid, alg)
-        if decision is Decision.FETCH:
-            decision = self._caught_up(kid, alg)
+        if decision is SearchDecision.FETCH:
+            decision = self._fetch_or_wait(kid, alg)
         self._start_thread()
-        if decision is Decision.UNAVAILABLE:
-            raise self._failure()
+        if decision is SearchDecision.UNAVAILABLE:
+            raise self._make_error()
         return self._keys.find(kid, alg)
 
     def ready(self, kid: str | None, alg: str) -> bool:
-        """Whether :meth:`find` would return at once, without I/O."""
-        return alg not in VERIFYING or self._decide(kid, alg) is not Decision.FETCH
+        """Return whether :meth:`find` would return at once, without I/O."""
+        return alg not in PUBLIC_KEY_ALGORITHMS or self._decide(kid, alg) is not SearchDecision.FETCH
 
     def keep_fresh(self) -> None:
         """Give the keys another version if this process has no thread that refreshes them.
 
-        With another version a Verifier searches for its keys again, which fetches what is stale and starts
-        the thread. A forked child has no thread, and neither it nor its parent needs to know of the fork.
+        With another version a Verifier searches for its keys again, which fetches stale keys and starts the
+        thread. A forked child has no thread, and neither the child nor its parent needs to notice the fork.
         """
         if not self._thread.is_running():
             self._replace(KeySet(self._keys, skipped=self._keys.skipped))
@@ -128,70 +136,75 @@ class RemoteKeySet:
         """Stop the thread. It starts again when it is needed."""
         self._thread.close()
 
-    def _decide(self, kid: str | None, alg: str) -> Decision:
-        return decide(self._past, self._monotonic(), found=bool(self._keys.find(kid, alg)))
+    def _decide(self, kid: str | None, alg: str) -> SearchDecision:
+        return decide_search(self._history, self._monotonic(), found=bool(self._keys.find(kid, alg)))
 
-    def _caught_up(self, kid: str | None, alg: str) -> Decision:
-        """One caller fetches, the others wait for it and find out whether it was theirs, too."""
+    def _fetch_or_wait(self, kid: str | None, alg: str) -> SearchDecision:
+        """Let a single caller fetch. The other callers wait, and decide again with what it fetched."""
         fetching = self._fetching.obtain()
-        if not fetching.acquire(timeout=self._patience()):
-            is_here = self._keys.find(kid, alg) and self._past.is_usable(self._monotonic())
-            return Decision.ANSWER if is_here else Decision.UNAVAILABLE
+        if not fetching.acquire(timeout=self._choose_patience()):
+            has_key = self._keys.find(kid, alg) and self._history.is_usable(self._monotonic())
+            return SearchDecision.ANSWER if has_key else SearchDecision.UNAVAILABLE
         try:
-            if self._decide(kid, alg) is Decision.FETCH:
+            if self._decide(kid, alg) is SearchDecision.FETCH:
                 self._attempt(asked=True)
             return self._decide(kid, alg)
         finally:
             fetching.release()
 
-    def _patience(self) -> float:
-        """Seconds to wait for another one's fetch; none while they fail, since that takes its time."""
-        if self._past.failures:
+    def _choose_patience(self) -> float:
+        """Return the seconds to wait for another caller's fetch. A retry after failures is not waited for."""
+        if self._history.failures:
             return 0.0
         return PATIENCE if self.last_success is None else SHORT_PATIENCE
 
-    def _refresh(self) -> None:
-        """What the thread does each time it wakes up."""
-        with self._fetching.obtain():
-            if self._monotonic() >= self._past.due_at:
-                self._attempt(asked=False)
-            if self._keys and not self._past.is_usable(self._monotonic()):
-                self._replace(KeySet(()))
-
-    def _pause(self) -> float:
-        """Seconds until the thread has something to do."""
-        return min(max(self._past.due_at - self._monotonic(), 0.05), LONGEST_SLEEP)
-
     def _attempt(self, *, asked: bool) -> None:
-        """Fetch; whatever goes wrong is told, and remembered."""
+        """Fetch the keys once. A failure is recorded and notified, not raised."""
         sent_at = self._monotonic()
         try:
-            keys, seconds = self._fetched()
-        except Exception as error:  # the thread must live on, and a caller looks at what is here
-            expected = isinstance(error, KeysUnavailable | InvalidSettings)
-            logger.log(
-                logging.DEBUG if expected else logging.ERROR, "keys of others: no fetch", exc_info=True
-            )
-            self._past = failed(self._past, self._monotonic(), random.random(), asked=asked)  # noqa: S311
-            self._summary = str(error) if isinstance(error, KeysUnavailable) else None
-            self.last_error = _in_full(error) if expected else "an unexpected failure"
-            self._unusable = error.skipped if isinstance(error, NoUsableKey) else self._unusable
-            # A name that was right once is not a wrong setting now: then it is the provider's fault.
-            self._is_misconfigured = isinstance(error, InvalidSettings) and self.last_success is None
-            self._tell(KeyFetchFailed(source=self._url, reason=self.last_error))
-            return
+            keys, lifetime = self._fetch_keys()
+        except Exception as error:  # noqa: BLE001 - the thread must live on, and a caller uses the keys in memory
+            self._note_failure(error, asked=asked)
+        else:
+            self._note_success(keys, lifetime, sent_at, asked=asked)
+
+    def _fetch_keys(self) -> tuple[KeySet, float]:
+        """Return the keys, and for how many seconds they are fresh."""
+        source = self._find_source()
+        document = self._fetcher.fetch(source.url)
+        keys = read_trusted_keys(document.body, source.algorithms)
+        return keys, read_lifetime(document.cache_control, document.age)
+
+    def _find_source(self) -> JwksSource:
+        return JwksSource(self._url, self._algorithms)
+
+    def _note_success(self, keys: KeySet, lifetime: float, sent_at: float, *, asked: bool) -> None:
         is_news = self._take(keys) or self.last_error is not None
-        self._past = succeeded(self._past, sent_at, seconds, random.random(), asked=asked)  # noqa: S311
+        chance = random.random()  # noqa: S311 - it spreads fetches over time
+        self._history = record_success(self._history, sent_at, lifetime, chance, asked=asked)
         self.last_success, self.last_error = time.time(), None
         self._unusable, self._is_misconfigured = None, False
         if is_news:
             self._tell(KeysFetched(source=self._url, keys=len(keys), skipped=len(keys.skipped)))
 
-    def _failure(self) -> WatchwordError:
-        """What the last fetch says to a caller. The note is for logs, the message may reach a client."""
+    def _note_failure(self, error: Exception, *, asked: bool) -> None:
+        is_expected = isinstance(error, KeysUnavailable | InvalidSettings)
+        level = logging.DEBUG if is_expected else logging.ERROR
+        logger.log(level, "a fetch of provider keys failed", exc_info=error)
+        chance = random.random()  # noqa: S311 - it spreads fetches over time
+        self._history = record_failure(self._history, self._monotonic(), chance, asked=asked)
+        self._summary = str(error) if isinstance(error, KeysUnavailable) else None
+        self.last_error = _describe_in_full(error) if is_expected else "an unexpected failure"
+        self._unusable = error.skipped if isinstance(error, NoUsableKey) else self._unusable
+        # If the issuer's name was right before, the provider is wrong now, and the setting is not.
+        self._is_misconfigured = isinstance(error, InvalidSettings) and self.last_success is None
+        self._tell(KeyFetchFailed(source=self._url, reason=self.last_error))
+
+    def _make_error(self) -> WatchwordError:
+        """Return the last failure as an error. Its note is for logs, its message may reach a client."""
         if self._is_misconfigured:
             return InvalidSettings(self.last_error)
-        wait = max(self._past.retry_at - self._monotonic(), 1.0)
+        wait = max(self._history.retry_at - self._monotonic(), 1.0)
         error = KeysUnavailable(self._summary, retry_after=wait)
         if self.last_error is not None:
             error.add_note(f"{self._url}: {self.last_error}")
@@ -200,54 +213,59 @@ class RemoteKeySet:
     def _tell(self, event: Event) -> None:
         try:
             self._notify(event)
-        except Exception:  # it would end the thread, or come out of a verification
-            logger.exception("keys of others: who was told of them has failed")
-
-    def _fetched(self) -> tuple[KeySet, float]:
-        """The keys, and for how many seconds they are fresh."""
-        place = self._located()
-        document = self._fetcher.fetch(place.url)
-        return published(document.body, place.algorithms), lifetime(document.cache_control, document.age)
-
-    def _located(self) -> Place:
-        return Place(self._url, self._algorithms)
+        except Exception:  # It would end the thread, or come out of a verification.
+            logger.exception("the listener of provider keys failed at the event %s", event.name)
 
     def _take(self, keys: KeySet) -> bool:
-        """Use these keys; the same ones leave the version, and what has been verified under it, alone."""
+        """Use these keys if they differ. Equal keys keep the version, and with it every cached token."""
         if keys.to_jwks() == self._keys.to_jwks() and keys.skipped == self._keys.skipped:
             return False
         self._replace(keys)
         return True
 
     def _replace(self, keys: KeySet) -> None:
-        # In this order: what was found among old keys must never count as found in the new version.
+        # In this order: a key found among old keys must never count as found in the new version.
         self._keys = keys
         self.version = keys.version
 
-    def _plan_rest(self) -> Callable[[threading.Event], object]:
-        return partial(_wait, self._pause())
+    # -- in the background -------------------------------------------------------------------------
 
     def _start_thread(self) -> None:
-        # Has the system none to give? Callers fetch what is stale, and try again.
+        # The system may have no thread to give. Then callers fetch stale keys, and try again to start it.
         with suppress(RuntimeError):
             self._thread.start()
+
+    def _plan_rest(self) -> Callable[[threading.Event], object]:
+        return partial(_wait, self._choose_pause())
+
+    def _choose_pause(self) -> float:
+        """Return the seconds until the thread has something to do."""
+        return min(max(self._history.due_at - self._monotonic(), 0.05), LONGEST_SLEEP)
+
+    def _refresh(self) -> None:
+        """Fetch the keys if that is due, and drop keys that are too old. The thread calls this."""
+        with self._fetching.obtain():
+            if self._monotonic() >= self._history.due_at:
+                self._attempt(asked=False)
+            if self._keys and not self._history.is_usable(self._monotonic()):
+                self._replace(KeySet(()))
 
 
 class IssuerKeySet(RemoteKeySet):
     """The keys of an issuer, found by its metadata (OpenID Connect Discovery 1.0, RFC 8414): a KeySource.
 
-    As :class:`RemoteKeySet`. The metadata are read anew with the keys. They must name the very issuer asked
-    for, and their ``id_token_signing_alg_values_supported``, where they have it, narrows the algorithms.
+    It behaves like :class:`RemoteKeySet`. The metadata are fetched again with the keys. They must name the
+    same issuer. If they have ``id_token_signing_alg_values_supported``, only these algorithms are accepted.
 
     Args:
-        issuer: the ``iss`` of its tokens, to the letter.
-        algorithms: which signature algorithms are acceptable; ``None`` for all.
+        issuer: the ``iss`` of its tokens, character for character.
+        algorithms: the acceptable signature algorithms, or ``None`` for all.
         fetch: how to fetch.
-        notify: told of each change and each failure.
-        monotonic: clock by which ages are counted, in seconds.
+        notify: called with each change and each failure.
+        monotonic: the clock for ages, in seconds.
 
     Raises:
-        InvalidSettings: an argument is of the wrong form, or the issuer can be none.
+        InvalidSettings: an argument is not acceptable, or the text cannot be an issuer.
     """
 
     def __init__(
@@ -262,28 +280,29 @@ class IssuerKeySet(RemoteKeySet):
         check_issuer(issuer)
         super().__init__(issuer, algorithms=algorithms, fetch=fetch, notify=notify, monotonic=monotonic)
 
-    def _located(self) -> Place:
-        url, named = discovered(self._url, self._fetcher)
+    def _find_source(self) -> JwksSource:
+        url, named = discover(self._url, self._fetcher)
         if self._algorithms is None or named is None:
-            return Place(url, self._algorithms or named)
-        return Place(url, self._algorithms & named)
+            return JwksSource(url, self._algorithms or named)
+        return JwksSource(url, self._algorithms & named)
 
 
-def _checked(algorithms: Collection[str] | None) -> frozenset[str] | None:
+def _check_algorithms(algorithms: Collection[str] | None) -> frozenset[str] | None:
+    """Return the names of the algorithms, with every other name of the same algorithm."""
     if algorithms is None:
         return None
     is_collection = is_names(algorithms) and not isinstance(algorithms, str)
-    if not is_collection or not algorithms or not VERIFYING.issuperset(algorithms):
+    if not is_collection or not algorithms or not PUBLIC_KEY_ALGORITHMS.issuperset(algorithms):
         raise InvalidSettings(
-            'algorithms must be a collection such as ["ES256"], '
-            f"of names among {', '.join(sorted(VERIFYING))}, not {quote(algorithms)}"
+            f'algorithms must be a collection of names such as ["ES256"], not {quote(algorithms)}. '
+            f"Accepted are {', '.join(sorted(PUBLIC_KEY_ALGORITHMS))}"
         )
     return frozenset(
         name for row in ALGORITHMS if not set(row.names).isdisjoint(algorithms) for name in row.names
     )
 
 
-def _in_full(error: Exception) -> str:
+def _describe_in_full(error: Exception) -> str:
     return ": ".join([str(error), *getattr(error, "__notes__", ())])
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from watchword import Key
 from watchword.errors import KeysUnavailable
-from watchword.providers.published import VERIFYING, NoUsableKey, published
+from watchword.providers.trusted_keys import PUBLIC_KEY_ALGORITHMS, NoUsableKey, read_trusted_keys
 
 RSA = Key.generate("RS256")
 EC = Key.generate("ES256")
@@ -16,7 +16,7 @@ ED = Key.generate("EdDSA")
 
 
 def read(*entries, algorithms=None):
-    return published(json.dumps({"keys": list(entries)}).encode(), algorithms)
+    return read_trusted_keys(json.dumps({"keys": list(entries)}).encode(), algorithms)
 
 
 def nameless(key, **members):
@@ -47,7 +47,7 @@ def test_secrets_and_private_keys_are_not_trusted(members):
     assert [key.kid for key in keys] == [other["kid"]]
     (skipped,) = keys.skipped
     assert (skipped.index, skipped.kid) == (1, members.get("kid"))
-    assert "not for publishing" in skipped.reason
+    assert "must not be published" in skipped.reason
     with pytest.raises(KeysUnavailable):
         read(members)
 
@@ -143,14 +143,14 @@ def test_nothing_that_is_left_is_a_failure(algorithms):
 )
 def test_what_is_no_set_is_a_failure(body):
     with pytest.raises(KeysUnavailable, match="not a JWK set"):
-        published(body, None)
+        read_trusted_keys(body, None)
 
 
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
         (RSA.to_jwk() | {"e": "AQ"}, "public exponent of at least 65537, this one has 1"),
-        (EC.to_jwk(private=True), "a secret or private key, which is not for publishing"),
+        (EC.to_jwk(private=True), "a secret or private key, which must not be published"),
         (RSA.to_jwk() | {"alg": "RSA-OAEP"}, "not for verifying: alg RSA-OAEP"),
         (ED.to_jwk() | {"use": "enc"}, "use 'enc'"),
         (ED.to_jwk() | {"key_ops": ["sign"]}, "key_ops 'sign'"),
@@ -182,13 +182,13 @@ def test_an_empty_set_is_a_mishap():
 def test_a_hundred_keys_are_read_and_one_more_is_refused():
     entries = [{**EC.to_jwk(), "kid": str(number)} for number in range(101)]
     assert len(read(*entries[:100])) == 100
-    with pytest.raises(KeysUnavailable, match="101 keys, and may have 100"):
+    with pytest.raises(KeysUnavailable, match="101 keys, and at most 100 are accepted"):
         read(*entries)
 
 
 def test_the_algorithms_are_those_of_public_keys():
-    assert {"RS256", "PS512", "ES256", "EdDSA", "Ed25519", "ML-DSA-65"} <= VERIFYING
-    assert VERIFYING.isdisjoint({"HS256", "none", "RSA-OAEP", "dir", "A256KW"})
+    assert {"RS256", "PS512", "ES256", "EdDSA", "Ed25519", "ML-DSA-65"} <= PUBLIC_KEY_ALGORITHMS
+    assert PUBLIC_KEY_ALGORITHMS.isdisjoint({"HS256", "none", "RSA-OAEP", "dir", "A256KW"})
 
 
 ODD = st.recursive(
@@ -215,4 +215,4 @@ def test_whatever_stands_beside_it_a_good_key_is_found(entries):
 @given(ODD | st.dictionaries(st.just("keys"), ODD))
 def test_whatever_is_published_there_are_keys_or_they_are_unavailable(value):
     with pytest.raises(KeysUnavailable):
-        published(json.dumps(value).encode(), None)
+        read_trusted_keys(json.dumps(value).encode(), None)
