@@ -25,7 +25,7 @@ ACTS: dict[str, Callable[[Auth, str, dict[str, str]], object]] = {
         Key.generate(auth.settings.signing_algorithm), **actor
     ),
     "key_declared_compromised": lambda auth, _, actor: auth.keyring.compromise(
-        auth.keyring.public.signing_key().kid, **actor
+        auth.keyring.public.find_signing_key().kid, **actor
     ),
     "keys_resealed": lambda auth, _, actor: auth.keyring.reseal(**actor),
 }

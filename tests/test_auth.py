@@ -816,7 +816,7 @@ def test_a_fixed_key_signs_access_tokens_and_is_published_only_if_it_has_a_publi
 
 def test_the_jwks_holds_public_parts_of_public_keys_only(auth):
     signing, standby = auth.jwks()["keys"]
-    assert signing["kid"] == auth.keyring.public.signing_key().kid != standby["kid"]
+    assert signing["kid"] == auth.keyring.public.find_signing_key().kid != standby["kid"]
     assert not {"d", "k"} & (signing.keys() | standby.keys())
 
 
@@ -1180,7 +1180,7 @@ def test_throttles_outlive_the_addition_of_a_secret(make, url):
 def test_a_process_without_news_asks_before_it_signs_or_trusts_a_refresh_token(make, url, kind):
     here, there = make(url), make(url)
     elapsed, tokens = Elapsed(here), here.start("7")
-    bad = getattr(there.keyring, kind).signing_key()
+    bad = getattr(there.keyring, kind).find_signing_key()
     there.keyring.compromise(bad.kid)
     elapsed.ahead += 31
     if kind == "internal":
@@ -1219,9 +1219,9 @@ def test_a_key_made_elsewhere_arrives_with_the_poll(auth):
     auth.store.insert_key("public", 3, key.kid, "EdDSA", sealed, not_before=0, lead=60)
     poll(auth)
     assert [entry["kid"] for entry in auth.jwks()["keys"]][-1] == key.kid
-    assert auth.keyring.public.signing_key().kid != key.kid
+    assert auth.keyring.public.find_signing_key().kid != key.kid
     wait(auth, 60)
-    assert auth.keyring.public.signing_key().kid == key.kid
+    assert auth.keyring.public.find_signing_key().kid == key.kid
     assert auth.authenticate(auth.start("7").access_token).subject == "7"
 
 
@@ -1261,7 +1261,7 @@ def test_a_whole_story_leaves_no_secret_in_events_log_reprs_or_database(make, ur
     private = [
         value
         for ring in (auth.keyring.public, auth.keyring.internal)
-        for name, value in ring.signing_key().to_jwk(private=True).items()
+        for name, value in ring.find_signing_key().to_jwk(private=True).items()
         if name in {"d", "k"}
     ]
     presented = [text for pair in tokens for text in (pair.access_token, pair.refresh_token)]

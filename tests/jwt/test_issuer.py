@@ -281,7 +281,7 @@ class Rotating:
     def __init__(self) -> None:
         self.current = Key.generate("EdDSA")
 
-    def signing_key(self) -> Key:
+    def find_signing_key(self) -> Key:
         return self.current
 
 

@@ -79,8 +79,8 @@ def test_the_first_start_makes_a_key_that_signs_and_a_standby_of_each_kind(store
     assert [key.alg for key in keyring.internal.keys] == ["HS256"] * 2
     assert states(keyring, "public") == states(keyring, "internal") == [(1, "signing"), (2, "published")]
     assert events[:2] == [
-        KeyCreated(kid=keyring.public.signing_key().kid, kind="public"),
-        KeyCreated(kid=keyring.internal.signing_key().kid, kind="internal"),
+        KeyCreated(kid=keyring.public.find_signing_key().kid, kind="public"),
+        KeyCreated(kid=keyring.internal.find_signing_key().kid, kind="internal"),
     ]
     assert [event.kind for event in events] == ["public", "internal"] * 2
 
@@ -89,7 +89,7 @@ def test_a_second_start_reads_the_same_keys_and_makes_none(store, secret):
     first, events = node(store, secret), []
     second = node(store, secret, notify=events.append)
     for kind in ("public", "internal"):
-        ours, theirs = getattr(first, kind).signing_key(), getattr(second, kind).signing_key()
+        ours, theirs = getattr(first, kind).find_signing_key(), getattr(second, kind).find_signing_key()
         assert ours.to_jwk(private=True) == theirs.to_jwk(private=True)
     assert events == []
     assert first.version == second.version
@@ -117,8 +117,8 @@ def test_nodes_that_start_at_once_end_with_the_same_keys(tmp_path, secret):
         try:
             keyring = node(store, secret, notify=events.append)
             return (
-                keyring.public.signing_key().kid,
-                keyring.internal.signing_key().kid,
+                keyring.public.find_signing_key().kid,
+                keyring.internal.find_signing_key().kid,
                 len(store.keys().keys),
             )
         finally:
@@ -134,7 +134,7 @@ def test_a_kind_that_is_missing_is_made_beside_the_one_that_is_there(store, secr
     put(store, secret, "public", 1, key)
     put(store, secret, "public", 2, following, lead=50)
     keyring = node(store, secret, notify=events.append)
-    assert keyring.public.signing_key().kid == key.kid
+    assert keyring.public.find_signing_key().kid == key.kid
     assert [event.kind for event in events] == ["internal", "internal"]
 
 
@@ -182,10 +182,10 @@ def test_key_rows_that_were_tampered_with_are_refused(file_store, secret, tamper
 
 def test_a_key_that_was_opened_is_not_opened_again(file_store, secret, tamper):
     keyring = node(file_store, secret)
-    kid = keyring.public.signing_key().kid
+    kid = keyring.public.find_signing_key().kid
     tamper("UPDATE watchword_keys SET sealed = ''")
     keyring.follow(keyring.version + 1)
-    assert keyring.public.signing_key().kid == kid
+    assert keyring.public.find_signing_key().kid == kid
 
 
 def test_a_new_key_that_cannot_be_opened_is_not_used_and_the_others_are_followed(store, secret, caplog):
@@ -196,7 +196,7 @@ def test_a_new_key_that_cannot_be_opened_is_not_used_and_the_others_are_followed
     store.compromise_key(first.kid, successor=standby.kid)
     keyring.follow(store.keys().version)
     assert kids(keyring) == [standby.kid]
-    assert keyring.public.signing_key().kid == standby.kid
+    assert keyring.public.find_signing_key().kid == standby.kid
     assert "a new signing key is not used by this process: WATCHWORD_SECRET does not open" in caplog.text
     with pytest.raises(InvalidSettings):
         node(store, secret)
@@ -226,7 +226,7 @@ def test_a_new_key_in_the_store_is_read_when_the_key_version_changes(store, secr
     keyring.follow(keyring.version + 1)
     assert [found.kid for found in keyring.public.find(key.kid, "EdDSA")] == [key.kid]
     assert keyring.public.version != ring_version
-    assert keyring.public.signing_key().kid == key.kid
+    assert keyring.public.find_signing_key().kid == key.kid
     assert keyring.version == store.keys().version
 
 
@@ -241,7 +241,7 @@ def test_keys_are_those_from_before_while_the_store_is_away(store, secret):
 
 def test_a_key_is_found_by_id_and_algorithm_and_without_io(store, secret):
     keyring = node(store, secret)
-    kid = keyring.internal.signing_key().kid
+    kid = keyring.internal.find_signing_key().kid
     store.close()  # the database in memory is gone
     assert keyring.internal.ready(kid, "HS256")
     assert [key.kid for key in keyring.internal.find(kid, "HS256")] == [kid]
@@ -251,7 +251,7 @@ def test_a_key_is_found_by_id_and_algorithm_and_without_io(store, secret):
 
 def test_an_empty_ring_signs_nothing():
     with pytest.raises(KeysUnavailable):
-        Ring(schedule("EdDSA"), time.time).signing_key()
+        Ring(schedule("EdDSA"), time.time).find_signing_key()
 
 
 def test_a_database_dump_holds_no_private_key_material(store, secret):
@@ -275,9 +275,9 @@ def test_keys_take_turns_by_the_stores_time_and_the_next_is_made_at_once(store, 
     keyring = node(store, secret)
     first, second = kids(keyring)
     store.time_shift += PERIOD - 1
-    assert keyring.public.signing_key().kid == first
+    assert keyring.public.find_signing_key().kid == first
     store.time_shift += 2
-    assert keyring.public.signing_key().kid == second, "whatever this process has noticed"
+    assert keyring.public.find_signing_key().kid == second, "whatever this process has noticed"
     poll(keyring, store)
     assert states(keyring) == states(keyring, "internal") == [
         (1, "verifying"), (2, "signing"), (3, "published"),
@@ -324,7 +324,7 @@ def test_a_start_neither_replaces_nor_deletes_keys(store, secret):
 def test_another_algorithm_takes_its_turn_and_old_tokens_stay_good(store, secret, algorithm):
     old = node(store, secret)
     store.time_shift += LEAD + 1
-    token = jws.sign(b"content", old.public.signing_key())
+    token = jws.sign(b"content", old.public.find_signing_key())
     keyring = node(store, secret, algorithm=algorithm)
     poll(keyring, store)
     assert states(keyring) == [(1, "signing"), (2, "replaced"), (3, "published")]
@@ -332,9 +332,9 @@ def test_another_algorithm_takes_its_turn_and_old_tokens_stay_good(store, secret
     store.time_shift += LEAD
     poll(keyring, store)
     assert states(keyring) == [(1, "signing"), (3, "published")]
-    assert keyring.public.signing_key().alg == "EdDSA"
+    assert keyring.public.find_signing_key().alg == "EdDSA"
     store.time_shift += PERIOD - 2 * LEAD
-    assert keyring.public.signing_key().alg == algorithm
+    assert keyring.public.find_signing_key().alg == algorithm
     assert jws.verify(token, keyring.public).payload == b"content"
     published = keyring.public.keys.to_jwks()["keys"]
     assert [key["alg"] for key in published] == ["EdDSA"] + [algorithm] * (algorithm != "HS256")
@@ -355,9 +355,9 @@ def test_rotation_waits_until_every_cache_knows_the_key(store, secret):
     assert (key.kid, key.signs_from) == (second, key.created_at + LEAD)
     assert keyring.rotate("public") == key, "asking again changes nothing"
     poll(keyring, store)
-    assert keyring.public.signing_key().kid == first
+    assert keyring.public.find_signing_key().kid == first
     store.time_shift += LEAD
-    assert keyring.public.signing_key().kid == second
+    assert keyring.public.find_signing_key().kid == second
     poll(keyring, store)
     assert states(keyring) == [(1, "verifying"), (2, "signing"), (3, "published")]
     assert states(keyring, "internal") == [(1, "signing"), (2, "published")]
@@ -369,7 +369,7 @@ def test_a_key_that_was_published_for_long_enough_signs_at_once(store, secret):
     key = keyring.rotate("public")
     assert key.signs_from <= store.now()
     poll(keyring, store)
-    assert keyring.public.signing_key().kid == key.kid
+    assert keyring.public.find_signing_key().kid == key.kid
 
 
 def test_without_a_next_key_there_is_no_rotation(store, secret):
@@ -383,12 +383,12 @@ def test_a_compromised_key_neither_signs_nor_verifies_and_every_process_tells(st
     events = []
     here, there = (node(store, secret, notify=events.append) for _ in range(2))
     first, second = kids(here)
-    token = jws.sign(b"content", here.public.signing_key())
+    token = jws.sign(b"content", here.public.find_signing_key())
     events.clear()
     assert here.compromise(first).kid == first
     for keyring in (here, there):
         keyring.follow(store.keys().version)
-        assert keyring.public.signing_key().kid == second
+        assert keyring.public.find_signing_key().kid == second
         assert keyring.public.find(first, "EdDSA") == ()
         assert kids(keyring) == [second]
         with pytest.raises(UnknownKey):
@@ -407,7 +407,7 @@ def test_a_compromised_standby_is_replaced_and_the_key_that_signs_goes_on(store,
     first, second = kids(keyring)
     keyring.compromise(second)
     poll(keyring, store)
-    assert keyring.public.signing_key().kid == first
+    assert keyring.public.find_signing_key().kid == first
     assert states(keyring) == [(1, "signing"), (2, "compromised"), (3, "published")]
 
 
@@ -418,7 +418,7 @@ def test_a_compromised_key_that_only_verified_changes_nothing_else(store, secret
     poll(keyring, store)
     keyring.compromise(first)
     keyring.follow(store.keys().version)
-    assert keyring.public.signing_key().kid == second
+    assert keyring.public.find_signing_key().kid == second
     assert states(keyring) == [(1, "compromised"), (2, "signing"), (3, "published")]
 
 
@@ -439,7 +439,7 @@ def test_the_only_key_that_could_sign_is_not_given_up(store, secret):
     with pytest.raises(RotationRefused, match="no other key could sign"):
         keyring.compromise(first)
     poll(keyring, store)
-    assert keyring.public.signing_key().kid == first
+    assert keyring.public.find_signing_key().kid == first
 
 
 def test_a_key_made_elsewhere_takes_the_next_turn(store, secret):
@@ -476,8 +476,8 @@ def test_a_key_that_will_not_do_is_not_taken(store, secret, key, reason):
 def test_a_kid_is_taken_once(store, secret):
     keyring = node(store, secret)
     with pytest.raises(RotationRefused, match="a key with this kid exists"):
-        keyring.add(keyring.public.signing_key())
-    named = Key.from_jwk({**EDDSA, "kid": keyring.internal.signing_key().kid})
+        keyring.add(keyring.public.find_signing_key())
+    named = Key.from_jwk({**EDDSA, "kid": keyring.internal.find_signing_key().kid})
     with pytest.raises(RotationRefused, match="a key with this kid exists"):
         keyring.add(named)
 

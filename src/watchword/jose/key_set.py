@@ -75,12 +75,12 @@ class JwksDocument(NamedTuple):
 
 def list_reasons(skipped: Sequence[SkippedKey]) -> str:
     """Tell why keys of a set are not used, in one line of bounded length."""
-    told = [f"{_name(each)}: {each.reason}" for each in skipped[:_TOLD]]
+    told = [f"{_describe_key(each)}: {each.reason}" for each in skipped[:_TOLD]]
     more = [f"and {len(skipped) - _TOLD} more"] if len(skipped) > _TOLD else []
     return "; ".join(told + more)
 
 
-def _name(skipped: SkippedKey) -> str:
+def _describe_key(skipped: SkippedKey) -> str:
     return f"key {skipped.index}" if skipped.kid is None else f"kid {quote(skipped.kid)}"
 
 
@@ -188,18 +188,18 @@ def read_set(entries: Sequence[object], alg: str | None) -> KeySet:
     reasons: dict[int, str] = {}
     for index, jwk in enumerate(jwks):
         try:
-            keys[index] = _read(jwk, rows)
+            keys[index] = _read_entry(jwk, rows)
         except InvalidKey as error:
             reasons[index] = str(error)
-    reasons |= _misplaced(keys, jwks, rows)
-    skipped = [SkippedKey(index, _kid(entries[index]), reasons[index]) for index in sorted(reasons)]
+    reasons |= _find_misplaced(keys, jwks, rows)
+    skipped = [SkippedKey(index, _read_kid(entries[index]), reasons[index]) for index in sorted(reasons)]
     return KeySet([key for index, key in keys.items() if index not in reasons], skipped=skipped)
 
 
 _USUAL = "RS256"  # OpenID Connect Core 1.0 §2, RFC 8414 §2: what is meant where nothing is said
 
 
-def _read(entry: object, unnamed: Sequence[Algorithm]) -> Key:
+def _read_entry(entry: object, unnamed: Sequence[Algorithm]) -> Key:
     """The key of an entry. If it names no algorithm, the first of these rows that fits it is meant."""
     if not isinstance(entry, Mapping):
         raise InvalidKey(f"a JWK is an object, not {describe(entry)}")
@@ -221,19 +221,19 @@ def _check_alg_known(skipped: Sequence[SkippedKey]) -> None:
         )
 
 
-def _kid(entry: object) -> str | None:
+def _read_kid(entry: object) -> str | None:
     kid = entry.get("kid") if isinstance(entry, Mapping) else None
     return kid if isinstance(kid, str) else None
 
 
-def _misplaced(
+def _find_misplaced(
     keys: Mapping[int, Key], entries: Sequence[object], unnamed: Sequence[Algorithm]
 ) -> dict[int, str]:
     """Why some keys, good by themselves, are not in the company of the others; by their place."""
     mixed = len({isinstance(key.material, bytes) for key in keys.values()}) > 1
     namesakes: dict[tuple[str | None, str], set[str]] = {}
     for index, entry in enumerate(entries):
-        for named, identity in _names(entry, keys.get(index), unnamed):
+        for named, identity in _list_names(entry, keys.get(index), unnamed):
             namesakes.setdefault(named, set()).add(identity)
     reasons = {}
     for index, key in keys.items():
@@ -244,7 +244,7 @@ def _misplaced(
     return reasons
 
 
-def _names(
+def _list_names(
     entry: object, key: Key | None, unnamed: Sequence[Algorithm]
 ) -> Iterator[tuple[tuple[str | None, str], str]]:
     """What an entry is found by, and which key it is: one that cannot be read is like none that can."""
@@ -254,4 +254,4 @@ def _names(
     elif isinstance(entry, Mapping):
         alg = entry.get("alg", _infer_alg(entry, unnamed))
         if isinstance(alg, str):
-            yield (_kid(entry), alg), ""
+            yield (_read_kid(entry), alg), ""

@@ -32,7 +32,7 @@ class Signer(Protocol):
 class SigningSource(Protocol):
     """Where a signing key that changes comes from: a keyring."""
 
-    def signing_key(self) -> Signer:
+    def find_signing_key(self) -> Signer:
         """What to sign with now."""
         ...
 

@@ -35,7 +35,7 @@ _ROUND = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def _finite(fraction: str) -> float:
+def _parse_fraction(fraction: str) -> float:
     value = float(fraction)  # a tenth of the time that msgspec may need to round one
     if math.isinf(value):
         raise ValueError
@@ -46,7 +46,7 @@ def _finite(fraction: str) -> float:
 # that costs the usual one less than to be looked at for brackets.
 _Scalar: TypeAlias = str | int | bool | None
 _decode_flat = msgspec.json.Decoder(dict[str, _Scalar | list[_Scalar]]).decode
-_decode = msgspec.json.Decoder(dict[str, Any], float_hook=_finite).decode
+_decode = msgspec.json.Decoder(dict[str, Any], float_hook=_parse_fraction).decode
 _encode = msgspec.json.Encoder().encode
 
 

@@ -148,7 +148,7 @@ class Issuer:
 def _make_signer_lookup(key: Key | Signer | SigningSource) -> Callable[[], Signer]:
     """Make the function that returns the current signing key."""
     if isinstance(key, SigningSource):
-        return key.signing_key
+        return key.find_signing_key
     check_signer("key", key)
     if isinstance(key, Key) and not key.allows("sign"):
         raise InvalidKey(f"key must be one that signs, and {key!r} does not")

@@ -62,7 +62,7 @@ class Ring:
         """Return ``True``: the keys are in memory."""
         return True
 
-    def signing_key(self) -> Key:
+    def find_signing_key(self) -> Key:
         """Return the key that signs now.
 
         Raises:
