@@ -784,7 +784,7 @@ def test_subject_claims_stand_in_the_token_and_are_asked_for_at_every_refresh(ma
     assert (claims["tenant"], claims["roles"]) == ("blue", ["admin"])
 
 
-@pytest.mark.parametrize("name", ["sub", "exp", "iss", "aud", "sid", "auth_time", "client_id"])
+@pytest.mark.parametrize("name", ["sub", "exp", "iss", "aud", "sid", "auth_time", "client_id", "amr"])
 def test_subject_claims_never_override_ours(make, name):
     auth = make(subject_claims=lambda subject: {name: "x"})
     with pytest.raises(Unissuable):
@@ -823,6 +823,82 @@ def test_the_jwks_holds_public_parts_of_public_keys_only(auth):
 def test_a_token_signed_with_a_key_of_another_house_is_refused(make):
     with pytest.raises(UnknownKey):
         make().authenticate(make().start("7").access_token)
+
+
+# -- methods and claims of a login -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("users", ["accounts", "own users"])
+def test_a_password_login_names_its_method_at_the_login_and_at_each_refresh(make, users):
+    auth = make(check_password=own_users if users == "own users" else None)
+    if users == "accounts":
+        auth.accounts.add("alice", PASSWORD)
+    tokens = auth.login("alice", PASSWORD)
+    assert auth.authenticate(tokens.access_token).amr == ("pwd",)
+    wait(auth, 31)
+    identity = auth.authenticate(auth.refresh(tokens.refresh_token).access_token)
+    assert (identity.amr, identity.claims["amr"]) == (("pwd",), ["pwd"])
+
+
+def test_methods_and_claims_of_a_login_stay_those_of_its_session(make, url, redis_settings):
+    for name, settings in {"alice": SETTINGS, "bob": redis_settings}.items():
+        auth = make(url, settings=settings)
+        subject = auth.accounts.add(name, PASSWORD).subject
+        tokens = auth.start(subject, amr=["hwk", "user"], claims={"device": "phone", "org": {"id": 7}})
+        other = auth.start(subject)
+        for _ in range(2):
+            identity = auth.authenticate(tokens.access_token)
+            assert identity.amr == ("hwk", "user")
+            assert (identity.claims["device"], identity.claims["org"]) == ("phone", {"id": 7})
+            wait(auth, 31)
+            tokens = auth.refresh(tokens.refresh_token)
+        identity = auth.authenticate(auth.refresh(other.refresh_token).access_token)
+        assert identity.amr == ()
+        assert not {"amr", "device"} & identity.claims.keys()
+
+
+def test_subject_claims_win_over_the_claims_of_the_login(make):
+    today = {"tenant": "red"}
+    auth = make(subject_claims=lambda _: today)
+    tokens = auth.start("7", claims={"tenant": "of the login", "device": "phone"})
+    found = [auth.authenticate(tokens.access_token).claims]
+    del today["tenant"]
+    found.append(auth.authenticate(auth.refresh(tokens.refresh_token).access_token).claims)
+    told = [(claims["tenant"], claims["device"]) for claims in found]
+    assert told == [("red", "phone"), ("of the login", "phone")]
+
+
+def test_the_claims_of_a_checked_subject_are_the_claims_of_its_login(make):
+    auth = make(check_password=lambda name, _: Subject("7", name, claims={"directory": "ldap"}))
+    assert auth.check_password("alice", PASSWORD).claims == {"directory": "ldap"}
+    tokens = auth.login("alice", PASSWORD)
+    for access_token in (tokens.access_token, auth.refresh(tokens.refresh_token).access_token):
+        assert auth.authenticate(access_token).claims["directory"] == "ldap"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"claims": {"sub": "8"}}, Unissuable),
+        ({"claims": {"amr": ["otp"]}}, Unissuable),
+        ({"claims": {"big": "x" * 3_000}}, Unissuable),
+        ({"claims": ["tenant"]}, Unissuable),
+        ({"amr": "pwd"}, InvalidSettings),
+        ({"amr": [""]}, InvalidSettings),
+    ],
+    ids=repr,
+)
+def test_a_login_that_cannot_be_issued_starts_no_session(auth, arguments, error):
+    with pytest.raises(error):
+        auth.start("7", **arguments)
+    assert auth.sessions("7") == []
+
+
+def test_a_subject_whose_claims_cannot_be_issued_starts_no_session(make):
+    auth = make(check_password=lambda name, _: Subject("7", name, claims={"exp": 2**40}))
+    with pytest.raises(Unissuable, match="claims: exp"):
+        auth.login("alice", PASSWORD)
+    assert auth.sessions("7") == []
 
 
 # -- time ----------------------------------------------------------------------------------------
@@ -1381,6 +1457,15 @@ def test_a_claim_of_the_wrong_type_is_refused(claim, value):
     with pytest.raises(MalformedClaim) as caught:
         Identity.from_claims({"sub": "7", claim: value})
     assert caught.value.claim == claim
+
+
+@pytest.mark.parametrize(
+    ("amr", "read"),
+    [(["pwd", "otp"], ("pwd", "otp")), ([], ()), ("pwd", ()), (["pwd", 5], ()), (None, ()), ({"pwd": 1}, ())],
+)
+def test_only_a_list_of_names_says_how_the_subject_of_another_issuer_logged_in(amr, read):
+    assert Identity.from_claims({"sub": "7", "amr": amr}).amr == read
+    assert Identity.from_claims({"sub": "7"}).amr == ()
 
 
 def test_an_identity_needs_no_more_than_a_subject():

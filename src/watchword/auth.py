@@ -192,7 +192,7 @@ class Auth:
             InvalidRequest: the username or password is not text.
         """
         client = client or self.find_client()
-        subject, account, _, mark, began = self._prove_password(username, password, client)
+        subject, account, amr, mark, began = self._prove_password(username, password, client)
         return self._sessions.start(
             subject.id,
             subject.username or subject.id,
@@ -201,6 +201,8 @@ class Auth:
             account=account,
             mark=mark,
             began=began,
+            amr=amr,
+            claims=subject.claims,
         )
 
     def check_password(self, username: str, password: str, client: Client | None = None) -> Subject:
@@ -222,6 +224,8 @@ class Auth:
         client: Client | None = None,
         *,
         username: str | None = None,
+        amr: Sequence[str] = (),
+        claims: Mapping[str, Any] | None = None,
     ) -> Tokens:
         """Start a session for a subject whose identity was proven elsewhere (OAuth, SAML, a passkey).
 
@@ -232,16 +236,23 @@ class Auth:
             subject: the ``sub`` of the tokens.
             scopes: the most that they grant.
             client: where the request came from.
-            username: what to call the subject; the subject itself by default.
+            username: the name to show, by default the subject itself.
+            amr: the methods that proved the subject's identity, by their names in RFC 8176: ``["hwk"]``.
+            claims: further claims for every access token of the session. ``subject_claims`` replaces a claim
+                of the same name. At most 2,048 bytes as JSON.
 
         Raises:
+            InvalidSettings: an argument is malformed.
+            Unissuable: ``claims`` names a claim that Watchword sets, is too large, or is not JSON.
             InvalidCredentials: the account is disabled, ``subject_claims`` refuses the subject, or all of its
                 sessions were ended meanwhile.
         """
         client = client or self.find_client()
         mark = self._sessions.read_mark()
         account = None if self._has_own_users else self.accounts.find_by_subject(subject)
-        return self._sessions.start(subject, username or subject, scopes, client, account=account, mark=mark)
+        return self._sessions.start(
+            subject, username or subject, scopes, client, account=account, mark=mark, amr=amr, claims=claims
+        )
 
     def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
         """The next pair of tokens.

@@ -31,6 +31,8 @@ class Identity(msgspec.Struct, frozen=True):
         issuer: the ``iss``. ``None`` if the token of another issuer has no such claim.
         is_bound: whether the token demands a proof of possession of a key (``cnf``, RFC 7800), as DPoP
             (RFC 9449) and mutual TLS (RFC 8705) have it. The guards refuse such a token.
+        amr: the methods that proved the subject's identity (RFC 8176), such as ``("pwd",)``. Empty if the
+            token does not name them.
     """
 
     subject: str
@@ -41,6 +43,7 @@ class Identity(msgspec.Struct, frozen=True):
     content: bytes
     issuer: str | None = None
     is_bound: bool = False
+    amr: tuple[str, ...] = ()
 
     @property
     def claims(self) -> dict[str, Any]:
@@ -84,6 +87,7 @@ class Identity(msgspec.Struct, frozen=True):
             msgspec.json.encode(claims),
             claims.get("iss"),
             "cnf" in claims,
+            _read_methods(claims.get("amr")),
         )
 
 
@@ -95,15 +99,22 @@ class _AccessClaims(Claims, frozen=True, kw_only=True):
     auth_time: int
     preferred_username: str
     scope: str = ""
+    amr: tuple[str, ...] = ()
     cnf: Any = msgspec.UNSET
 
 
-SESSION_CLAIMS = frozenset({"auth_time", "client_id", "sid"})
+SESSION_CLAIMS = frozenset({"amr", "auth_time", "client_id", "sid"})
 """The claims that only Watchword sets, besides the registered claims (RFC 7519 §4.1)."""
 
 
 def write_access_claims(
-    session: Session, claims: Mapping[str, Any], *, client_id: str, username: str, scopes: tuple[str, ...]
+    session: Session,
+    claims: Mapping[str, Any],
+    *,
+    client_id: str,
+    username: str,
+    scopes: tuple[str, ...],
+    amr: tuple[str, ...],
 ) -> dict[str, Any]:
     """Return the claims of an access token, except the registered claims.
 
@@ -113,6 +124,7 @@ def write_access_claims(
         client_id: the client that the token is for.
         username: the username of the subject.
         scopes: the scopes that the token grants.
+        amr: the methods that proved the subject's identity (RFC 9068 §2.2.1).
     """
     written = {
         **claims,
@@ -123,6 +135,8 @@ def write_access_claims(
     }
     if scopes:
         written["scope"] = " ".join(scopes)
+    if amr:
+        written["amr"] = amr
     return written
 
 
@@ -140,6 +154,7 @@ def _read_identity(payload: bytes) -> Identity:
         payload,
         claims.iss,
         claims.cnf is not msgspec.UNSET,
+        claims.amr,
     )
 
 
@@ -152,3 +167,10 @@ def _read_scope_list(value: object, claim: str) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(scope, str) for scope in value):
         return tuple(value)
     raise MalformedClaim(claim=claim)
+
+
+def _read_methods(value: object) -> tuple[str, ...]:
+    """Return the names of a list. Anything else names no method, so that nothing is granted for it."""
+    if isinstance(value, list) and all(isinstance(method, str) for method in value):
+        return tuple(value)
+    return ()

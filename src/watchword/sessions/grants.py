@@ -41,7 +41,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         username: the username of the subject.
         scopes: the scopes that the access token grants.
         bounds: what the next refresh may grant at most.
-        claims: the application's claims for the access token.
+        claims: the claims for the access token, given at the login or by ``subject_claims``.
         account_version: the version of the account's credentials. ``None`` if there is no account.
     """
 
@@ -121,7 +121,7 @@ class Grants:
             raise Unissuable(f"subject_claims: {ours} are set by Watchword")
         return msgspec.structs.replace(
             grant,
-            claims={name: value for name, value in claims.items() if name not in _REPLACEABLE},
+            claims={**grant.claims, **{name: claims[name] for name in claims if name not in _REPLACEABLE}},
             scopes=_read_scopes(claims["scope"]) if "scope" in claims else grant.scopes,
             username=_read_username(claims["preferred_username"])
             if "preferred_username" in claims
@@ -132,13 +132,15 @@ class Grants:
 def _grant_within(bounds: SessionBounds, account: Account | None) -> Grant:
     limit = None if bounds.scope is None else tuple(bounds.scope.split())
     if account is None:
-        return Grant(username=bounds.preferred_username or "", scopes=limit or (), bounds=bounds)
+        username = bounds.preferred_username or ""
+        return Grant(username=username, scopes=limit or (), bounds=bounds, claims=bounds.claims)
     if account.disabled:
         raise Refusal("account_disabled")
     return Grant(
         username=account.username,
         scopes=account.scopes if limit is None else tuple(s for s in limit if s in account.scopes),
         bounds=bounds,
+        claims=bounds.claims,
         account_version=account.credentials_version,
     )
 

@@ -27,11 +27,15 @@ class SessionBounds(Claims, frozen=True, kw_only=True, omit_defaults=True):
         account: whether the subject is an account of ours.
         scope: the most that the session may be granted. ``None`` for all scopes of the account.
         preferred_username: the username at login of a subject that is not an account.
+        amr: the methods that proved the subject's identity.
+        claims: the claims of the login, for every access token of the session.
     """
 
     account: bool = False
     scope: str | None = None
     preferred_username: str | None = None
+    amr: tuple[str, ...] = ()
+    claims: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class RefreshClaims(SessionBounds, frozen=True, kw_only=True):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -26,6 +26,7 @@ from watchword.jwt.verifier import Verifier
 from watchword.sessions import rotation
 from watchword.sessions.clients import Client, clean_client, compare_clients
 from watchword.sessions.grants import Grant, Grants, Refusal, SubjectClaims
+from watchword.sessions.login_arguments import check_amr, check_claims
 from watchword.sessions.refresh_tokens import RefreshClaims, SessionBounds
 from watchword.sessions.revocations import Revocations
 from watchword.sessions.rotation import RefreshDecision, decide_refresh
@@ -122,6 +123,8 @@ class Sessions:
         account: Account | None = None,
         mark: str | None = None,
         began: float | None = None,
+        amr: Sequence[str] = (),
+        claims: Mapping[str, Any] | None = None,
     ) -> Tokens:
         """Start a session for a subject who has just proven who they are; the first pair of tokens.
 
@@ -136,12 +139,14 @@ class Sessions:
             account: the subject's account, if there is one.
             mark: read before the subject proved who they are; by default now.
             began: when the login did, by :func:`~watchword.clocks.elapsed`; by default now.
+            amr: the methods that proved the subject's identity, by their names in RFC 8176.
+            claims: further claims for every access token of the session.
 
         Raises:
             InvalidCredentials: the account is disabled, ``subject_claims`` refuses the subject, or all of the
                 subject's sessions were ended since the mark.
-            InvalidSettings: the subject or the username is not text, or a scope is not of RFC 6749's form.
-            Unissuable: ``subject_claims`` returned what cannot be issued.
+            InvalidSettings: the subject or the username is not text, or a scope or ``amr`` is malformed.
+            Unissuable: ``claims``, or what ``subject_claims`` returned, cannot be issued.
             StoreUnavailable: the store does not answer.
         """
         _check_text("subject", subject)
@@ -154,6 +159,8 @@ class Sessions:
             account=account is not None,
             scope=None if scopes is None else " ".join(checked_scopes(scopes)),
             preferred_username=username if account is None else None,
+            amr=check_amr(amr),
+            claims=check_claims(claims),
         )
         try:
             grant = self._grants.decide_login(subject, bounds, account)

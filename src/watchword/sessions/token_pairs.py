@@ -88,7 +88,12 @@ class TokenPairs:
             raise InvalidGrant
         audience, client_id = self._settings.audience, self._settings.client_id
         access_claims = write_access_claims(
-            session, grant.claims, client_id=client_id, username=grant.username, scopes=grant.scopes
+            session,
+            grant.claims,
+            client_id=client_id,
+            username=grant.username,
+            scopes=grant.scopes,
+            amr=grant.bounds.amr,
         )
         refresh_claims = write_refresh_claims(session, grant.bounds, audience=audience, client_id=client_id)
         return Tokens(

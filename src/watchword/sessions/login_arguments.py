@@ -1,0 +1,84 @@
+"""Check what an application passes with a login: its methods, the claims of its session, and a lifetime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from watchword.arguments import describe, describe_names, is_names
+from watchword.durations import to_whole_seconds
+from watchword.errors import InvalidSettings, MalformedToken, Unissuable
+from watchword.jose.strict_json import decode_object, encode_object
+from watchword.jwt.claims import REGISTERED
+from watchword.sessions.access_tokens import SESSION_CLAIMS
+from watchword.settings import MOST_PERIODS, Settings
+
+__all__ = ["LARGEST_CLAIMS", "check_amr", "check_claims", "check_lifetime"]
+
+LARGEST_CLAIMS = 2_048
+"""Bytes that the claims of a login may have as JSON. Each token of the session holds them."""
+
+MOST_METHODS = 10
+LONGEST_METHOD = 64
+
+_RESERVED = REGISTERED | SESSION_CLAIMS | {"preferred_username", "scope"}
+
+
+def check_amr(amr: object) -> tuple[str, ...]:
+    """Return the names of authentication methods as a tuple (RFC 8176).
+
+    Raises:
+        InvalidSettings: they are not a sequence of names, or there are more than ten.
+    """
+    if isinstance(amr, list | tuple) and is_names(amr):
+        if len(amr) <= MOST_METHODS and max(map(len, amr), default=0) <= LONGEST_METHOD:
+            return tuple(amr)
+        raise InvalidSettings(
+            f"amr must be at most {MOST_METHODS} names of at most {LONGEST_METHOD} characters each"
+        )
+    raise InvalidSettings(f'amr must be a list of names such as ["pwd", "otp"], not {describe_names(amr)}')
+
+
+def check_claims(claims: object) -> dict[str, Any]:
+    """Return the claims of a login as plain JSON values: what every token of its session will hold.
+
+    Raises:
+        Unissuable: they are not a mapping, are larger than :data:`LARGEST_CLAIMS`, cannot be written as JSON,
+            or name a claim that Watchword sets.
+    """
+    if claims is None:
+        return {}
+    if not isinstance(claims, Mapping):
+        raise Unissuable(f"claims must be a mapping or None, not {describe(claims)}")
+    if ours := sorted(_RESERVED.intersection(claims)):
+        raise Unissuable(
+            f"claims: {', '.join(ours)} cannot be among them, because Watchword sets these claims. "
+            "Pass scopes=, username= and amr= instead."
+        )
+    # Nested as in a refresh token, which must not become too deep for its verifier.
+    encoded = encode_object({"claims": dict(claims)})
+    if len(encoded) > LARGEST_CLAIMS:
+        raise Unissuable(f"claims must have at most {LARGEST_CLAIMS} bytes as JSON, not {len(encoded)}")
+    try:
+        plain: dict[str, Any] = decode_object(encoded)["claims"]
+    except MalformedToken as error:
+        raise Unissuable(f"claims: {error}") from None
+    return plain
+
+
+def check_lifetime(lifetime: object, settings: Settings) -> int | None:
+    """Return the lifetime of a session in seconds, ``None`` for the setting ``session_lifetime``.
+
+    Raises:
+        InvalidSettings: it is not a duration of at least one second, or it is longer than
+            ``session_lifetime`` may be.
+    """
+    if lifetime is None:
+        return None
+    seconds = to_whole_seconds("lifetime", lifetime)
+    if seconds > settings.rotation_period * MOST_PERIODS:
+        raise InvalidSettings(
+            f"lifetime ({seconds} s) must be at most {MOST_PERIODS} times rotation_period "
+            f"({settings.rotation_period} s), like session_lifetime"
+        )
+    return seconds
