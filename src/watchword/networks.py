@@ -22,7 +22,7 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 Reach: TypeAlias = Literal["public", "private", "loopback", "never"]
 """Where an address lies: on the Internet, in a private network, or on this machine. ``never`` marks addresses
-that no provider has: metadata services of clouds, link-local, multicast, unspecified and reserved ones."""
+that providers never have: of metadata services, link-local, multicast, unspecified and reserved addresses."""
 
 _PRIVATE = tuple(
     ip_network(network)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from watchword.arguments import quote_long
 from watchword.errors import InvalidSettings
-from watchword.networks import find_reach
+from watchword.networks import find_reach, parse_address
 
 __all__ = ["Location", "parse_location", "redact_url"]
 
@@ -58,11 +57,7 @@ class Location(NamedTuple):
     @property
     def is_address(self) -> bool:
         """Whether the host is an address and not a name."""
-        try:
-            ip_address(self.host)
-        except ValueError:
-            return False
-        return True
+        return parse_address(self.host) is not None
 
 
 def parse_location(url: object, argument: str = "url") -> Location:
