@@ -12,6 +12,7 @@ from watchword.jose.jwk import Key
 from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_jwk
 from watchword.jose.key_set import MAX_JWKS, KeySet, SkippedKey, list_reasons, read_set
+from watchword.jose.material.jwk_members import SECRET_MEMBERS
 
 __all__ = ["MAX_TRUSTED_KEYS", "PUBLIC_KEY_ALGORITHMS", "NoUsableKey", "read_trusted_keys"]
 
@@ -24,7 +25,6 @@ PUBLIC_KEY_ALGORITHMS = frozenset(
 """The algorithms of signatures that are verified with a public key."""
 
 _RSA = tuple(row.name for row in ALGORITHMS if row.scheme and "RSA" in row.kinds)
-_SECRET_MEMBERS = frozenset({"k", "d", "p", "q", "dp", "dq", "qi", "oth", "priv"})
 
 
 class NoUsableKey(KeysUnavailable):
@@ -88,7 +88,7 @@ def _read_entries(jwks: bytes) -> list[Any]:
 
 
 def _is_secret(entry: Any) -> bool:
-    return isinstance(entry, Mapping) and (entry.get("kty") == "oct" or not _SECRET_MEMBERS.isdisjoint(entry))
+    return isinstance(entry, Mapping) and (entry.get("kty") == "oct" or not SECRET_MEMBERS.isdisjoint(entry))
 
 
 def _drop_secret(entry: Mapping[str, Any]) -> dict[str, Any]:

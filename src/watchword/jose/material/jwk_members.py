@@ -30,10 +30,13 @@ from watchword.jose.material.kinds import (
 from watchword.jose.material.rsa_primes import recover_primes
 from watchword.jose.material.strength import check_rsa
 
-__all__ = ["compute_thumbprint", "from_members", "to_members"]
+__all__ = ["SECRET_MEMBERS", "compute_thumbprint", "from_members", "to_members"]
 
 _OKP: tuple[KeyKind, ...] = ("Ed25519", "Ed448", "X25519", "X448")
 _AKP: tuple[KeyKind, ...] = ("ML-DSA-44", "ML-DSA-65", "ML-DSA-87")
+
+SECRET_MEMBERS = frozenset({"k", "d", "p", "q", "dp", "dq", "qi", "oth", "priv"})
+"""The members of secret and private keys of every type. A prime factor alone gives an RSA key away."""
 
 
 def from_members(jwk: Mapping[str, object]) -> KeyMaterial:

@@ -16,6 +16,7 @@ from watchword.errors import InvalidClaims, InvalidKey, InvalidSettings, Malform
 from watchword.jose import Key, base64url
 from watchword.jose.compact_serialization import split_token
 from watchword.jose.header import decode_header
+from watchword.jose.material.jwk_members import SECRET_MEMBERS
 from watchword.jwt.claims import Claims
 from watchword.jwt.profiles.comparisons import check_optional_texts, check_texts, differs, octets
 from watchword.jwt.verifier import Verifier
@@ -23,8 +24,6 @@ from watchword.jwt.verifier import Verifier
 __all__ = ["Proof", "ProofClaims", "dpop_proof"]
 
 _PORTS = {"http": 80, "https": 443}
-# Of every type of key: "d" alone would not do, as a prime factor gives an RSA key away as well.
-_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
 
 class ProofClaims(Claims):
@@ -135,7 +134,7 @@ def dpop_proof(
 def _key(header: Mapping[str, Any], algorithms: Collection[str]) -> Key:
     """The key in the header. Here alone is one used: it proves that somebody has it, and is not trusted."""
     jwk, alg = header.get("jwk"), header["alg"]
-    if alg not in algorithms or not isinstance(jwk, dict) or not _PRIVATE_MEMBERS.isdisjoint(jwk):
+    if alg not in algorithms or not isinstance(jwk, dict) or not SECRET_MEMBERS.isdisjoint(jwk):
         raise MalformedToken("the proof has no public key for an acceptable algorithm in it")
     try:
         return Key.from_jwk(jwk, alg)
