@@ -1,10 +1,11 @@
-"""Who is logged in."""
+"""Sessions, their tokens, and the ends of sessions in other processes."""
 
 from watchword.sessions.clients import Client
+from watchword.sessions.endings import SessionProof
 from watchword.sessions.one_time import OneTime, ReplayGuard
 from watchword.sessions.refresh_tokens import RefreshClaims, refresh_verifier
 from watchword.sessions.revocations import FeedStatus, Revocations
-from watchword.sessions.sessions import SessionProof, Sessions
+from watchword.sessions.sessions import Sessions
 from watchword.sessions.shared_settings import SettingsRecord
 from watchword.sessions.token_pairs import Tokens
 

@@ -1,10 +1,10 @@
-"""Sessions: a login that goes on, refreshes itself, and can be taken back."""
+"""Start, refresh, end and list sessions."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -19,12 +19,12 @@ from watchword.events import (
     RefreshReplayedElsewhere,
     RefreshReused,
     SessionRefreshed,
-    SessionTerminated,
 )
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.verifier import Verifier
 from watchword.sessions import rotation
 from watchword.sessions.clients import Client, clean_client, compare_clients
+from watchword.sessions.endings import SessionEndings, SessionProof, describe_session
 from watchword.sessions.grants import Grant, Grants, Refusal, SubjectClaims
 from watchword.sessions.login_arguments import check_amr, check_claims
 from watchword.sessions.refresh_tokens import RefreshClaims, SessionBounds
@@ -40,47 +40,32 @@ from watchword.stores.contract import (
     NewSession,
     Session,
     SessionDetails,
-    SessionEnd,
     SessionStore,
     SessionTimes,
     TimedSession,
     checked_scopes,
-    is_session_id,
     new_session_id,
 )
 
-__all__ = ["SessionProof", "Sessions"]
+__all__ = ["Sessions"]
 
 logger = logging.getLogger("watchword.sessions")
-
-
-class SessionProof(NamedTuple):
-    """A session that a verified token or a caller names, whether or not the store knows it.
-
-    Attributes:
-        session_id: the session's id.
-        subject: whose session it is; ``None`` if only its id is known.
-        access_until: no access token of the session is good after it, as far as the token tells.
-    """
-
-    session_id: str
-    subject: str | None
-    access_until: float
 
 
 class Sessions:
     """Starts, refreshes, ends and lists sessions.
 
     Args:
-        store: where they are kept.
-        accounts: our accounts, which each refresh looks at.
+        store: the store of the sessions.
+        accounts: the store of our accounts, which each refresh reads.
         access: issues access tokens, of type ``at+jwt``.
         refresh: issues refresh tokens, of type ``rt+jwt``, to itself as audience.
-        refresh_verifier: verifies them; see :func:`refresh_verifier`.
-        revocations: told at once of every end made here.
-        settings: lifetimes, window, bounds.
+        refresh_verifier: verifies refresh tokens; see
+            :func:`~watchword.sessions.refresh_tokens.refresh_verifier`.
+        revocations: the ended sessions that this process knows.
+        settings: the lifetimes, the refresh window and the bounds.
         subject_claims: see :class:`~watchword.sessions.grants.Grants`.
-        notify: told of every event.
+        notify: called with every event.
     """
 
     def __init__(
@@ -103,10 +88,11 @@ class Sessions:
         self._revocations = revocations
         self._settings = settings
         self._notify = notify
+        self._endings = SessionEndings(store, revocations, notify)
         self._times = _to_times(settings)
 
     def read_mark(self) -> str:
-        """Return a mark of the present moment, to read before a subject proves who they are.
+        """Return a mark of the present moment. Read it before a subject proves its identity.
 
         Raises:
             StoreUnavailable: the store does not answer.
@@ -126,35 +112,31 @@ class Sessions:
         amr: Sequence[str] = (),
         claims: Mapping[str, Any] | None = None,
     ) -> Tokens:
-        """Start a session for a subject who has just proven who they are; the first pair of tokens.
+        """Start a session for a subject that has just proven its identity. Return its first pair of tokens.
 
-        Everything that can refuse is asked before the session starts. If all sessions of the subject are
-        ended meanwhile, no session starts.
+        Everything that can refuse is asked before the session starts. If all sessions of the subject end
+        after the mark was read, no session starts.
 
         Args:
-            subject: whose session it is.
-            username: what to call them, if they are not an account.
-            scopes: the most that they are granted; ``None`` for whatever their account has.
-            client: where the request came from.
-            account: the subject's account, if there is one.
-            mark: read before the subject proved who they are; by default now.
-            began: when the login did, by :func:`~watchword.clocks.elapsed`; by default now.
+            subject: the subject.
+            username: the username, unless the subject is an account.
+            scopes: the most that the session is granted. ``None`` for all scopes of the account.
+            client: the client of the request.
+            account: the subject's account, if it has an account.
+            mark: the mark read before the subject proved its identity. By default it is read now.
+            began: the time at which the login began, by :func:`~watchword.clocks.elapsed`. By default now.
             amr: the methods that proved the subject's identity, by their names in RFC 8176.
             claims: further claims for every access token of the session.
 
         Raises:
             InvalidCredentials: the account is disabled, ``subject_claims`` refuses the subject, or all of the
-                subject's sessions were ended since the mark.
+                subject's sessions ended after the mark was read.
             InvalidSettings: the subject or the username is not text, or a scope or ``amr`` is malformed.
             Unissuable: ``claims``, or what ``subject_claims`` returned, cannot be issued.
             StoreUnavailable: the store does not answer.
         """
         _check_text("subject", subject)
         _check_text("username", username)
-        began = elapsed() if began is None else began
-        client = clean_client(client)
-        self._revocations.ensure_fresh()  # a key that was compromised must not sign
-        mark = self._store.read_mark() if mark is None else mark
         bounds = SessionBounds(
             account=account is not None,
             scope=None if scopes is None else " ".join(checked_scopes(scopes)),
@@ -162,6 +144,10 @@ class Sessions:
             amr=check_amr(amr),
             claims=check_claims(claims),
         )
+        began = elapsed() if began is None else began
+        client = clean_client(client)
+        self._revocations.ensure_fresh()  # A compromised key must not sign.
+        mark = self._store.read_mark() if mark is None else mark
         try:
             grant = self._grants.decide_login(subject, bounds, account)
         except Refusal:
@@ -169,30 +155,30 @@ class Sessions:
         details = self._make_details(grant, client)
         new = NewSession(id=new_session_id(subject), subject=subject, **msgspec.structs.asdict(details))
         now = self._revocations.now()
-        # A trial: what cannot be signed must not start a session, nor end the oldest for it.
+        # A trial. Tokens that cannot be signed must not start a session, nor end the oldest session for it.
         self._issue(rotation.begin(new, self._times, now=now), grant, now)
         started = self._store.start_session(new, self._times, max_live=self._settings.max_sessions, mark=mark)
         if started is None or started[0].session.ended_at is not None:
             raise self._refuse_login(subject, client, began)
         timed, surplus = started
-        self._note_ends(surplus, "too_many_sessions", client)
+        self._endings.report(surplus, "too_many_sessions", client)
         try:
             tokens = self._issue(timed.session, grant, timed.now)
         except BaseException:
-            self.end(new.id, "login_failed", client)
+            self._endings.end(new.id, "login_failed", client)
             raise
-        self._notify(LoginSucceeded(**_describe_session(timed.session, client), seconds=seconds_since(began)))
+        self._notify(LoginSucceeded(**describe_session(timed.session, client), seconds=seconds_since(began)))
         return tokens
 
     def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
-        """The next pair for a refresh token; :mod:`watchword.sessions.rotation` says which token gets which.
+        """Return the next pair for a refresh token. :mod:`watchword.sessions.rotation` decides whether.
 
-        Everything that can refuse or fail is asked before the swap, the signer included. So a failure costs
-        nothing: the same refresh token works when it is over.
+        Everything that can refuse or fail comes before the swap, the signer included. So a failure costs
+        nothing: the same refresh token works when the failure is over.
 
         Raises:
             InvalidGrant: the token is not ours, has expired or was used before, its session is over, or its
-                subject may not go on.
+                subject is refused.
             StoreUnavailable: the store does not answer.
         """
         began = elapsed()
@@ -204,17 +190,17 @@ class Sessions:
             tokens = self._swap(token, timed, grant, client)
             if tokens is not None:
                 self._notify(
-                    SessionRefreshed(**_describe_session(timed.session, client), seconds=seconds_since(began))
+                    SessionRefreshed(**describe_session(timed.session, client), seconds=seconds_since(began))
                 )
                 return tokens
-            # Another request was faster. ROTATE again would mean that the window has passed since then.
+            # Another request swapped first. If this decision is ROTATE again, the window has passed since.
             timed, _ = self._judge(token, client)
         tokens = self._issue(timed.session, grant, timed.now)
-        self._tell_replay(timed.session, client, began)
+        self._report_replay(timed.session, client, began)
         return tokens
 
     def read_refresh_token(self, refresh_token: str) -> SessionProof:
-        """Return which session a refresh token belongs to, however old both are: for logging out.
+        """Return the session of a refresh token, for a logout. Token and session may be expired.
 
         Raises:
             InvalidGrant: the token is not ours.
@@ -223,50 +209,30 @@ class Sessions:
         return self.name_session(token.sid, token.sub)
 
     def name_session(self, session_id: str, subject: str | None = None) -> SessionProof:
-        """Return a session of which no access token is at hand: it may have been issued just now."""
+        """Return a session whose last access token is not known. It may have been issued just now."""
         return SessionProof(session_id, subject, self._revocations.now() + self._times.access)
 
     def end(self, session_id: str, reason: EndReason = "logout", client: Client | None = None) -> bool:
-        """End a session; whether it is known. One that has ended before, or is not known, is no error.
+        """End a session. Return whether the store knows it, whether or not it had ended before.
 
         Raises:
-            StoreUnavailable: the store does not answer; the session may go on.
+            StoreUnavailable: the store does not answer. The session may go on.
         """
-        ended = self._store.end_session(session_id, reason)
-        if ended is not None:
-            self._note_ends([ended], reason, clean_client(client))
-            return True
-        # ended by another process, perhaps, whose end has not been polled: it has to hold here at once too
-        known = self._store.find_session(session_id)
-        if known is None:
-            return False
-        self._revocations.add([_to_end(known.session)])
-        return True
+        return self._endings.end_known(session_id, reason, clean_client(client))
 
     def log_out(self, proof: SessionProof, client: Client | None = None) -> None:
-        """End a session, also where the store has forgotten it.
-
-        No session has an id of another form than ours, so such an id is not recorded.
+        """End a session, even if the store has forgotten it.
 
         Raises:
-            StoreUnavailable: the store does not answer; the session may go on.
+            StoreUnavailable: the store does not answer. The session may go on.
         """
-        if self.end(proof.session_id, "logout", client) or not is_session_id(proof.session_id):
-            return
-        self._store.record_end(proof.session_id, "logout", proof.access_until)
-        self._revocations.add([SessionEnd(proof.session_id, proof.access_until)])
-        address = clean_client(client).ip_address
-        self._notify(
-            SessionTerminated(
-                subject=proof.subject, session=proof.session_id, address=address, reason="logout"
-            )
-        )
+        self._endings.log_out(proof, clean_client(client))
 
     def keep(self, session_id: str, subject: str, credentials_version: int) -> None:
         """Let a session go on past a change of its account's credentials.
 
         Raises:
-            StoreUnavailable: the store does not answer; the session may not go on.
+            StoreUnavailable: the store does not answer. The session may end.
         """
         self._store.keep_session(session_id, subject, credentials_version)
 
@@ -277,23 +243,21 @@ class Sessions:
         keep: str | None = None,
         client: Client | None = None,
     ) -> int:
-        """End every session of a subject, except ``keep``; how many that were.
+        """End every session of a subject, except ``keep``. Return how many this call has ended.
 
         Raises:
-            InvalidSettings: the subject is not text, such as an id that is a number. No session has it.
-            StoreUnavailable: the store does not answer; the sessions may go on.
+            InvalidSettings: the subject is not text, but for example a number. No session has such a subject.
+            StoreUnavailable: the store does not answer. The sessions may go on.
         """
         _check_text("subject", subject)
-        ended = self._store.end_sessions(subject, reason, keep=keep)
-        self._note_ends(ended, reason, clean_client(client))
-        return len(ended)
+        return self._endings.end_all(subject, reason, keep, clean_client(client))
 
     def follow(self, shared: SharedSettings) -> None:
         """Use these lifetimes and this refresh window from now on, as all nodes do."""
         self._times = _to_times(shared)
 
     def find_live(self, subject: str) -> Sequence[Session]:
-        """The subject's sessions that are neither ended nor expired, newest first.
+        """Return the subject's sessions that have neither ended nor expired, newest first.
 
         Raises:
             InvalidSettings: the subject is not text.
@@ -303,17 +267,17 @@ class Sessions:
         return self._store.live_sessions(subject)
 
     def _verify(self, refresh_token: str) -> RefreshClaims:
-        self._revocations.ensure_fresh()  # nor vouch for a token
+        self._revocations.ensure_fresh()  # A compromised key must not verify tokens either.
         try:
             return self._refresh_verifier.verify(refresh_token)
         except InvalidToken:
             raise InvalidGrant from None
 
     def _judge(self, token: RefreshClaims, client: Client) -> tuple[TimedSession, RefreshDecision]:
-        """Return the token's row and what becomes of the token: ``ROTATE`` or ``REPLAY``.
+        """Return the token's row and the decision, ``ROTATE`` or ``REPLAY``.
 
         Raises:
-            InvalidGrant: it is nothing of both. A token that came too late has ended its session.
+            InvalidGrant: the decision is to refuse the token. A reused token has ended its session.
         """
         timed = self._store.find_session(token.sid)
         if timed is None or token.exp <= timed.now or not self._is_for_us(token, timed.session):
@@ -326,8 +290,8 @@ class Sessions:
         return timed, decision
 
     def _is_for_us(self, token: RefreshClaims, session: Session) -> bool:
-        """Whether subject, audience and client are the same in the token, in the row and here."""
-        audiences = {token.audience, session.audience} - {None}  # unknown before version 4 of the schema
+        """Return whether subject, audience and client are the same in the token, in the row and here."""
+        audiences = {token.audience, session.audience} - {None}  # Unknown before version 4 of the schema.
         clients = {token.client_id, session.client_id} - {None}
         return (
             token.sub == session.subject
@@ -336,17 +300,17 @@ class Sessions:
         )
 
     def _decide(self, token: RefreshClaims, session: Session, client: Client) -> Grant:
-        """Return what the subject is granted now, or end the session."""
+        """Return what the subject is granted now. End the session of a refused subject."""
         try:
             return self._grants.decide_refresh(token, session)
         except Refusal as refusal:
-            self.end(session.id, refusal.reason, client)
+            self._endings.end_known(session.id, refusal.reason, client)
             raise InvalidGrant from None
 
     def _swap(self, token: RefreshClaims, timed: TimedSession, grant: Grant, client: Client) -> Tokens | None:
-        """Issue the next pair and swap; ``None`` where nothing was swapped.
+        """Issue the next pair and swap. Return ``None`` if another request swapped first.
 
-        The pair comes first, because a signer that fails after the swap would use the refresh token up.
+        The pair comes first, because a signer that fails after the swap would waste the refresh token.
         """
         ahead = rotation.rotate(timed.session, token.gen, self._times, now=timed.now)
         tokens = self._issue(ahead, grant, timed.now)
@@ -384,9 +348,9 @@ class Sessions:
         self._notify(LoginFailed(subject=subject, address=client.ip_address, seconds=seconds_since(began)))
         return InvalidCredentials()
 
-    def _tell_replay(self, session: Session, client: Client, began: float) -> None:
+    def _report_replay(self, session: Session, client: Client, began: float) -> None:
         swapper = Client(ip_address=session.ip_address, user_agent=session.user_agent)
-        about = {**_describe_session(session, client), "swapped_by": session.ip_address}
+        about = {**describe_session(session, client), "swapped_by": session.ip_address}
         seconds = seconds_since(began)
         if differs := compare_clients(swapper, client):
             self._notify(RefreshReplayedElsewhere(**about, differs=differs, seconds=seconds))
@@ -399,17 +363,12 @@ class Sessions:
             return
         self._notify(
             RefreshReused(
-                **_describe_session(session, client),
+                **describe_session(session, client),
                 seen="recent_predecessor" if generation == session.generation - 1 else "old_lineage",
                 swapped_by=session.ip_address,
             )
         )
-        self._note_ends([ended], "refresh_reused", client)
-
-    def _note_ends(self, sessions: Sequence[Session], reason: EndReason, client: Client) -> None:
-        self._revocations.add([_to_end(session) for session in sessions])
-        for session in sessions:
-            self._notify(SessionTerminated(**_describe_session(session, client), reason=reason))
+        self._endings.report([ended], "refresh_reused", client)
 
 
 def _check_text(name: str, given: object) -> None:
@@ -425,11 +384,3 @@ def _to_times(settings: Settings | SharedSettings) -> SessionTimes:
         absolute=settings.session_lifetime,
         window=settings.refresh_window,
     )
-
-
-def _to_end(session: Session) -> SessionEnd:
-    return SessionEnd(session.id, session.access_until)
-
-
-def _describe_session(session: Session, client: Client) -> dict[str, str | None]:
-    return {"subject": session.subject, "session": session.id, "address": client.ip_address}
