@@ -1,5 +1,4 @@
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,7 +8,7 @@ from watchword.errors import InvalidSettings, KeysUnavailable, RotationRefused, 
 from watchword.events import KeyCompromised, KeyCreated, KeyDeclaredCompromised
 from watchword.jose import jws
 from watchword.jose.jwk import Key
-from watchword.keyring import Keyring, Ring, Schedule
+from watchword.keyring import Keyring, Schedule
 from watchword.keyring.sealed import seal, unseal
 from watchword.stores import open_store
 from watchword.stores.sql.store import SqlStore
@@ -247,11 +246,6 @@ def test_a_key_is_found_by_id_and_algorithm_and_without_io(store, secret):
     assert [key.kid for key in keyring.internal.find(kid, "HS256")] == [kid]
     assert list(keyring.internal.find(kid, "EdDSA")) == []
     assert list(keyring.public.find(kid, "HS256")) == []
-
-
-def test_an_empty_ring_signs_nothing():
-    with pytest.raises(KeysUnavailable):
-        Ring(schedule("EdDSA"), time.time).find_signing_key()
 
 
 def test_a_database_dump_holds_no_private_key_material(store, secret):
