@@ -16,7 +16,13 @@ from specimen import AUDIENCE, ISSUER, KEYS, NOW, claims, compact, key
 from watchword import Claims, MultiIssuer, Verifier, inspect_unverified
 from watchword.errors import InvalidKey, InvalidToken, WatchwordError
 from watchword.jose import Key, KeySet, base64url, jwe, jws, strict_json
-from watchword.jwt.profiles import access_token, client_assertion, dpop_proof, id_token, logout_token
+from watchword.jwt.profiles import (
+    access_token_verifier,
+    client_assertion_verifier,
+    dpop_proof_verifier,
+    id_token_verifier,
+    logout_token_verifier,
+)
 
 __all__ = ["TARGETS", "Target"]
 
@@ -208,14 +214,14 @@ TARGETS: dict[str, Target] = {
     "verifier_async": Target(partial(_verify_async, _trusting()), _after(_HEADER), signed, _HEADED),
     "multi_issuer": Target(MultiIssuer([_trusting()]).verify, _after(_HEADER), signed, _CLAIMED),
     "access_token": _profile(
-        access_token(KEYS, issuer=ISSUER, audience=AUDIENCE, clock=lambda: NOW),
+        access_token_verifier(KEYS, issuer=ISSUER, audience=AUDIENCE, clock=lambda: NOW),
         "at+jwt",
         client_id="1",
         cnf={"jkt": "1"},
         amr=["pwd"],
     ),
     "id_token": _profile(
-        id_token(
+        id_token_verifier(
             KEYS,
             issuer=ISSUER,
             client_id=AUDIENCE,
@@ -234,19 +240,23 @@ TARGETS: dict[str, Target] = {
         aud=[AUDIENCE],
     ),
     "logout_token": _profile(
-        logout_token(KEYS, issuer=ISSUER, client_id=AUDIENCE, clock=lambda: NOW),
+        logout_token_verifier(KEYS, issuer=ISSUER, client_id=AUDIENCE, clock=lambda: NOW),
         "logout+jwt",
         sid="1",
         events={"http://schemas.openid.net/event/backchannel-logout": {}},
     ),
     "client_assertion": _profile(
-        client_assertion(KEYS, client_id=ISSUER, audience=AUDIENCE, max_lifetime=900, clock=lambda: NOW),
+        client_assertion_verifier(
+            KEYS, client_id=ISSUER, audience=AUDIENCE, max_lifetime=900, clock=lambda: NOW
+        ),
         "JWT",
         sub=ISSUER,
         exp=NOW + 900,
     ),
     "dpop_proof": Target(
-        partial(dpop_proof, method="GET", url=_URL, algorithms=("ES256", "Ed25519"), clock=lambda: NOW),
+        dpop_proof_verifier(
+            method="GET", url=_URL, algorithms=("ES256", "Ed25519"), clock=lambda: NOW
+        ).verify,
         _proof,
         proof,
     ),

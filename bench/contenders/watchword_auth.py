@@ -9,7 +9,7 @@ import tempfile
 import specimen
 from cases import Case
 from watchword import Auth
-from watchword.jwt.profiles import access_token
+from watchword.jwt.profiles import access_token_verifier
 
 logging.getLogger("watchword").setLevel(logging.ERROR)  # security events would mix with the figures
 _directory = tempfile.TemporaryDirectory()
@@ -18,7 +18,7 @@ _directory = tempfile.TemporaryDirectory()
 def verify() -> Case:
     """The same token by a bare Verifier with the same keys, which knows of no sessions."""
     auth = _auth()
-    verifier = access_token(auth.keyring.public, issuer=specimen.ISSUER, audience=specimen.AUDIENCE)
+    verifier = access_token_verifier(auth.keyring.public, issuer=specimen.ISSUER, audience=specimen.AUDIENCE)
     return Case(verifier.verify, _access_token())
 
 

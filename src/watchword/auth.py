@@ -21,7 +21,7 @@ from watchword.events import Event, Listener, SessionsEnded, log_event
 from watchword.jose.jwk import Key
 from watchword.jose.key_set import KeySet
 from watchword.jwt.issuer import Issuer
-from watchword.jwt.profiles import access_token
+from watchword.jwt.profiles import access_token_verifier
 from watchword.jwt.verifier import Verifier
 from watchword.keyring import Keyring, plan_schedules
 from watchword.keyring.sealed import derive_key, sealing_secrets
@@ -130,7 +130,7 @@ class Auth:
             raise
         access_keys = keys or self.keyring.public
         self._fixed_keys = KeySet([keys]) if keys else None
-        self._make_verifier: Callable[[int], Verifier[Identity]] = lambda leeway: access_token(
+        self._make_verifier: Callable[[int], Verifier[Identity]] = lambda leeway: access_token_verifier(
             access_keys,
             issuer=settings.issuer,
             audience=settings.audience,

@@ -49,8 +49,10 @@ TAKES_A_KEY: dict[str, Callable[[Any], object]] = {
 TAKES_KEYS: dict[str, Callable[[Any], object]] = {
     "keys, Verifier": Verifier,
     "decrypt_with, Verifier": lambda given: Verifier(KEY, decrypt_with=SECRET if given is None else given),
-    "keys, access_token": lambda given: profiles.access_token(given, issuer="i", audience="a"),
-    "keys, client_assertion": lambda given: profiles.client_assertion(given, client_id="i", audience="a"),
+    "keys, access_token": lambda given: profiles.access_token_verifier(given, issuer="i", audience="a"),
+    "keys, client_assertion": lambda given: profiles.client_assertion_verifier(
+        given, client_id="i", audience="a"
+    ),
     "keys, jws.verify": lambda given: jws.verify(jws.sign(b"", KEY), given),
     "keys, jws.verify_json": lambda given: jws.verify_json(jws.sign_json(b"", [KEY]), given),
     "keys, jwe.decrypt": lambda given: jwe.decrypt(jwe.encrypt(b"", SHARED), given),

@@ -182,13 +182,13 @@ def test_a_duration_is_seconds_or_a_timedelta(key: Key, forge: Forge) -> None:
     makes: dict[str, Callable[[Any], Verifier[Any]]] = {
         "max_age": lambda age: Verifier(key, audience="a", max_age=age, leeway=0, clock=clock),
         "leeway": lambda leeway: Verifier(key, audience="a", leeway=leeway, max_age=0, clock=clock),
-        "login": lambda age: profiles.id_token(
+        "login": lambda age: profiles.id_token_verifier(
             key, issuer="i", client_id="a", nonce=None, max_age=age, leeway=0, clock=clock
         ),
-        "tolerance": lambda leeway: profiles.id_token(
+        "tolerance": lambda leeway: profiles.id_token_verifier(
             key, issuer="i", client_id="a", nonce=None, max_age=0, leeway=leeway, clock=clock
         ),
-        "max_lifetime": lambda age: profiles.client_assertion(
+        "max_lifetime": lambda age: profiles.client_assertion_verifier(
             key, client_id="i", audience="a", max_lifetime=age, leeway=0, clock=clock
         ),
     }

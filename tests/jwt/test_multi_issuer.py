@@ -102,7 +102,7 @@ def test_a_template_is_no_issuer(provider) -> None:
 def test_an_issuers_keys_serve_a_profile_as_well(provider, forge) -> None:
     provider.publish(KEY)
     keys = IssuerKeySet(provider.url)
-    verifier = profiles.access_token(keys, issuer=provider.url, audience="api")
+    verifier = profiles.access_token_verifier(keys, issuer=provider.url, audience="api")
     claims = {
         "iss": provider.url,
         "aud": "api",

@@ -63,20 +63,24 @@ def clock() -> float:
 
 
 def access(key: Key, **changes: Any) -> Verifier[Any]:
-    return profiles.access_token(key, **{"issuer": ISSUER, "audience": "api", "clock": clock} | changes)
+    return profiles.access_token_verifier(
+        key, **{"issuer": ISSUER, "audience": "api", "clock": clock} | changes
+    )
 
 
 def identity(key: Key, **changes: Any) -> Verifier[Any]:
     given = {"issuer": ISSUER, "client_id": CLIENT, "nonce": "n", "clock": clock}
-    return profiles.id_token(key, **given | changes)
+    return profiles.id_token_verifier(key, **given | changes)
 
 
 def logout(key: Key, **changes: Any) -> Verifier[Any]:
-    return profiles.logout_token(key, **{"issuer": ISSUER, "client_id": CLIENT, "clock": clock} | changes)
+    return profiles.logout_token_verifier(
+        key, **{"issuer": ISSUER, "client_id": CLIENT, "clock": clock} | changes
+    )
 
 
 def assertion(key: Key, **changes: Any) -> Verifier[Any]:
-    return profiles.client_assertion(
+    return profiles.client_assertion_verifier(
         key, **{"client_id": CLIENT, "audience": ISSUER, "clock": clock} | changes
     )
 
@@ -87,6 +91,10 @@ def header(typ: str | None, alg: str = "HS256") -> dict[str, Any]:
 
 def proof(forge: Forge, claims: dict[str, Any] = PROOF, by: Key = PROOF_KEY, **changes: Any) -> str:
     return forge(claims, PROOF_HEADER | {"alg": by.alg, "jwk": by.public().to_jwk()} | changes, by=by)
+
+
+def verify_proof(token: str, **request: Any) -> profiles.Proof:
+    return profiles.dpop_proof_verifier(**request).verify(token)
 
 
 def half(digest: bytes) -> str:
@@ -120,7 +128,7 @@ CHECKS: dict[str, Callable[[Key], Callable[[str], Any]]] = {
     "id": lambda key: identity(key).verify,
     "logout": lambda key: logout(key).verify,
     "logout without typ": lambda key: logout(key, typ=None).verify,
-    "proof": lambda key: lambda token: profiles.dpop_proof(token, **REQUEST),
+    "proof": lambda key: profiles.dpop_proof_verifier(**REQUEST).verify,
     "assertion": lambda key: assertion(key).verify,
     "refresh": lambda key: Verifier(key, issuer=ISSUER, audience=AUDIENCES, typ="rt+jwt", clock=clock).verify,
     "once-only": lambda key: (
@@ -492,7 +500,7 @@ def test_how_far_ahead_an_assertion_may_expire_is_bounded(key: Key, forge: Forge
 @pytest.mark.parametrize("alg", ["ES256", "EdDSA", "Ed25519"])
 def test_a_proof_shows_who_holds_which_key(alg: str, forge: Forge) -> None:
     key = Key.generate(alg)
-    shown = profiles.dpop_proof(proof(forge, by=key), **REQUEST)
+    shown = verify_proof(proof(forge, by=key), **REQUEST)
     assert (shown.jkt, shown.claims.jti) == (key.thumbprint, "p")
 
 
@@ -505,7 +513,7 @@ def test_the_example_of_rfc_9449_holds() -> None:
         "IiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZ"
         "T3Lg"
     )
-    shown = profiles.dpop_proof(
+    shown = verify_proof(
         token, method="POST", url="https://server.example.com/token", clock=lambda: 1562262616
     )
     assert shown.jkt == "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
@@ -514,7 +522,7 @@ def test_the_example_of_rfc_9449_holds() -> None:
 @pytest.mark.parametrize("claim", [*PROOF])
 def test_a_proof_must_have_all_required_claims(claim: str, forge: Forge) -> None:
     claims = {name: value for name, value in PROOF.items() if name != claim}
-    assert (MissingClaim, claim) in failures_of(profiles.dpop_proof, proof(forge, claims), **REQUEST)
+    assert (MissingClaim, claim) in failures_of(verify_proof, proof(forge, claims), **REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -535,7 +543,7 @@ def test_a_proof_must_have_all_required_claims(claim: str, forge: Forge) -> None
 def test_proofs_for_another_request_are_rejected(
     change: dict[str, Any], error: type, claim: str | None, forge: Forge
 ) -> None:
-    told = failures_of(profiles.dpop_proof, proof(forge, PROOF | change), **REQUEST)
+    told = failures_of(verify_proof, proof(forge, PROOF | change), **REQUEST)
     assert told[0] == (error, claim)
 
 
@@ -554,7 +562,7 @@ def test_proofs_for_another_request_are_rejected(
 )
 def test_urls_are_compared_after_what_does_not_count_is_taken_away(htu: str, url: str, forge: Forge) -> None:
     request = REQUEST | {"url": url}
-    assert profiles.dpop_proof(proof(forge, PROOF | {"htu": htu}), **request)
+    assert verify_proof(proof(forge, PROOF | {"htu": htu}), **request)
 
 
 @pytest.mark.parametrize(
@@ -583,7 +591,7 @@ def test_urls_are_compared_after_what_does_not_count_is_taken_away(htu: str, url
 )
 def test_a_proof_for_another_url_or_none_is_rejected(htu: str, url: str, forge: Forge) -> None:
     request = REQUEST | {"url": url}
-    assert failures_of(profiles.dpop_proof, proof(forge, PROOF | {"htu": htu}), **request) == [
+    assert failures_of(verify_proof, proof(forge, PROOF | {"htu": htu}), **request) == [
         (InvalidClaims, "htu")
     ]
 
@@ -592,11 +600,9 @@ def test_a_proof_names_the_access_token_that_came_along(forge: Forge) -> None:
     # RFC 9449 §7.1, figure 13
     token = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"
     good = proof(forge, PROOF | {"ath": "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"})
-    assert profiles.dpop_proof(good, **REQUEST, access_token=token)
-    assert failures_of(profiles.dpop_proof, good, **REQUEST, access_token="other") == [(InvalidClaims, "ath")]
-    assert failures_of(profiles.dpop_proof, proof(forge), **REQUEST, access_token=token) == [
-        (MissingClaim, "ath")
-    ]
+    assert verify_proof(good, **REQUEST, access_token=token)
+    assert failures_of(verify_proof, good, **REQUEST, access_token="other") == [(InvalidClaims, "ath")]
+    assert failures_of(verify_proof, proof(forge), **REQUEST, access_token=token) == [(MissingClaim, "ath")]
 
 
 @pytest.mark.parametrize(
@@ -617,9 +623,9 @@ def test_a_proof_has_the_nonce_that_the_server_gave(
 ) -> None:
     token = proof(forge, PROOF | {"nonce": given})
     if failure is None:
-        assert profiles.dpop_proof(token, **REQUEST, nonce=expected)
+        assert verify_proof(token, **REQUEST, nonce=expected)
     else:
-        assert failures_of(profiles.dpop_proof, token, **REQUEST, nonce=expected)[0] == (failure, "nonce")
+        assert failures_of(verify_proof, token, **REQUEST, nonce=expected)[0] == (failure, "nonce")
 
 
 RSA = Key.generate("RS256")
@@ -649,7 +655,7 @@ EC = PROOF_KEY.public().to_jwk()
 def test_a_proof_without_a_usable_public_key_is_malformed(jwk: Any, forge: Forge) -> None:
     token = forge(PROOF, PROOF_HEADER | {"jwk": jwk}, by=PROOF_KEY)
     with pytest.raises(MalformedToken):
-        profiles.dpop_proof(token, **REQUEST)
+        verify_proof(token, **REQUEST)
 
 
 def test_a_proof_without_a_key_is_malformed_whatever_keys_there_are_elsewhere(forge: Forge) -> None:
@@ -660,39 +666,39 @@ def test_a_proof_without_a_key_is_malformed_whatever_keys_there_are_elsewhere(fo
         {"x5u": "https://keys.example"},
     ):
         with pytest.raises(MalformedToken):
-            profiles.dpop_proof(forge(PROOF, header("dpop+jwt", "ES256") | named, by=PROOF_KEY), **REQUEST)
+            verify_proof(forge(PROOF, header("dpop+jwt", "ES256") | named, by=PROOF_KEY), **REQUEST)
 
 
 def test_a_key_that_is_not_for_signatures_verifies_no_proof(forge: Forge) -> None:
     for said in ({"use": "enc"}, {"key_ops": ["sign"]}):
         with pytest.raises(UnknownKey):
-            profiles.dpop_proof(proof(forge, jwk=EC | said), **REQUEST)
+            verify_proof(proof(forge, jwk=EC | said), **REQUEST)
 
 
 def test_only_the_key_in_the_header_verifies(forge: Forge) -> None:
     with pytest.raises(BadSignature):
-        profiles.dpop_proof(proof(forge, jwk=OTHER.to_jwk()), **REQUEST)
-    assert profiles.dpop_proof(proof(forge, kid="of somebody else"), **REQUEST).jkt == PROOF_KEY.thumbprint
+        verify_proof(proof(forge, jwk=OTHER.to_jwk()), **REQUEST)
+    assert verify_proof(proof(forge, kid="of somebody else"), **REQUEST).jkt == PROOF_KEY.thumbprint
 
 
 @pytest.mark.parametrize("alg", ["none", "HS256", "ES384", "RS256", "es256", ""])
 def test_a_proof_by_an_algorithm_that_is_not_acceptable_is_malformed(alg: str, forge: Forge) -> None:
     with pytest.raises(MalformedToken):
-        profiles.dpop_proof(proof(forge, alg=alg), **REQUEST)
+        verify_proof(proof(forge, alg=alg), **REQUEST)
 
 
 def test_the_acceptable_algorithms_are_the_servers_to_choose(forge: Forge) -> None:
     token = proof(forge, by=RSA)
-    assert profiles.dpop_proof(token, **REQUEST, algorithms=["RS256"]).jkt == RSA.thumbprint
+    assert verify_proof(token, **REQUEST, algorithms=["RS256"]).jkt == RSA.thumbprint
     for algorithms in ((), ["ES256"], ["PS256"]):
         with pytest.raises(MalformedToken):
-            profiles.dpop_proof(token, **REQUEST, algorithms=algorithms)
+            verify_proof(token, **REQUEST, algorithms=algorithms)
 
 
 def test_a_secret_is_never_a_proofs_key_even_where_its_algorithm_is_named(key: Key, forge: Forge) -> None:
     token = forge(PROOF, PROOF_HEADER | {"alg": "HS256", "jwk": key.to_jwk(private=True)})
     with pytest.raises(MalformedToken):
-        profiles.dpop_proof(token, **REQUEST, algorithms=["HS256"])
+        verify_proof(token, **REQUEST, algorithms=["HS256"])
 
 
 @pytest.mark.parametrize(
@@ -700,7 +706,7 @@ def test_a_secret_is_never_a_proofs_key_even_where_its_algorithm_is_named(key: K
 )
 def test_what_is_no_proof_is_malformed(token: Any) -> None:
     with pytest.raises(MalformedToken):
-        profiles.dpop_proof(token, **REQUEST)
+        verify_proof(token, **REQUEST)
 
 
 JSON = st.recursive(
@@ -736,7 +742,7 @@ def test_whatever_the_claims_are_only_invalid_claims_come_out(
         with pytest.raises(InvalidClaims):
             verifier.verify(forge(claims, header(typ)))
     with pytest.raises(InvalidClaims):
-        profiles.dpop_proof(proof(forge, claims), **REQUEST, access_token="t", nonce="n")
+        verify_proof(proof(forge, claims), **REQUEST, access_token="t", nonce="n")
 
 
 MEMBERS = st.sampled_from(
@@ -756,7 +762,7 @@ def test_whatever_the_key_in_a_proof_is_only_an_invalid_token_comes_out(
 ) -> None:
     token = forge(PROOF, PROOF_HEADER | {"jwk": jwk}, by=PROOF_KEY)
     try:
-        shown = profiles.dpop_proof(token, **REQUEST)
+        shown = verify_proof(token, **REQUEST)
     except InvalidToken:
         return
     assert shown.jkt == PROOF_KEY.thumbprint
@@ -805,4 +811,31 @@ def test_an_argument_that_would_turn_a_rule_for_proofs_off_is_rejected(
     argument: dict[str, Any], forge: Forge
 ) -> None:
     with pytest.raises(InvalidSettings, match=f"^{next(iter(argument))} must "):
-        profiles.dpop_proof(proof(forge), **REQUEST | argument)
+        verify_proof(proof(forge), **REQUEST | argument)
+
+
+# -- old names ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["access_token", "client_assertion", "id_token", "logout_token"])
+def test_a_profile_by_its_old_name_is_the_same_function_and_warns(name: str) -> None:
+    with pytest.warns(
+        DeprecationWarning, match=rf"^profiles\.{name} is deprecated: use profiles\.{name}_verifier$"
+    ) as seen:
+        old = getattr(profiles, name)
+    assert old is getattr(profiles, f"{name}_verifier")
+    assert seen[0].filename == __file__
+    assert name not in profiles.__all__
+
+
+def test_a_proof_is_still_verified_by_the_old_function_which_warns(forge: Forge) -> None:
+    with pytest.warns(
+        DeprecationWarning, match=r"use profiles\.dpop_proof_verifier\(\.\.\.\)\.verify"
+    ) as seen:
+        assert profiles.dpop_proof(proof=proof(forge), **REQUEST).jkt == PROOF_KEY.thumbprint
+    assert seen[0].filename == __file__
+
+
+def test_a_profile_that_never_was_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'refresh_token'"):
+        _ = profiles.refresh_token

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 APPLICATION = """
 from dataclasses import dataclass
 
-from watchword import Claims, Issuer, Key, MultiIssuer, RemoteKeySet, Verifier
+from watchword import Claims, Issuer, Key, MultiIssuer, RemoteKeySet, Verifier, inspect, inspect_unverified
 from watchword.jwt import profiles
 
 
@@ -37,10 +37,12 @@ MyClaims(scope=5)  # [arg-type]
 Tenant(tenant="t")  # [call-arg]
 reveal_type(Verifier(key).verify(token))  # dict[str, Any]
 reveal_type(Verifier(key, claims=Subject).verify(token))  # app.Subject
-reveal_type(profiles.access_token(key, issuer="i", audience="a").verify(token).client_id)  # str
+reveal_type(profiles.access_token_verifier(key, issuer="i", audience="a").verify(token).client_id)  # str
+of_tenants = profiles.access_token_verifier(key, issuer="i", audience="a", claims=Tenant)
+reveal_type(of_tenants.verify(token))  # app.Tenant
 reveal_type(profiles.access_token(key, issuer="i", audience="a", claims=Tenant).verify(token))  # app.Tenant
-reveal_type(profiles.id_token(key, issuer="i", client_id="c", nonce="n").verify(token).sub)  # str
-profiles.id_token(key, issuer="i", client_id="c")  # [call-overload]
+reveal_type(profiles.id_token_verifier(key, issuer="i", client_id="c", nonce="n").verify(token).sub)  # str
+profiles.id_token_verifier(key, issuer="i", client_id="c")  # [call-arg]
 provider = Verifier.from_issuer("i", audience="a", claims=MyClaims, leeway=5)
 reveal_type(provider.verify(token))  # app.MyClaims
 reveal_type(MultiIssuer([provider]).verify(token).scope)  # str
@@ -50,7 +52,11 @@ Verifier.from_issuer("i")  # [call-arg]
 Verifier(key, leeway="5")  # [arg-type]
 Verifier(key, leway=5)  # [call-arg]
 Verifier.from_issuer("i", audience="a", leway=5)  # [call-arg]
+reveal_type(profiles.dpop_proof_verifier(method="GET", url="https://a.example/").verify(token).jkt)  # str
 reveal_type(profiles.dpop_proof(token, method="GET", url="https://a.example/").jkt)  # str
+profiles.dpop_proof(token, url="https://a.example/")  # [call-arg]
+reveal_type(inspect_unverified(token).header)  # dict[str, Any]
+reveal_type(inspect(token).header)  # dict[str, Any]
 """
 FINDING = re.compile(r':(\d+): (?:note: Revealed type is "(.*)"|error: .*(\[.*\]))$', re.MULTILINE)
 

@@ -1,10 +1,10 @@
-"""Access tokens (RFC 9068), those bound to a key included (RFC 9449 §6.1)."""
+"""Verify access tokens (RFC 9068), also tokens that are bound to a key (RFC 9449 §6.1)."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,32 +16,39 @@ from watchword.jwt.profiles.comparisons import check_identifiers
 from watchword.jwt.readers import Reader
 from watchword.jwt.verifier import Verifier
 
-__all__ = ["AccessTokenClaims", "Confirmation", "access_token"]
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # For PEP 696: without claims= the type is AccessTokenClaims.
 
-T = TypeVar("T")
+    T = TypeVar("T", default="AccessTokenClaims")
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+__all__ = ["AccessTokenClaims", "Confirmation", "access_token_verifier"]
 
 
 class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a token is bound to, besides who holds it (RFC 7800 §3.1).
+    """The key that a token is bound to (RFC 7800 §3.1).
 
     Attributes:
-        jkt: the thumbprint of the key that a DPoP proof must have been made with (RFC 9449 §6.1).
+        jkt: the thumbprint of the key that must sign the DPoP proof (RFC 9449 §6.1).
     """
 
     jkt: str | None = None
 
 
 class AccessTokenClaims(Claims):
-    """What access tokens say (RFC 9068 §2.2). Times are seconds since the epoch.
+    """The claims of access tokens (RFC 9068 §2.2). Times are seconds since the epoch.
 
     Attributes:
-        client_id: the client that it was issued to.
-        scope: what it grants, separated by spaces.
-        auth_time: when the subject logged in.
-        acr: the class of that login.
-        amr: the methods of that login.
-        cnf: what it is bound to. A token with ``jkt`` is good only with a proof by that key, see
-            :func:`dpop_proof`.
+        client_id: the client that received the token.
+        scope: the granted scopes, separated by spaces.
+        auth_time: the time of the login.
+        acr: the authentication context class of the login.
+        amr: the authentication methods of the login.
+        cnf: the key that the token is bound to. A token with ``jkt`` counts only with a proof by that key:
+            see :func:`dpop_proof_verifier`.
     """
 
     iss: str
@@ -58,60 +65,35 @@ class AccessTokenClaims(Claims):
     cnf: Confirmation | None = None
 
 
-@overload
-def access_token(
+def access_token_verifier(
     keys: Key | KeySource,
     *,
     issuer: str,
     audience: str | Collection[str],
+    claims: type[T] | Reader[T] = AccessTokenClaims,  # type: ignore[assignment]  # the default of T
     decrypt_with: Key | KeySource | None = None,
     leeway: Duration = 30,
     clock: Callable[[], float] = time.time,
-) -> Verifier[AccessTokenClaims]: ...
+) -> Verifier[T]:
+    """Make the Verifier of a resource server (RFC 9068 §4). A process needs a single one.
 
-
-@overload
-def access_token(
-    keys: Key | KeySource,
-    *,
-    issuer: str,
-    audience: str | Collection[str],
-    claims: type[T] | Reader[T],
-    decrypt_with: Key | KeySource | None = None,
-    leeway: Duration = 30,
-    clock: Callable[[], float] = time.time,
-) -> Verifier[T]: ...
-
-
-def access_token(
-    keys: Key | KeySource,
-    *,
-    issuer: str,
-    audience: str | Collection[str],
-    claims: type[Any] | Reader[Any] = AccessTokenClaims,
-    decrypt_with: Key | KeySource | None = None,
-    leeway: Duration = 30,
-    clock: Callable[[], float] = time.time,
-) -> Verifier[Any]:
-    """The Verifier of a resource server: one for the life of the process (RFC 9068 §4).
-
-    Demands ``typ`` ``at+jwt``, the issuer, an audience that is us, ``exp``, and ``sub``, ``client_id``,
-    ``iat`` and ``jti`` (§2.2).
+    Its tokens have the ``typ`` ``at+jwt``, the issuer, an audience that names this server, and ``exp``,
+    ``sub``, ``client_id``, ``iat`` and ``jti`` (§2.2).
 
     Args:
-        keys: those of the authorization server.
-        issuer: the authorization server, as its metadata name it.
-        audience: the resource that we are, or several names of it.
-        claims: the type to return, where tokens say more.
-        decrypt_with: our keys, where access tokens are encrypted to us.
+        keys: the keys of the authorization server.
+        issuer: the issuer identifier of the authorization server, as in its metadata.
+        audience: the name of this resource, or several names.
+        claims: the type to return, if tokens have more claims.
+        decrypt_with: this server's keys, if access tokens are encrypted to it.
         leeway: allowed clock difference, in seconds or as a timedelta.
-        clock: what time it is, in seconds since the epoch.
+        clock: returns the current time in seconds since the epoch.
 
     Raises:
-        InvalidSettings: an argument is of the wrong form.
+        InvalidSettings: an argument has the wrong form.
     """
     check_identifiers(issuer=issuer)
-    if audience is None:  # which a Verifier would take for tokens without aud
+    if audience is None:  # A Verifier would accept tokens without aud then.
         raise InvalidSettings("audience must be the name of the resource, or several names of it, not None")
     return Verifier(
         keys,

@@ -1,10 +1,10 @@
-"""ID tokens (OpenID Connect Core 1.0 §2, §3.1.3.7)."""
+"""Verify ID tokens (OpenID Connect Core 1.0 §2, §3.1.3.7)."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, SHAKE256, Hash, HashAlgorithm
 
@@ -21,23 +21,36 @@ from watchword.errors import (
 )
 from watchword.jose import Key, KeySource, base64url
 from watchword.jwt.claims import Claims, is_time
-from watchword.jwt.profiles.comparisons import check_identifiers, check_optional_texts, differs, octets
+from watchword.jwt.profiles.comparisons import (
+    check_identifiers,
+    check_optional_texts,
+    compare_claim,
+    to_octets,
+)
+from watchword.jwt.readers import Reader
 from watchword.jwt.verifier import Verifier
 
-__all__ = ["IdTokenClaims", "id_token"]
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # For PEP 696: without claims= the type is IdTokenClaims.
 
-T = TypeVar("T")
+    T = TypeVar("T", default="IdTokenClaims")
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+__all__ = ["IdTokenClaims", "id_token_verifier"]
 
 
 class IdTokenClaims(Claims):
-    """What ID tokens say (OpenID Connect Core 1.0 §2). Times are seconds since the epoch.
+    """The claims of ID tokens (OpenID Connect Core 1.0 §2). Times are seconds since the epoch.
 
     Attributes:
-        auth_time: when the subject logged in.
-        nonce: that of the authentication request.
-        acr: the class of that login.
-        amr: the methods of that login.
-        azp: the client that it was issued to.
+        auth_time: the time of the login.
+        nonce: the nonce of the authentication request.
+        acr: the authentication context class of the login.
+        amr: the authentication methods of the login.
+        azp: the client that received the token.
         sid: the session at the provider (OpenID Connect Back-Channel Logout 1.0 §2.1).
     """
 
@@ -54,13 +67,13 @@ class IdTokenClaims(Claims):
     sid: str | None = None
 
 
-@overload
-def id_token(
+def id_token_verifier(
     keys: Key | KeySource,
     *,
     issuer: str,
     client_id: str,
     nonce: str | None,
+    claims: type[T] | Reader[T] = IdTokenClaims,  # type: ignore[assignment]  # the default of T
     access_token: str | None = None,
     code: str | None = None,
     max_age: Duration | None = None,
@@ -68,66 +81,32 @@ def id_token(
     decrypt_with: Key | KeySource | None = None,
     leeway: Duration = 30,
     clock: Callable[[], float] = time.time,
-) -> Verifier[IdTokenClaims]: ...
+) -> Verifier[T]:
+    """Make a client's Verifier for the answer to one authentication request (OpenID Connect Core §3.1.3.7).
 
-
-@overload
-def id_token(
-    keys: Key | KeySource,
-    *,
-    issuer: str,
-    client_id: str,
-    nonce: str | None,
-    claims: type[T],
-    access_token: str | None = None,
-    code: str | None = None,
-    max_age: Duration | None = None,
-    trusted_audiences: Collection[str] = (),
-    decrypt_with: Key | KeySource | None = None,
-    leeway: Duration = 30,
-    clock: Callable[[], float] = time.time,
-) -> Verifier[T]: ...
-
-
-def id_token(
-    keys: Key | KeySource,
-    *,
-    issuer: str,
-    client_id: str,
-    nonce: str | None,
-    claims: type[Any] = IdTokenClaims,
-    access_token: str | None = None,
-    code: str | None = None,
-    max_age: Duration | None = None,
-    trusted_audiences: Collection[str] = (),
-    decrypt_with: Key | KeySource | None = None,
-    leeway: Duration = 30,
-    clock: Callable[[], float] = time.time,
-) -> Verifier[Any]:
-    """The Verifier of a client, for one answer to one authentication request (OpenID Connect Core §3.1.3.7).
-
-    Demands the issuer, us as audience and nobody else whom we do not trust, ``exp``, ``iat`` and ``sub``;
-    ``azp`` to be us, where it is there, and to be there, where there are several audiences. The ``typ`` is
-    ``JWT`` or absent, and there are no ``events``: a logout token is no ID token.
+    Its token has the issuer, this client as audience and no untrusted audience besides, and ``exp``, ``iat``
+    and ``sub``. ``azp`` is this client if it is present, and it is present if there are several audiences.
+    The ``typ`` is ``JWT`` or absent. There are no ``events``, because a logout token is not an ID token.
 
     Args:
-        keys: those of the provider; the client secret as a Key, where an HMAC was agreed on.
-        issuer: the provider, as its metadata name it.
-        client_id: who we are to the provider.
-        nonce: that of the request; ``None`` if it had none, then a token with one belongs to another request.
-        claims: the type to return, where tokens say more.
-        access_token: the one that came along, which ``at_hash`` must then vouch for (§3.1.3.6, §3.2.2.9). In
-            the code flow, where ``at_hash`` is optional, only given for a provider that sends it.
-        code: the one that came along in the hybrid flow, which ``c_hash`` must then vouch for (§3.3.2.10).
-        max_age: that of the request, in seconds or as a timedelta: how long ago ``auth_time`` may be. It must
-            then be there.
-        trusted_audiences: the other audiences that are acceptable beside us.
-        decrypt_with: our keys, where ID tokens are encrypted to us.
+        keys: the keys of the provider, or the client secret as a Key if the provider signs with an HMAC.
+        issuer: the issuer identifier of the provider, as in its metadata.
+        client_id: the id of this client at the provider.
+        nonce: the nonce of the request. ``None`` if the request had none: a token with a nonce then belongs
+            to another request.
+        claims: the type to return, if tokens have more claims.
+        access_token: the access token that came with the ID token, for ``at_hash`` to confirm (§3.1.3.6,
+            §3.2.2.9). ``at_hash`` is optional in the code flow: pass the token only if the provider sends it.
+        code: the code that came with the ID token in the hybrid flow, for ``c_hash`` to confirm (§3.3.2.10).
+        max_age: the ``max_age`` of the request, in seconds or as a timedelta: the greatest accepted age of
+            ``auth_time``, which must then be present.
+        trusted_audiences: the other audiences that are accepted besides this client.
+        decrypt_with: this client's keys, if ID tokens are encrypted to it.
         leeway: allowed clock difference, in seconds or as a timedelta.
-        clock: what time it is, in seconds since the epoch.
+        clock: returns the current time in seconds since the epoch.
 
     Raises:
-        InvalidSettings: an argument is of the wrong form.
+        InvalidSettings: an argument has the wrong form.
     """
     tolerance = to_seconds("leeway", leeway)
     oldest = None if max_age is None else to_seconds("max_age", max_age)
@@ -139,17 +118,19 @@ def id_token(
         )
     ours = frozenset({client_id, *trusted_audiences})
 
-    def rule(said: Mapping[str, Any], header: Mapping[str, Any], now: float) -> Iterator[InvalidClaims]:
-        yield from _misdirected(said, client_id, ours)
+    def find_mismatches(
+        said: Mapping[str, Any], header: Mapping[str, Any], now: float
+    ) -> Iterator[InvalidClaims]:
+        yield from _check_audiences(said, client_id, ours)
         if nonce is not None:
-            yield from differs(said, "nonce", nonce)
+            yield from compare_claim(said, "nonce", nonce)
         elif "nonce" in said:
             yield InvalidClaims("the token belongs to another request", claim="nonce")
-        yield from _long_ago(said, now, tolerance, oldest)
+        yield from _check_login_time(said, now, tolerance, oldest)
         if access_token is not None:
-            yield from differs(said, "at_hash", *_half_hash(header["alg"], access_token))
+            yield from compare_claim(said, "at_hash", *_hash_left_half(header["alg"], access_token))
         if code is not None:
-            yield from differs(said, "c_hash", *_half_hash(header["alg"], code))
+            yield from compare_claim(said, "c_hash", *_hash_left_half(header["alg"], code))
         if "events" in said:
             yield InvalidClaims("the token tells of an event, not of a login", claim="events")
 
@@ -160,31 +141,33 @@ def id_token(
         claims=claims,
         require=("sub", "iat"),
         leeway=leeway,
-        rule=rule,
+        rule=find_mismatches,
         decrypt_with=decrypt_with,
-        cache_size=0,  # a token is seen once, and time passes for auth_time
+        cache_size=0,  # A token comes once, and auth_time grows older.
         clock=clock,
     )
 
 
-def _misdirected(claims: Mapping[str, Any], client_id: str, ours: frozenset[str]) -> Iterator[InvalidClaims]:
-    """Whom the token is for besides us (steps 3 to 5)."""
+def _check_audiences(
+    claims: Mapping[str, Any], client_id: str, ours: frozenset[str]
+) -> Iterator[InvalidClaims]:
+    """Yield the failures of the audiences besides this client, and of ``azp`` (steps 3 to 5)."""
     aud = claims.get("aud")
     named = aud if isinstance(aud, list) else [aud]
     if not all(isinstance(name, str) for name in named):
-        return  # malformed, and told of already
+        return  # The Verifier reports the malformed aud.
     if client_id in named and not ours.issuperset(named):
         yield WrongAudience("the token is for others as well, who are not trusted", claim="aud")
     if len(set(named)) > 1 and "azp" not in claims:
         yield MissingClaim(claim="azp")
     if "azp" in claims:
-        yield from differs(claims, "azp", client_id)
+        yield from compare_claim(claims, "azp", client_id)
 
 
-def _long_ago(
+def _check_login_time(
     claims: Mapping[str, Any], now: float, leeway: float, max_age: float | None
 ) -> Iterator[InvalidClaims]:
-    """What is wrong with the time of the login (step 13)."""
+    """Yield the failures of ``auth_time`` (step 13)."""
     auth_time = claims.get("auth_time")
     if auth_time is None:
         if max_age is not None:
@@ -197,8 +180,8 @@ def _long_ago(
         yield TokenTooOld("the login was too long ago", claim="auth_time")
 
 
-# The hash that the signature algorithm uses (§3.1.3.6). For EdDSA that is the one inside of it; where nobody
-# has said which one to take (ML-DSA), nothing vouches for anything.
+# The hash that the signature algorithm uses (§3.1.3.6). For EdDSA this is its internal hash. No specification
+# names a hash for ML-DSA, so nothing confirms a token or code there.
 _HASHES: dict[str, HashAlgorithm] = {
     **dict.fromkeys(("HS256", "RS256", "PS256", "ES256", "ES256K"), SHA256()),
     **dict.fromkeys(("HS384", "RS384", "PS384", "ES384"), SHA384()),
@@ -207,11 +190,11 @@ _HASHES: dict[str, HashAlgorithm] = {
 }
 
 
-def _half_hash(alg: str, text: str) -> Collection[str]:
-    """The left half of the hash of a text, in base64url; none where there is no hash for ``alg``."""
+def _hash_left_half(alg: str, text: str) -> Collection[str]:
+    """Hash a text and return the left half in base64url. Empty if there is no hash for ``alg``."""
     if alg not in _HASHES:
         return ()
     hashing = Hash(_HASHES[alg])
-    hashing.update(octets(text))
+    hashing.update(to_octets(text))
     digest = hashing.finalize()
     return (base64url.encode(digest[: len(digest) // 2]),)

@@ -1,4 +1,4 @@
-"""Logout tokens (OpenID Connect Back-Channel Logout 1.0 §2.4, §2.6)."""
+"""Verify logout tokens (OpenID Connect Back-Channel Logout 1.0 §2.4, §2.6)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from watchword.jwt.expectations import TypeNames
 from watchword.jwt.profiles.comparisons import check_identifiers
 from watchword.jwt.verifier import Verifier
 
-__all__ = ["LogoutTokenClaims", "logout_token"]
+__all__ = ["LogoutTokenClaims", "logout_token_verifier"]
 
 _EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
 class LogoutTokenClaims(Claims):
-    """What logout tokens say (§2.4): the subject, the session at the provider, or both.
+    """The claims of logout tokens (§2.4): the subject, the session at the provider, or both.
 
     Attributes:
-        sid: the session that is over; without it, all of the subject's are.
+        sid: the session that ended. Without it, all sessions of the subject ended.
     """
 
     iss: str
@@ -34,7 +34,7 @@ class LogoutTokenClaims(Claims):
     sid: str | None = None
 
 
-def logout_token(
+def logout_token_verifier(
     keys: Key | KeySource,
     *,
     issuer: str,
@@ -44,25 +44,25 @@ def logout_token(
     leeway: Duration = 30,
     clock: Callable[[], float] = time.time,
 ) -> Verifier[LogoutTokenClaims]:
-    """The Verifier of a client for what its provider posts to the back-channel logout URI (§2.6).
+    """Make a client's Verifier for the tokens that its provider posts to the back-channel logout URI (§2.6).
 
-    Demands the issuer, us as audience, ``exp``, ``iat`` and ``jti``; ``sub`` or ``sid``; ``events`` with a
-    back-channel logout among them; and no ``nonce``. Whether a ``jti`` has been used before is for the caller
-    to know.
+    Its tokens have the issuer, this client as audience, ``exp``, ``iat`` and ``jti``, ``sub`` or ``sid``, and
+    ``events`` with a back-channel logout. They have no ``nonce``. The caller must check that a ``jti`` comes
+    once.
 
     Args:
-        keys: those of the provider.
-        issuer: the provider, as its metadata name it.
-        client_id: who we are to the provider.
-        typ: the ``typ`` of the header. The standard recommends it and does not require it (§2.4): ``None`` is
-            for a provider whose logout tokens have ``JWT`` or none. The other rules still keep them apart
-            from ID tokens (RFC 8725 §3.12).
-        decrypt_with: our keys, where logout tokens are encrypted to us.
+        keys: the keys of the provider.
+        issuer: the issuer identifier of the provider, as in its metadata.
+        client_id: the id of this client at the provider.
+        typ: the ``typ`` of the header. The standard recommends it but does not require it (§2.4). ``None`` is
+            for a provider whose logout tokens have ``JWT`` or no ``typ``. The other rules still distinguish
+            them from ID tokens (RFC 8725 §3.12).
+        decrypt_with: this client's keys, if logout tokens are encrypted to it.
         leeway: allowed clock difference, in seconds or as a timedelta.
-        clock: what time it is, in seconds since the epoch.
+        clock: returns the current time in seconds since the epoch.
 
     Raises:
-        InvalidSettings: an argument is of the wrong form.
+        InvalidSettings: an argument has the wrong form.
     """
     check_identifiers(issuer=issuer, client_id=client_id)
     return Verifier(
@@ -73,22 +73,24 @@ def logout_token(
         claims=LogoutTokenClaims,
         require=("iat", "jti"),
         leeway=leeway,
-        rule=_rule,
+        rule=_check_event,
         decrypt_with=decrypt_with,
-        cache_size=0,  # a token is seen once
+        cache_size=0,  # A token comes once.
         clock=clock,
     )
 
 
-def _rule(claims: Mapping[str, Any], _header: Mapping[str, Any], _now: float) -> Iterator[InvalidClaims]:
+def _check_event(
+    claims: Mapping[str, Any], _header: Mapping[str, Any], _now: float
+) -> Iterator[InvalidClaims]:
     if claims.get("sub") is None and claims.get("sid") is None:
-        yield MissingClaim("the token tells neither whom nor which session to log out", claim="sub")
+        yield MissingClaim("the token names neither a subject nor a session to log out", claim="sub")
     events = claims.get("events")
     if events is None:
         yield MissingClaim(claim="events")
     elif not isinstance(events, dict) or not isinstance(events.get(_EVENT, {}), dict):
         yield MalformedClaim(claim="events")
     elif _EVENT not in events:
-        yield InvalidClaims("the token tells of something else than a logout", claim="events")
+        yield InvalidClaims("the token tells of another event than a logout", claim="events")
     if "nonce" in claims:
         yield InvalidClaims("the token belongs to a login", claim="nonce")
