@@ -207,7 +207,7 @@ def test_a_weak_key_is_refused(watchword, alice, monkeypatch) -> None:
     pem = WEAK.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     done = watchword("key", "import", stdin=pem)
     assert done.exit_code == 1
-    assert done.stderr.startswith("Error: an RSA key needs at least 2048 bits, this one has 1024. ")
+    assert done.stderr.startswith("Error: an RSA key needs at least 2048 bits, this key has 1024. ")
 
 
 def test_a_secret_is_changed_without_anybody_noticing(watchword, directory, monkeypatch) -> None:

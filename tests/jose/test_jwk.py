@@ -335,7 +335,7 @@ def test_a_secret_whose_alg_is_a_content_encryption_is_one_for_dir() -> None:
     key = Key.from_jwk({"kty": "oct", "alg": "A256GCM", "k": secret})
     assert jwe.decrypt(jwe.encrypt(b"data", key, enc="A256GCM"), key).plaintext == b"data"
     for alg in ("A128GCM", "A256CBC-HS512"):
-        with pytest.raises(InvalidKey, match=rf"alg {alg} needs a secret of \d\d bytes, this one has 32"):
+        with pytest.raises(InvalidKey, match=rf"alg {alg} needs a secret of \d\d bytes, this secret has 32"):
             Key.from_jwk({"kty": "oct", "alg": alg, "k": secret})
     with pytest.raises(InvalidKey, match="the JWK's alg is 'A256GCM', and not 'HS256' as was asked for"):
         Key.from_jwk({"kty": "oct", "alg": "A256GCM", "k": secret}, "HS256")

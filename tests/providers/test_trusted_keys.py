@@ -149,7 +149,7 @@ def test_what_is_no_set_is_a_failure(body):
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        (RSA.to_jwk() | {"e": "AQ"}, "public exponent of at least 65537, this one has 1"),
+        (RSA.to_jwk() | {"e": "AQ"}, "public exponent of at least 65537, this key has 1"),
         (EC.to_jwk(private=True), "a secret or private key, which must not be published"),
         (RSA.to_jwk() | {"alg": "RSA-OAEP"}, "not for verifying: alg RSA-OAEP"),
         (ED.to_jwk() | {"use": "enc"}, "use 'enc'"),

@@ -122,9 +122,9 @@ ISSUERS = (
 )  # fmt: skip
 UNUSED = {
     ("paypal", 7): "alg is needed: a key of type X25519",
-    ("yahoo", 0): "at least 2048 bits, this one has 1024",
-    ("yahoo", 2): "at least 2048 bits, this one has 1024",
-    ("yahoo", 3): "at least 2048 bits, this one has 1024",
+    ("yahoo", 0): "at least 2048 bits, this key has 1024",
+    ("yahoo", 2): "at least 2048 bits, this key has 1024",
+    ("yahoo", 3): "at least 2048 bits, this key has 1024",
 }
 
 

@@ -76,7 +76,7 @@ def resolve_alg(stated: str | None, material: KeyMaterial) -> str | None:
         return stated
     if len(material) != size:
         raise InvalidKey(
-            f"the JWK's alg {stated} needs a secret of {size} bytes, this one has {len(material)}"
+            f"the JWK's alg {stated} needs a secret of {size} bytes, this secret has {len(material)}"
         )
     return "dir"
 

@@ -134,15 +134,15 @@ SAID = {
     "a text that is cut off": (lambda: Key.from_pem(PRIVATE[:100]), "END line of PRIVATE KEY is missing"),
     "a request": (
         lambda: Key.from_pem("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----"),
-        "CERTIFICATE REQUEST is not a key or certificate",
+        "CERTIFICATE REQUEST is not a usable key or certificate",
     ),
     "a JWK": (lambda: Key.from_pem(json.dumps(Key.from_pem(PUBLIC).to_jwk())), r"Key\.from_jwk"),
-    "the name of a file": (lambda: Key.from_pem("keys/signing.pem"), "and not its name"),
-    "a name that looks like Base64": (lambda: Key.from_pem("MY_SIGNING_KEY"), "not the name of a file"),
+    "the name of a file": (lambda: Key.from_pem("keys/signing.pem"), "not its name"),
+    "a name that looks like Base64": (lambda: Key.from_pem("MY_SIGNING_KEY"), "not the name of the file"),
     "DER": (lambda: Key.from_pem(Key.generate("RS256").public().to_der(), "RS256"), r"Key\.from_der"),
-    "nothing": (lambda: Key.from_pem(""), "no key or certificate in PEM"),
+    "nothing": (lambda: Key.from_pem(""), "not a key or certificate in PEM"),
     "Base64 of something else": (
-        lambda: Key.from_pem(base64.b64encode(b"\x30\x03abc").decode()), "no key or certificate in PEM"),
+        lambda: Key.from_pem(base64.b64encode(b"\x30\x03abc").decode()), "neither in PEM nor in Base64"),
     "DSA": (
         lambda: Key.from_pem(
             dsa.generate_private_key(1024).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

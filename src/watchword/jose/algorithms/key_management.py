@@ -95,7 +95,7 @@ def decode_member(header: HeaderMembers, name: str) -> bytes:
 
 def _offer_secret(secret: bytes, header: HeaderMembers, size: int) -> tuple[bytes, dict[str, Any]]:
     if len(secret) != size:
-        raise InvalidKey(f"enc {header['enc']} needs a secret of {size} bytes, this one has {len(secret)}")
+        raise InvalidKey(f"enc {header['enc']} needs a secret of {size} bytes, this secret has {len(secret)}")
     return secret, {}
 
 

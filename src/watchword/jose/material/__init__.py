@@ -1,1 +1,1 @@
-"""Cryptography's key objects, and the forms that keys are written in."""
+"""Key material: secrets and cryptography's key objects, their formats, and checks of their strength."""

@@ -1,7 +1,7 @@
-"""The certificates of a JWK. They are never a reason to trust its key (RFC 7517 §4.7 to §4.9).
+"""Read the certificates of a JWK. They are never a reason to trust its key (RFC 7517 §4.7 to §4.9).
 
-Whether a certificate is valid, and who signed it, is not asked here. So what cannot be read of them is left
-out and costs nothing. Only a chain that belongs to another key is refused: then the JWK contradicts itself.
+The validity and the issuer of a certificate are not checked. So a chain or digest that cannot be read is left
+out, and the key is kept. A chain for another key is refused, because the JWK contradicts itself.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from watchword.jose.material.loaders import UNREADABLE
 
 __all__ = ["read_certificates"]
 
-_MAX_CHAIN = 16  # certificates; real chains have up to five
-_DIGESTS = {"x5t": "sha1", "x5t#S256": "sha256"}  # as the RFC names them; nothing rests on the first
+_MAX_CHAIN = 16  # certificates. Real chains have up to five.
+_DIGESTS = {"x5t": "sha1", "x5t#S256": "sha256"}  # SHA-1 is the RFC's choice. No decision depends on it.
 
 
 def read_certificates(jwk: Mapping[str, Any], material: KeyMaterial) -> dict[str, object]:
-    """Return the usable ones of a JWK's ``x5c``, ``x5t`` and ``x5t#S256``.
+    """Return the usable members ``x5c``, ``x5t`` and ``x5t#S256`` of a JWK.
 
-    Left out are a chain that cannot be read, and a digest of another form (Auth0 and WSO2 write it in hex) or
-    of another certificate than the chain's first.
+    A chain that cannot be read is left out. So is a digest in another form (Auth0 and WSO2 write
+    hexadecimal), or of another certificate than the first of the chain.
 
     Raises:
-        InvalidKey: the chain belongs to another key.
+        InvalidKey: the chain is for another key.
     """
     kept: dict[str, object] = {}
     first = _read_first(jwk.get("x5c"))
     if first is not None:
         if isinstance(material, bytes) or to_public(material) != first.public_key():  # RFC 7517 §4.7
-            raise InvalidKey("the JWK's x5c is the certificate of another key: leave it out, or give its own")
+            raise InvalidKey("the JWK's x5c is the certificate of another key: leave it out or correct it")
         kept["x5c"] = tuple(jwk["x5c"])
     for name, digest in _DIGESTS.items():
         stated = jwk.get(name)
@@ -48,7 +48,7 @@ def read_certificates(jwk: Mapping[str, Any], material: KeyMaterial) -> dict[str
 
 
 def _read_first(x5c: object) -> x509.Certificate | None:
-    """The first certificate of a chain, or ``None`` if not all of them can be read."""
+    """Return the first certificate of a chain, or ``None`` if a certificate cannot be read."""
     if not isinstance(x5c, list | tuple) or not 0 < len(x5c) <= _MAX_CHAIN:
         return None
     if not all(isinstance(text, str) for text in x5c):
@@ -62,7 +62,7 @@ def _read_first(x5c: object) -> x509.Certificate | None:
 
 
 def _is_digest(stated: str, digest: str, certificate: x509.Certificate | None) -> bool:
-    """Whether it is a digest in base64url and, where there is a certificate, that certificate's."""
+    """Return whether a text is a digest in base64url, and fits the certificate if there is a certificate."""
     try:
         octets = base64url.decode(stated)
     except MalformedToken:

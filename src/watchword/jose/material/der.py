@@ -41,7 +41,7 @@ def read_der(der: bytes, password: bytes | None) -> PrivateKey | PublicKey:
     for loader in _LOADERS:
         with suppress(InvalidKey):
             return load_key(der, password, loader)
-    raise InvalidKey("the bytes are not a key in DER that is usable here, or the password is wrong")
+    raise InvalidKey("the bytes are not a usable key in DER, or the password is wrong")
 
 
 def write_der(material: PrivateKey | PublicKey) -> bytes:
@@ -61,4 +61,6 @@ def encode_key(material: PrivateKey | PublicKey, encoding: Encoding, password: b
         encryption = NoEncryption() if password is None else BestAvailableEncryption(password)
         return material.private_bytes(encoding, PrivateFormat.PKCS8, encryption)
     except ValueError:
-        raise InvalidKey(f"a password needs 1 to 1023 bytes, this one has {len(password or b'')}") from None
+        raise InvalidKey(
+            f"a password needs 1 to 1023 bytes, this password has {len(password or b'')}"
+        ) from None

@@ -1,6 +1,6 @@
-"""Public keys of EdDSA as points of their curve (RFC 8032 §5.1.3, §5.2.3).
+"""Check public keys of EdDSA as points of their curve (RFC 8032 §5.1.3, §5.2.3).
 
-OpenSSL looks at a key no earlier than it verifies with it, and takes those of low order, too.
+OpenSSL checks a key only when it verifies a signature, and accepts points of low order.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class EdwardsCurve(NamedTuple):
 
     Attributes:
         prime: the field's order.
-        a: minus one, or one.
-        d: no square in the field.
+        a: -1 or 1.
+        d: a non-square of the field.
     """
 
     prime: int
@@ -34,11 +34,11 @@ _DOUBLINGS = 3  # the cofactors are 8 and 4
 
 
 def check_point(octets: bytes, curve: EdwardsCurve) -> None:
-    """Refuse what is no point of the curve, or one that anybody can sign for.
+    """Refuse a public key that is not a point of the curve, or has low order.
 
     Raises:
-        InvalidKey: it is not on the curve, or written in another way than the one there is.
-        WeakKey: it is of low order: signatures that anybody can write verify with it.
+        InvalidKey: the point is not on the curve, or its encoding is not canonical.
+        WeakKey: the point has low order, so an attacker can make valid signatures without a private key.
     """
     p, a, d = curve
     bits = 8 * len(octets) - 1
@@ -49,11 +49,13 @@ def check_point(octets: bytes, curve: EdwardsCurve) -> None:
     for _ in range(_DOUBLINGS):
         xx, y = _double(xx, y, curve)
     if (xx, y) == (0, 1):
-        raise WeakKey("the public key is a point of low order, for which anybody can sign: make a new key")
+        raise WeakKey(
+            "the public key is a point of low order, for which an attacker can sign: make a new key"
+        )
 
 
 def _double(xx: int, y: int, curve: EdwardsCurve) -> tuple[int, int]:
-    """Twice a point; of the first coordinate the square is enough."""
+    """Double a point. The square of its first coordinate is enough."""
     p, a, d = curve
     yy = y * y
     t = d * xx * yy

@@ -1,4 +1,4 @@
-"""The members of a JWK that make the key itself, to and from cryptography's key objects.
+"""The members of a JWK that hold key material, to and from cryptography's key objects.
 
 RFC 7518 §6 (oct, RSA, EC), RFC 8812 §3.1 (secp256k1), RFC 8037 §2 (OKP), RFC 9964 (AKP), RFC 7638
 (thumbprints).
@@ -40,10 +40,10 @@ SECRET_MEMBERS = frozenset({"k", "d", "p", "q", "dp", "dq", "qi", "oth", "priv"}
 
 
 def from_members(jwk: Mapping[str, object]) -> KeyMaterial:
-    """The material of a JWK.
+    """Return the key material of a JWK.
 
     Raises:
-        InvalidKey: a member is missing or of the wrong form, or they do not belong together.
+        InvalidKey: a member is missing, malformed, or contradicts another member.
     """
     readers = {"oct": _read_oct, "RSA": _read_rsa, "EC": _read_ec, "OKP": _read_okp, "AKP": _read_akp}
     kty = jwk.get("kty")
@@ -53,16 +53,16 @@ def from_members(jwk: Mapping[str, object]) -> KeyMaterial:
     try:
         return readers[kty](jwk)
     except ValueError:
-        # cryptography: not on the curve, out of range, private and public part of different keys
+        # cryptography: not on the curve, out of range, or the private and public part of different keys
         raise InvalidKey(
-            f"the JWK's members do not make a key of kty {kty}: they contradict each other"
+            f"the JWK's members are not a key of kty {kty}: they contradict each other"
         ) from None
     except UnsupportedAlgorithm:
         raise refuse_kind(str(jwk.get("crv") or jwk.get("alg") or kty)) from None
 
 
 def to_members(material: KeyMaterial, *, private: bool) -> dict[str, str]:
-    """The JWK members of some material, ``kty`` included."""
+    """Return the JWK members of key material, with ``kty``."""
     if isinstance(material, bytes):
         return {"kty": "oct", "k": base64url.encode(material)}
     public = _to_public_members(identify_kind(material), to_public(material))
@@ -74,8 +74,8 @@ def to_members(material: KeyMaterial, *, private: bool) -> dict[str, str]:
 
 
 def compute_thumbprint(material: KeyMaterial) -> str:
-    """The RFC 7638 thumbprint with SHA-256."""
-    # §3.3: the required members only, in lexicographic order, without white space.
+    """Compute the RFC 7638 thumbprint with SHA-256."""
+    # §3.3: only the required members, in lexicographic order, without white space.
     canonical = msgspec.json.encode(to_members(material, private=False), order="sorted")
     return base64url.encode(hashlib.sha256(canonical).digest())
 
@@ -89,9 +89,9 @@ def _read_oct(jwk: Mapping[str, object]) -> bytes:
 
 def _read_rsa(jwk: Mapping[str, object]) -> PrivateKey | PublicKey:
     if "oth" in jwk:
-        raise InvalidKey("the JWK has oth: RSA keys of more than two primes are not supported")
+        raise InvalidKey("the JWK has oth: RSA keys with more than two primes are not supported")
     public = rsa.RSAPublicNumbers(_read_integer(jwk, "e"), _read_integer(jwk, "n"))
-    check_rsa(public)  # before any work is done on numbers of any size
+    check_rsa(public)  # Check the size before any work on these numbers.
     if "d" not in jwk:
         return public.public_key()
     d = _read_integer(jwk, "d", most=public.n)
@@ -157,7 +157,7 @@ def _read_octets(jwk: Mapping[str, object], name: str, size: int | None = None) 
 
 
 def _read_integer(jwk: Mapping[str, object], name: str, most: int | None = None) -> int:
-    # Zero octets in front, which RFC 7518 §2 forbids and Java's BigInteger writes, change nothing.
+    # Leading zero octets change nothing. RFC 7518 §2 forbids them, and Java's BigInteger writes them.
     number = int.from_bytes(_read_octets(jwk, name))
     if most is not None and number > most:
         raise InvalidKey(f"the JWK's {name} is larger than its modulus")

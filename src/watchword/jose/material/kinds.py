@@ -1,4 +1,4 @@
-"""What keys are made of: secrets and cryptography's key objects, each of one kind.
+"""Key material (secrets and cryptography's key objects) and its kinds.
 
 RFC 7518 §6 (oct, RSA, EC), RFC 8812 §3.1 (secp256k1), RFC 8037 §2 (Ed25519, Ed448, X25519, X448), RFC 9964
 (ML-DSA).
@@ -44,7 +44,7 @@ KeyKind: TypeAlias = Literal[
     "ML-DSA-65",
     "ML-DSA-87",
 ]
-"""One word for a JWK's ``kty`` and, where there are several of it, ``crv`` or (AKP) ``alg``."""
+"""A JWK's ``kty`` as a single name. EC and OKP keys are named by ``crv``, AKP keys by ``alg``."""
 
 PublicKey: TypeAlias = (
     rsa.RSAPublicKey
@@ -82,13 +82,13 @@ _CURVE_KINDS: dict[str, KeyKind] = {curve.name: kind for kind, curve in CURVES.i
 
 
 class OctetKind(NamedTuple):
-    """A kind of key whose two halves are plain octets (``kty`` OKP and AKP).
+    """A kind of key whose private and public keys are plain octets (``kty`` OKP and AKP).
 
     Attributes:
         private: cryptography's class of the private key.
         public: cryptography's class of the public key.
-        from_private: makes a private key of its octets; raises ValueError.
-        from_public: makes a public key of its octets; raises ValueError.
+        from_private: makes a private key from its octets, or raises ValueError.
+        from_public: makes a public key from its octets, or raises ValueError.
     """
 
     private: Any
@@ -121,14 +121,14 @@ _RSA_BITS = 2048
 
 
 def generate(kind: KeyKind, length: int) -> KeyMaterial:
-    """New material of a kind, from the operating system's random source.
+    """Generate material with the operating system's random source.
 
     Args:
-        kind: what to make.
-        length: how long a secret is to be, in bytes.
+        kind: the kind of material.
+        length: length of a secret, in bytes.
 
     Raises:
-        InvalidKey: cryptography cannot make it here.
+        InvalidKey: the installed OpenSSL does not support the kind.
     """
     try:
         if kind == "oct":
@@ -137,21 +137,21 @@ def generate(kind: KeyKind, length: int) -> KeyMaterial:
             return rsa.generate_private_key(_RSA_EXPONENT, _RSA_BITS)
         if kind in CURVES:
             return ec.generate_private_key(CURVES[kind])
-        return OCTET_KINDS[kind].private.generate()  # type: ignore[no-any-return]  # the class is any of seven
+        return OCTET_KINDS[kind].private.generate()  # type: ignore[no-any-return]  # the class is one of seven
     except UnsupportedAlgorithm:
         raise refuse_kind(kind) from None
 
 
 def refuse_kind(kind: str) -> InvalidKey:
-    """The error that tells that cryptography, as it is installed here, cannot work with a kind of key."""
+    """Make the error for a kind of key that the installed OpenSSL does not support."""
     return InvalidKey(f"the OpenSSL that cryptography uses here does not support {kind}")
 
 
 def identify_kind(material: KeyMaterial) -> KeyKind:
-    """The kind of some material.
+    """Return the kind of material.
 
     Raises:
-        InvalidKey: a type of key, or a curve, that no algorithm here uses.
+        InvalidKey: no algorithm here uses this type of key or curve.
     """
     if isinstance(material, bytes):
         return "oct"
@@ -173,5 +173,5 @@ def _describe_type(material: object) -> str:
 
 
 def to_public(material: PrivateKey | PublicKey) -> PublicKey:
-    """The public key of a private or a public one."""
+    """Return the public key of a private or public key."""
     return material.public_key() if isinstance(material, PrivateKey) else material

@@ -35,7 +35,7 @@ def load_key(data: bytes, password: bytes | None, loader: Loader) -> PrivateKey 
         InvalidKey: the key is damaged or too long, has an unknown type, or does not match the password.
     """
     if len(data) > MAX_KEY:
-        raise InvalidKey(f"a key may have at most {MAX_KEY} bytes, not {len(data)}")
+        raise InvalidKey(f"a key must have at most {MAX_KEY} bytes, not {len(data)}")
     try:
         key = loader(data, password)
     except TypeError:

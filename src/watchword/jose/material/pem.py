@@ -1,6 +1,6 @@
-r"""Keys in the texts that people have: PEM (RFC 7468), OpenSSH, and the bare Base64 of a key or certificate.
+r"""Keys in texts: PEM (RFC 7468), OpenSSH, and the bare Base64 of a key or certificate.
 
-A text may come out of an environment variable, with quotes around it and ``\n`` in the place of line breaks.
+A text from an environment variable may have quotes around it and ``\n`` instead of line breaks.
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ from watchword.jose.material.loaders import MAX_KEY, Loader, load_key, make_publ
 
 __all__ = ["read_pem", "write_pem"]
 
-# Both take a time that grows with the text, not with its square: a row of backslashes is searched once, and a
-# block ends before the next one begins.
-_ESCAPED = re.compile(rb"(?<!\\)(?:\\++r)?\\++n")  # a line break that was written out, once or twice
+# Both take linear time: a row of backslashes is searched once, and a block ends before the next block begins.
+_ESCAPED = re.compile(rb"(?<!\\)(?:\\++r)?\\++n")  # a line break, escaped once or twice
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,32})-----(?:(?!-----BEGIN ).)*?-----END \1-----", re.DOTALL)
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,32})-----")
 _SSH = re.compile(rb"(?:ssh|ecdsa-sha2|sk)-[!-~]{1,64} +AAAA[A-Za-z0-9+/]+={0,2}")
-_BASE64 = re.compile(rb"M[A-Za-z0-9+/_-]+={0,2}")  # of a SEQUENCE, which every key in DER is
+_BASE64 = re.compile(rb"M[A-Za-z0-9+/_-]+={0,2}")  # the Base64 of a SEQUENCE, as every key in DER is
 _DER = (b"\x30\x81", b"\x30\x82")  # a SEQUENCE of more than 127 bytes
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
@@ -51,13 +50,13 @@ _PUBLIC: Mapping[bytes, Loader] = {
 def read_pem(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
     """Read the key in a text: its first private key, or else its first public key or certificate.
 
-    So a bundle gives the private key in any order, as OpenSSL takes it.
+    A bundle may have any order, as for OpenSSL.
 
     Raises:
-        InvalidKey: it holds none, one of an unknown type, or the password does not fit.
+        InvalidKey: the text has no key, the key has an unknown type, or the password is wrong.
     """
     if len(text) > MAX_KEY:
-        raise InvalidKey(f"the text of a key may have at most {MAX_KEY} bytes, not {len(text)}")
+        raise InvalidKey(f"the text of a key must have at most {MAX_KEY} bytes, not {len(text)}")
     text = _ESCAPED.sub(b"\n", text)
     blocks = [(found[1], found[0]) for found in _BLOCK.finditer(text)]
     for loaders in (_PRIVATE, _PUBLIC):
@@ -68,7 +67,7 @@ def read_pem(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
 
 
 def write_pem(material: PrivateKey | PublicKey, password: bytes | None = None) -> str:
-    """Write a private key as PKCS#8, encrypted if there is a password; a public key as SubjectPublicKeyInfo.
+    """Write a public key as SubjectPublicKeyInfo, a private key as PKCS#8. Encrypt it if there is a password.
 
     Raises:
         InvalidKey: the password is empty or longer than 1,023 bytes.
@@ -80,7 +79,7 @@ def _read_bare(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
     """Read a text without a PEM block that can be a key.
 
     Raises:
-        InvalidKey: it is nothing that could be read; the message says what it looks like.
+        InvalidKey: the text cannot be read. The message says what it looks like.
     """
     label = _BEGIN.search(text)
     if label is not None:
@@ -89,7 +88,7 @@ def _read_bare(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
     if line is not None:
         return load_key(line[0], password, make_public_loader(load_ssh_public_key))
     bare = b"".join(text.strip(b"\"' \t\r\n").split())
-    if _BASE64.fullmatch(bare):  # Keycloak shows its keys and certificates so
+    if _BASE64.fullmatch(bare):  # Keycloak shows keys and certificates like this.
         return _read_base64(bare, password)
     raise InvalidKey(_complain(text))
 
@@ -100,25 +99,25 @@ def _read_base64(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
         return read_der(der, password)
     except (binascii.Error, InvalidKey):
         raise InvalidKey(
-            "there is no key or certificate in PEM here, and as Base64 the text is none either: "
-            "give all of it, with its BEGIN and END lines, and not the name of a file"
+            "the text is not a key or certificate, neither in PEM nor in Base64: "
+            "give the whole content of the file, with its BEGIN and END lines, not the name of the file"
         ) from None
 
 
 def _complain_of_block(label: bytes) -> str:
     if label in _PRIVATE or label in _PUBLIC:
         return f"the END line of {label.decode()} is missing: the text of the key is cut off"
-    return f"{label.decode()} is not a key or certificate that is usable here: give a PEM text with one"
+    return f"{label.decode()} is not a usable key or certificate: give a PEM text with a key or certificate"
 
 
 def _complain(text: bytes) -> str:
     if text.lstrip().startswith(b"{"):
-        return "the text is JSON: read a JWK with Key.from_jwk, and a set with KeySet.from_jwks"
+        return "the text is JSON: read a JWK with Key.from_jwk, a JWK set with KeySet.from_jwks"
     if text.startswith(_DER):
         return "the bytes are not PEM but look like DER: read them with Key.from_der"
     if b"BEGIN SSH2 PUBLIC KEY" in text:
-        return "the key is in SSH2's form: convert it with ssh-keygen -i -f FILE, and give what that prints"
+        return "the key is in SSH2 format: convert it with ssh-keygen -i -f FILE, and give the output"
     return (
-        "there is no key or certificate in PEM here: the text has no BEGIN line. "
-        "Give what stands in the file, and not its name"
+        "the text is not a key or certificate in PEM: it has no BEGIN line. "
+        "Give the content of the file, not its name"
     )

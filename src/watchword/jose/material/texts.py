@@ -15,9 +15,9 @@ def encode_text(text: object) -> bytes:
     """
     if isinstance(text, bytes | bytearray):
         return bytes(text)
-    if not isinstance(text, str):  # bytes(32) would be a secret of zeros
-        raise InvalidKey(f"text or bytes are needed, not {type(text).__name__}; of a file give what it holds")
+    if not isinstance(text, str):  # bytes(32) would be a secret of 32 zeros
+        raise InvalidKey(f"text or bytes are needed, not {type(text).__name__}. For a file give its content")
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise InvalidKey("the text has characters that are not Unicode, which UTF-8 cannot write") from None
+        raise InvalidKey("the text has a lone surrogate, which UTF-8 cannot encode") from None
