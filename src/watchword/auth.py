@@ -106,7 +106,7 @@ class Auth:
             settings or Settings(), **{name: value for name, value in given.items() if value is not None}
         )
         self.find_client: Callable[[], Client | None] = lambda: None
-        self._listeners = (log_event, *listeners)
+        self._listeners: tuple[Listener, ...] = (log_event, *listeners)
         self.store, address_counters = open_stores(settings)
         store = self.store
         try:
@@ -447,6 +447,10 @@ class Auth:
         """Stop the polling thread and give back the store's connections."""
         self._revocations.close()
         self.store.close()
+
+    def add_listener(self, listener: Listener) -> None:
+        """Tell this listener, too, of every event from now on."""
+        self._listeners = (*self._listeners, listener)
 
     def _follow_keys(self, version: int) -> None:
         self.keyring.follow(version)

@@ -22,6 +22,15 @@ ENVIRONMENT = {
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
 }
 
+APPLICATION = """
+from flask import Flask
+from watchword.web.flask import Watchword
+
+app = Flask(__name__)
+app.config.update(WATCHWORD_DATABASE_URL="sqlite:///app.db", WATCHWORD_ISSUER="https://app.example")
+Watchword(app)
+"""
+
 
 def examples(section: str) -> list[tuple[str, str]]:
     """Each command with what it says, standard error included, and its exit status where it is not 0."""
@@ -87,6 +96,12 @@ def test_the_examples_about_keys_answer_as_they_say(tmp_path: Path, account: Non
     for command, documented in examples("Keys"):
         shown = re.sub(r"\d+ seconds? ago", "0 seconds ago", said(command, tmp_path))
         assert fits(shown, documented), f"{command}\n{shown}"
+
+
+def test_the_examples_about_an_application_answer_as_they_say(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APPLICATION)
+    for command, documented in examples("In a Flask application"):
+        assert fits(shown := said(command, tmp_path), documented), f"{command}\n{shown}"
 
 
 def commands(group: click.Group, path: str = "watchword") -> list[tuple[str, click.Command]]:

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import click
 
 from watchword.auth import Auth
-from watchword.cli.desk import front_desk
-from watchword.cli.hints import runnable
+from watchword.cli.hints import suggest_command
+from watchword.cli.store import open_auth
 from watchword.cli.tables import print_table, to_visible
 from watchword.errors import AccountNotFound
 from watchword.stores.contract import Account
@@ -49,7 +49,7 @@ def _password_option(command: C) -> C:
 def add(username: str, scopes: tuple[str, ...], password_stdin: bool) -> None:
     """Add an account."""
     password = _new_password(password_stdin)
-    with front_desk(create=True) as auth:
+    with open_auth(create=True) as auth:
         added = auth.accounts.add(username, password, scopes)
     click.echo(f"Added {to_visible(added.username)} (subject {added.subject})")
 
@@ -57,7 +57,7 @@ def add(username: str, scopes: tuple[str, ...], password_stdin: bool) -> None:
 @account.command("list")
 def list_accounts() -> None:
     """List all accounts."""
-    with front_desk() as auth:
+    with open_auth() as auth:
         found = auth.accounts.list_all()
     print_table(("username", "subject", "scopes", "state", "created"), map(_to_row, found))
 
@@ -73,7 +73,7 @@ def scopes(username: str, given: tuple[str, ...], nothing: bool) -> None:
     """
     if given and nothing:
         raise click.UsageError("--scope and --none exclude each other")
-    with front_desk() as auth:
+    with open_auth() as auth:
         found = _find(auth, username)
         if not given and not nothing:
             click.echo(" ".join(found.scopes))
@@ -87,7 +87,7 @@ def scopes(username: str, given: tuple[str, ...], nothing: bool) -> None:
 @click.argument("new_username")
 def rename(username: str, new_username: str) -> None:
     """Give an account another username. Its subject, its password and its sessions stay."""
-    with front_desk() as auth:
+    with open_auth() as auth:
         found = _find(auth, username)
         auth.accounts.rename(found.subject, new_username)
         renamed = auth.accounts.find(new_username)
@@ -98,7 +98,7 @@ def rename(username: str, new_username: str) -> None:
 @click.argument("username")
 def disable(username: str) -> None:
     """Let an account log in no more, and end its sessions."""
-    with front_desk() as auth:
+    with open_auth() as auth:
         found = _find(auth, username)
         auth.disable_account(found.subject)
     click.echo(f"Disabled {to_visible(found.username)} and ended its sessions")
@@ -108,7 +108,7 @@ def disable(username: str) -> None:
 @click.argument("username")
 def enable(username: str) -> None:
     """Let a disabled account log in again."""
-    with front_desk() as auth:
+    with open_auth() as auth:
         found = _find(auth, username)
         auth.accounts.enable(found.subject)
     click.echo(f"Enabled {to_visible(found.username)}")
@@ -118,7 +118,7 @@ def enable(username: str) -> None:
 @click.argument("username")
 def delete(username: str) -> None:
     """Delete an account, and end its sessions. Its name becomes free."""
-    with front_desk() as auth:
+    with open_auth() as auth:
         found = _find(auth, username)
         auth.delete_account(found.subject)
     click.echo(f"Deleted {to_visible(found.username)} and ended its sessions")
@@ -129,7 +129,7 @@ def delete(username: str) -> None:
 @_password_option
 def password(username: str, password_stdin: bool) -> None:
     """Set an account's password, and end its sessions."""
-    with front_desk() as auth:
+    with open_auth() as auth:
         found = _find(auth, username)
         auth.change_password(found.subject, _new_password(password_stdin))
     click.echo(f"Changed the password of {to_visible(found.username)} and ended its sessions")
@@ -139,8 +139,9 @@ def _find(auth: Auth, username: str) -> Account:
     try:
         return auth.accounts.find(username)
     except AccountNotFound:
+        name = to_visible(username[:_SHOWN])
         raise AccountNotFound(
-            f"there is no account '{to_visible(username[:_SHOWN])}'. `{runnable('account list')}` lists all"
+            f"there is no account '{name}'. `{suggest_command('account list')}` lists all"
         ) from None
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watchword.cli.desk import database_url
-from watchword.cli.hints import runnable
+from watchword.cli.hints import suggest_command
+from watchword.cli.store import find_database_url
 from watchword.stores import copy_database, open_store, schema_status
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def database() -> None:
 @database.command()
 def status() -> None:
     """Show the database's software and the version of its schema; change nothing."""
-    found = schema_status(database_url())
+    found = schema_status(find_database_url())
     click.echo(f"backend: {found.backend}")
     click.echo(f"schema in the database: {found.version or 'none'}")
     click.echo(f"newest schema known here: {found.newest}")
@@ -38,7 +38,7 @@ def status() -> None:
 @database.command()
 def upgrade() -> None:
     """Bring the schema to the newest version, or make the tables. Of several who do it at once one does."""
-    url = database_url()
+    url = find_database_url()
     before = schema_status(url)
     open_store(url).close()
     after = schema_status(url)
@@ -58,7 +58,7 @@ def backup(file: Path) -> None:
     The copy has everything that was acknowledged. A copy of the database file alone may lack the last hours,
     which stand in the file beside it.
     """
-    url = database_url()
+    url = find_database_url()
     copy_database(url, file)
     click.echo(f"Copied the database to {file}")
     click.echo(
@@ -72,5 +72,7 @@ def _what_to_do(found: SchemaStatus) -> str:
     if found.version > found.newest:
         return "A newer Watchword upgraded it; run that one"
     if found.version < found.newest:
-        return f"`{runnable('database upgrade')}` brings it up to date, as does any server when it starts"
+        return (
+            f"`{suggest_command('database upgrade')}` brings it up to date, as does any server when it starts"
+        )
     return "It is up to date"

@@ -13,8 +13,8 @@ from typing import BinaryIO
 import click
 
 from watchword.auth import Auth
-from watchword.cli.desk import front_desk
-from watchword.cli.hints import runnable
+from watchword.cli.hints import suggest_command
+from watchword.cli.store import open_auth
 from watchword.cli.tables import print_table, to_visible
 from watchword.errors import InvalidKey, RotationRefused
 from watchword.jose.jwk import MAX_JWK, Key
@@ -47,7 +47,7 @@ def key() -> None:
 @key.command("list")
 def list_keys() -> None:
     """List all keys: what each does, for how long, and what comes next."""
-    with front_desk() as auth:
+    with open_auth() as auth:
         now = auth.store.now()
         phases = auth.keyring.list_phases()
     rows = (
@@ -70,7 +70,7 @@ def list_keys() -> None:
 )
 def rotate(kid: str | None) -> None:
     """Let the next keys sign, as soon as no cache of the JWKS can be without them."""
-    with front_desk() as auth:
+    with open_auth() as auth:
         if kid is not None:
             _give_up(auth, kid)
             return
@@ -82,7 +82,7 @@ def rotate(kid: str | None) -> None:
 @click.option("--public", is_flag=True, required=True, help="The public keys: private ones are not exported.")
 def export(public: bool) -> None:  # noqa: ARG001 -- said, so that nobody takes it for a backup
     """Show the public keys as a JWK set."""
-    with front_desk() as auth:
+    with open_auth() as auth:
         click.echo(json.dumps(auth.jwks(), indent=2))
 
 
@@ -93,7 +93,7 @@ def import_key(file: BinaryIO) -> None:
     content = file.read(MAX_JWK + 1)
     if len(content) > MAX_JWK:
         raise InvalidKey(f"a key may have at most {MAX_JWK} bytes, and there is more")
-    with front_desk() as auth:
+    with open_auth() as auth:
         algorithm = auth.settings.signing_algorithm
         is_jwk = content.lstrip().startswith(b"{")
         try:
@@ -108,7 +108,7 @@ def import_key(file: BinaryIO) -> None:
 @key.command()
 def reseal() -> None:
     """Seal all keys with the newest secret of WATCHWORD_SECRET, so that the older ones can go."""
-    with front_desk() as auth:
+    with open_auth() as auth:
         count = auth.keyring.reseal()
     click.echo(f"Sealed {count} keys with the newest secret")
 
@@ -117,7 +117,7 @@ def _give_up(auth: Auth, kid: str) -> None:
     before = {found.kid: phase for found, phase in auth.keyring.list_phases()}
     if kid not in before:
         raise RotationRefused(
-            f"there is no key '{to_visible(kid[:_SHOWN])}'. `{runnable('key list')}` lists all"
+            f"there is no key '{to_visible(kid[:_SHOWN])}'. `{suggest_command('key list')}` lists all"
         )
     found = auth.keyring.compromise(kid)
     state = before[kid].state

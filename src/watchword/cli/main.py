@@ -6,13 +6,14 @@ import os
 import sys
 from typing import Any
 
-from watchword.errors import MissingExtra, WatchwordError
+from watchword.errors import MissingExtra
 
 try:
     import click
 
     from watchword.cli.account import account
     from watchword.cli.database import database
+    from watchword.cli.groups import CommandGroup, describe_os_error
     from watchword.cli.key import key
     from watchword.cli.serve import serve
     from watchword.cli.token import token
@@ -24,47 +25,30 @@ except ModuleNotFoundError as error:
 __all__ = ["main"]
 
 
-class _Commands(click.Group):
-    """Commands whose errors are sentences, not tracebacks."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except WatchwordError as error:
-            raise click.ClickException(str(error)) from None
+class _Program(CommandGroup):
+    """The whole program. What goes wrong with its output is one line too."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         try:
-            return super().main(*arguments, **options)  # it ends quietly if the output's reader is gone
+            return super().main(*arguments, **options)  # click ends quietly if the output's reader has gone
         except OSError as error:
-            _let_go_of_output()
-            click.echo(f"Error: {_sentence(error)}", err=True)
+            _discard_output()
+            click.echo(f"Error: {describe_os_error(error)}", err=True)
             sys.exit(1)
 
 
-def _sentence(error: OSError) -> str:
-    """Say what went wrong, with the file and what to do about it."""
-    reason = error.strerror or type(error).__name__
-    if error.filename is None:
-        return reason
-    place = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else error.filename
-    if isinstance(error, PermissionError):
-        return f"{place}: {reason}. Run as the user that owns it, or change its owner or mode"
-    return f"{place}: {reason}"
-
-
-def _let_go_of_output() -> None:
-    """Python would try once more to write it at its end, with a traceback and an exit status of its own."""
+def _discard_output() -> None:
+    """Keep Python from writing the output again at its end, with a traceback and another exit status."""
     try:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="watchword")
 def main() -> None:
-    """JWT login: serve it, look after its accounts and keys, look at its tokens.
+    """JWT login: serve it, manage its accounts and keys, inspect its tokens.
 
     Settings come from the environment: DATABASE_URL (sqlite:///watchword.db by default) and WATCHWORD_...
     """

@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import click
 
-from watchword.cli.desk import front_desk, has_database_file
-from watchword.cli.hints import runnable
+from watchword.cli.hints import suggest_command
+from watchword.cli.store import EnvironmentSource, has_database_file, open_auth
 from watchword.errors import InvalidSettings, MissingExtra, PasswordRejected
 from watchword.settings import Settings
 
@@ -89,7 +89,7 @@ def serve(host: str, port: int, workers: int, threads: int, stop_timeout: int | 
     admin_password = environment.pop("ADMIN_PASSWORD", "").strip("\r\n") or None
     settings = _settings(environment, port, threads, stop_timeout)
     was_there = has_database_file(settings)
-    with front_desk(create=True, settings=settings) as auth:
+    with open_auth(create=True, source=EnvironmentSource(settings)) as auth:
         try:
             password = serving.first_account(auth, admin_password)
         except PasswordRejected as error:
@@ -149,7 +149,7 @@ def _refuse_too_many_hashes(settings: Settings, most: int, threads: int) -> None
 
 
 def _say_who_logs_in(password: str | None, admin_password: str | None) -> None:
-    change = runnable("account password admin")
+    change = suggest_command("account password admin")
     if password is None and admin_password:
         click.echo(f"ADMIN_PASSWORD is not used, as there are accounts already; to set a password: {change}")
     elif admin_password:

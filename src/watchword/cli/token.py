@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from watchword.cli.batch import verify_lines
-from watchword.cli.desk import front_desk
+from watchword.cli.store import open_auth
 from watchword.errors import InvalidKey, InvalidToken
 from watchword.jose.key_set import KeySet, list_reasons
 from watchword.jwt.batch import verify_in_threads
@@ -112,7 +112,7 @@ def _verify_one(text: str, verifier: Verifier[dict[str, Any]] | None) -> None:
         if verifier is not None:
             claims = verifier.verify(text)
         else:
-            with front_desk() as auth:
+            with open_auth() as auth:
                 claims = auth.authenticate(text).claims
     except InvalidToken as error:
         raise click.ClickException(f"{error.code}: {error}") from None
@@ -124,7 +124,7 @@ def _verify_one(text: str, verifier: Verifier[dict[str, Any]] | None) -> None:
 def _all_good(file: BinaryIO, verifier: Verifier[dict[str, Any]] | None) -> bool:
     if verifier is not None:
         return verify_lines(file, verifier.verify_many)
-    with front_desk() as auth:
+    with open_auth() as auth:
         return verify_lines(file, partial(verify_in_threads, auth.authenticate))
 
 

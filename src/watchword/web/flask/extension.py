@@ -31,7 +31,7 @@ except ImportError as error:
     raise MissingExtra.from_extra("flask") from error
 
 from watchword.web.flask.errors import Refused, register_handlers, to_refusal
-from watchword.web.flask.installations import FrontDesk, Installation
+from watchword.web.flask.installations import INSTALLATIONS, FrontDesk, Installation
 from watchword.web.flask.neighbours import (
     exempt_from_csrf,
     hide_tables_from_alembic,
@@ -46,7 +46,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _EXTENSION = "watchword"  # the first of an application, in app.extensions
-_ALL = "watchword.all"  # and all of them
 _IDENTITY = "_watchword_identity"
 _DEFAULT_PREFIX = Settings().prefix
 
@@ -117,7 +116,7 @@ class Watchword:
         """
         if not isinstance(app, flask.Flask):
             raise InvalidSettings(f"app must be the Flask application, not {describe(app)}")
-        installations: dict[Watchword, Installation] = app.extensions.setdefault(_ALL, {})
+        installations: dict[Watchword, Installation] = app.extensions.setdefault(INSTALLATIONS, {})
         if self in installations:
             raise InvalidSettings(f"this extension is set up for the application {app.name!r} already")
         self._views.refuse_open(app)
@@ -178,7 +177,7 @@ class Watchword:
         An Auth that was given is left open. A request that comes later opens the store anew.
         """
         for app in self._applications:
-            app.extensions[_ALL][self].close()
+            app.extensions[INSTALLATIONS][self].close()
 
     # -- the running request -----------------------------------------------------------------------
 
@@ -334,7 +333,7 @@ class Watchword:
         applications = list(self._applications)
         if len(applications) == 1:
             (app,) = applications
-            self._only = weakref.ref(app.extensions[_ALL][self])
+            self._only = weakref.ref(app.extensions[INSTALLATIONS][self])
         elif not applications:
             raise RuntimeError(
                 "this Watchword extension has no application: call init_app(app) first, and keep the app"
@@ -345,7 +344,7 @@ class Watchword:
             )
         else:
             app = flask.current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - as above
-        installation: Installation | None = app.extensions.get(_ALL, {}).get(self)
+        installation: Installation | None = app.extensions.get(INSTALLATIONS, {}).get(self)
         if installation is None:
             raise RuntimeError(
                 f"this Watchword extension is not set up for the application {app.name!r}: call init_app(app)"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,6 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from watchword.auth import Auth
 from watchword.errors import BodyTooLarge, InvalidSettings, NotFound
+from watchword.events import Listener
 from watchword.forks import PerProcess
 from watchword.jwt.multi_issuer import MultiIssuer
 from watchword.jwt.verifier import Verifier
@@ -24,7 +26,9 @@ from watchword.web.endpoints import Endpoints, Request, Response, Route
 from watchword.web.flask.errors import to_flask
 from watchword.web.flask.instance_folder import make_folder, resolve_in_folder
 
-__all__ = ["FrontDesk", "Installation"]
+__all__ = ["INSTALLATIONS", "FrontDesk", "Installation", "list_installations"]
+
+INSTALLATIONS = "watchword.all"  # in app.extensions
 
 FrontDesk: TypeAlias = Auth | Verifier[dict[str, Any]] | MultiIssuer[dict[str, Any]]
 
@@ -111,6 +115,39 @@ class Installation:
             self._use(None)
             desk.close()
 
+    @property
+    def has_accounts(self) -> bool:
+        """Whether there is an Auth behind the extension, not a bare Verifier."""
+        return self._given is None or isinstance(self._given, Auth)
+
+    @property
+    def opens_database(self) -> bool:
+        """Whether the extension opens the database that its settings name."""
+        return self._given is None and self._options.get("stores") is None
+
+    @contextmanager
+    def open_for_command(self, listener: Listener) -> Iterator[Auth]:
+        """Open an Auth for a command of an administrator, and close it at the end.
+
+        An Auth that the application made itself is used as it is, and stays open.
+
+        Args:
+            listener: receives every event, as the application's own listeners do.
+        """
+        if isinstance(self._given, Auth):
+            self._given.add_listener(listener)
+            yield self._given
+            return
+        make_folder(self.settings, self._folder)
+        options = {**self._options, "listeners": [*self._options.get("listeners", ()), listener]}
+        # A database that allows few connections must have a connection left for a command.
+        settings = msgspec.structs.replace(self.settings, database_connections=1)
+        auth = Auth(settings=settings, **options)
+        try:
+            yield auth
+        finally:
+            auth.close()
+
     def client(self, request: flask.Request) -> Client:
         """Return the client of a request.
 
@@ -165,6 +202,11 @@ class Installation:
 
     def _find_client(self) -> Client | None:
         return self.client(flask.request) if flask.has_request_context() else None
+
+
+def list_installations(app: flask.Flask) -> list[Installation]:
+    """List what the extensions have in an application. The first extension comes first."""
+    return list(app.extensions.get(INSTALLATIONS, {}).values())
 
 
 def _authenticate_with(
