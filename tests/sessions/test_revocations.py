@@ -479,7 +479,7 @@ def test_the_thread_works_in_the_background_of_its_polls_and_survives_that_too(
     assert done.wait(10)
     revocations.close()
     assert threading.current_thread() not in callers, "not even the request that polled"
-    warnings = [record for record in caplog.records if "beside the polls" in record.getMessage()]
+    warnings = [record for record in caplog.records if "background work" in record.getMessage()]
     assert len(warnings) == 2, "once in a row"
     assert [bool(record.exc_info) for record in warnings] == [True, False]
 

@@ -98,8 +98,8 @@ def test_a_server_whose_polls_fail_is_not_ready_says_so_and_recovers(start, unti
     execute(server, "ALTER TABLE away RENAME TO watchword_sessions")
     until(lambda: server.request("GET", "/readyz").status == 200, "the polls are answered")
     until(lambda: protected(server, tokens).status == 200, "the guard lets through again")
-    assert len(re.findall("no news of ended sessions", server.log)) == 1
-    assert len(re.findall("news of ended sessions again", server.log)) == 1
+    assert len(re.findall("the poll for ended sessions failed", server.log)) == 1
+    assert len(re.findall("the polls for ended sessions succeed again", server.log)) == 1
 
 
 def execute(server, statement):

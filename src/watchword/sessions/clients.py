@@ -1,4 +1,4 @@
-"""Where a request came from."""
+"""Describe the client of a request."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["Client", "clean_client", "compare_clients"]
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a request came from.
+    """The client of a request.
 
     Attributes:
-        ip_address: the client's address.
-        user_agent: what it says it is.
+        ip_address: the client's IP address.
+        user_agent: the ``User-Agent`` header that the client sent.
     """
 
     ip_address: str | None = None
@@ -22,7 +22,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def clean_client(client: Client | None) -> Client:
-    """What is stored and logged of a client: short, and without characters that cannot be seen."""
+    """Return a client as it is stored and logged: shortened, and without invisible characters."""
     if client is None:
         return Client()
     return Client(ip_address=_clean_text(client.ip_address), user_agent=_clean_text(client.user_agent))
@@ -33,7 +33,7 @@ def _clean_text(text: str | None) -> str | None:
 
 
 def compare_clients(one: Client, other: Client) -> tuple[str, ...]:
-    """Return in which of network and user agent two clients differ.
+    """Return in which attributes two clients differ: ``network``, ``user_agent``, both or none.
 
     :func:`~watchword.networks.to_network` says what a network is. An address that is not an IP address is
     compared as it is.

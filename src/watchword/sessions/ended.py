@@ -1,4 +1,4 @@
-"""The ids of ended sessions in memory, made for a million of them: a look-up well under a microsecond."""
+"""Hold the ids of ended sessions in memory. With a million ids a look-up takes well under a microsecond."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from watchword.stores.contract import SessionEnd
 
 __all__ = ["EndedSessions"]
 
-_SPAN = 10  # seconds: how exactly it is remembered when an id may be forgotten, and how often that is done
+_SPAN = 10  # Seconds. Expiries are rounded up to spans, and expired ids are removed once per span.
 
 
 class EndedSessions:
-    """Ids, each until a time. One thread at a time may change them; any may look.
+    """Ids of ended sessions, each with an expiry. One thread at a time may change them, and all may read.
 
     Attributes:
-        contains: whether an id is among them; the set's own look-up, as cheap as one can be.
+        contains: returns whether an id is in the set. It is the set's own method, which is the cheapest call.
     """
 
     contains: Callable[[str | None], bool]
 
     def __init__(self) -> None:
-        # Beside the dict, and always the same object: a set answers with half a dict's cache misses
+        # A set beside the dict, and always the same object: its look-up has half the cache misses of a dict.
         self._ids: set[str] = set()
         self._spans: dict[str, int] = {}
-        self._numbers: dict[int, int] = {}  # each number once: a million of their own would take 32 MB
+        self._numbers: dict[int, int] = {}  # Each number once, because a million copies would take 32 MB.
         self._forgotten_in = 0
         self.contains = self._ids.__contains__
 
@@ -33,16 +33,19 @@ class EndedSessions:
         return len(self._ids)
 
     def add(self, ends: Iterable[SessionEnd]) -> None:
-        """Remember these; of two times for one id, which a store that was rolled back may give, the later."""
+        """Add ended sessions.
+
+        A known id keeps the later expiry, because a store that was rolled back may report an earlier time.
+        """
         for end in ends:
-            # first, and always: a process that is forked in between must not take it for known already
+            # Add the id first: a process that is forked here must not take the id for known already.
             self._ids.add(end.session_id)
             span = math.ceil(end.access_until / _SPAN)
             if span > self._spans.get(end.session_id, -1):
                 self._spans[end.session_id] = self._numbers.setdefault(span, span)
 
     def forget(self, before: float) -> None:
-        """Forget those whose time is over by then; up to ten seconds late, as each time all are looked at."""
+        """Remove the ids that expired before a time, up to ten seconds late. Each removal reads all ids."""
         now = math.floor(before / _SPAN)
         if now == self._forgotten_in:
             return

@@ -1,9 +1,9 @@
-"""Tokens that work once: password reset, e-mail verification, magic link, invitation.
+"""Issue and redeem tokens that work once: password reset, e-mail verification, magic link, invitation.
 
-A token's id is spent in the store by one atomic step, so of any number of processes that see the token at the
-same moment one wins. The store's clock decides how long a spent id is remembered, and refuses what it would
-not remember: whatever the clocks of the nodes say, a token is never good twice. An id is remembered for the
-largest leeway that a node can have, because nodes may differ in theirs.
+The store spends the id of a token in one atomic step. So only one of several processes that see the token at
+the same moment redeems it. The store's clock decides how long a spent id is kept, and the store refuses an id
+that it would not keep. So a token never works twice, whatever the clocks of the nodes say. An id is kept for
+the largest leeway that a node can have, because nodes may have different leeways.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from watchword.arguments import describe
 from watchword.durations import Duration, to_seconds, to_whole_seconds
 from watchword.errors import InvalidSettings, MissingClaim, TokenSpent
 from watchword.events import Event, TokenRedeemed, TokenReplayed
@@ -34,14 +35,14 @@ __all__ = ["OneTime", "ReplayGuard"]
 class OneTime:
     """Issues tokens that work once, and redeems them.
 
-    A token is a JWT of type ``ot+jwt`` for its purpose as audience, signed with a key that only we have.
+    A token is a JWT of type ``ot+jwt`` with its purpose as audience, signed with a key that only we have.
 
     Args:
-        store: where spent ids are kept.
-        keys: sign the tokens and verify them: the keyring's internal ones.
-        revocations: brings the store's time, and the news of the keys.
-        settings: issuer, leeway and bounds.
-        notify: told of every event.
+        store: the store of the spent ids.
+        keys: the keyring's internal keys, which sign and verify the tokens.
+        revocations: knows the store's time, and whether our keys are up to date.
+        settings: the issuer, the leeway and the bounds.
+        notify: called with every event.
     """
 
     def __init__(
@@ -67,21 +68,21 @@ class OneTime:
         lifetime: int | timedelta,
         claims: Mapping[str, Any] | None = None,
     ) -> str:
-        """A token that can be redeemed once, and for this purpose only.
+        """Issue a token that can be redeemed once, and for this purpose only.
 
         Args:
-            purpose: what it is for, in your own words: ``"password-reset"``.
-            subject: the ``sub``: whom it is about.
-            lifetime: how long it can be redeemed, in whole seconds or as a timedelta; at most the
-                ``session_lifetime``, since its key is not kept for longer.
-            claims: what else it says. Whoever has the token can read that.
+            purpose: the purpose, in your own words: ``"password-reset"``.
+            subject: the ``sub``: the subject that the token is about.
+            lifetime: how long the token can be redeemed, in whole seconds or as a timedelta. At most the
+                setting ``session_lifetime``, because the key is not kept for longer.
+            claims: further claims. Everyone with the token can read them.
 
         Raises:
-            InvalidSettings: the purpose is empty, or the name of our issuer or API; or the lifetime is too
-                long or none.
-            Unissuable: the subject is not a string, a registered claim is among the claims, or something is
-                not JSON.
-            StoreUnavailable: what is known of our keys is too old for signing.
+            InvalidSettings: the purpose is empty, or the name of our issuer or API. Or the lifetime is too
+                long or shorter than a second.
+            Unissuable: the subject is not a string, ``claims`` contains a registered claim, or a claim is not
+                JSON.
+            StoreUnavailable: this process's copy of our keys is too old for signing.
         """
         audience = self._to_audience(purpose)
         seconds = to_whole_seconds("lifetime", lifetime)
@@ -91,20 +92,20 @@ class OneTime:
                 f"lifetime ({seconds} s) must be at most session_lifetime ({longest} s): "
                 "the key of a token is not kept for longer"
             )
-        self._revocations.ensure_fresh()  # a key that was compromised must not sign
+        self._revocations.ensure_fresh()  # A compromised key must not sign.
         return self._issuer.issue(subject, claims, audience=audience, lifetime=seconds)
 
     def redeem(self, purpose: str, token: str, client: Client | None = None) -> dict[str, Any]:
-        """The claims of a token that is good for this purpose and was not redeemed before; it is now.
+        """Redeem a token and return its claims. Any later call for the same token fails.
 
         Args:
-            purpose: as it was issued for.
-            token: what was issued.
-            client: where the request came from.
+            purpose: the purpose that the token was issued for.
+            token: the token.
+            client: the client of the request.
 
         Raises:
-            TokenSpent: it was redeemed before.
-            InvalidToken: it is not ours, is for another purpose, or has expired; the subclass says why.
+            TokenSpent: the token was redeemed before.
+            InvalidToken: the token is not ours, is for another purpose, or has expired; see the subclass.
             InvalidSettings: the purpose is empty, or the name of our issuer or API.
             StoreUnavailable: the store does not answer. The token may have been spent or not.
         """
@@ -115,7 +116,7 @@ class OneTime:
             typ="ot+jwt",
             require=("sub", "iat", "jti"),
             leeway=self._settings.leeway,
-            cache_size=0,  # nothing is looked at twice
+            cache_size=0,  # No token is verified twice.
             clock=self._revocations.read_fresh_time,
         )
         claims = verifier.verify(token)
@@ -127,22 +128,24 @@ class OneTime:
         return claims
 
     def follow_leeway(self, seconds: int) -> None:
-        """Redeem with another leeway."""
+        """Redeem with this leeway from now on."""
         self._settings = msgspec.structs.replace(self._settings, leeway=seconds)
 
     def _to_audience(self, purpose: str) -> str:
-        """The purpose, if no token of ours of another kind is for an audience of that name."""
+        """Return the purpose as an audience. Our other tokens must not have the same audience."""
         if not isinstance(purpose, str) or purpose in {"", self._settings.issuer, self._settings.audience}:
-            raise InvalidSettings("purpose: a name, and not the one of our issuer or API")
+            is_ours = isinstance(purpose, str) and purpose != ""
+            given = "the name of our issuer or API" if is_ours else describe(purpose)
+            raise InvalidSettings(f'purpose must be a name of your own such as "password-reset", not {given}')
         return purpose
 
 
 class ReplayGuard:
-    """Lets a verified token through once, whoever issued it.
+    """Accepts a verified token once, whichever issuer it is from.
 
     Args:
-        store: where spent ids are kept.
-        notify: told of every token that came back.
+        store: the store of the spent ids.
+        notify: called with an event for each token that is presented again.
     """
 
     def __init__(self, store: OneTimeStore, *, notify: Callable[[Event], None]) -> None:
@@ -156,17 +159,17 @@ class ReplayGuard:
         max_age: Duration | None = None,
         client: Client | None = None,
     ) -> None:
-        """Return if a token with the ``iss`` and ``jti`` of these claims was not seen before.
+        """Spend a token. Raise if a token with the same ``iss`` and ``jti`` was spent before.
 
         Args:
-            claims: those of a token that a Verifier, or another one that you trust, has found good.
-            max_age: for tokens without ``exp``, such as DPoP proofs: how long after their ``iat`` they are
-                accepted, in seconds or as a timedelta.
-            client: where the request came from.
+            claims: the claims of a token that a Verifier, or another verifier that you trust, has accepted.
+            max_age: how long after its ``iat`` a token without ``exp`` is accepted, in seconds or as a
+                timedelta. DPoP proofs are such tokens.
+            client: the client of the request.
 
         Raises:
-            TokenSpent: it was seen before, or it is so old that nobody could tell.
-            MissingClaim: it has no ``jti``; or no ``exp``, and there is no ``max_age``.
+            TokenSpent: the token was spent before, or is too old for the store to know.
+            MissingClaim: the token has no ``jti``. Or it has no ``exp``, and ``max_age`` is not given.
             StoreUnavailable: the store does not answer. The token may have been spent or not.
         """
         if _read_claim(claims, "jti") is None:
@@ -179,10 +182,10 @@ class ReplayGuard:
 
 
 def _spend(store: OneTimeStore, claims: Mapping[str, Any] | msgspec.Struct, *, keep_until: float) -> bool:
-    """Whether the token of these claims is spent by this call, and by none before it."""
+    """Spend the token of these claims. Return whether it was not spent before."""
     named = msgspec.json.encode([_read_claim(claims, "iss"), _read_claim(claims, "jti")])
-    key = base64url.encode(hashlib.sha256(named).digest())  # as short as any, however long their names are
-    # made once for each call: a store that repeats itself after a lost connection knows its first attempt
+    key = base64url.encode(hashlib.sha256(named).digest())  # Short, however long the claims are.
+    # Random for each call: a store that repeats a call after a lost connection finds its own attempt.
     return store.spend(key, secrets.token_urlsafe(16), keep_until=keep_until)
 
 

@@ -1,8 +1,8 @@
-"""The sessions that ended while tokens of them are still about: a set in memory, and the feed that fills it.
+"""Hold the ended sessions whose tokens have not expired: a set in memory, and the feed that fills it.
 
-Verifying a token looks into the set and does no I/O. A daemon thread asks the store at short intervals what
-ended since, and sooner where an end is announced; ends made by this process are added at once. The age of
-what is known is known too, and too old a set is never trusted silently.
+Verifying a token reads the set and does no I/O. A daemon thread polls the store for new ends at short
+intervals, and sooner if an end is announced. Ends made by this process are added at once. The set has a known
+age, and a set that is too old is never trusted silently.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ __all__ = ["FeedStatus", "Revocations"]
 
 logger = logging.getLogger("watchword.revocations")
 
-PATIENCE = 1.0  # seconds that a request waits for another one's poll
-SHORT_PATIENCE = 0.1  # seconds, where what is known may be trusted, and only a newer answer is hoped for
-LONGEST_PAUSE = 5.0  # seconds between two tries while the store is away
-SPACING = 0.1  # of an interval, between two polls at least: or each of many ends at once would make one
+PATIENCE = 1.0  # Seconds that a request waits for a poll in progress.
+SHORT_PATIENCE = 0.1  # Seconds, while the set is still trusted and the poll would only make it newer.
+LONGEST_PAUSE = 5.0  # Seconds between two polls while the store does not answer.
+SPACING = 0.1  # The least part of an interval between two polls: many ends at once share a poll.
 
-# Seconds beyond the interval after which requests poll, because the thread does not. It may be dead, or wait
-# for the interpreter's lock, which uWSGI without --enable-threads never lets go between two requests.
+# Seconds beyond the interval after which requests poll in place of the thread. The thread may be dead, or
+# wait for the interpreter's lock, which uWSGI without --enable-threads never releases between two requests.
 LATE = 0.25
 
-# Seconds for which requests do not look whether process, thread and polls are as they should be. A child that
-# was forked without hooks trusts what its parent knew for that long at most, so a logout holds there in time.
+# Seconds for which requests skip the check of process, thread and polls. A child that was forked without
+# hooks trusts its parent's set for that long at most, so a logout holds in the child in time.
 SPARED = 0.5
 
 # Seconds for which a poll must not become due where an event loop goes on without a thread.
@@ -48,13 +48,13 @@ MARGIN = 0.05
 
 
 class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How it stands with the news of ended sessions in this process.
+    """The status of this process's revocation feed.
 
     Attributes:
-        staleness: seconds since the last answered poll was sent; infinite before the first.
-        poll_seconds: how long its answer took; ``None`` before the first.
+        staleness: seconds since the last answered poll was sent. Infinite before the first poll.
+        poll_seconds: seconds that the answer took. ``None`` before the first poll.
         failing: whether a poll has failed since.
-        known_ends: how many ended sessions are known, of which tokens may still be about.
+        known_ends: the number of known ended sessions whose tokens may not have expired.
     """
 
     staleness: float
@@ -64,26 +64,28 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Revocations:
-    """Which sessions have ended, as far as it matters for access tokens.
+    """Knows the ended sessions whose access tokens have not expired.
 
     Args:
-        store: where the feed comes from.
+        store: the store of the feed.
         interval: seconds between two polls.
-        max_age: seconds; what is older is not trusted.
-        grace: seconds for which an end is kept after the session's last access token expired: the
-            verifier's leeway, at least.
-        when_stale: ``reject`` raises when the set is too old and the store is away; ``accept`` goes on.
-        on_keys_changed: called with the key version of the first poll, and of each that brings another. If it
-            raises, the poll has failed.
+        max_age: the age in seconds from which the set is not trusted.
+        grace: seconds for which an end is kept after the session's last access token expired. At least the
+            verifier's leeway.
+        when_stale: what happens when the set is too old and the store does not answer. ``reject`` raises and
+            ``accept`` goes on.
+        on_keys_changed: called with the key version of the first poll, and whenever a poll brings another
+            version. If it raises, the poll has failed.
         on_settings: called with the recorded settings after each answered poll. If it raises, the poll has
             failed.
-        announcements: word of ends from other processes, and to them; ``None`` for the polls alone.
-        in_background: called by the thread after each poll that was answered; requests never wait for it.
-        monotonic: clock by which ages are counted.
+        announcements: pushes ends to and from other processes. ``None`` for polls alone.
+        in_background: called by the thread after each answered poll. Requests never wait for it.
+        monotonic: the clock that measures ages.
 
     Attributes:
-        ended: whether the session of that id has ended; the set's own look-up, as cheap as one can be.
-        key_version: the store's, as of the last poll; ``None`` before the first.
+        ended: returns whether the session with an id has ended. It is the set's own method, which is the
+            cheapest call.
+        key_version: the store's key version, as of the last poll. ``None`` before the first poll.
     """
 
     ended: Callable[[str | None], bool]
@@ -126,7 +128,7 @@ class Revocations:
         )
 
     def ensure_fresh(self) -> None:
-        """Return at once if the set is young enough; otherwise poll, or wait a second for who is polling.
+        """Return if the set is fresh. Otherwise poll, or wait up to one second for a poll in progress.
 
         Raises:
             StoreUnavailable: the set is too old, the store does not answer, and ``when_stale`` is ``reject``.
@@ -143,7 +145,7 @@ class Revocations:
             raise StoreUnavailable
 
     def is_ready(self) -> bool:
-        """Whether :meth:`ensure_fresh` would return at once, without I/O."""
+        """Return whether :meth:`ensure_fresh` would return now, without I/O."""
         polls = self._polls.obtain()
         return self._monotonic() <= polls.spared_until or self._is_prompt(polls)
 
@@ -162,11 +164,11 @@ class Revocations:
         await self._shared_call.wait(self.ensure_fresh)
 
     def measure_staleness(self) -> float:
-        """Seconds since the last answered poll was sent; infinite before the first."""
+        """Return the seconds since the last answered poll was sent. Infinite before the first poll."""
         return self._monotonic() - self._polls.obtain().sent_at
 
     def read_status(self) -> FeedStatus:
-        """How it stands with the news."""
+        """Return the status of the feed."""
         return FeedStatus(
             staleness=self.measure_staleness(),
             poll_seconds=self._poll_seconds,
@@ -175,27 +177,27 @@ class Revocations:
         )
 
     def check(self) -> None:
-        """Return if the news come; a set that is too old, or nobody's yet, is polled for first.
+        """Raise unless the polls succeed. Poll first if the set is too old or there is no set yet.
 
         Raises:
-            RevocationsUnavailable: they do not; the message says whether what is known is too old already.
+            RevocationsUnavailable: the polls fail. The message says whether the set is too old already.
         """
         with suppress(StoreUnavailable):
             self.ensure_fresh()
         polls = self._polls.obtain()
         if not self._is_trusted(polls):
-            raise RevocationsUnavailable("what is known of ended sessions is too old to be trusted")
+            raise RevocationsUnavailable("the known ended sessions are too old to be trusted")
         if polls.failures:
             raise RevocationsUnavailable("the polls for ended sessions fail")
 
     def now(self) -> float:
-        """The store's time, carried forward from the last poll; before the first one this machine's."""
+        """Return the store's time, carried forward from the last poll. Before it, this machine's time."""
         return self._offset + self._monotonic()
 
     def read_fresh_time(self) -> float:
-        """The store's time by a set that is young enough: :meth:`ensure_fresh`, then :meth:`now`.
+        """Do :meth:`ensure_fresh` and return :meth:`now`.
 
-        One look at the clock does for both, as every request asks.
+        Both read the clock once together, because every request calls this.
 
         Raises:
             StoreUnavailable: as in :meth:`ensure_fresh`.
@@ -207,36 +209,38 @@ class Revocations:
         return self._offset + monotonic
 
     def add(self, ends: Collection[SessionEnd]) -> None:
-        """Take note of ends that this process made: they hold here at once, and are announced to others."""
+        """Add ends that this process made. They hold here at once and are announced to other processes."""
         with self._polls.obtain().changing:
             self._ended.add(ends)
         if ends and self._announcements is not None:
             self._announcements.announce()
 
     def poll(self) -> None:
-        """Ask the store what ended since the last poll.
+        """Ask the store for the sessions that ended since the last poll.
 
         Raises:
-            StoreUnavailable: it does not answer.
+            StoreUnavailable: the store does not answer.
         """
         polls = self._polls.obtain()
         with polls.polling:
             self._poll(polls)
 
     def keep_ends_for(self, leeway: float) -> bool:
-        """Whether ends are kept for that leeway. If not, they are from the next poll on."""
+        """Keep ends for that leeway from the next poll on. Return whether they are kept for it already."""
         if leeway <= self._grace:
             return True
         self._grace = leeway
-        self._polls.obtain().position = None  # what was forgotten too early is read again
+        self._polls.obtain().position = (
+            None  # The next poll reads the ends again that were removed too early.
+        )
         return False
 
     def close(self) -> None:
-        """Stop the thread. It starts again when it is needed."""
+        """Stop the thread. It starts again when needed."""
         self._thread.close()
 
     def _catch_up(self, polls: _Polls) -> None:
-        """Let a single caller poll, and the others wait for it. After a failure wait until a try is due."""
+        """Poll, or wait for the caller that polls. After a failure do nothing until the next try is due."""
         patience = SHORT_PATIENCE if self._is_trusted(polls) else PATIENCE
         if self._must_wait(polls) or not polls.polling.acquire(timeout=patience):
             return
@@ -250,7 +254,10 @@ class Revocations:
         return self._monotonic() <= polls.sent_at + self._max_age
 
     def _is_prompt(self, polls: _Polls) -> bool:
-        """Whether no request has to poll: the last poll is young, or it is trusted and the store is away."""
+        """Return whether requests need not poll.
+
+        The last poll is recent. Or the store does not answer and the set is still trusted.
+        """
         return self._monotonic() <= self._find_prompt_end(polls)
 
     def _find_prompt_end(self, polls: _Polls) -> float:
@@ -259,7 +266,7 @@ class Revocations:
         return polls.sent_at + min(self._interval + LATE, self._max_age)
 
     def _spare(self, polls: _Polls) -> None:
-        """Spare the next requests the look at process, thread and polls."""
+        """Let the next requests skip the check of process, thread and polls."""
         now, prompt_until = self._monotonic(), self._find_prompt_end(polls)
         until = prompt_until if now <= prompt_until else polls.sent_at + self._max_age
         polls.spared_until = self._spared_until = min(now + SPARED, until)
@@ -270,11 +277,11 @@ class Revocations:
     def _start_thread(self) -> None:
         try:
             self._thread.start()
-        except RuntimeError as error:  # the system has no thread left; whoever finds the set old polls
-            logger.warning("no thread for the news of ended sessions: %s", error)
+        except RuntimeError as error:  # The system has no thread left. Requests that find the set old poll.
+            logger.warning("no thread to poll for ended sessions: %s", error)
 
     def _work(self) -> None:
-        """Do what the thread does after each rest."""
+        """Poll, and do the background work. The thread calls this after each rest."""
         polls = self._polls.obtain()
         with polls.polling:
             self._try_poll(polls)
@@ -282,42 +289,42 @@ class Revocations:
             self._run_in_background(self._in_background, polls)
 
     def _run_in_background(self, work: Callable[[], None], polls: _Polls) -> None:
-        """Whatever goes wrong is logged once until it goes right, and tried again after the next poll."""
+        """Do the background work. Log a failure once until it succeeds, and retry after the next poll."""
         try:
             work()
-        except Exception as error:  # the thread must live on
+        except Exception as error:  # The thread must go on.
             if not polls.background_failed:
                 expected = isinstance(error, StoreUnavailable)
-                logger.warning("work beside the polls failed: %s", error, exc_info=not expected)
+                logger.warning("background work after a poll failed: %s", error, exc_info=not expected)
             polls.background_failed = True
         else:
             polls.background_failed = False
 
     def _plan_rest(self) -> Callable[[threading.Event], object]:
-        """Return what waits until a poll is due, or an end is announced."""
+        """Return a function that waits until a poll is due or an end is announced."""
         polls, announcements = self._polls.obtain(), self._announcements
         pause = self._choose_pause(polls)
         if announcements is None:
             return partial(_wait, pause)
         if polls.failures:
-            announcements.close()  # its connection may be as dead as the one for the polls
+            announcements.close()  # Its connection may be dead, too.
             return partial(_wait, pause)
         return partial(_listen, announcements, pause, self._monotonic)
 
     def _choose_pause(self, polls: _Polls) -> float:
-        """Seconds until the next poll: the interval, doubled with each failure up to a bound."""
+        """Return the seconds until the next poll: the interval, doubled with each failure up to a bound."""
         return min(self._interval * 2.0 ** min(polls.failures, 16), max(self._interval, LONGEST_PAUSE))
 
     def _try_poll(self, polls: _Polls) -> None:
-        """Poll; whatever goes wrong is logged once for each outage, and waited out."""
+        """Poll. Log a failure once for each outage, and plan the next try."""
         try:
             self._poll(polls)
-        except Exception as error:  # the thread must live on, and a caller looks at the age
+        except Exception as error:  # The thread must go on, and callers check the age of the set.
             polls.failures += 1
             polls.retry_at = self._monotonic() + self._choose_pause(polls)
             if polls.failures == 1:
                 expected = isinstance(error, StoreUnavailable)
-                logger.warning("no news of ended sessions: %s", error, exc_info=not expected)
+                logger.warning("the poll for ended sessions failed: %s", error, exc_info=not expected)
 
     def _poll(self, polls: _Polls) -> None:
         sent_at = self._monotonic()
@@ -331,43 +338,43 @@ class Revocations:
         self.key_version = feed.key_version
         if self._on_settings is not None:
             self._on_settings(feed.settings)
-        polls.sent_at = sent_at  # only now: who has not heard of a compromised key is not up to date
+        polls.sent_at = sent_at  # Only now: without the compromised keys the set is not up to date.
         if polls.failures:
-            logger.info("news of ended sessions again")
+            logger.info("the polls for ended sessions succeed again")
         polls.failures = 0
         polls.retry_at = -math.inf
 
     def _read_feed(self, polls: _Polls) -> Feed:
         feed = self._store.poll(polls.identity, polls.position, grace=self._grace)
         if feed.now < polls.store_time:
-            # The store's clock was set back. Ends that were forgotten at the later time count again.
+            # The store's clock was set back. Ends that were removed at the later time count again.
             feed = self._store.poll(None, None, grace=self._grace)
         polls.store_time = feed.now
         return feed
 
     def _merge(self, feed: Feed) -> None:
-        """Add what is new, drop what no token can need."""
+        """Add the new ends. Remove ends whose tokens have all expired."""
         with self._polls.obtain().changing:
             self._ended.add(feed.ends)
             self._ended.forget(feed.now - self._grace)
 
 
 class _Polls:
-    """How the polls of one process stand. A forked child begins anew, without a position in the feed.
+    """The state of the polls in this process. A forked child starts anew, without a position in the feed.
 
-    The ends that its parent knew stay known to it, since an end is never taken back.
+    The child keeps the ends that its parent knew, because an end is never taken back.
 
     Attributes:
         polling: held during a poll.
         changing: held while the set of ends changes.
-        identity: of the store, as of the last poll.
-        position: in the feed, as of the last poll.
+        identity: the identity of the store, as of the last poll.
+        position: the position in the feed, as of the last poll.
         store_time: the store's time, as of the last poll.
-        sent_at: when the last answered poll was sent.
-        spared_until: before that no request looks how the polls stand.
-        retry_at: before that no request polls.
-        failures: how many polls have failed since the last answered poll.
-        background_failed: whether the work beside the polls failed last time.
+        sent_at: the time at which the last answered poll was sent.
+        spared_until: the time before which requests skip the check of the polls.
+        retry_at: the time before which no request polls.
+        failures: the number of failed polls since the last answered poll.
+        background_failed: whether the background work failed last time.
     """
 
     def __init__(self) -> None:
@@ -391,7 +398,7 @@ def _listen(
     monotonic: Callable[[], float],
     stopping: threading.Event,
 ) -> None:
-    """Wait until an end is announced, and a little longer for the ends that come together."""
+    """Wait until an end is announced, and a little longer for other ends at the same time."""
     began = monotonic()
     announcements.wait(seconds, stopping)
     stopping.wait(max(0.0, began + seconds * SPACING - monotonic()))

@@ -1,9 +1,9 @@
-"""What becomes of a refresh token, as a pure function.
+"""Decide what happens to a refresh token, as pure functions.
 
-A session swaps to its next generation at most once in a window. Within the window after a swap the two
-youngest generations are both answered with the youngest, so two tabs and a client whose response got lost
-all end with good tokens. After the window only the youngest counts, and an older one was stolen from
-somebody: the session ends.
+A session swaps to its next generation at most once in a window. In the window after a swap, tokens of the two
+youngest generations get a pair of the youngest generation. So two tabs, or a client that lost a response, all
+end with valid tokens. After the window only the youngest generation counts. An older token was stolen from
+its client or by it, so the session ends.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ __all__ = ["RefreshDecision", "begin", "decide_refresh", "rotate"]
 
 
 class RefreshDecision(StrEnum):
-    """What becomes of a refresh token.
+    """What happens to a refresh token.
 
     Attributes:
         ROTATE: the session swaps to its next generation.
-        REPLAY: another pair of the current generation, no swap.
-        REUSE: the token is too old to be in good hands: the session ends.
-        ENDED: the session is over.
+        REPLAY: the client gets another pair of the current generation, without a swap.
+        REUSE: the token is too old, so it may be stolen. The session ends.
+        ENDED: the session has ended or expired.
     """
 
     ROTATE = "rotate"
@@ -35,15 +35,15 @@ class RefreshDecision(StrEnum):
 
 
 def decide_refresh(session: Session, generation: int, *, now: float, window: float) -> RefreshDecision:
-    """The decision for a refresh token of that generation, at the store's time ``now``.
+    """Return the decision about a refresh token of a generation.
 
-    A generation above the row's is one that we signed and a rolled-back store forgot: it counts as current.
+    A generation above the row's was signed by us and forgotten by a rolled-back store. It counts as current.
 
     Args:
         session: the row, as it is at ``now``.
-        generation: the refresh token's.
+        generation: the refresh token's generation.
         now: the store's time.
-        window: seconds after a swap in which the generation before it is still good.
+        window: seconds after a swap in which the generation before is still valid.
     """
     if session.ended_at is not None or session.expires_at <= now:
         return RefreshDecision.ENDED
@@ -53,7 +53,7 @@ def decide_refresh(session: Session, generation: int, *, now: float, window: flo
 
 
 def begin(new: NewSession, times: SessionTimes, *, now: float) -> Session:
-    """Return the row that a store makes of a new session at that time."""
+    """Return the row that a store makes of a new session at its time ``now``."""
     session = Session(
         **msgspec.structs.asdict(new),
         generation=1,
@@ -67,16 +67,16 @@ def begin(new: NewSession, times: SessionTimes, *, now: float) -> Session:
 
 
 def rotate(session: Session, generation: int, times: SessionTimes, *, now: float) -> Session:
-    """Return the row after the swap that a token of that generation makes at that time.
+    """Return the row after the swap by a token of that generation, at the store's time ``now``.
 
-    Tokens are issued from it before the swap is tried, so that nothing can fail after the swap.
+    Tokens are issued from this row before the swap is tried, so that nothing can fail after the swap.
     """
     swapped = msgspec.structs.replace(session, generation=generation + 1, refreshed_at=now)
     return _prolong(swapped, times, now)
 
 
 def _prolong(session: Session, times: SessionTimes, now: float) -> Session:
-    """Return the row with its times. They are whole seconds, since tokens carry them."""
+    """Return the row with its times. They are whole seconds, because tokens carry them."""
     regular = float(min(math.floor(now + times.idle), math.floor(session.created_at + times.absolute)))
     access_until = min(math.floor(now) + times.access, regular)
     return msgspec.structs.replace(

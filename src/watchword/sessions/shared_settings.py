@@ -1,7 +1,7 @@
-"""The settings that the nodes of one audience have to share, as they are recorded in the store.
+"""Record in the store the settings that all nodes of an audience have to share, and follow the record.
 
-The node that started last records its own. All nodes follow what is recorded, so that no node accepts what
-another node refuses.
+The node that started last records its own settings. All nodes follow the record, so that no node accepts a
+token that another node refuses.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Seconds = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class SharedSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings that are recorded. :class:`~watchword.settings.Settings` explains them."""
+    """The recorded settings. :class:`~watchword.settings.Settings` explains them."""
 
     access_lifetime: _Seconds
     idle_lifetime: _Seconds
@@ -31,15 +31,15 @@ class SharedSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingsRecord:
-    """What the nodes of our audience have recorded, as this process knows it.
+    """The recorded settings of our audience, as this process knows them.
 
     Args:
-        store: where it is recorded.
-        settings: those of this node.
-        notify: told of each setting that differs.
+        store: the store of the record.
+        settings: the settings of this node.
+        notify: called with an event for each setting that differs.
 
     Attributes:
-        recorded: what is recorded, as of the last poll; this node's own settings before it.
+        recorded: the record, as of the last poll. Before the first poll, this node's own settings.
     """
 
     def __init__(self, store: SessionStore, settings: Settings, *, notify: Callable[[Event], None]) -> None:
@@ -53,20 +53,20 @@ class SettingsRecord:
         self._seen: str | None = None
 
     def follow(self, text: str) -> SharedSettings:
-        """Return what is recorded now, and record this node's settings if it has just started.
+        """Return the current record. Record this node's settings if it has just started.
 
         Args:
-            text: what a poll brought.
+            text: the record, as the last poll returned it.
 
         Raises:
             StoreUnavailable: the store does not answer.
         """
         if text == self._seen:
             return self.recorded
-        recorded = _read(text)
+        recorded = _read_record(text)
         found = recorded.get(self._audience)
         if found is not None:
-            self._tell_differences(found)
+            self._report_differences(found)
         if self._seen is None and found != self._own:
             # This node has just started: its settings count, as soon as no other node records at this moment.
             ours = msgspec.json.encode(recorded | {self._audience: self._own}, order="sorted").decode()
@@ -77,22 +77,22 @@ class SettingsRecord:
         return self.recorded
 
     def find_differences(self) -> tuple[str, ...]:
-        """Return the names of the settings in which this node differs from what is recorded."""
+        """Return the names of the settings in which this node differs from the record."""
         return tuple(
             name
             for name in SharedSettings.__struct_fields__
             if getattr(self._own, name) != getattr(self.recorded, name)
         )
 
-    def _tell_differences(self, found: SharedSettings) -> None:
+    def _report_differences(self, found: SharedSettings) -> None:
         for name in SharedSettings.__struct_fields__:
             here, recorded = getattr(self._own, name), getattr(found, name)
             if here != recorded:
                 self._notify(SettingsDiffer(setting=name, here=here, recorded=recorded))
 
 
-def _read(text: str) -> dict[str, SharedSettings]:
+def _read_record(text: str) -> dict[str, SharedSettings]:
     try:
         return msgspec.json.decode(text, type=dict[str, SharedSettings])
-    except msgspec.MsgspecError:  # nothing yet, or by a version of ours that has others
+    except msgspec.MsgspecError:  # There is no record yet, or another version with other settings wrote it.
         return {}
