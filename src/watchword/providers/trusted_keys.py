@@ -45,7 +45,8 @@ def read_trusted_keys(jwks: bytes, algorithms: Collection[str] | None) -> KeySet
 
     Secrets and private keys are not trusted, because anyone can have read them. Keys that
     :meth:`~watchword.KeySet.from_jwks` skips are not trusted either. An RSA key that names no algorithm is
-    used for RS256 (OpenID Connect Core 1.0 §2), or else for the first RSA algorithm among ``algorithms``.
+    used for RS256 (OpenID Connect Core 1.0 §2). If RS256 is not acceptable, it is used for the first RSA
+    algorithm among ``algorithms``.
 
     Args:
         jwks: the JSON of the set.
