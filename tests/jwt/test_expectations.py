@@ -126,14 +126,14 @@ def test_a_key_that_does_not_fit_is_told_to_differ_in_kid_or_alg(forge: Forge) -
 @pytest.mark.parametrize(
     ("expected", "issued", "said"),
     [
-        ({}, {"audience": "x"}, "no audience is expected here; the argument audience= names it"),
+        ({}, {"audience": "x"}, "no audience is expected. The argument audience= names it"),
         ({"audience": "api"}, {"audience": "x"}, "another audience than api"),
         ({"audience": ["b", "a"]}, {"audience": ["x", "y"]}, "another audience than a or b"),
-        ({"audience": list("abcd")}, {"audience": "x"}, "another audience than those that are expected here"),
-        ({"audience": 'odd"name'}, {"audience": "x"}, "another audience than those that are expected here"),
+        ({"audience": list("abcd")}, {"audience": "x"}, "another audience than the expected names"),
+        ({"audience": 'odd"name'}, {"audience": "x"}, "another audience than the expected names"),
         ({"audience": "api"}, {}, "lacks the required claim aud"),
         ({"issuer": "https://other.example"}, {}, "another issuer than https://other.example"),
-        ({}, {"typ": "at+jwt"}, "another typ than JWT; the argument typ= names"),
+        ({}, {"typ": "at+jwt"}, "another typ than JWT. The argument typ= names"),
         ({"typ": "at+jwt"}, {}, "another typ than at+jwt"),
         ({"typ": ["at+jwt", None]}, {}, "another typ than at+jwt or none"),
         ({"require": ["scope"]}, {}, "lacks the required claim scope"),

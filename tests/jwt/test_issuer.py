@@ -210,7 +210,7 @@ def test_claims_that_are_not_json_are_rejected(issuer: Issuer, claims: Any) -> N
 
 def test_a_public_key_issues_nothing() -> None:
     for key in (Key.generate("EdDSA").public(), Key.generate("dir")):
-        with pytest.raises(InvalidKey, match=r"key must be one that signs, and <Key .* does not"):
+        with pytest.raises(InvalidKey, match=r"key must be able to sign, and <Key .* is not"):
             Issuer(ISSUER, key)
 
 

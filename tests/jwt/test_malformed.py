@@ -109,7 +109,7 @@ def test_how_long_a_token_may_be_is_said() -> None:
 
 def test_what_is_inside_an_encrypted_token_is_said_to_be_missing() -> None:
     bare = jwe.encrypt(b'{"sub": "user-1"}', SHARED)
-    assert "does not say that there is a signed token in it" in message(
+    assert "does not announce a signed token inside" in message(
         Verifier(KEY, decrypt_with=SHARED).verify, bare
     )
 

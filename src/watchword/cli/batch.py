@@ -1,4 +1,4 @@
-"""Verifying a file of tokens, one a line, and counting what they come to, in memory that does not grow."""
+"""Verify a file with a token on each line, and count the results, in bounded memory."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from watchword.errors import InvalidToken
 
 __all__ = ["verify_lines"]
 
-# More than any token that a Verifier looks at; the rest of a longer line is skipped
-_LINE_AT_MOST = 65_536
-# Lines that are named; after so many a person knows, and a program counts
-_NAMED = 20
-# Results between two looks at the progress bar
+# Longer than any token that a Verifier accepts. The rest of a longer line is skipped.
+_LONGEST_LINE = 65_536
+# The most lines that are listed. More lines do not help a person, and a program reads the counts.
+_LISTED = 20
+# The progress bar changes after so many results.
 _SHOWN_EVERY = 500
 
 
 def verify_lines(
     file: BinaryIO, verify_many: Callable[[Iterable[str]], Generator[object, None, None]]
 ) -> bool:
-    """Verify each line, name the first that are not good, and show how many came to what.
+    """Verify each line, list the first lines with an invalid token, and print the number of each result.
 
     Args:
-        file: one token a line; blank lines do not count.
+        file: a token on each line. Blank lines do not count.
         verify_many: as :meth:`watchword.Verifier.verify_many`.
 
     Returns:
-        Whether all tokens are good.
+        Whether all tokens are valid.
 
     Raises:
-        ClickException: there is no token in the file.
+        ClickException: the file has no token.
     """
-    lines, counts, bad = _Lines(file), Counter[str](), 0
+    lines, counts, bad = _TokenLines(file), Counter[str](), 0
     begin = time.monotonic()
-    with _progress() as progress, closing(verify_many(lines)) as results:
-        task = progress.add_task("", total=_size(file), tokens=0)
+    with _make_progress_bar() as progress, closing(verify_many(lines)) as results:
+        task = progress.add_task("", total=_find_size(file), tokens=0)
         for count, result in enumerate(results, 1):
             number = lines.pending.popleft()
             if count % _SHOWN_EVERY == 0:
@@ -55,25 +55,25 @@ def verify_lines(
                 continue
             counts[result.code] += 1
             bad += 1
-            if bad <= _NAMED:
+            if bad <= _LISTED:
                 progress.console.print(f"line {number}: {result.code}")
     if not lines.count:
         raise click.ClickException("there is no token to read")
-    if bad > _NAMED:
-        click.echo(f"... and {bad - _NAMED} more", err=True)
-    _show(lines.count, counts)
+    if bad > _LISTED:
+        click.echo(f"... and {bad - _LISTED} more", err=True)
+    _print_counts(lines.count, counts)
     seconds = time.monotonic() - begin
     click.echo(f"{lines.count} tokens in {seconds:.1f} s: {lines.count / seconds:.0f} a second", err=True)
     return not bad
 
 
-class _Lines:
+class _TokenLines:
     """The tokens of a file.
 
     Attributes:
-        count: how many were read.
-        pending: the line numbers of those that have no result yet, as they are read ahead.
-        position: how many bytes were read.
+        count: the number of tokens read.
+        pending: the line numbers of the tokens that were read ahead and have no result yet.
+        position: the number of bytes read.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -84,35 +84,35 @@ class _Lines:
 
     def __iter__(self) -> Iterator[str]:
         number = 0
-        while line := self._read():
+        while line := self._read_part():
             number += 1
             token = line.strip()
-            if len(line) == _LINE_AT_MOST and not line.endswith(b"\n"):
-                token = line  # in its full length, which no token has
-                while (rest := self._read()) and not rest.endswith(b"\n"):
+            if len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
+                token = line  # Too long for any token, so the Verifier rejects it.
+                while (rest := self._read_part()) and not rest.endswith(b"\n"):
                     pass
             if token:
                 self.count += 1
                 self.pending.append(number)
                 yield token.decode("ascii", "replace")
 
-    def _read(self) -> bytes:
-        line = self._file.readline(_LINE_AT_MOST)
+    def _read_part(self) -> bytes:
+        line = self._file.readline(_LONGEST_LINE)
         self.position += len(line)
         return line
 
 
-def _size(file: BinaryIO) -> int | None:
-    """The size of a regular file, in bytes."""
+def _find_size(file: BinaryIO) -> int | None:
+    """Find the size of a regular file, in bytes."""
     try:
         found = os.fstat(file.fileno())
     except OSError:
-        return None  # a stream without a file behind it
+        return None  # The stream is not a file of the system.
     return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
-def _progress() -> Progress:
-    """A bar on standard error, if somebody is there to look at it."""
+def _make_progress_bar() -> Progress:
+    """Make a progress bar on standard error. It shows only at a terminal."""
     return Progress(
         TextColumn("{task.fields[tokens]} tokens"),
         BarColumn(),
@@ -124,7 +124,7 @@ def _progress() -> Progress:
     )
 
 
-def _show(total: int, bad: Counter[str]) -> None:
+def _print_counts(total: int, bad: Counter[str]) -> None:
     table = Table("code", box=None, pad_edge=False)
     table.add_column("tokens", justify="right")
     for code, count in [("good", total - bad.total()), *bad.most_common(), ("total", total)]:

@@ -59,16 +59,16 @@ def inspect_token(file: TextIO) -> None:
 @click.option(
     "--batch",
     type=click.File("rb"),
-    help="Verify each line of this file (- for standard input) and count what they come to.",
+    help="Verify each line of this file (- for standard input) and count the results.",
 )
 @click.option(
     "--jwks",
     type=click.File("rb"),
-    help="Verify against this JWK Set; by default against the database's keys and sessions.",
+    help="Verify against this JWK Set. The default is the keys and sessions of the database.",
 )
 @click.option("--issuer", help="The expected iss (with --jwks).")
 @click.option("--audience", help="The expected aud (with --jwks).")
-@click.option("--typ", multiple=True, help="The expected typ, such as at+jwt; may be repeated (with --jwks).")
+@click.option("--typ", multiple=True, help="The expected typ, such as at+jwt. May be repeated (with --jwks).")
 @click.option("--alg", help="The algorithm of the keys that do not name theirs (with --jwks).")
 @click.pass_context
 def verify(
@@ -82,9 +82,9 @@ def verify(
     typ: tuple[str, ...],
     alg: str | None,
 ) -> None:
-    """Verify a token and show its claims; the exit status is 1 if it is not good.
+    """Verify a token and show its claims. The exit status is 1 if the token is not valid.
 
-    With --batch, verify any number of tokens; the exit status is 1 if one of them is not good.
+    With --batch, verify any number of tokens. The exit status is 1 if any token is not valid.
     """
     if jwks is None and (issuer or audience or typ or alg):
         raise click.UsageError("--issuer, --audience, --typ and --alg go with --jwks")
@@ -96,7 +96,7 @@ def verify(
         _verify_one(_read(file), verifier)
     elif context.get_parameter_source("file") is not ParameterSource.DEFAULT:
         raise click.UsageError("with --batch there is no other FILE")
-    elif not _all_good(batch, verifier):
+    elif not _verify_file(batch, verifier):
         context.exit(1)
 
 
@@ -121,7 +121,7 @@ def _verify_one(text: str, verifier: Verifier[dict[str, Any]] | None) -> None:
     _say_times(claims)
 
 
-def _all_good(file: BinaryIO, verifier: Verifier[dict[str, Any]] | None) -> bool:
+def _verify_file(file: BinaryIO, verifier: Verifier[dict[str, Any]] | None) -> bool:
     if verifier is not None:
         return verify_lines(file, verifier.verify_many)
     with open_auth() as auth:

@@ -17,8 +17,9 @@ T = TypeVar("T")
 
 _Results: TypeAlias = list[T | InvalidToken]
 
-# Two chunks for each thread are in flight: one in work, one waiting. Chunks start small, so that the first
-# results come soon and the threads share a short batch too. They double until a chunk's overhead is small.
+# Two chunks for each thread are in flight, so that no thread waits for its next chunk. Chunks start small, so
+# that the first results come soon and the threads share a short batch too. They double until their overhead
+# is small.
 _CHUNKS_IN_FLIGHT = 2
 _FIRST_CHUNK, _LARGEST_CHUNK = 16, 256
 # An RS256 token holds the interpreter's lock for a fifth of its time, so a sixth thread would only wait.

@@ -25,12 +25,12 @@ class CachedHeader(NamedTuple):
     Attributes:
         check_signature: takes the signed bytes and a signature, and raises BadSignature if they do not match.
             ``Key.verify`` of the only key that fits, or ``jws.verify_with_any`` with several keys.
-        misfits: the errors about ``typ``.
+        failures: the errors about ``typ``.
         members: the header itself.
     """
 
     check_signature: Callable[[bytes, bytes], object]
-    misfits: list[InvalidClaims]
+    failures: list[InvalidClaims]
     members: dict[str, Any]
 
 

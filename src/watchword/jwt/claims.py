@@ -132,7 +132,7 @@ class Policy:
         self.wrong_audience = (
             f"the token is meant for another audience than {list_names(self.audiences)}"
             if self.audiences
-            else "the token has an aud, and no audience is expected here; the argument audience= names it"
+            else "the token has an aud, but no audience is expected. The argument audience= names it"
         )
         # An expected claim must be present: a token without the claim is not an exception to the rule.
         implied = {
@@ -319,16 +319,18 @@ def list_names(names: Collection[str] | None) -> str:
     listed = sorted(names or ())
     if len(listed) <= _MOST_LISTED and all(_LISTABLE.fullmatch(name) for name in listed):
         return " or ".join(listed)
-    return "those that are expected here"
+    return "the expected names"
 
 
 def _make_subject_error(sub: object, policy: Policy) -> MalformedClaim:
     """Make the error for a ``sub`` of the wrong type (RFC 7519 §4.1.2: a string)."""
     if policy.subject_type is int:
-        return MalformedClaim("the claim sub is not an integer, and sub_type=int demands one", claim="sub")
+        return MalformedClaim(
+            "the claim sub is not an integer, and sub_type=int requires an integer", claim="sub"
+        )
     if type(sub) is int:
         return MalformedClaim(
-            "the claim sub is a number, not a string; sub_type=int is for an issuer of such tokens",
+            "the claim sub is a number, not a string. With sub_type=int a Verifier accepts it",
             claim="sub",
         )
     return MalformedClaim(claim="sub")

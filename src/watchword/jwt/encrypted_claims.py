@@ -35,10 +35,10 @@ class EncryptedClaimsVerifier(Verifier[T]):
         header = opened.header
         if normalize_media_type(header.get("cty", "")) == JWT:
             raise MalformedToken(
-                "there is a signed token in the encrypted one; Verifier(decrypt_with=) reads both"
+                "there is a signed token inside the encrypted token. Verifier(decrypt_with=) verifies both"
             )
         header64 = token.partition(".")[0].encode("ascii")
-        cached = CachedHeader(_accept_decrypted, self._types.find_misfits(header), header)
+        cached = CachedHeader(_accept_decrypted, self._types.find_failures(header), header)
         return cached, header64, b"", b"", opened.plaintext, header
 
 
@@ -57,7 +57,7 @@ def _check_shared(keys: object) -> None:
     if unfit:
         raise InvalidSettings(
             f"decrypt_with must be a shared secret for dir or AES key wrap, not a key for {unfit[0].alg}, "
-            "which does not show who encrypted a token"
+            "which does not prove that the issuer encrypted the token"
         )
     if not [*several]:
         raise InvalidSettings(

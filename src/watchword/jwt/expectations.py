@@ -1,4 +1,4 @@
-"""What may be expected of tokens besides their keys, their audience and the type of their claims."""
+"""Describe what a Verifier may expect of tokens, and check those arguments."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = [
 ]
 
 Rule: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], float], Iterable[InvalidClaims]]
-"""Takes claims, header and the time in seconds: everything about them that is not acceptable. Either may hold
-any JSON at all."""
+"""Takes claims, header and the time in seconds. Returns an error for everything that it rejects. Claims and
+header may hold any JSON."""
 
 TypeNames: TypeAlias = str | Collection[str | None] | None
-"""The acceptable ``typ``, or several. ``None`` among them is a token without ``typ``; alone: see Verifier."""
+"""The accepted ``typ``, or several. ``None`` in a collection stands for a token without ``typ``."""
 
 
 class _ClaimExpectations(TypedDict, total=False):
@@ -46,23 +46,23 @@ class _ClaimExpectations(TypedDict, total=False):
 
 
 class IssuerExpectations(_ClaimExpectations, total=False):
-    """What may be expected of the tokens of an issuer: the arguments of a Verifier of those names."""
+    """The arguments of :meth:`Verifier.from_issuer` that a Verifier has by the same names."""
 
     decrypt_with: Key | KeySource | None
 
 
 class EncryptedExpectations(_ClaimExpectations, total=False):
-    """What may be expected of tokens that are only encrypted: the arguments of a Verifier of those names."""
+    """The arguments of :meth:`Verifier.without_signature` that a Verifier has by the same names."""
 
     issuer: str | Collection[str] | None
     audience: str | Collection[str] | None
 
 
 class TypePolicy:
-    """Which ``typ`` a token may have (RFC 8725 §3.11), by the argument of a Verifier.
+    """The ``typ`` that a token may have (RFC 8725 §3.11), from the argument of a Verifier.
 
     Raises:
-        InvalidSettings: it is neither a name nor a collection of names.
+        InvalidSettings: the argument is neither a name nor a collection of names.
     """
 
     def __init__(self, typ: TypeNames) -> None:
@@ -72,19 +72,19 @@ class TypePolicy:
                 'typ must be a string such as "at+jwt", a collection of such strings '
                 f"(with None for tokens without typ), or None, not {describe_names(typ, _is_type_name)}"
             )
-        self._accepted = frozenset(
+        self._types = frozenset(
             {JWT, None} if several is None else {name and normalize_media_type(name) for name in several}
         )
         self._wrong_type = (
-            "the token has another typ than JWT; the argument typ= names the one that is expected"
+            "the token has another typ than JWT. The argument typ= names the expected typ"
             if several is None
             else f"the token has another typ than {list_names([name or 'none' for name in several])}"
         )
 
-    def find_misfits(self, header: Mapping[str, Any]) -> list[InvalidClaims]:
+    def find_failures(self, header: Mapping[str, Any]) -> list[InvalidClaims]:
         """Return the error for the ``typ`` of a header, or nothing if the type is expected."""
         typ = header.get("typ")
-        if (typ if typ is None else normalize_media_type(typ)) in self._accepted:
+        if (typ if typ is None else normalize_media_type(typ)) in self._types:
             return []
         return [WrongType(self._wrong_type, claim="typ")]
 
@@ -93,7 +93,7 @@ def check_size(argument: str, size: object) -> None:
     """Return if a size is a whole number, zero or more.
 
     Raises:
-        InvalidSettings: it is not.
+        InvalidSettings: the size is something else.
     """
     if type(size) is not int or size < 0:
         raise InvalidSettings(f"{argument} must be a whole number, zero or more, not {describe(size)}")
@@ -103,7 +103,7 @@ def check_callable(argument: str, value: object) -> None:
     """Return if a value can be called.
 
     Raises:
-        InvalidSettings: it cannot.
+        InvalidSettings: the value cannot be called.
     """
     if not callable(value):
         raise InvalidSettings(f"{argument} must be a function, not {describe(value)}")

@@ -1,4 +1,4 @@
-"""Whether values of a type may be shared between callers."""
+"""Decide whether callers may share the values of a type."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ATOMS = (
 
 
 def is_immutable(type_: Any) -> bool:
-    """Whether a value of the type can never change, all the way down: no list, no dict, nothing unknown.
+    """Return whether a value of the type can never change, at any depth: no list, no dict, no unknown type.
 
     Raises:
         TypeError: msgspec does not know the type.
@@ -46,7 +46,7 @@ def _is_immutable(info: inspect.Type, above: frozenset[type]) -> bool:
         case inspect.TupleType():
             return all(_is_immutable(member, above) for member in info.item_types)
         case inspect.StructType() | inspect.DataclassType() | inspect.NamedTupleType():
-            if info.cls in above:  # a type that contains itself: decided by the level that is being looked at
+            if info.cls in above:  # A type that contains itself. The outer call decides.
                 return True
             within = above | {info.cls}
             return _is_frozen(info) and all(_is_immutable(field.type, within) for field in info.fields)
@@ -54,13 +54,13 @@ def _is_immutable(info: inspect.Type, above: frozenset[type]) -> bool:
 
 
 def _is_frozen(info: inspect.StructType | inspect.DataclassType | inspect.NamedTupleType) -> bool:
-    cls: Any = get_origin(info.cls) or info.cls  # of a generic type that is bound, Box[int], the class is Box
+    cls: Any = get_origin(info.cls) or info.cls  # Box is the class of the bound generic type Box[int].
     match info:
         case inspect.StructType():
             return bool(cls.__struct_config__.frozen)
         case inspect.DataclassType():
-            # its own, not inherited: what is derived without the decorator takes further attributes. attrs
-            # classes have none
+            # Its own parameters, not inherited: a subclass without the decorator takes further attributes.
+            # attrs classes have no parameters.
             parameters = vars(cls).get("__dataclass_params__")
             return parameters is not None and parameters.frozen
-    return bool(cls.__dictoffset__ == 0)  # as above: a NamedTuple has no room for more, what is derived has
+    return bool(cls.__dictoffset__ == 0)  # As above: a NamedTuple has no __dict__, its subclass has.

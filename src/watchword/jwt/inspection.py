@@ -1,4 +1,4 @@
-"""Look into a token without believing it."""
+"""Inspect a token without verifying it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from watchword.jose.header import read_unverified
 
 __all__ = ["Inspection", "inspect_unverified"]
 
-_DOTS_OF_JWE = 4  # RFC 7516 §9: the number of segments tells a JWE from a JWS
+_DOTS_OF_JWE = 4  # The number of segments tells a JWE from a JWS (RFC 7516 §9).
 
 
 class Inspection(msgspec.Struct, frozen=True):
-    """What an UNVERIFIED token says: anybody may have written it. For people's eyes, never for decisions.
+    """The content of an UNVERIFIED token, which an attacker may have written. Never decide by it.
 
     Attributes:
         header: the unverified header.
-        claims: the unverified claims; none are shown of an encrypted token.
-        is_encrypted: whether this is an encrypted token (JWE), whose claims only its reader can see.
+        claims: the unverified claims. Empty for an encrypted token.
+        is_encrypted: whether the token is encrypted (JWE). Only the holder of a key can read its claims.
     """
 
     header: dict[str, Any]
@@ -34,12 +34,12 @@ class Inspection(msgspec.Struct, frozen=True):
 
 
 def inspect_unverified(token: str) -> Inspection:
-    """Show what a token says, UNVERIFIED: no key, no signature, no time is looked at.
+    """Return the content of a token, UNVERIFIED: no signature and no claim is checked.
 
-    Of an encrypted token (JWE) only the header is shown.
+    The content of an encrypted token (JWE) is its header only.
 
     Raises:
-        MalformedToken: it is neither a compact JWS with claims in it nor a compact JWE.
+        MalformedToken: the token is neither a compact JWS with claims inside nor a compact JWE.
     """
     if isinstance(token, str) and token.count(".") == _DOTS_OF_JWE:
         header, *rest = split_token(token, _DOTS_OF_JWE + 1)

@@ -151,7 +151,7 @@ def _make_signer_lookup(key: Key | Signer | SigningSource) -> Callable[[], Signe
         return key.find_signing_key
     check_signer("key", key)
     if isinstance(key, Key) and not key.allows("sign"):
-        raise InvalidKey(f"key must be one that signs, and {key!r} does not")
+        raise InvalidKey(f"key must be able to sign, and {key!r} is not")
     return lambda: key
 
 

@@ -48,13 +48,13 @@ class MultiIssuer(Generic[T]):
             issuers = verifier.issuers
             if issuers is None:
                 raise InvalidSettings(
-                    "each of the verifiers must name its issuer, and one has none: give it issuer="
+                    "verifiers must each name an issuer, and a Verifier accepts any issuer: give it issuer="
                 )
             if shared := sorted(self._verifiers.keys() & issuers):
                 raise InvalidSettings(f"two of the verifiers have the issuer {shared[0]}: give each its own")
             self._verifiers.update(dict.fromkeys(issuers, verifier))
         if not self._verifiers:
-            raise InvalidSettings("verifiers must have at least one Verifier in it, and it is empty")
+            raise InvalidSettings("verifiers must contain at least one Verifier, and it is empty")
         self.clock = next(iter(self._verifiers.values())).clock
         self._max_token_size = max(verifier.max_token_size for verifier in self._verifiers.values())
         self._wrong_issuer = f"the token comes from another issuer than {list_names(self._verifiers)}"
@@ -94,8 +94,8 @@ class MultiIssuer(Generic[T]):
 
 
 def _check_verifiers(verifiers: Iterable[Verifier[T]]) -> list[Verifier[T]]:
-    each = list(verifiers) if isinstance(verifiers, Iterable) else [verifiers]
-    for verifier in each:
+    several = list(verifiers) if isinstance(verifiers, Iterable) else [verifiers]
+    for verifier in several:
         if not isinstance(verifier, Verifier):
             raise InvalidSettings(f"verifiers must be a collection of Verifiers, not {describe(verifier)}")
-    return each
+    return several

@@ -59,7 +59,7 @@ def decrypt(token: str, keys: KeySource) -> tuple[bytes, Mapping[str, Any]]:
     opened = jwe.decrypt(token, keys)
     if normalize_media_type(opened.header.get("cty", "")) != JWT:
         raise MalformedToken(
-            "the cty of the encrypted token does not say that there is a signed token in it; "
+            "the cty of the encrypted token does not announce a signed token inside. "
             "Verifier.without_signature reads claims that are only encrypted"
         )
     return opened.plaintext, opened.header

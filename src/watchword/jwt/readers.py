@@ -51,7 +51,7 @@ def convert(payload: bytes, decode: Callable[[bytes], T]) -> T:
         return decode(payload)
     except ValueError:
         pass  # Raise outside of this block: the decoder's error may repeat values of the token.
-    raise MalformedClaim("the claims do not have the form that is expected of them")
+    raise MalformedClaim("the claims do not have the expected form")
 
 
 def make_reader(type_: Any) -> Reader[Any]:
@@ -75,11 +75,13 @@ def make_reader(type_: Any) -> Reader[Any]:
     )
 
 
-@lru_cache(maxsize=64)  # Examining a type takes longer than verifying a token, and some verifiers verify one.
+@lru_cache(
+    maxsize=64
+)  # Examining a type takes longer than verifying a token, and some verifiers verify a single token.
 def _make_reader(type_: Any) -> Reader[Any]:
     if type_ is dict:
         return Reader(decode_dict, shared=False)
-    # Before msgspec, which would treat a dataclass of pydantic as a plain one and ignore its constraints.
+    # Before msgspec, which treats a dataclass of pydantic as a plain dataclass and ignores its constraints.
     validator = getattr(type_, "__pydantic_validator__", None)
     if validator is not None:
         return Reader(_make_strict(validator.validate_json), shared=False)

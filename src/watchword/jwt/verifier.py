@@ -56,10 +56,10 @@ class Verifier(Generic[T]):
 
     Args:
         keys: the keys to trust: a Key (the token's ``kid`` is ignored), a KeySet, or any KeySource.
-        issuer: the accepted ``iss``, or several. ``None`` accepts any issuer and a token without one.
+        issuer: the accepted ``iss``, or several. ``None`` accepts any token, also without ``iss``.
         audience: the ``aud`` that names this application, or several. ``None`` accepts only tokens without
             ``aud``.
-        subject: the accepted ``sub``. ``None`` accepts any subject and a token without one.
+        subject: the accepted ``sub``. ``None`` accepts any token, also without ``sub``.
         sub_type: the type of ``sub``. With ``int`` the token must have an integer there, for issuers that
             ignore RFC 7519 §4.1.2. ``subject`` is then an integer too.
         typ: the ``typ`` that the header must have, or several: ``["at+jwt", "JWT"]``. ``None`` in a
@@ -185,11 +185,11 @@ class Verifier(Generic[T]):
         header.check_signature(signed, signature)
         # Steps 8 to 10: read the claims, then judge them (RFC 7519 §4.1).
         claims = decode_object(payload)
-        misfits = header.misfits
+        failures = header.failures
         if outer is not None:
-            misfits = [*misfits, *nesting.find_contradictions(outer, claims)]
-        if misfits or not self._passes_quick_check(claims, now):
-            self._check_claims(claims, misfits, now, header, payload)
+            failures = [*failures, *nesting.find_contradictions(outer, claims)]
+        if failures or not self._passes_quick_check(claims, now):
+            self._check_claims(claims, failures, now, header, payload)
         result: T = claims if self._decode is decode_dict else convert(payload, self._decode)  # type: ignore[assignment]  # T is dict
         # Only verified tokens fill the caches: an attacker cannot evict what is in them.
         if header64 not in caches.headers:
@@ -212,7 +212,7 @@ class Verifier(Generic[T]):
         else:
             encoded, outer = nesting.decrypt(token, self._decryption_keys)
         signed, _, signature64 = encoded.rpartition(b".")
-        # split would do, but joining the signed part again costs 4 % of a verification.
+        # split_token would do, but joining the signed part again costs 4 % of a verification.
         header64, dot, payload64 = signed.partition(b".")
         if not dot or _DOT in payload64:
             raise refuse_segments(encoded, 3)
@@ -226,22 +226,22 @@ class Verifier(Generic[T]):
         check_signature = (
             candidates[0].verify if len(candidates) == 1 else partial(jws.verify_with_any, candidates)
         )
-        return CachedHeader(check_signature, self._types.find_misfits(header), header)
+        return CachedHeader(check_signature, self._types.find_failures(header), header)
 
     def _check_claims(
         self,
         claims: dict[str, Any],
-        misfits: list[InvalidClaims],
+        failures: list[InvalidClaims],
         now: float,
         header: CachedHeader,
         payload: bytes,
     ) -> None:
-        """Return if the policy and the rule accept the claims and there are no misfits.
+        """Return if the policy and the rule accept the claims, and nothing failed before.
 
         Raises:
             InvalidClaims: the first failure. Its ``failures`` holds all failures.
         """
-        failures = [*misfits, *find_failures(claims, self._policy, now)]
+        failures = [*failures, *find_failures(claims, self._policy, now)]
         if self._rule is not None:
             failures += self._rule(claims, header.members, now)
         if not failures:

@@ -157,7 +157,7 @@ def _check_audiences(
     if not all(isinstance(name, str) for name in named):
         return  # The Verifier reports the malformed aud.
     if client_id in named and not ours.issuperset(named):
-        yield WrongAudience("the token is for others as well, who are not trusted", claim="aud")
+        yield WrongAudience("the token is also for an audience that is not trusted", claim="aud")
     if len(set(named)) > 1 and "azp" not in claims:
         yield MissingClaim(claim="azp")
     if "azp" in claims:
