@@ -1,1 +1,1 @@
-"""The algorithms, one table row each, and the functions behind the rows."""
+"""The algorithms: a table with a row per algorithm, and the functions that the rows use."""

@@ -1,4 +1,4 @@
-"""What works here: found out by doing it, since it depends on the OpenSSL under the cryptography package."""
+"""Find out which algorithms work here by trying them. The result depends on cryptography's OpenSSL."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Capability(msgspec.Struct, frozen=True):
     """Whether an algorithm works here.
 
     Attributes:
-        name: its ``alg`` or ``enc``.
-        use: what it is for.
-        available: whether it works, with one of its curves at least.
-        reason: what does not work, and why; ``None`` if all does.
+        name: the ``alg`` or ``enc``.
+        use: the kind of algorithm.
+        available: whether it works with at least a single curve.
+        reason: what does not work, and why. ``None`` if everything works.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Capability(msgspec.Struct, frozen=True):
 
 @cache
 def capabilities() -> tuple[Capability, ...]:
-    """Each algorithm that Watchword knows, in the order of its tables, and whether it works here.
+    """Return all algorithms of Watchword, and whether they work here.
 
-    The first call tries them all, which takes about a second; later ones remember.
+    The first call tries every algorithm, which takes about a second. The result is cached.
     """
-    material = cache(generate)  # one key of each kind serves all its algorithms
+    material = cache(generate)  # A key of each kind is made once and shared.
     rows: dict[tuple[str, CapabilityUse], list[Callable[[], None]]] = {}
     for row in ALGORITHMS:
         use: CapabilityUse = "signature" if row.scheme else "key management"

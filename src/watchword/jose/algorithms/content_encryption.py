@@ -1,6 +1,6 @@
-"""The content encryptions: one row each (RFC 7518 §5).
+"""The content encryptions, a row each (RFC 7518 §5).
 
-All six authenticate what they encrypt. Keys, initialization vectors and tags have exactly one length each.
+All six authenticate what they encrypt. The length of keys, initialization vectors and tags is fixed.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ __all__ = [
 ]
 
 EncryptFunction: TypeAlias = Callable[[bytes, bytes, bytes, bytes], tuple[bytes, bytes]]
-"""Takes key, initialization vector, plaintext and additional data; gives ciphertext and tag."""
+"""Takes key, initialization vector, plaintext and additional data. Returns ciphertext and tag."""
 
 DecryptFunction: TypeAlias = Callable[[bytes, bytes, bytes, bytes, bytes], bytes]
-"""Takes key, initialization vector, ciphertext, tag and additional data; raises DecryptionFailed."""
+"""Takes key, initialization vector, ciphertext, tag and additional data. Raises DecryptionFailed."""
 
 
 class ContentEncryption(NamedTuple):
-    """One row; lengths in bytes.
+    """A row of the table. All lengths are in bytes.
 
     Attributes:
         name: the ``enc`` of the tokens.
         key_size: length of the key.
         iv_size: length of the initialization vector.
-        encrypt: from plaintext to ciphertext and tag.
-        decrypt: and back, if the tag is right; refuses tags and initialization vectors of other lengths.
+        encrypt: encrypts plaintext to ciphertext and tag.
+        decrypt: decrypts. Refuses a wrong tag, and tags and initialization vectors of other lengths.
     """
 
     name: str
@@ -53,20 +53,20 @@ class ContentEncryption(NamedTuple):
     decrypt: DecryptFunction
 
 
-_GCM_IV, _GCM_TAG = 12, 16  # RFC 7518 §5.3: 96 and 128 bits, nothing else
+_GCM_IV, _GCM_TAG = 12, 16  # RFC 7518 §5.3: exactly 96 and 128 bits
 
 
 def encrypt_gcm(key: bytes, iv: bytes, plaintext: bytes, data: bytes) -> tuple[bytes, bytes]:
-    """AES-GCM, with a key of any length that AES has."""
+    """Encrypt with AES-GCM and a key of 128, 192 or 256 bits."""
     sealed = AESGCM(key).encrypt(iv, plaintext, data)
     return sealed[:-_GCM_TAG], sealed[-_GCM_TAG:]
 
 
 def decrypt_gcm(key: bytes, iv: bytes, ciphertext: bytes, tag: bytes, data: bytes) -> bytes:
-    """And back.
+    """Decrypt with AES-GCM.
 
     Raises:
-        DecryptionFailed: the tag does not fit, or tag or initialization vector is of another length.
+        DecryptionFailed: the tag is wrong, or the tag or initialization vector has another length.
     """
     if len(iv) != _GCM_IV or len(tag) != _GCM_TAG:
         raise DecryptionFailed
@@ -97,7 +97,7 @@ def _cbc(name: str, key_size: int, digest: str) -> ContentEncryption:
     def decrypt(key: bytes, iv: bytes, ciphertext: bytes, tag: bytes, data: bytes) -> bytes:
         if len(iv) != iv_size:
             raise DecryptionFailed
-        # The padding of what is not authentic is never looked at: it would be an oracle (Vaudenay 2002).
+        # Check the tag before the padding. Otherwise the padding check is an oracle (Vaudenay 2002).
         if not hmac.compare_digest(authenticate(key, iv, ciphertext, data), tag):
             raise DecryptionFailed
         decryptor, unpadder = Cipher(AES(key[half:]), CBC(iv)).decryptor(), PKCS7(AES.block_size).unpadder()
@@ -118,6 +118,6 @@ CONTENT_ENCRYPTIONS: tuple[ContentEncryption, ...] = (
     ContentEncryption("A192GCM", 24, _GCM_IV, encrypt_gcm, decrypt_gcm),
     ContentEncryption("A256GCM", 32, _GCM_IV, encrypt_gcm, decrypt_gcm),
 )
-"""Every content encryption there is."""
+"""All content encryptions."""
 
 ENCRYPTIONS_BY_NAME: Mapping[str, ContentEncryption] = {row.name: row for row in CONTENT_ENCRYPTIONS}

@@ -1,4 +1,4 @@
-"""ECDH-ES: secrets of the recipient's key and one made for the token (RFC 7518 §4.6, RFC 8037 §3.2)."""
+"""ECDH-ES: derive keys from the recipient's key and an ephemeral key (RFC 7518 §4.6, RFC 8037 §3.2)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ECDH = KeyAgreement(_offer, _accept)
 
 
 def ecdh_wrapping(size: int) -> KeyWrapping:
-    """AES key wrap under the derived key.
+    """Return AES key wrap with the derived key.
 
     Args:
         size: length of the derived key, in bytes.
@@ -62,7 +62,7 @@ def _send(key: _Public, header: HeaderMembers, purpose: str, size: int) -> tuple
         derived = _derive(ephemeral, key, header, purpose, size)
     except DecryptionFailed:
         raise InvalidKey(
-            "the public key is a point of low order, whose secrets are known: make a new key"
+            "the public key is a point of low order, so the derived key is not secret: make a new key"
         ) from None
     except MalformedToken:
         raise Unissuable("apu and apv must be base64url") from None
@@ -77,18 +77,18 @@ def _receive(key: _Private, header: HeaderMembers, purpose: str, size: int) -> b
 
 
 def _read_ephemeral(epk: object) -> KeyMaterial:
-    """The key that the sender made for the token (§4.6.1.1); only its public members are looked at."""
+    """Return the sender's ephemeral key (§4.6.1.1). Only its public members are read."""
     if not isinstance(epk, Mapping) or "d" in epk:
         raise MalformedToken("the header's epk is not a public key")
     try:
         return from_members({name: epk[name] for name in ("kty", "crv", "x", "y") if name in epk})
     except InvalidKey:
-        # Not on the curve, say: what follows from such a point tells of the private key, bit by bit.
+        # A point that is not on the curve would reveal the private key bit by bit (invalid curve attack).
         raise MalformedToken("the header's epk is not a public key") from None
 
 
 def _derive(private: Any, public: Any, header: HeaderMembers, purpose: str, size: int) -> bytes:
-    """Concat KDF with SHA-256, of which §4.6.2 says what goes in."""
+    """Derive a key with Concat KDF and SHA-256 from the inputs of §4.6.2."""
     parties = [decode_member(header, name) if name in header else b"" for name in ("apu", "apv")]
     described = b"".join(len(part).to_bytes(4) + part for part in (purpose.encode(), *parties))
     return ConcatKDFHash(SHA256(), size, described + (size * 8).to_bytes(4)).derive(

@@ -1,11 +1,11 @@
-"""How a content encryption key is brought to a recipient (RFC 7518 §4.3 to §4.8).
+"""Bring a content encryption key to a recipient (RFC 7518 §4.3 to §4.8).
 
-In two ways: it follows from the recipient's key (a :class:`KeyAgreement`), or it is random and goes along
-with the token, encrypted (a :class:`KeyWrapping`).
+There are two ways. The content key follows from the recipient's key (:class:`KeyAgreement`), or it is random
+and the token contains it, encrypted to the recipient (:class:`KeyWrapping`).
 
-RSA1_5 (§4.2) is not offered. Each answer that tells, by its words or by the time it took, whether the padding
-was right helps to decrypt somebody else's token (Bleichenbacher 1998, found again in one library after the
-other). RFC 8725 §3.2 advises against it, and RSA-OAEP is as widely known.
+RSA1_5 (§4.2) is not offered. A recipient that reveals, by message or by time, whether the padding is right
+lets an attacker decrypt tokens (Bleichenbacher 1998, and found in many libraries since). RFC 8725 §3.2
+advises against it, and RSA-OAEP is as widely supported.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ _MIN_SALT = 8  # RFC 7518 §4.8.1.1, in bytes
 
 
 class KeyAgreement(NamedTuple):
-    """The content key follows from the recipient's key: nothing goes along with the token but the header.
+    """The content key follows from the recipient's key. The token contains no encrypted key.
 
     Attributes:
-        offer: takes the recipient's secret or public key, the header, and the length of a content key in
-            bytes; gives the content key and the members that the header needs for it. Raises InvalidKey where
-            the key does not go with that length.
-        accept: takes the recipient's secret or private key, the header, and the length; gives the content
-            key. Raises MalformedToken where the header lacks what it needs, else DecryptionFailed.
+        offer: takes the recipient's secret or public key, the header, and the length of the content key in
+            bytes. Returns the content key and the members that the header needs. Raises InvalidKey if the key
+            does not fit the length.
+        accept: takes the recipient's secret or private key, the header, and the length. Returns the content
+            key. Raises MalformedToken if the header lacks a member, otherwise DecryptionFailed.
     """
 
     offer: Callable[[Any, HeaderMembers, int], tuple[bytes, dict[str, Any]]]
@@ -62,13 +62,13 @@ class KeyAgreement(NamedTuple):
 
 
 class KeyWrapping(NamedTuple):
-    """The content key goes along with the token, encrypted to the recipient.
+    """The token contains the content key, encrypted to the recipient.
 
     Attributes:
-        wrap: takes the recipient's secret or public key, the header, and the content key; gives the encrypted
-            key and the members that the header needs for it.
-        unwrap: takes the recipient's secret or private key, the header, and the encrypted key; gives the
-            content key. Raises as ``accept`` does.
+        wrap: takes the recipient's secret or public key, the header, and the content key. Returns the
+            encrypted key and the members that the header needs.
+        unwrap: takes the recipient's secret or private key, the header, and the encrypted key. Returns the
+            content key. Raises MalformedToken if the header lacks a member, otherwise DecryptionFailed.
     """
 
     wrap: Callable[[Any, HeaderMembers, bytes], tuple[bytes, dict[str, Any]]]
@@ -79,10 +79,10 @@ KeyManagement: TypeAlias = KeyAgreement | KeyWrapping
 
 
 def decode_member(header: HeaderMembers, name: str) -> bytes:
-    """The bytes of a header member that is base64url.
+    """Decode a header member that is base64url.
 
     Raises:
-        MalformedToken: it is missing or something else.
+        MalformedToken: the member is missing or malformed.
     """
     value = header.get(name)
     if not isinstance(value, str):
@@ -124,7 +124,7 @@ def _unwrap(secret: bytes, _header: HeaderMembers, encrypted_key: bytes) -> byte
 
 
 AES_WRAPPING = KeyWrapping(_wrap, _unwrap)
-"""AES key wrap; the secret's length says which."""
+"""AES key wrap with a secret of 128, 192 or 256 bits."""
 
 
 # -- A128GCMKW to A256GCMKW, RFC 7518 §4.7 ---------------------------------------------------------
@@ -141,14 +141,14 @@ def _unwrap_gcm(secret: bytes, header: HeaderMembers, encrypted_key: bytes) -> b
 
 
 AES_GCM_WRAPPING = KeyWrapping(_wrap_gcm, _unwrap_gcm)
-"""AES-GCM; the secret's length says which."""
+"""AES-GCM with a secret of 128, 192 or 256 bits."""
 
 
 # -- RSA-OAEP to RSA-OAEP-512, RFC 7518 §4.3 and the registry of RFC 7518 §7.1 ------------------------
 
 
 def rsa_oaep(digest: HashAlgorithm) -> KeyWrapping:
-    """RSAES-OAEP with one hash throughout and no label."""
+    """Return RSAES-OAEP. MGF1 uses the same hash, and there is no label."""
     padding = OAEP(MGF1(digest), digest, None)
 
     def wrap(
@@ -169,14 +169,14 @@ def rsa_oaep(digest: HashAlgorithm) -> KeyWrapping:
 
 
 def pbes2(digest: HashAlgorithm, size: int, count: int) -> KeyWrapping:
-    """AES key wrap under a key that PBKDF2 derives from a password.
+    """Return AES key wrap with a key that PBKDF2 derives from a password.
 
-    Unwrapping does as many iterations as the header's ``p2c`` says, which the caller has checked.
+    Unwrapping trusts the header's ``p2c``. The caller must check it first.
 
     Args:
         digest: the hash of PBKDF2's HMAC.
         size: length of the derived key, in bytes.
-        count: iterations when wrapping, where the header does not ask for another number.
+        count: iterations for wrapping if the header has no ``p2c``.
     """
 
     def derive(password: bytes, alg: str, salt: bytes, iterations: int) -> bytes:

@@ -1,4 +1,4 @@
-"""How signatures are made and checked, apart from any key: bytes in, bytes out.
+"""Make and check signatures, independent of key formats: bytes in, bytes out.
 
 RFC 7518 §3 (HS, RS, PS, ES), RFC 8812 §3.2 (ES256K), RFC 8037 §3.1 (EdDSA), RFC 9964 (ML-DSA).
 """
@@ -37,7 +37,7 @@ __all__ = [
 
 SignFunction: TypeAlias = Callable[[bytes], bytes]
 VerifyFunction: TypeAlias = Callable[[bytes, bytes], None]
-"""Takes the data, then the signature; raises BadSignature."""
+"""Takes the data and the signature. Raises BadSignature."""
 
 
 ECDSA_FIELDS: Mapping[str, int] = {"ES256": 32, "ES256K": 32, "ES384": 48, "ES512": 66}
@@ -45,11 +45,11 @@ ECDSA_FIELDS: Mapping[str, int] = {"ES256": 32, "ES256K": 32, "ES384": 48, "ES51
 
 
 class SignatureScheme(NamedTuple):
-    """How a signature algorithm works, apart from any key.
+    """A signature algorithm, not yet bound to a key.
 
     Attributes:
-        make_signer: makes the signing function of a secret or private key.
-        make_verifier: makes the verifying function of a secret or public key.
+        make_signer: takes a secret or private key, and returns its signing function.
+        make_verifier: takes a secret or public key, and returns its verifying function.
     """
 
     make_signer: Callable[[Any], SignFunction]
@@ -57,10 +57,10 @@ class SignatureScheme(NamedTuple):
 
 
 def hmac(digest: HashAlgorithm) -> SignatureScheme:
-    """HMAC (RFC 7518 §3.2)."""
+    """Return HMAC (RFC 7518 §3.2)."""
 
     def make_signer(secret: bytes) -> SignFunction:
-        keyed = HMAC(secret, digest)  # the secret is hashed in once; each message starts from a copy
+        keyed = HMAC(secret, digest)  # Each message copies this state, so the secret is hashed only once.
 
         def sign(data: bytes) -> bytes:
             mac = keyed.copy()
@@ -85,7 +85,7 @@ def hmac(digest: HashAlgorithm) -> SignatureScheme:
     return SignatureScheme(make_signer, make_verifier)
 
 
-# RFC 8017 §9.2, note 1: what comes before the hash in what RSASSA-PKCS1-v1_5 signs, by the hash's name.
+# RFC 8017 §9.2, note 1: the bytes that RSASSA-PKCS1-v1_5 puts before the hash, by the name of the hash.
 _DIGEST_INFO: Mapping[str, bytes] = {
     "sha256": bytes.fromhex("3031300d060960864801650304020105000420"),
     "sha384": bytes.fromhex("3041300d060960864801650304020205000430"),
@@ -94,10 +94,10 @@ _DIGEST_INFO: Mapping[str, bytes] = {
 
 
 def rsa_pkcs1(digest: HashAlgorithm) -> SignatureScheme:
-    """RSASSA-PKCS1-v1_5 (RFC 7518 §3.3)."""
+    """Return RSASSA-PKCS1-v1_5 (RFC 7518 §3.3)."""
     padding = PKCS1v15()
     hash_of, digest_info = getattr(hashlib, digest.name), _DIGEST_INFO[digest.name]
-    as_it_is: Any = NoDigestInfo()  # documented for verify, too, where the annotation lacks it
+    as_it_is: Any = NoDigestInfo()  # cryptography documents it for verify too, but the annotation lacks it.
 
     def make_signer(key: rsa.RSAPrivateKey) -> SignFunction:
         return lambda data: key.sign(data, padding, digest)
@@ -105,7 +105,7 @@ def rsa_pkcs1(digest: HashAlgorithm) -> SignatureScheme:
     def make_verifier(key: rsa.RSAPublicKey) -> VerifyFunction:
         def verify(data: bytes, signature: bytes) -> None:
             try:
-                # Hashed here, as OpenSSL looks up the hash anew for each signature, for 6 % of the whole.
+                # Hash here: OpenSSL looks up the hash for each signature, which takes 6 % of the time.
                 key.verify(signature, digest_info + hash_of(data).digest(), padding, as_it_is)
             except InvalidSignature:
                 raise BadSignature from None
@@ -116,7 +116,7 @@ def rsa_pkcs1(digest: HashAlgorithm) -> SignatureScheme:
 
 
 def rsa_pss(digest: HashAlgorithm) -> SignatureScheme:
-    """RSASSA-PSS (RFC 7518 §3.5): MGF1 with the same hash, the salt exactly as long as the hash."""
+    """Return RSASSA-PSS (RFC 7518 §3.5). MGF1 uses the same hash, and the salt is as long as the hash."""
     padding = PSS(MGF1(digest), PSS.DIGEST_LENGTH)
 
     def make_signer(key: rsa.RSAPrivateKey) -> SignFunction:
@@ -135,7 +135,7 @@ def rsa_pss(digest: HashAlgorithm) -> SignatureScheme:
 
 
 def ecdsa(digest: HashAlgorithm, size: int) -> SignatureScheme:
-    """ECDSA over a field of ``size`` bytes (RFC 7518 §3.4, RFC 8812 §3.2)."""
+    """Return ECDSA over a field of ``size`` bytes (RFC 7518 §3.4, RFC 8812 §3.2)."""
     algorithm = ec.ECDSA(digest)
 
     def make_signer(key: ec.EllipticCurvePrivateKey) -> SignFunction:
@@ -147,8 +147,8 @@ def ecdsa(digest: HashAlgorithm, size: int) -> SignatureScheme:
 
     def make_verifier(key: ec.EllipticCurvePublicKey) -> VerifyFunction:
         def verify(data: bytes, signature: bytes) -> None:
-            # RFC 7518 §3.4: two field elements and nothing else. DER, or numbers of another length, would be
-            # a second way to write the same signature. OpenSSL refuses zero and what is past the order.
+            # RFC 7518 §3.4: exactly two field elements. DER, or numbers of another length, would be a second
+            # encoding of the same signature. OpenSSL refuses zero and numbers above the order.
             if len(signature) != 2 * size:
                 raise BadSignature
             r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
@@ -163,17 +163,21 @@ def ecdsa(digest: HashAlgorithm, size: int) -> SignatureScheme:
 
 
 def raw_from_der(der: bytes, alg: str) -> bytes:
-    """An ECDSA signature as JWS has it, of the DER that a KMS or HSM gives: r and s, each of full length.
+    """Convert an ECDSA signature from DER, as a KMS or HSM returns it, to the form of a JWS: r and s.
+
+    Args:
+        der: the signature in DER.
+        alg: the algorithm: ES256, ES256K, ES384 or ES512.
 
     Raises:
-        InvalidKey: it is not the DER of such a signature, or the algorithm is not ECDSA.
+        InvalidKey: the bytes are not an ECDSA signature in DER, or the algorithm is not ECDSA.
     """
     try:
         size = ECDSA_FIELDS[alg]
         r, s = decode_dss_signature(der)
         return r.to_bytes(size) + s.to_bytes(size)
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise InvalidKey("that is not the DER of an ECDSA signature of this algorithm") from None
+        raise InvalidKey("the bytes are not an ECDSA signature of this algorithm in DER") from None
 
 
 class _SigningKey(Protocol):
@@ -185,7 +189,7 @@ class _VerifyingKey(Protocol):
 
 
 def hashless() -> SignatureScheme:
-    """EdDSA and ML-DSA (RFC 8037 §3.1, RFC 9964), whose keys settle everything, the hash included."""
+    """Return EdDSA or ML-DSA (RFC 8037 §3.1, RFC 9964). The key determines the hash and the parameters."""
 
     def make_signer(key: _SigningKey) -> SignFunction:
         return key.sign

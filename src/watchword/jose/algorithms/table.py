@@ -1,4 +1,4 @@
-"""The algorithms: one row each, so that auditing an algorithm is reading one row.
+"""The algorithms, a row each. To audit an algorithm, read its row.
 
 Sources: RFC 7518 §3 (HS, RS, PS, ES), RFC 8812 §3.2 (ES256K), RFC 8037 §3.1 (EdDSA), RFC 9864 §2.2 (Ed25519,
 Ed448), RFC 9964 (ML-DSA), RFC 7518 §4 (key management). There is no ``none``, no RS1 and no RSA1_5.
@@ -46,7 +46,7 @@ _PUBLIC: frozenset[Operation] = frozenset({"verify", "encrypt"})
 
 
 class KeyOps(NamedTuple):
-    """What a JWK's ``key_ops`` calls the use of a key (RFC 7517 §4.3); one name of several is enough.
+    """The names in a JWK's ``key_ops`` for the use of a key (RFC 7517 §4.3). Any of several names is enough.
 
     Attributes:
         private: the names for a secret or private key.
@@ -57,7 +57,7 @@ class KeyOps(NamedTuple):
     public: tuple[str, ...]
 
     def to_public(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Return what a private key's ``key_ops`` are for its public key."""
+        """Return the ``key_ops`` of the public key for the ``key_ops`` of its private key."""
         renamed = dict(zip(self.private, self.public, strict=True))
         return tuple(dict.fromkeys(renamed.get(name, name) for name in names))
 
@@ -69,17 +69,17 @@ DERIVING = KeyOps(("deriveKey", "deriveBits"), ("deriveKey", "deriveBits"))
 
 
 class Algorithm(NamedTuple):
-    """One row.
+    """A row of the table.
 
     Attributes:
-        name: the ``alg`` of the tokens that a key of this algorithm makes.
-        kinds: the kinds of key that it works with; the first is what is generated.
-        scheme: how it signs; ``None`` for a key management algorithm.
-        management: how it brings content keys to recipients; ``None`` for a signature algorithm.
+        name: the ``alg`` of tokens made with this algorithm.
+        kinds: the kinds of key that it uses. The first is the default of a generated key.
+        scheme: the signature scheme. ``None`` for a key management algorithm.
+        management: the key management. ``None`` for a signature algorithm.
         secret: length of a generated secret, in bytes.
-        lengths: the lengths of secret that it takes, in bytes; ``None``: any from ``secret`` up.
-        synonym: another ``alg`` that names the same thing on such a key (RFC 9864 §2.2).
-        key_ops: what a JWK's ``key_ops`` calls what it does.
+        lengths: the accepted lengths of a secret, in bytes. ``None`` accepts every length from ``secret``.
+        synonym: another ``alg`` with the same meaning for such a key (RFC 9864 §2.2).
+        key_ops: the names of its operations in a JWK's ``key_ops``.
     """
 
     name: str
@@ -93,33 +93,33 @@ class Algorithm(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its name, and the synonym if it has one."""
+        """The name, and the synonym if there is one."""
         return (self.name,) if self.synonym is None else (self.name, self.synonym)
 
     @property
     def use(self) -> str:
-        """What a JWK's ``use`` calls what it does (RFC 7517 §4.2)."""
+        """The JWK's ``use`` for this algorithm (RFC 7517 §4.2)."""
         return "sig" if self.scheme else "enc"
 
     @property
     def is_for_passwords(self) -> bool:
-        """Whether its secrets may be such as people remember (RFC 7518 §4.8)."""
+        """Whether its secrets may be passwords (RFC 7518 §4.8)."""
         return self.name.startswith("PBES2-")
 
     @property
     def operations(self) -> tuple[Operation, Operation]:
-        """What a holder of the private key does, and what a holder of the public key does."""
+        """The operation of the private key, and the operation of the public key."""
         return ("sign", "verify") if self.scheme else ("decrypt", "encrypt")
 
     def list_operations(
         self, *, private: bool, use: str | None, key_ops: tuple[str, ...] | None
     ) -> frozenset[Operation]:
-        """What may be done with a key (RFC 7517 §4.2, §4.3).
+        """Return the operations that a key allows (RFC 7517 §4.2, §4.3).
 
         Args:
-            private: whether it holds what only its owner may know.
-            use: the JWK's ``use``, if it says.
-            key_ops: the JWK's ``key_ops``, if it says.
+            private: whether it is a private key or a secret.
+            use: the JWK's ``use``, or ``None``.
+            key_ops: the JWK's ``key_ops``, or ``None``.
         """
         if use not in (None, self.use):
             return frozenset()
@@ -130,10 +130,10 @@ class Algorithm(NamedTuple):
         )
 
     def check_material(self, material: KeyMaterial) -> None:
-        """Raise unless the algorithm can use some material.
+        """Raise unless the algorithm can use the key material.
 
         Raises:
-            InvalidKey: the material is of another kind, or malformed.
+            InvalidKey: the material has another kind, or is malformed.
             WeakKey: the key is too weak.
         """
         if identify_kind(material) not in self.kinds:
@@ -176,7 +176,7 @@ ALGORITHMS: tuple[Algorithm, ...] = (
     Algorithm("A128GCMKW", ("oct",), None, AES_GCM_WRAPPING, 16, (16,), key_ops=WRAPPING),
     Algorithm("A192GCMKW", ("oct",), None, AES_GCM_WRAPPING, 24, (24,), key_ops=WRAPPING),
     Algorithm("A256GCMKW", ("oct",), None, AES_GCM_WRAPPING, 32, (32,), key_ops=WRAPPING),
-    # OAEP does not rely on its hash being free of collisions.
+    # OAEP does not need a hash without collisions.
     Algorithm("RSA-OAEP", ("RSA",), None, rsa_oaep(SHA1()), key_ops=WRAPPING),  # noqa: S303 - see above
     Algorithm("RSA-OAEP-256", ("RSA",), None, rsa_oaep(SHA256()), key_ops=WRAPPING),
     Algorithm("RSA-OAEP-384", ("RSA",), None, rsa_oaep(SHA384()), key_ops=WRAPPING),
@@ -185,19 +185,19 @@ ALGORITHMS: tuple[Algorithm, ...] = (
     Algorithm("ECDH-ES+A128KW", _AGREEING, None, ecdh_wrapping(16), key_ops=DERIVING),
     Algorithm("ECDH-ES+A192KW", _AGREEING, None, ecdh_wrapping(24), key_ops=DERIVING),
     Algorithm("ECDH-ES+A256KW", _AGREEING, None, ecdh_wrapping(32), key_ops=DERIVING),
-    # RFC 7518 §8.8: passwords of at least so many bytes. OWASP's iterations; SHA-384 works as SHA-512 does.
+    # RFC 7518 §8.8: the least length of a password. OWASP's iterations. SHA-384 costs the same as SHA-512.
     Algorithm("PBES2-HS256+A128KW", ("oct",), None, pbes2(SHA256(), 16, 600_000), 16, key_ops=WRAPPING),
     Algorithm("PBES2-HS384+A192KW", ("oct",), None, pbes2(SHA384(), 24, 220_000), 24, key_ops=WRAPPING),
     Algorithm("PBES2-HS512+A256KW", ("oct",), None, pbes2(SHA512(), 32, 220_000), 32, key_ops=WRAPPING),
 )
-"""Every algorithm there is; where several rows fit a key, the first is meant."""
+"""All algorithms. If several rows fit a key, the first row applies."""
 
 
 def choose_kind(alg: str, crv: str | None) -> tuple[Algorithm, KeyKind]:
-    """The row of an algorithm, and the kind of its keys: the curve that is named, or its first.
+    """Return the row of an algorithm, and the kind of its keys: the given curve, or the first kind.
 
     Raises:
-        InvalidKey: there is no such algorithm, or it has no such curve.
+        InvalidKey: the algorithm is unknown, or does not use that curve.
     """
     rows = [row for row in ALGORITHMS if row.name == alg]
     for row in rows:
@@ -207,21 +207,18 @@ def choose_kind(alg: str, crv: str | None) -> tuple[Algorithm, KeyKind]:
     if rows:
         kinds = ", ".join(kind for row in rows for kind in row.kinds)
         raise InvalidKey(f"crv of {quote(alg)} must be one of {kinds}, not {quote(crv)}")
-    raise InvalidKey(
-        f"there is no such algorithm: alg is {quote(alg)}, and must be one of {_join_names(ALGORITHMS)}"
-    )
+    raise InvalidKey(f"alg must be one of {_join_names(ALGORITHMS)}, not {quote(alg)}")
 
 
 ALG_NEEDED = "alg is needed"
-"""How the message begins where a key does not say its algorithm and several fit."""
+"""The beginning of the error message for a key without ``alg`` that fits several algorithms."""
 
 
 def choose_algorithm(alg: str | None, kind: KeyKind, use: str | None = None) -> Algorithm:
-    """The row for a key: the one named, or else the only one that signs with a key of that kind.
+    """Return the row for a key: the named algorithm, or the only algorithm that signs with its kind.
 
     Raises:
-        InvalidKey: the algorithm named does not exist or does not go with the key; or none is named and it is
-            not clear which is meant.
+        InvalidKey: the algorithm is unknown or does not fit the key, or none is named and several fit.
     """
     rows = [row for row in ALGORITHMS if kind in row.kinds]
     if alg is None:
