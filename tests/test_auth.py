@@ -62,7 +62,6 @@ from watchword.events import (
 from watchword.jose import jws
 from watchword.keyring.sealed import seal
 from watchword.stores.contract import Feed
-from watchword.stores.sql.store import SqlStore
 
 PASSWORD, OTHER_PASSWORD = "correct horse battery", "staple in the stable"
 SETTINGS = Settings(issuer="https://issuer.example", audience="api", client_id="web", revocation_interval=29)
@@ -80,7 +79,7 @@ def make() -> Iterator[Make]:
         auth = Auth(database_url, **{"settings": SETTINGS} | changes)
         auth._hasher = PasswordHasher(settings=auth.settings, parameters=CHEAPEST)
         auth.accounts = Accounts(
-            auth.store,
+            auth.stores.accounts,
             settings=auth.settings,
             hasher=auth._hasher,
             sessions=auth._sessions,
@@ -120,7 +119,7 @@ def poll(auth: Auth) -> None:
 
 def wait(auth: Auth, seconds: float) -> None:
     """Let the store's time go on; the next poll brings it."""
-    auth.store.time_shift += seconds
+    auth.stores.sessions.time_shift += seconds
     poll(auth)
 
 
@@ -432,15 +431,15 @@ def test_a_change_whose_ends_failed_holds_at_the_refresh_and_can_be_repeated(mak
     auth = make(listeners=[events.append])
     subject = auth.accounts.add("alice", PASSWORD).subject
     refreshed, left = auth.login("alice", PASSWORD), auth.login("alice", PASSWORD)
-    end_sessions = auth.store.end_sessions
+    end_sessions = auth.stores.sessions.end_sessions
 
     def away(*_: Any, **__: Any) -> Any:
         raise StoreUnavailable
 
-    auth.store.end_sessions = away
+    auth.stores.sessions.end_sessions = away
     with pytest.raises(StoreUnavailable):
         change(auth, subject)
-    auth.store.end_sessions = end_sessions
+    auth.stores.sessions.end_sessions = end_sessions
     assert refuses_to_refresh(auth, refreshed)
     told = "account_changed" if reason == "password_changed" else "account_disabled"
     assert [event.reason for event in events if isinstance(event, SessionTerminated)] == [told]
@@ -455,7 +454,7 @@ def test_a_change_whose_ends_failed_holds_at_the_refresh_and_can_be_repeated(mak
 def test_deleting_what_is_gone_says_so_once_nothing_is_left_to_end(auth):
     subject = auth.accounts.add("alice", PASSWORD).subject
     tokens = auth.login("alice", PASSWORD)
-    auth.store.delete_account(subject)
+    auth.stores.accounts.delete_account(subject)
     auth.delete_account(subject)
     assert refuses(auth, tokens)
     with pytest.raises(AccountNotFound):
@@ -530,7 +529,7 @@ def test_a_logout_of_a_session_that_the_store_has_lost_holds_in_every_process(ma
     here, there = make(url), make(url)
     tokens = here.start("7")
     assert there.authenticate(tokens.access_token).subject == "7"
-    with here.store._database.write() as connection:
+    with here.stores.backends[0].begin_write() as connection:
         connection.exec_driver_sql("DELETE FROM watchword_sessions")
     getattr(here, how)(tokens.session_id if how == "end" else tokens.access_token)
     poll(there)
@@ -544,7 +543,7 @@ def test_a_logout_of_a_session_that_the_store_has_lost_holds_in_every_process(ma
 @pytest.mark.parametrize("session_id", ["", "unknown", f"{'x' * 21} 0", f"{'x' * 22}0\n", "x" * 5_000, "\0"])
 def test_the_end_of_what_can_be_no_session_is_recorded_nowhere(auth, session_id):
     auth.end(session_id)
-    assert auth.store.poll(None, None, grace=0).ends == ()
+    assert auth.stores.sessions.poll(None, None, grace=0).ends == ()
 
 
 @pytest.mark.parametrize("change", ["change_password", "disable_account", "delete_account"])
@@ -585,14 +584,18 @@ def test_a_kept_session_refreshes_at_any_moment_of_the_password_change(make):
     def refresh_between(operation: Callable[..., Any]) -> Callable[..., Any]:
         def operate(*args: Any, **kwargs: Any) -> Any:
             result = operation(*args, **kwargs)
-            auth.store.time_shift += 31
+            auth.stores.sessions.time_shift += 31
             kept.append(auth.refresh(kept[-1].refresh_token))
             return result
 
         return operate
 
-    for name in ("keep_session", "set_password", "end_sessions"):
-        setattr(auth.store, name, refresh_between(getattr(auth.store, name)))
+    for port, name in (
+        (auth.stores.sessions, "keep_session"),
+        (auth.stores.accounts, "set_password"),
+        (auth.stores.sessions, "end_sessions"),
+    ):
+        setattr(port, name, refresh_between(getattr(port, name)))
     auth.change_password(subject, OTHER_PASSWORD, keep=kept[0].session_id)
     assert len(kept) == 4
     poll(auth)
@@ -602,14 +605,14 @@ def test_a_kept_session_refreshes_at_any_moment_of_the_password_change(make):
 def test_of_two_password_changes_at_once_both_are_done_one_after_the_other(auth):
     subject = auth.accounts.add("alice", PASSWORD).subject
     kept = auth.login("alice", PASSWORD)
-    set_password = auth.store.set_password
+    set_password = auth.stores.accounts.set_password
 
     def be_overtaken(*args: Any, **kwargs: Any) -> bool:
-        auth.store.set_password = set_password
+        auth.stores.accounts.set_password = set_password
         auth.change_password(subject, "another one meanwhile", keep=kept.session_id)
         return set_password(*args, **kwargs)
 
-    auth.store.set_password = be_overtaken
+    auth.stores.accounts.set_password = be_overtaken
     auth.change_password(subject, OTHER_PASSWORD, keep=kept.session_id)
     assert auth.refresh(kept.refresh_token).subject == subject
     assert auth.login("alice", OTHER_PASSWORD).subject == subject
@@ -629,7 +632,7 @@ def test_sessions_and_refresh_tokens_from_before_they_were_bound_go_on_and_are_b
     auth, other = make(url, settings=settings), make(url, settings=elsewhere)
     account = auth.accounts.find("alice")
     for desk in (auth, other):
-        wait(desk, account.created_at + 60 - desk.store.now())
+        wait(desk, account.created_at + 60 - desk.stores.now())
     tokens = auth.refresh(token)
     [session] = auth.sessions(account.subject)
     assert (session.audience, session.client_id) == ("watchword", "watchword")
@@ -639,7 +642,7 @@ def test_sessions_and_refresh_tokens_from_before_they_were_bound_go_on_and_are_b
             other.refresh(bound)
     wait(auth, 31)
     tokens = auth.refresh(tokens.refresh_token)
-    auth.store.set_password(account.subject, "another hash", version=account.credentials_version)
+    auth.stores.accounts.set_password(account.subject, "another hash", version=account.credentials_version)
     assert refuses_to_refresh(auth, tokens)
 
 
@@ -662,7 +665,7 @@ def test_failures_are_throttled_with_an_event_and_nothing_is_checked(make):
     assert len(checked) == 5
     assert events[-1] == LoginThrottled(address="192.0.2.1", retry_after=caught.value.retry_after)
     assert 0 < caught.value.retry_after <= 60
-    auth.store.time_shift += 61
+    auth.stores.sessions.time_shift += 61
     assert auth.login("alice", PASSWORD, HOME).subject == "7"
 
 
@@ -724,7 +727,7 @@ def test_an_owner_gets_in_at_a_new_place_while_one_address_guesses_every_second(
     for _ in range(100):
         with pytest.raises((InvalidCredentials, Throttled)):
             auth.login("alice", "guess", HOME)
-        auth.store.time_shift += 1
+        auth.stores.sessions.time_shift += 1
     assert auth.login("alice", PASSWORD, Client(ip_address="198.51.100.7"))
 
 
@@ -941,7 +944,7 @@ def test_a_session_expires_when_it_lies_idle_and_at_last_in_any_case(auth):
 @pytest.mark.parametrize("shift", [-7200, 7200])
 def test_a_node_whose_own_clock_is_off_agrees_with_the_store(make, shift):
     auth = make()
-    auth.store.time_shift = shift
+    auth.stores.sessions.time_shift = shift
     tokens = auth.start("7")
     assert auth.authenticate(tokens.access_token).subject == "7"
     assert auth.now() == pytest.approx(time.time() + shift, abs=5)
@@ -950,7 +953,7 @@ def test_a_node_whose_own_clock_is_off_agrees_with_the_store(make, shift):
 @pytest.mark.parametrize("shift", [-7200, 7200])
 def test_a_node_whose_own_clock_is_off_logs_out_before_it_has_verified_anything(make, shift):
     auth = make()
-    auth.store.time_shift = shift
+    auth.stores.sessions.time_shift = shift
     tokens = auth.start("7")
     auth.logout(tokens.access_token)
     assert refuses(auth, tokens)
@@ -974,7 +977,7 @@ def test_authenticate_does_no_io_while_ready(auth):
     assert auth.ready()
     auth.authenticate(tokens.access_token)
     assert 0 <= auth.revocation_staleness() < 30
-    auth.store.close()  # the database in memory is gone now: whoever asks it is told so
+    auth.stores.close()  # the database in memory is gone now: whoever asks it is told so
     assert auth.authenticate(tokens.access_token).subject == "7"
     with pytest.raises(StoreUnavailable):
         auth.sessions("7")
@@ -996,13 +999,13 @@ def test_a_node_whose_store_is_restored_from_a_backup_forgets_no_end_and_misses_
     here, there = make(url), make(url)
     ended, later, last = here.start("7"), here.start("7"), here.start("7")
     database, backup = tmp_path / "app.db", tmp_path / "backup"
-    here.store.close(), there.store.close()  # the write-ahead log is part of the file now
+    here.stores.close(), there.stores.close()  # the write-ahead log is part of the file now
     shutil.copy(database, backup)
     here.end(ended.session_id)
     poll(there)
     assert refuses(there, ended)
 
-    here.store.close(), there.store.close()
+    here.stores.close(), there.stores.close()
     backup.replace(database)
     here.end(later.session_id)  # under the position that was told before the backup came
     here.end(last.session_id)
@@ -1016,7 +1019,7 @@ def test_a_node_whose_store_is_restored_from_a_backup_forgets_no_end_and_misses_
 def test_news_that_is_too_old_is_not_trusted_while_the_store_is_away(auth):
     elapsed, tokens = Elapsed(auth), auth.start("7")
     auth.authenticate(tokens.access_token)
-    auth.store.close()
+    auth.stores.close()
     elapsed.ahead += 31
     assert not auth.ready()
     assert auth.revocation_staleness() > 30
@@ -1029,7 +1032,7 @@ def test_news_that_is_too_old_is_accepted_where_the_settings_say_so(make):
     elapsed, tokens, ended = Elapsed(auth), auth.start("7"), auth.start("8")
     auth.authenticate(tokens.access_token)
     auth.end(ended.session_id)
-    auth.store.close()
+    auth.stores.close()
     elapsed.ahead += 31
     assert auth.authenticate(tokens.access_token).subject == "7"
     with pytest.raises(SessionEnded):
@@ -1166,7 +1169,7 @@ def test_a_node_that_follows_a_longer_leeway_learns_first_of_the_ends_that_count
     wait(old, 650)
     assert not old._revocations.ended(ended.session_id), "forgotten"
     new = make(url, settings=msgspec.structs.replace(SETTINGS, leeway=300))
-    new.store.time_shift = old.store.time_shift
+    new.stores.sessions.time_shift = old.stores.sessions.time_shift
     poll(new), poll(old)
     with pytest.raises(ExpiredToken):
         old.authenticate(live.access_token)
@@ -1188,14 +1191,14 @@ def test_audiences_have_settings_of_their_own_and_a_restart_with_the_same_is_no_
 
 def test_of_two_nodes_that_start_at_once_both_end_with_what_was_recorded_last(make, url):
     here, there = make(url), make(url, settings=msgspec.structs.replace(SETTINGS, leeway=60))
-    record_settings = here.store.record_settings
+    record_settings = here.stores.sessions.record_settings
 
     def be_overtaken(*args: Any, **kwargs: Any) -> bool:
-        here.store.record_settings = record_settings
+        here.stores.sessions.record_settings = record_settings
         poll(there)
         return record_settings(*args, **kwargs)
 
-    here.store.record_settings = be_overtaken
+    here.stores.sessions.record_settings = be_overtaken
     for _ in range(3):
         poll(here), poll(there)
     assert here.find_settings_that_differ() == ()
@@ -1205,9 +1208,9 @@ def test_of_two_nodes_that_start_at_once_both_end_with_what_was_recorded_last(ma
 @pytest.mark.parametrize("text", ["nonsense", "[]", '{"api": {}}', '{"api": {"leeway": 10000}}'])
 def test_a_record_that_cannot_be_read_is_replaced(make, url, text):
     auth = make(url)
-    auth.store.record_settings(text, expected="")
+    auth.stores.sessions.record_settings(text, expected="")
     poll(auth)
-    assert json.loads(auth.store.poll(None, None, grace=0).settings)["api"]["leeway"] == 30
+    assert json.loads(auth.stores.sessions.poll(None, None, grace=0).settings)["api"]["leeway"] == 30
 
 
 # -- secrets -------------------------------------------------------------------------------------
@@ -1283,7 +1286,7 @@ def test_the_thread_tends_the_keys(make, url):
         url, settings=msgspec.structs.replace(SETTINGS, revocation_interval=0.05), listeners=[listener]
     )
     auth.start("7")
-    auth.store.time_shift += auth.settings.rotation_period + 1
+    auth.stores.sessions.time_shift += auth.settings.rotation_period + 1
     assert told.wait(10)
     assert sorted(made[4:]) == ["internal", "public"]
 
@@ -1292,7 +1295,7 @@ def test_a_key_made_elsewhere_arrives_with_the_poll(auth):
     key, secret = Key.generate("EdDSA"), auth.keyring._secrets[0]
     poll(auth)
     sealed = seal(key, secret, kind="public", epoch=3)
-    auth.store.insert_key("public", 3, key.kid, "EdDSA", sealed, not_before=0, lead=60)
+    auth.stores.keys.insert_key("public", 3, key.kid, "EdDSA", sealed, not_before=0, lead=60)
     poll(auth)
     assert [entry["kid"] for entry in auth.jwks()["keys"]][-1] == key.kid
     assert auth.keyring.public.find_signing_key().kid != key.kid
@@ -1343,7 +1346,7 @@ def test_a_whole_story_leaves_no_secret_in_events_log_reprs_or_database(make, ur
     presented = [text for pair in tokens for text in (pair.access_token, pair.refresh_token)]
     signatures = [token.rpartition(".")[2] for token in presented]
     hidden = [PASSWORD, OTHER_PASSWORD, secret, *private, *signatures]
-    parts = [auth, auth.settings, auth.store, auth.accounts, *vars(auth).values(), *tokens]
+    parts = [auth, auth.settings, auth.stores, auth.accounts, *vars(auth).values(), *tokens]
     told = [*(repr(part) for part in parts), *errors]
     told += [msgspec.json.encode(event).decode() for event in events]
     told += [logging.Formatter().format(record) for record in caplog.records]
@@ -1489,8 +1492,8 @@ def test_an_access_token_without_a_session_is_refused(auth):
 
 
 def test_the_store_is_the_one_at_the_url(auth):
-    assert isinstance(auth.store, SqlStore)
-    assert auth.store.file is None
+    assert auth.stores.in_memory
+    assert auth.stores.file is None
 
 
 @pytest.mark.parametrize("issuer", ["https://one.example", "https://other.example", None])

@@ -21,8 +21,8 @@ from typing import Any
 import psycopg
 
 from cases import Batch
-from watchword.stores import open_store
-from watchword.stores.contract import NewSession, SessionDetails, SessionTimes, Store
+from watchword.stores import open_sql_stores
+from watchword.stores.contract import NewSession, SessionDetails, SessionStore, SessionTimes
 
 sys.path.append(str(Path(__file__).parents[2] / "tests" / "servers"))
 from postgres_servers import PostgresServer
@@ -111,8 +111,8 @@ def _new_session(database: str) -> str:
 
 
 @functools.cache
-def _store(database: str) -> Store:
-    return open_store(_url(database))
+def _store(database: str) -> SessionStore:
+    return open_sql_stores(_url(database)).sessions
 
 
 @functools.cache

@@ -10,8 +10,11 @@ from typing import Any, cast
 import msgspec
 
 from watchword.accounts import Accounts, LoginThrottle, PasswordHasher
+from watchword.arguments import describe
+from watchword.deprecation import warn_renamed
 from watchword.errors import (
     InvalidGrant,
+    InvalidSettings,
     InvalidToken,
     MissingToken,
     SessionEnded,
@@ -41,7 +44,7 @@ from watchword.sessions import (
 )
 from watchword.sessions.access_tokens import ACCESS_TOKENS, Identity
 from watchword.settings import Settings, check_settings
-from watchword.stores.contract import Account, Session
+from watchword.stores.contract import Account, Session, Stores
 from watchword.stores.opening import find_announcements, open_stores
 
 __all__ = ["Auth", "Subject"]
@@ -52,7 +55,7 @@ logger = logging.getLogger("watchword.events")
 class Auth:
     """Log in, refresh, verify, log out.
 
-    Opens the store, makes its tables and keys where they are missing, and is then safe to use from many
+    Opens the stores, makes its tables and keys where they are missing, and is then safe to use from many
     threads and after a fork. Every method but :meth:`jwks`, :meth:`ready`, :meth:`revocation_staleness` and
     :meth:`revocation_status` may raise :class:`~watchword.errors.StoreUnavailable`.
 
@@ -72,10 +75,11 @@ class Auth:
             rules, never at login. What it raises propagates, and the password is not set.
         listeners: told of every security event, after the log; one that fails stops nothing.
         settings: everything else.
+        stores: where state lives, in place of what the settings name. :meth:`close` closes them.
 
     Attributes:
         settings: as given.
-        store: where state lives.
+        stores: where state lives.
         keyring: our keys.
         accounts: usernames and passwords.
         one_time: tokens that work once, such as a password reset's.
@@ -99,34 +103,42 @@ class Auth:
         breached: Callable[[str], bool] | None = None,
         listeners: Iterable[Listener] = (),
         settings: Settings | None = None,
+        stores: Stores | None = None,
     ) -> None:
         check_settings(settings)
         given = {"database_url": database_url, "issuer": issuer, "audience": audience}
         self.settings = settings = msgspec.structs.replace(
             settings or Settings(), **{name: value for name, value in given.items() if value is not None}
         )
+        if stores is not None and not isinstance(stores, Stores):
+            raise InvalidSettings(f"stores must be a Stores record, not {describe(stores)}")
+        if stores is not None and database_url is not None:
+            raise InvalidSettings("give stores or database_url, not both: the stores name where state lives")
         self.find_client: Callable[[], Client | None] = lambda: None
         self._listeners: tuple[Listener, ...] = (log_event, *listeners)
-        self.store, address_counters = open_stores(settings)
-        store = self.store
+        self.stores = stores = stores or open_stores(settings)
         try:
-            sealing = sealing_secrets(settings, store)
+            sealing = sealing_secrets(settings, stores)
             self._revocations = Revocations(
-                store,
+                stores.sessions,
                 interval=settings.revocation_interval,
                 max_age=settings.revocation_max_age,
                 grace=settings.leeway,
                 when_stale=settings.when_stale,
                 on_keys_changed=self._follow_keys,
                 on_settings=self._follow_settings,
-                announcements=find_announcements(settings, store),
+                announcements=find_announcements(settings, stores),
                 in_background=self._tend_keys,
             )
             self.keyring = Keyring(
-                store, sealing, plan_schedules(settings), clock=self._revocations.now, notify=self._notify
+                stores.keys,
+                sealing,
+                plan_schedules(settings),
+                clock=self._revocations.now,
+                notify=self._notify,
             )
         except BaseException:
-            store.close()
+            stores.close()
             raise
         access_keys = keys or self.keyring.public
         self._fixed_keys = KeySet([keys]) if keys else None
@@ -139,11 +151,11 @@ class Auth:
             clock=self._revocations.read_fresh_time,  # verifying a token begins with what the store knows
         )
         self._verifier = self._make_verifier(settings.leeway)
-        self._settings_record = SettingsRecord(store, settings, notify=self._notify)
+        self._settings_record = SettingsRecord(stores.sessions, settings, notify=self._notify)
         self._followed = self._settings_record.recorded
         self._sessions = Sessions(
-            store,
-            accounts=store,
+            stores.sessions,
+            accounts=stores.accounts,
             access=Issuer(settings.issuer, access_keys, audience=settings.audience, typ="at+jwt"),
             refresh=Issuer(settings.issuer, self.keyring.internal, audience=settings.issuer, typ="rt+jwt"),
             refresh_verifier=refresh_verifier(self.keyring.internal, issuer=settings.issuer),
@@ -153,16 +165,20 @@ class Auth:
             notify=self._notify,
         )
         self.one_time = OneTime(
-            store,
+            stores.one_time,
             self.keyring.internal,
             revocations=self._revocations,
             settings=settings,
             notify=self._notify,
         )
-        self.replay_guard = ReplayGuard(store, notify=self._notify)
+        self.replay_guard = ReplayGuard(stores.one_time, notify=self._notify)
         self._hasher = PasswordHasher(settings=settings)
+        counters = getattr(stores.throttles, "address_counters", None)
         throttle = LoginThrottle(
-            store, key=derive_key(sealing[-1], "throttle"), settings=settings, addresses=address_counters
+            stores.throttles,
+            key=derive_key(sealing[-1], "throttle"),
+            settings=settings,
+            addresses=counters() if counters else None,
         )
         self._has_own_users = check_password is not None
         self._password_login = PasswordLogin(
@@ -172,7 +188,7 @@ class Auth:
             notify=self._notify,
         )
         self.accounts = Accounts(
-            store,
+            stores.accounts,
             settings=settings,
             hasher=self._hasher,
             sessions=self._sessions,
@@ -432,7 +448,7 @@ class Auth:
             StoreUnavailable: the store does not answer.
             RevocationsUnavailable: it does, but no news of ended sessions come.
         """
-        self.store.now()
+        self.stores.now()
         self._revocations.check()
 
     def find_settings_that_differ(self) -> tuple[str, ...]:
@@ -443,10 +459,16 @@ class Auth:
         """The store's time in seconds since the epoch, as of the last poll and carried forward."""
         return self._revocations.now()
 
+    @property
+    def store(self) -> Stores:
+        """The old name of :attr:`stores`."""
+        warn_renamed("Auth.store", "Auth.stores")
+        return self.stores
+
     def close(self) -> None:
         """Stop the polling thread and give back the store's connections."""
         self._revocations.close()
-        self.store.close()
+        self.stores.close()
 
     def add_listener(self, listener: Listener) -> None:
         """Tell this listener, too, of every event from now on."""

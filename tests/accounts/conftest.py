@@ -11,8 +11,8 @@ import pytest
 
 from watchword.accounts import Accounts, LoginThrottle, PasswordHasher
 from watchword.settings import Settings
-from watchword.stores import open_store
-from watchword.stores.contract import Store
+from watchword.stores import Stores, open_sql_stores
+from watchword.stores.contract import AccountStore
 
 
 class RecordedSessions:
@@ -53,10 +53,15 @@ def cheap() -> argon2.Parameters:
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    store = open_store("sqlite://")
-    yield store
-    store.close()
+def stores() -> Iterator[Stores]:
+    opened = open_sql_stores("sqlite://")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(stores: Stores) -> AccountStore:
+    return stores.accounts
 
 
 @pytest.fixture
@@ -66,14 +71,14 @@ def hasher(settings: Settings, cheap: argon2.Parameters) -> PasswordHasher:
 
 @pytest.fixture
 def accounts(
-    store: Store, settings: Settings, hasher: PasswordHasher, sessions: RecordedSessions
+    store: AccountStore, settings: Settings, hasher: PasswordHasher, sessions: RecordedSessions
 ) -> Accounts:
     return Accounts(store, settings=settings, hasher=hasher, sessions=sessions)
 
 
 @pytest.fixture
-def throttle(store: Store, settings: Settings) -> LoginThrottle:
-    return LoginThrottle(store, key=b"k" * 32, settings=settings)
+def throttle(stores: Stores, settings: Settings) -> LoginThrottle:
+    return LoginThrottle(stores.throttles, key=b"k" * 32, settings=settings)
 
 
 @pytest.fixture

@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from watchword.accounts import LoginThrottle
 from watchword.errors import Throttled
 from watchword.settings import Settings
-from watchword.stores import open_store
+from watchword.stores import open_sql_stores
 
 STRANGER = "203.0.113.9"
 HOME = "198.51.100.7"
 DAY = 86_400
+
+
+@pytest.fixture
+def store(stores):
+    return stores.throttles
 
 
 def fail(throttle, username="alice", address=STRANGER, times=1):
@@ -231,11 +236,11 @@ def test_an_unknown_address_is_told_once(throttle, caplog):
 )
 @example("\ud800", "\ud800")
 def test_any_text_as_name_and_address_is_counted_or_refused(username, address):
-    store = open_store("sqlite://")
-    throttle = LoginThrottle(store, key=b"k" * 32, settings=Settings())
+    stores = open_sql_stores("sqlite://")
+    throttle = LoginThrottle(stores.throttles, key=b"k" * 32, settings=Settings())
     fail(throttle, username, address, times=5)
     assert delay(throttle, username, address) > 0
-    store.close()
+    stores.close()
 
 
 # -- owners --------------------------------------------------------------------------------------
@@ -440,9 +445,9 @@ def test_locks_that_were_held_at_a_fork_do_not_stop_the_child():
         import os, threading
         from watchword.accounts import LoginThrottle
         from watchword.settings import Settings
-        from watchword.stores import open_store
+        from watchword.stores import open_sql_stores
 
-        throttle = LoginThrottle(open_store("sqlite://"), key=b"k" * 32, settings=Settings())
+        throttle = LoginThrottle(open_sql_stores("sqlite://").throttles, key=b"k" * 32, settings=Settings())
         throttle.record_failure(throttle.admit("alice", "192.0.2.1"))
         storage = throttle._limiters.obtain().storage
         storage.timer.join()

@@ -13,7 +13,7 @@ import pytest
 from postgres_servers import PostgresServer
 
 from watchword.errors import MissingExtra
-from watchword.stores import open_store, schema_status
+from watchword.stores import open_sql_stores, schema_status
 from watchword.stores.sql.schema import UPGRADES
 
 NEWEST = len(UPGRADES)
@@ -96,7 +96,6 @@ def test_a_server_that_is_not_there_is_told_in_one_sentence_without_the_password
 def test_a_missing_sqlalchemy_names_the_extra_that_brings_it(monkeypatch) -> None:
     for name in [name for name in sys.modules if name.startswith("watchword.stores.s")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr("watchword.stores.sql.store", raising=False)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     with pytest.raises(MissingExtra, match=r"watchword\[sql,passwords\]"):
         schema_status("sqlite://")
@@ -106,14 +105,16 @@ def test_a_missing_sqlalchemy_names_the_extra_that_brings_it(monkeypatch) -> Non
 
 
 def test_a_backup_has_all_that_was_acknowledged_while_a_server_writes(watchword, alice, directory) -> None:
-    server = open_store("sqlite:///watchword.db")
+    server = open_sql_stores("sqlite:///watchword.db")
     acknowledged: list[str] = []
     stopping = threading.Event()
 
     def write() -> None:
         while not stopping.is_set():
             name = f"user-{len(acknowledged)}"
-            server.insert_account(subject=name, username=name, name_key=name, password_hash="", scopes=())
+            server.accounts.insert_account(
+                subject=name, username=name, name_key=name, password_hash="", scopes=()
+            )
             acknowledged.append(name)
 
     with ThreadPoolExecutor(1) as pool:

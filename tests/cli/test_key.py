@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from watchword import Auth, Key, KeySet
 from watchword.errors import InvalidGrant, UnknownKey
-from watchword.stores.sql.store import SqlStore
+from watchword.stores.sql.database import SqlDatabase
 
 NEW, OLD = "n" * 32, "o" * 32
 
@@ -36,7 +36,7 @@ def pass_by(monkeypatch) -> Callable[[float], None]:
     def pass_by(seconds: float) -> None:
         nonlocal passed
         passed += seconds
-        monkeypatch.setitem(SqlStore.__init__.__kwdefaults__, "time_shift", passed)
+        monkeypatch.setattr(SqlDatabase, "time_shift", passed)
 
     return pass_by
 

@@ -9,11 +9,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from redis_servers import RedisCluster, RedisServer
+from redis_servers import RedisCluster, RedisServer, open_redis_stores
 from sqlalchemy import make_url
 
 from watchword.errors import StoreUnavailable
-from watchword.stores.redis.store import RedisStore
 from watchword.stores.redis.url import client_maker
 from watchword.stores.sql.postgres import PostgresDatabase
 from watchword.testing.store_contract.announcements import seconds_of
@@ -51,23 +50,23 @@ def test_a_user_with_the_rights_of_the_page_can_do_everything(
     server.ask("ACL", "SETUSER", "watchword", "reset", "on", ">password", *allowed)
     _, slash, database = kind.partition("/")
     url = server.url.replace("://", "://watchword:password@") + slash + database
-    with closing(RedisStore(url)) as store:
-        for answer in store._redis.ask(lambda master: master.wait(0, 1)):
+    with closing(open_redis_stores(url)) as stores:
+        for answer in stores.backends[0].ask(lambda master: master.wait(0, 1)):
             assert answer == 0
-        session, other = start(store), start(store)
-        assert swap(store, session.id, 1) is not None
-        assert store.end_session(session.id, "logout") is not None
-        assert store.end_sessions(other.subject, "logout_all")
-        assert len(store.poll(None, None, grace=30).ends) == 2
-        assert insert_key(store, 1, "kid")
-        assert store.charge("key", free=1, max_delay=1, forget_after=1).wait == 0
-        store.refund("key")
-        store.remember("key", lifetime=10)
-        assert store.remembers("key")
-        assert store.spend("key", "attempt", keep_until=store.now() + 10)
-        store.announcements.wait(0.3, threading.Event())
-        store.announcements.announce()
-        assert seconds_of(lambda: store.announcements.wait(30, threading.Event())) < 10
+        session, other = start(stores.sessions), start(stores.sessions)
+        assert swap(stores.sessions, session.id, 1) is not None
+        assert stores.sessions.end_session(session.id, "logout") is not None
+        assert stores.sessions.end_sessions(other.subject, "logout_all")
+        assert len(stores.sessions.poll(None, None, grace=30).ends) == 2
+        assert insert_key(stores.keys, 1, "kid")
+        assert stores.throttles.charge("key", free=1, max_delay=1, forget_after=1).wait == 0
+        stores.throttles.refund("key")
+        stores.throttles.remember("key", lifetime=10)
+        assert stores.throttles.remembers("key")
+        assert stores.one_time.spend("key", "attempt", keep_until=stores.now() + 10)
+        stores.announcements.wait(0.3, threading.Event())
+        stores.announcements.announce()
+        assert seconds_of(lambda: stores.announcements.wait(30, threading.Event())) < 10
 
 
 def test_a_user_that_lacks_a_right_is_refused_with_the_command_and_where_the_rights_are_listed(
@@ -77,7 +76,7 @@ def test_a_user_that_lacks_a_right_is_refused_with_the_command_and_where_the_rig
     allowed = f"~{keys}", *rights.replace("+select ", "").split()
     redis_server.ask("ACL", "SETUSER", "watchword", "reset", "on", ">password", *allowed)
     with pytest.raises(StoreUnavailable):
-        RedisStore(redis_server.url.replace("://", "://watchword:password@") + "/2")
+        open_redis_stores(redis_server.url.replace("://", "://watchword:password@") + "/2")
     assert "'select'" in caplog.text
     assert "the rights that docs/scaling.md lists" in caplog.text
 
@@ -87,5 +86,5 @@ def test_the_settings_of_the_page_are_not_warned_of(
 ) -> None:
     block = re.findall(r"### How Redis has to be set\n\n```\n(.*?)```", PAGE, re.DOTALL)[0]
     options = [word for line in block.splitlines() for word in (f"--{line.split()[0]}", line.split()[1])]
-    with closing(RedisStore(start_redis(*options).url)):
+    with closing(open_redis_stores(start_redis(*options).url)):
         assert not caplog.records

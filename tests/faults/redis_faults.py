@@ -10,8 +10,9 @@ from backing import PAUSE, Backing
 from cutter import Cutter
 from watchword_servers import until
 
+from watchword import Settings
 from watchword.sessions.revocations import LONGEST_PAUSE
-from watchword.stores.opening import open_split_store
+from watchword.stores.opening import open_stores
 
 __all__ = ["redis", "redis_with_a_replica"]
 
@@ -31,7 +32,7 @@ def redis(start_redis, tmp_path):
     with closing(Cutter(partial(socket.create_connection, ("127.0.0.1", server.port)), "redis")) as cutter:
         yield Backing(
             {"DATABASE_URL": database, "SESSIONS_URL": f"redis://127.0.0.1:{cutter.port}"},
-            partial(open_split_store, database, server.url),
+            partial(open_stores, Settings(database_url=database, sessions_url=server.url)),
             (kill_redis, cutter.cut_connections),
         )
 
@@ -69,7 +70,8 @@ def redis_with_a_replica(start_redis, tmp_path):
     urls = f"sqlite:///{tmp_path / 'watchword.db'}", f"redis+sentinel://127.0.0.1:{sentinel.port}/main"
     environment = dict(zip(("DATABASE_URL", "SESSIONS_URL"), urls, strict=True))
     environment["WATCHWORD_SESSIONS_WAIT_REPLICAS"] = "1"
-    return Backing(environment, partial(open_split_store, *urls), (kill_the_master,))
+    settings = Settings(database_url=urls[0], sessions_url=urls[1])
+    return Backing(environment, partial(open_stores, settings), (kill_the_master,))
 
 
 def names(sentinel):

@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from server_faults import SERVERS
 
 from watchword.sessions.revocations import LONGEST_PAUSE
-from watchword.stores.opening import open_store
+from watchword.stores.opening import open_sql_stores
 
 __all__ = ["postgresql", "sqlite"]
 
@@ -30,7 +30,7 @@ def sqlite(tmp_path):
             connection.execute("ROLLBACK")
 
     url = f"sqlite:///{file}"
-    return Backing({"DATABASE_URL": url}, partial(open_store, url), (lock_the_database, *SERVERS))
+    return Backing({"DATABASE_URL": url}, partial(open_sql_stores, url), (lock_the_database, *SERVERS))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def postgresql(mortal_postgres):
         through_it = url.replace(f"host={directory}", f"host=127.0.0.1&port={cutter.port}&sslmode=disable")
         yield Backing(
             {"DATABASE_URL": through_it},
-            partial(open_store, url),
+            partial(open_sql_stores, url),
             (kill_the_database, terminate_all_backends, lock_the_sessions, cutter.cut_connections),
         )
 

@@ -74,18 +74,18 @@ def stand_fast(backing, directory):
         assert not ledger.broken
         for server in fleet.servers:
             assert "Traceback" not in server.log
-    with closing(backing.open()) as store:
+    with closing(backing.open()) as stores:
         for logout in ledger.logouts:
-            row = store.find_session(session(logout.tokens))
+            row = stores.sessions.find_session(session(logout.tokens))
             assert row is None or row.session.ended_at is not None
         for client in clients:
             if client.tokens is not None and not client.logging_out:
-                row = store.find_session(session(client.tokens)).session
+                row = stores.sessions.find_session(session(client.tokens)).session
                 assert row.ended_at is None
                 assert row.generation - generation(client.tokens) in {0, 1}, "the last answer may be lost"
         swaps = Counter(event["session"] for server in fleet.servers for event in server.events("refresh"))
         for session_id, swapped in swaps.items():
-            row = store.find_session(session_id)
+            row = stores.sessions.find_session(session_id)
             assert row is None or swapped < row.session.generation, (
                 "one swap for each generation, or it forks"
             )

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from watchword.stores import open_store
-from watchword.stores.contract import Store
+from watchword.stores import open_sql_stores
+from watchword.stores.contract import KeyStore
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    opened = open_store("sqlite://")
-    yield opened
+def store() -> Iterator[KeyStore]:
+    opened = open_sql_stores("sqlite://")
+    yield opened.keys
     opened.close()
 
 

@@ -10,8 +10,8 @@ from watchword.jose import jws
 from watchword.jose.jwk import Key
 from watchword.keyring import Keyring, Schedule
 from watchword.keyring.sealed import seal, unseal
-from watchword.stores import open_store
-from watchword.stores.sql.store import SqlStore
+from watchword.stores import open_sql_stores
+from watchword.stores.sql.keys import SqlKeys
 
 PERIOD, LEAD, VERIFY_FOR = 1_000, 100, 300
 
@@ -27,7 +27,7 @@ def schedule(algorithm):
 def node(store, *secrets, notify=ignored, algorithm="EdDSA"):
     """A keyring as a process has it; ``follow`` and ``tend`` are called when the test says so."""
     schedules = {"public": schedule(algorithm), "internal": schedule("HS256")}
-    return Keyring(store, secrets, schedules, clock=store.now, notify=notify)
+    return Keyring(store, secrets, schedules, clock=store._database.now, notify=notify)
 
 
 def poll(keyring, store):
@@ -53,15 +53,15 @@ def kids(keyring):
 
 @pytest.fixture
 def file_store(tmp_path):
-    opened = open_store(f"sqlite:///{tmp_path / 'keys.db'}")
-    yield opened
+    opened = open_sql_stores(f"sqlite:///{tmp_path / 'keys.db'}")
+    yield opened.keys
     opened.close()
 
 
 @pytest.fixture
 def tamper(file_store):
     """Runs a statement against the database behind everybody's back."""
-    engine = create_engine(f"sqlite:///{file_store.file}")
+    engine = create_engine(f"sqlite:///{file_store._database.path}")
 
     def run(statement, **values):
         with engine.begin() as connection:
@@ -96,10 +96,10 @@ def test_a_second_start_reads_the_same_keys_and_makes_none(store, secret):
 
 def test_nodes_that_start_at_once_end_with_the_same_keys(tmp_path, secret):
     url, nodes = f"sqlite:///{tmp_path / 'race.db'}", 6
-    open_store(url).close()
+    open_sql_stores(url).close()
     together, events = threading.Barrier(nodes), []
 
-    class PausedStore(SqlStore):
+    class PausedKeys(SqlKeys):
         """Lets every node see that there are no keys before any of them makes one."""
 
         def keys(self):
@@ -112,7 +112,7 @@ def test_nodes_that_start_at_once_end_with_the_same_keys(tmp_path, secret):
         seen = False
 
     def start(_node):
-        store = PausedStore(url)
+        store = PausedKeys(open_sql_stores(url).backends[0])
         try:
             keyring = node(store, secret, notify=events.append)
             return (
@@ -121,7 +121,7 @@ def test_nodes_that_start_at_once_end_with_the_same_keys(tmp_path, secret):
                 len(store.keys().keys),
             )
         finally:
-            store.close()
+            store._database.close()
 
     with ThreadPoolExecutor(nodes) as pool:
         assert len(set(pool.map(start, range(nodes)))) == 1
@@ -232,7 +232,7 @@ def test_a_new_key_in_the_store_is_read_when_the_key_version_changes(store, secr
 def test_keys_are_those_from_before_while_the_store_is_away(store, secret):
     keyring = node(store, secret)
     before = kids(keyring), keyring.version
-    store.close()
+    store._database.close()
     with pytest.raises(StoreUnavailable):
         keyring.follow(keyring.version + 1)
     assert (kids(keyring), keyring.version) == before
@@ -241,7 +241,7 @@ def test_keys_are_those_from_before_while_the_store_is_away(store, secret):
 def test_a_key_is_found_by_id_and_algorithm_and_without_io(store, secret):
     keyring = node(store, secret)
     kid = keyring.internal.find_signing_key().kid
-    store.close()  # the database in memory is gone
+    store._database.close()  # the database in memory is gone
     assert keyring.internal.ready(kid, "HS256")
     assert [key.kid for key in keyring.internal.find(kid, "HS256")] == [kid]
     assert list(keyring.internal.find(kid, "EdDSA")) == []
@@ -361,7 +361,7 @@ def test_a_key_that_was_published_for_long_enough_signs_at_once(store, secret):
     keyring = node(store, secret)
     store.time_shift += LEAD + 1
     key = keyring.rotate("public")
-    assert key.signs_from <= store.now()
+    assert key.signs_from <= store._database.now()
     poll(keyring, store)
     assert keyring.public.find_signing_key().kid == key.kid
 
@@ -488,7 +488,7 @@ def test_resealed_keys_open_with_the_newest_secret_alone(store, secret):
 
 
 def test_keys_that_change_during_the_resealing_are_left_alone(secret):
-    class Interrupted(SqlStore):
+    class Interrupted(SqlKeys):
         """Another process does something between a read of the keys and what follows."""
 
         interrupt = None
@@ -500,9 +500,9 @@ def test_keys_that_change_during_the_resealing_are_left_alone(secret):
                 interrupt()
             return answer
 
-    store = Interrupted("sqlite://")
+    store = Interrupted(open_sql_stores("sqlite://").backends[0])
     keyring = node(store, secret)
     store.interrupt = keyring.reseal
     with pytest.raises(RotationRefused, match="another process changed"):
         keyring.reseal()
-    store.close()
+    store._database.close()

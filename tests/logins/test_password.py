@@ -22,8 +22,7 @@ from watchword.events import Event, LoginFailed, LoginThrottled
 from watchword.logins import LoginProof, Subject
 from watchword.logins.password import PasswordLogin
 from watchword.settings import Settings
-from watchword.stores import open_store
-from watchword.stores.contract import Store
+from watchword.stores import Stores, open_sql_stores
 
 HOME = "198.51.100.7"
 PASSWORD = "correct horse battery"
@@ -51,8 +50,8 @@ class Directory:
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    opened = open_store("sqlite://")
+def stores() -> Iterator[Stores]:
+    opened = open_sql_stores("sqlite://")
     yield opened
     opened.close()
 
@@ -68,13 +67,15 @@ def events() -> list[Event]:
 
 
 @pytest.fixture
-def throttle(store: Store) -> LoginThrottle:
-    return LoginThrottle(store, key=b"k" * 32, settings=Settings())
+def throttle(stores: Stores) -> LoginThrottle:
+    return LoginThrottle(stores.throttles, key=b"k" * 32, settings=Settings())
 
 
 @pytest.fixture
-def login(directory: Directory, throttle: LoginThrottle, store: Store, events: list[Event]) -> PasswordLogin:
-    return PasswordLogin(directory.check, throttle, read_mark=store.read_mark, notify=events.append)
+def login(
+    directory: Directory, throttle: LoginThrottle, stores: Stores, events: list[Event]
+) -> PasswordLogin:
+    return PasswordLogin(directory.check, throttle, read_mark=stores.sessions.read_mark, notify=events.append)
 
 
 @pytest.mark.parametrize(
@@ -88,12 +89,14 @@ def test_the_proof_has_the_applications_subject_the_method_and_no_account(login,
     assert (proof.subject, proof.account, proof.amr) == (subject, None, ("pwd",))
 
 
-def test_the_proof_of_an_account_has_its_version(throttle, store, events):
+def test_the_proof_of_an_account_has_its_version(throttle, stores, events):
     settings = Settings()
     hasher = PasswordHasher(settings=settings, parameters=argon2.profiles.CHEAPEST)
-    accounts = Accounts(store, settings=settings, hasher=hasher, sessions=None, notify=events.append)
+    accounts = Accounts(
+        stores.accounts, settings=settings, hasher=hasher, sessions=None, notify=events.append
+    )
     account = accounts.add("Alice", PASSWORD, ("read",))
-    login = PasswordLogin(accounts.check, throttle, read_mark=store.read_mark, notify=events.append)
+    login = PasswordLogin(accounts.check, throttle, read_mark=stores.sessions.read_mark, notify=events.append)
     proof = login.prove("alice", PASSWORD, HOME)
     assert proof.subject == Subject(account.subject, "Alice", ("read",), account.credentials_version)
     assert proof.account == account

@@ -83,7 +83,7 @@ def test_a_reuse_is_an_end_too(app: flask.Flask) -> None:
     auth = desk(app)
     first = auth.start("alice")
     auth.refresh(first.refresh_token)
-    auth.store.time_shift += 31
+    auth.stores.sessions.time_shift += 31
     with pytest.raises(InvalidGrant):
         auth.refresh(first.refresh_token)
     assert number(app, "watchword_events_total", event="refresh_reused") == 1

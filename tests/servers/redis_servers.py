@@ -19,6 +19,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from watchword.stores import Stores, open_sql_stores
+from watchword.stores.redis.opening import move_to_redis
+
 PATIENCE = 20
 SLOTS = 16_384
 KEEPING = ("--save", "", "--appendonly", "yes", "--repl-diskless-sync-delay", "0")
@@ -202,6 +205,16 @@ class Proxy:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def open_redis_stores(url: str, *, wait_replicas: int = 0) -> Stores:
+    """Stores in the Redis at a URL, and accounts in memory."""
+    accounts = open_sql_stores("sqlite://")
+    try:
+        return move_to_redis(accounts, url, wait_replicas=wait_replicas)
+    except BaseException:
+        accounts.close()
+        raise
 
 
 def until(condition: Callable[[], bool], what: Callable[[], str]) -> None:

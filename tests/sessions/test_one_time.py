@@ -25,7 +25,7 @@ from watchword.errors import (
 )
 from watchword.events import Event, TokenRedeemed, TokenReplayed
 from watchword.settings import LARGEST_LEEWAY
-from watchword.stores.sql.store import SqlStore
+from watchword.stores.sql.one_time import SqlOneTime
 
 ISSUER = "https://issuer.example"
 SETTINGS = Settings(issuer=ISSUER, audience="api", revocation_interval=29)
@@ -60,12 +60,12 @@ def auth(make: Callable[..., Auth], events: list[Event]) -> Auth:
 
 def wait(auth: Auth, seconds: float) -> None:
     """Let the store's time go on; the next poll brings it."""
-    auth.store.time_shift += seconds
+    auth.stores.sessions.time_shift += seconds
     auth._revocations.poll()
 
 
 def spent_ids(auth: Auth) -> list[str]:
-    with auth.store._database.read() as connection:
+    with auth.stores.backends[0].begin_read() as connection:
         return list(connection.exec_driver_sql("SELECT key FROM watchword_spent").scalars())
 
 
@@ -121,14 +121,14 @@ def test_what_is_not_good_is_refused_unspent_and_tells_nothing(auth: Auth, event
 def test_an_attempt_is_named_anew_for_each_redemption(auth: Auth, monkeypatch: pytest.MonkeyPatch) -> None:
     """What repeats within the store is one attempt; who comes again is another."""
     attempts = []
-    spend = auth.store.spend
+    spend = auth.stores.one_time.spend
 
     def spending(key: str, attempt: str, *, keep_until: float) -> bool:
         attempts.append(attempt)
         spend(key, attempt, keep_until=keep_until)
         return spend(key, attempt, keep_until=keep_until)  # the answer to the first was lost
 
-    monkeypatch.setattr(auth.store, "spend", spending)
+    monkeypatch.setattr(auth.stores.one_time, "spend", spending)
     token = auth.one_time.issue("magic-link", "alice", 60)
     assert auth.one_time.redeem("magic-link", token)
     with pytest.raises(TokenSpent):
@@ -140,7 +140,7 @@ def test_an_attempt_is_named_anew_for_each_redemption(auth: Auth, monkeypatch: p
 
 
 def test_times_are_the_stores_and_leeway_is_added_once(auth: Auth) -> None:
-    auth.store.time_shift = 86_400  # the node's clock is a day behind
+    auth.stores.sessions.time_shift = 86_400  # the node's clock is a day behind
     auth._revocations.poll()
     tokens = [auth.one_time.issue("magic-link", "alice", timedelta(minutes=1)) for _ in range(2)]
     wait(auth, 60 + SETTINGS.leeway - 2)
@@ -173,9 +173,9 @@ def test_a_node_that_is_behind_the_store_gives_no_token_a_second_life(auth: Auth
     """Its news are old and its clock stood still: it takes the token for good, and the store does not."""
     token = auth.one_time.issue("magic-link", "alice", 60)
     auth.one_time.redeem("magic-link", token)
-    auth.store.time_shift += 10_000
-    auth.store.spend("of somebody else", "attempt", keep_until=auth.store.now() + 1)  # purges
-    assert auth.now() < auth.store.now() - 9_000
+    auth.stores.sessions.time_shift += 10_000
+    auth.stores.one_time.spend("of somebody else", "attempt", keep_until=auth.stores.now() + 1)  # purges
+    assert auth.now() < auth.stores.now() - 9_000
     with pytest.raises(TokenSpent):
         auth.one_time.redeem("magic-link", token)
 
@@ -206,7 +206,7 @@ def test_without_news_of_the_keys_nothing_is_signed_or_vouched_for(auth: Auth) -
     def away(*_: object, **__: object) -> None:
         raise StoreUnavailable
 
-    auth.store.poll = away
+    auth.stores.sessions.poll = away
     auth._revocations._polls.remove()
     auth._revocations._spared_until = -math.inf
     with pytest.raises(StoreUnavailable):
@@ -376,26 +376,26 @@ def test_a_token_that_passed_the_guard_cannot_be_redeemed_nor_the_other_way_roun
 
 
 def test_the_guard_remembers_a_token_until_it_expired_and_the_largest_leeway_passed(auth: Auth) -> None:
-    claims = {"iss": "i", "jti": "1", "exp": auth.store.now() + 100}
+    claims = {"iss": "i", "jti": "1", "exp": auth.stores.now() + 100}
     auth.replay_guard.spend(claims)
     wait(auth, 100 + LARGEST_LEEWAY - 2)
     with pytest.raises(TokenSpent):
         auth.replay_guard.spend(claims)
     wait(auth, 120)
-    auth.replay_guard.spend({"iss": "i", "jti": "2", "exp": auth.store.now() + 100})
+    auth.replay_guard.spend({"iss": "i", "jti": "2", "exp": auth.stores.now() + 100})
     assert len(spent_ids(auth)) == 1
     with pytest.raises(TokenSpent):
         auth.replay_guard.spend(claims)
 
 
 def test_a_token_that_any_leeway_lets_through_passes_the_guard_too(auth: Auth) -> None:
-    auth.replay_guard.spend({"jti": "1", "exp": auth.store.now() - LARGEST_LEEWAY + 2})
+    auth.replay_guard.spend({"jti": "1", "exp": auth.stores.now() - LARGEST_LEEWAY + 2})
     with pytest.raises(TokenSpent):
-        auth.replay_guard.spend({"jti": "2", "exp": auth.store.now() - LARGEST_LEEWAY - 2})
+        auth.replay_guard.spend({"jti": "2", "exp": auth.stores.now() - LARGEST_LEEWAY - 2})
 
 
 def test_a_token_without_exp_passes_if_it_is_said_how_old_it_may_be(auth: Auth) -> None:
-    proof = {"jti": "1", "iat": auth.store.now()}
+    proof = {"jti": "1", "iat": auth.stores.now()}
     auth.replay_guard.spend(proof, max_age=60)
     wait(auth, 60 + LARGEST_LEEWAY - 2)
     with pytest.raises(TokenSpent):
@@ -429,7 +429,7 @@ def test_a_store_that_is_away_lets_nothing_pass(auth: Auth, monkeypatch: pytest.
         raise StoreUnavailable
 
     with monkeypatch.context() as patched:
-        patched.setattr(SqlStore, "spend", away)
+        patched.setattr(SqlOneTime, "spend", away)
         with pytest.raises(StoreUnavailable):
             auth.one_time.redeem("magic-link", token)
         with pytest.raises(StoreUnavailable):

@@ -18,8 +18,10 @@ from watchword import Auth
 from watchword.errors import RevocationsUnavailable, SessionEnded, StoreUnavailable
 from watchword.sessions import revocations as module
 from watchword.sessions.revocations import FeedStatus, Revocations
+from watchword.stores import open_sql_stores
 from watchword.stores.contract import Feed, NewSession, Session, SessionEnd, SessionTimes
-from watchword.stores.sql.store import SqlStore
+from watchword.stores.sql.keys import SqlKeys
+from watchword.stores.sql.sessions import SqlSessions
 
 TIMES = SessionTimes(access=600, idle=10_000, absolute=20_000, window=30)
 GRACE = 60
@@ -36,7 +38,7 @@ class Clock:
         return self.now
 
 
-class FaultyStore(SqlStore):
+class FaultyStore(SqlSessions):
     """A real store that can be cut off, or held up in the middle of a poll."""
 
     away = False
@@ -59,10 +61,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def store() -> Iterator[FaultyStore]:
-    opened = FaultyStore("sqlite://")
-    opened.polls = 0  # one is made when the store is opened
-    yield opened
-    opened.close()
+    stores = open_sql_stores("sqlite://")
+    yield FaultyStore(stores.backends[0])
+    stores.close()
 
 
 @pytest.fixture
@@ -84,14 +85,14 @@ def revocations(make: Callable[..., Revocations]) -> Revocations:
     return make()
 
 
-def start(store: SqlStore) -> Session:
+def start(store: SqlSessions) -> Session:
     new = NewSession(
         id=f"s{next(ids)}", subject="alice", username="", scopes=(), user_agent=None, ip_address=None
     )
     return store.start_session(new, TIMES, max_live=100, mark=store.read_mark())[0].session
 
 
-def end(store: SqlStore) -> Session:
+def end(store: SqlSessions) -> Session:
     session = start(store)
     store.end_session(session.id, "logout")
     return session
@@ -143,9 +144,9 @@ def test_an_end_stays_known_when_the_store_was_replaced_by_one_that_has_it_not(
 ) -> None:
     session = end(store)
     revocations.poll()
-    other = SqlStore("sqlite://")
-    also = end(other)
-    revocations._store = other
+    other = open_sql_stores("sqlite://")
+    also = end(other.sessions)
+    revocations._store = other.sessions
     revocations.poll()
     assert revocations.ended(session.id)
     assert revocations.ended(also.id)
@@ -184,9 +185,9 @@ def test_now_is_the_stores_time_carried_forward(
 ) -> None:
     store.time_shift = 86_400
     revocations.poll()
-    assert revocations.now() == pytest.approx(store.now(), abs=5)
+    assert revocations.now() == pytest.approx(store._database.now(), abs=5)
     clock.now += 50
-    assert revocations.now() == pytest.approx(store.now() + 50, abs=5)
+    assert revocations.now() == pytest.approx(store._database.now() + 50, abs=5)
 
 
 def test_a_change_of_keys_is_told_once(store: FaultyStore, make: Callable[..., Revocations]) -> None:
@@ -195,7 +196,9 @@ def test_a_change_of_keys_is_told_once(store: FaultyStore, make: Callable[..., R
     for epoch in (1, 2):
         revocations.poll()
         revocations.poll()
-        store.insert_key("public", epoch, f"kid {epoch}", "EdDSA", "sealed", not_before=0, lead=0)
+        SqlKeys(store._database).insert_key(
+            "public", epoch, f"kid {epoch}", "EdDSA", "sealed", not_before=0, lead=0
+        )
     assert versions == [0, 1]
     revocations.poll()
     assert versions == [0, 1, 2]
@@ -516,7 +519,8 @@ def test_a_thread_that_died_is_replaced_by_the_next_caller_who_notices(
 
 
 def test_a_forked_child_has_locks_and_thread_of_its_own_and_asks_for_everything(tmp_path: Path) -> None:
-    store = FaultyStore(f"sqlite:///{tmp_path}/app.db")
+    stores = open_sql_stores(f"sqlite:///{tmp_path}/app.db")
+    store = FaultyStore(stores.backends[0])
     elapsed = Clock()
     revocations = Revocations(store, interval=0.1, max_age=1_000, grace=GRACE, monotonic=elapsed)
     here, elsewhere = start(store), start(store)
@@ -533,7 +537,7 @@ def test_a_forked_child_has_locks_and_thread_of_its_own_and_asks_for_everything(
     with revocations._polls.obtain().polling, revocations._polls.obtain().changing:
         assert answer_of_child(work) == [False, True, True, True, True]
     revocations.close()
-    store.close()
+    stores.close()
 
 
 def test_a_child_that_was_forked_without_hooks_refuses_an_ended_session_within_a_second(

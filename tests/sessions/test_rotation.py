@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert
+from sqlalchemy import Connection, delete, insert
 
 from watchword.sessions.rotation import RefreshDecision, decide_refresh, rotate
 from watchword.stores.contract import Session, SessionDetails, SessionTimes
 from watchword.stores.sql import schema
-from watchword.stores.sql import sessions as sql_sessions
-from watchword.stores.sql.store import SqlStore
+from watchword.stores.sql.sessions import SqlSessions
+from watchword.stores.sql.sqlite import SqliteDatabase
 
 WINDOW = 30
 DETAILS = SessionDetails(username="A", scopes=())
@@ -110,10 +111,20 @@ def _rotates(row: Session, generation: int, now: float) -> bool:
 
 
 @pytest.fixture(scope="module")
-def store() -> SqlStore:
-    opened = SqlStore("sqlite://")
-    yield opened
-    opened.close()
+def store() -> Iterator[SqlSessions]:
+    database = StoppedClock(None)
+    database.upgrade()
+    yield SqlSessions(database)
+    database.close()
+
+
+class StoppedClock(SqliteDatabase):
+    """A database in memory whose time a test decides."""
+
+    now_is = 0.0
+
+    def read_clock(self, connection: Connection, lock: str | None = None) -> float:
+        return self.now_is
 
 
 near = st.one_of(
@@ -131,7 +142,7 @@ near = st.one_of(
     now=st.floats(1.6e9, 2e9),
 )
 def test_the_store_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_that_was_foreseen(
-    store: SqlStore,
+    store: SqlSessions,
     generation: int,
     good_for: int,
     since_swap: float | None,
@@ -148,10 +159,11 @@ def test_the_store_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_
         ended_at=now if ended else None,
     )
     times = SessionTimes(access=600, idle=1_000, absolute=10_000, window=WINDOW)
-    with store._database.write() as connection:
+    with store._database.begin_write() as connection:
         connection.execute(delete(schema.sessions))
         connection.execute(insert(schema.sessions).values(**msgspec.structs.asdict(row), keep_until=now))
-        swapped = sql_sessions.swap(connection, now, row.id, generation, times, details=DETAILS)
+    store._database.now_is = now
+    swapped = store.swap_session(row.id, generation, times, DETAILS)
     rotates = decide_refresh(row, generation, now=now, window=WINDOW) is RefreshDecision.ROTATE
     assert (swapped is not None) == rotates
     if swapped is not None:

@@ -38,8 +38,8 @@ from watchword.jwt.verifier import Verifier
 from watchword.sessions import Client, Revocations, Sessions, Tokens, refresh_verifier
 from watchword.sessions.shared_settings import SharedSettings
 from watchword.settings import Settings
+from watchword.stores import open_sql_stores
 from watchword.stores.contract import TimedSession
-from watchword.stores.sql.store import SqlStore
 
 ISSUER = "https://issuer.example"
 ACCESS_KEY = Key.generate("HS256")
@@ -53,17 +53,17 @@ class House:
     """Sessions over a real store in memory, and what it takes to look inside."""
 
     def __init__(self, **settings: Any) -> None:
-        self.store = SqlStore("sqlite://")
+        self.stores = open_sql_stores("sqlite://")
         self.settings = msgspec.structs.replace(SETTINGS, **settings)
-        self.revocations = Revocations(self.store, interval=60, max_age=3600, grace=60)
+        self.revocations = Revocations(self.stores.sessions, interval=60, max_age=3600, grace=60)
         self.events: list[Event] = []
         self.claims: Any = {}
         self.access_verifier = Verifier(
-            ACCESS_KEY, issuer=ISSUER, audience="api", typ="at+jwt", clock=self.store.now
+            ACCESS_KEY, issuer=ISSUER, audience="api", typ="at+jwt", clock=self.stores.now
         )
         self.sessions = Sessions(
-            self.store,
-            accounts=self.store,
+            self.stores.sessions,
+            accounts=self.stores.accounts,
             access=Issuer(ISSUER, ACCESS_KEY, audience="api", typ="at+jwt"),
             refresh=Issuer(ISSUER, REFRESH_KEY, audience=ISSUER, typ="rt+jwt"),
             refresh_verifier=refresh_verifier(REFRESH_KEY, issuer=ISSUER),
@@ -83,19 +83,19 @@ class House:
         return self.sessions.start(subject, "Alice", ("read", "write"), client)
 
     def wait(self, seconds: float) -> None:
-        self.store.time_shift += seconds
+        self.stores.sessions.time_shift += seconds
 
     def claims_of(self, tokens: Tokens) -> dict[str, Any]:
         return self.access_verifier.verify(tokens.access_token)
 
     def generation(self, tokens: Tokens) -> int:
-        timed = self.store.find_session(tokens.session_id)
+        timed = self.stores.sessions.find_session(tokens.session_id)
         assert timed is not None
         return timed.session.generation
 
     def close(self) -> None:
         self.revocations.close()
-        self.store.close()
+        self.stores.close()
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_a_login_gets_an_access_token_that_says_who_and_where(house: House) -> N
         "preferred_username": "Alice",
         "tenant": "blue",
     }
-    assert now == pytest.approx(house.store.now(), abs=5)
+    assert now == pytest.approx(house.stores.now(), abs=5)
     assert (claims["exp"], claims["auth_time"]) == (now + 600, now)
     assert (tokens.subject, tokens.scopes) == ("alice", ("read", "write"))
     assert (tokens.expires_in, tokens.refresh_expires_in) == (600, 14 * 86_400)
@@ -234,14 +234,14 @@ def test_a_login_that_the_application_cannot_vouch_for_leaves_no_session(house: 
 
 
 def test_a_subject_deactivated_while_logging_in_gets_no_session(house: House) -> None:
-    start_session = house.store.start_session
+    start_session = house.stores.sessions.start_session
 
     def deactivated_meanwhile(*args: Any, **kwargs: Any) -> Any:
         house.claims = None
         house.sessions.end_all("alice")  # as the application does, a moment before the row is there
         return start_session(*args, **kwargs)
 
-    house.store.start_session = deactivated_meanwhile  # type: ignore[method-assign]
+    house.stores.sessions.start_session = deactivated_meanwhile  # type: ignore[method-assign]
     with pytest.raises(InvalidCredentials):
         house.start()
     assert not house.sessions.find_live("alice")
@@ -249,8 +249,8 @@ def test_a_subject_deactivated_while_logging_in_gets_no_session(house: House) ->
 
 def test_without_subject_claims_a_token_has_ours_only(house: House) -> None:
     sessions = Sessions(
-        house.store,
-        accounts=house.store,
+        house.stores.sessions,
+        accounts=house.stores.accounts,
         access=Issuer(ISSUER, ACCESS_KEY, audience="api", typ="at+jwt"),
         refresh=Issuer(ISSUER, REFRESH_KEY, audience=ISSUER, typ="rt+jwt"),
         refresh_verifier=refresh_verifier(REFRESH_KEY, issuer=ISSUER),
@@ -370,14 +370,14 @@ def test_a_reuse_that_comes_just_after_the_end_is_refused_and_not_told(
     first = house.start()
     house.sessions.refresh(first.refresh_token)
     house.wait(31)
-    find = house.store.find_session
+    find = house.stores.sessions.find_session
 
     def find_before_the_end(session_id: str) -> TimedSession | None:
         timed = find(session_id)
-        house.store.end_session(session_id, "logout")
+        house.stores.sessions.end_session(session_id, "logout")
         return timed
 
-    monkeypatch.setattr(house.store, "find_session", find_before_the_end)
+    monkeypatch.setattr(house.stores.sessions, "find_session", find_before_the_end)
     assert refused(house, first.refresh_token)
     assert not any(isinstance(event, RefreshReused) for event in house.events)
 
@@ -415,7 +415,7 @@ def test_no_pair_outlives_the_sessions_absolute_end() -> None:
 def test_a_session_that_is_over_by_the_lifetimes_of_the_newest_node_is_refused_by_all(house: House) -> None:
     tokens = house.start()
     newest = House(idle_lifetime=700, session_lifetime=1_000)
-    newest.sessions._store = house.store
+    newest.sessions._store = house.stores.sessions
     house.wait(2_000)
     house.sessions.follow(shared(newest.settings))
     assert refused(newest, tokens.refresh_token)
@@ -426,7 +426,7 @@ def test_a_session_that_is_over_by_the_lifetimes_of_the_newest_node_is_refused_b
 def test_a_replay_whose_access_token_would_have_expired_is_refused(house: House) -> None:
     tokens = house.start()
     shorter = House(access_lifetime=40)
-    shorter.sessions._store = house.store
+    shorter.sessions._store = house.stores.sessions
     house.wait(700)  # the first access token has expired
     shorter.sessions.refresh(tokens.refresh_token)
     house.sessions.follow(shared(house.settings, refresh_window=60))
@@ -492,17 +492,17 @@ def test_a_window_that_closes_between_swap_and_reading_is_still_a_replay(
 ) -> None:
     first = house.start()
     second = house.sessions.refresh(first.refresh_token)
-    find = house.store.find_session
+    find = house.stores.sessions.find_session
 
     def find_later(session_id: str) -> TimedSession | None:
         house.wait(31)
         return find(session_id)
 
     def swap_too_late(*_: Any) -> None:
-        monkeypatch.setattr(house.store, "find_session", find_later)
+        monkeypatch.setattr(house.stores.sessions, "find_session", find_later)
 
     house.wait(31)
-    monkeypatch.setattr(house.store, "swap_session", swap_too_late)
+    monkeypatch.setattr(house.stores.sessions, "swap_session", swap_too_late)
     third = house.sessions.refresh(second.refresh_token)
     monkeypatch.undo()
     assert house.generation(third) == 2
@@ -511,7 +511,7 @@ def test_a_window_that_closes_between_swap_and_reading_is_still_a_replay(
 
 def test_a_store_that_is_away_is_not_taken_for_a_bad_token(house: House) -> None:
     tokens = house.start()
-    house.store.close()  # and with it, in memory, everything
+    house.stores.close()  # and with it, in memory, everything
     with pytest.raises(StoreUnavailable):
         house.sessions.refresh(tokens.refresh_token)
 
@@ -544,7 +544,7 @@ def test_any_schedule_of_tabs_retries_and_thefts_leaves_one_live_generation(
         house.wait(seconds)
         newest = max(tokens)
         generation = max(1, newest - age)
-        now = house.store.time_shift
+        now = house.stores.sessions.time_shift
         good = generation == newest or now - replaced_at[generation] < 30
         if not good:
             assert refused(house, tokens[generation].refresh_token)
@@ -560,7 +560,7 @@ def test_any_schedule_of_tabs_retries_and_thefts_leaves_one_live_generation(
 
 def test_a_session_of_an_own_user_from_before_sessions_were_bound_goes_on(house: House) -> None:
     tokens = house.start()
-    with house.store._database.write() as connection:
+    with house.stores.backends[0].begin_write() as connection:
         connection.exec_driver_sql("UPDATE watchword_sessions SET audience = NULL, client_id = NULL")
     older = Issuer(ISSUER, REFRESH_KEY, audience=ISSUER, typ="rt+jwt").issue(
         "alice", {"sid": tokens.session_id, "gen": 1}
@@ -614,7 +614,7 @@ def test_a_failure_costs_no_refresh_token_and_looks_like_no_theft(
 def test_where_time_passes_between_the_row_and_the_swap_the_pairs_expire_together(
     house: House, monkeypatch: pytest.MonkeyPatch, breaks: bool
 ) -> None:
-    signer, swap = BrokenSigner(), house.store.swap_session
+    signer, swap = BrokenSigner(), house.stores.sessions.swap_session
     house.sessions._pairs._access = Issuer(ISSUER, signer, audience="api", typ="at+jwt")
     tokens = house.start()
 
@@ -623,7 +623,7 @@ def test_where_time_passes_between_the_row_and_the_swap_the_pairs_expire_togethe
         signer.broken = breaks
         return swap(*arguments)
 
-    monkeypatch.setattr(house.store, "swap_session", swap_late)
+    monkeypatch.setattr(house.stores.sessions, "swap_session", swap_late)
     first = house.sessions.refresh(tokens.refresh_token)
     signer.broken = False
     second = house.sessions.refresh(tokens.refresh_token)
@@ -650,13 +650,13 @@ def test_a_login_that_fails_on_the_way_starts_and_ends_no_session(failing: str) 
 def test_a_signer_that_fails_after_the_session_has_started_leaves_none(house: House) -> None:
     signer = BrokenSigner()
     house.sessions._pairs._access = Issuer(ISSUER, signer, audience="api", typ="at+jwt")
-    start_session = house.store.start_session
+    start_session = house.stores.sessions.start_session
 
     def start_and_break(*args: Any, **kwargs: Any) -> Any:
         signer.broken = True
         return start_session(*args, **kwargs)
 
-    house.store.start_session = start_and_break  # type: ignore[method-assign]
+    house.stores.sessions.start_session = start_and_break  # type: ignore[method-assign]
     with pytest.raises(ConnectionError):
         house.start()
     assert not house.sessions.find_live("alice")
@@ -670,15 +670,15 @@ def test_a_clock_set_back_during_a_refresh_lets_no_access_token_outlive_what_the
 ) -> None:
     tokens = house.start()
     house.wait(300)
-    swap = house.store.swap_session
+    swap = house.stores.sessions.swap_session
 
     def swap_earlier(*args: Any) -> Any:
         house.wait(-200)
         return swap(*args)
 
-    monkeypatch.setattr(house.store, "swap_session", swap_earlier)
+    monkeypatch.setattr(house.stores.sessions, "swap_session", swap_earlier)
     renewed = house.sessions.refresh(tokens.refresh_token)
-    timed = house.store.find_session(tokens.session_id)
+    timed = house.stores.sessions.find_session(tokens.session_id)
     assert timed is not None
     assert house.claims_of(renewed)["exp"] == timed.session.access_until
 
@@ -686,7 +686,7 @@ def test_a_clock_set_back_during_a_refresh_lets_no_access_token_outlive_what_the
 @pytest.mark.parametrize("column", ["subject", "audience", "client_id"])
 def test_a_row_that_says_otherwise_than_the_token_refreshes_nothing(house: House, column: str) -> None:
     tokens = house.start()
-    with house.store._database.write() as connection:
+    with house.stores.backends[0].begin_write() as connection:
         connection.exec_driver_sql(f"UPDATE watchword_sessions SET {column} = 'root'")
     assert refused(house, tokens.refresh_token)
     assert not house.revocations.ended(tokens.session_id)
@@ -694,7 +694,7 @@ def test_a_row_that_says_otherwise_than_the_token_refreshes_nothing(house: House
 
 def test_write_access_to_a_row_gives_no_scopes_and_no_name(house: House) -> None:
     tokens = house.start()
-    with house.store._database.write() as connection:
+    with house.stores.backends[0].begin_write() as connection:
         connection.exec_driver_sql("UPDATE watchword_sessions SET scopes = 'admin', username = 'root'")
     claims = house.claims_of(house.sessions.refresh(tokens.refresh_token))
     assert (claims["scope"], claims["preferred_username"]) == ("read write", "Alice")
@@ -798,14 +798,14 @@ def test_an_end_holds_at_once_and_twice_is_no_error(house: House) -> None:
 
 def test_an_end_made_by_another_process_holds_here_after_ending_again(house: House) -> None:
     tokens = house.start()
-    house.store.end_session(tokens.session_id, "logout")
+    house.stores.sessions.end_session(tokens.session_id, "logout")
     house.sessions.end(tokens.session_id)
     assert house.revocations.ended(tokens.session_id)
 
 
 def test_a_log_out_of_a_session_that_the_store_has_forgotten_holds_here_and_elsewhere(house: House) -> None:
     tokens = house.start()
-    with house.store._database.write() as connection:
+    with house.stores.backends[0].begin_write() as connection:
         connection.exec_driver_sql("DELETE FROM watchword_sessions")  # as a roll-back does
     proof = house.sessions.read_refresh_token(tokens.refresh_token)
     assert proof.access_until >= house.claims_of(tokens)["exp"]
@@ -813,7 +813,7 @@ def test_a_log_out_of_a_session_that_the_store_has_forgotten_holds_here_and_else
     for _ in range(2):
         house.sessions.log_out(proof, AWAY)
     assert house.revocations.ended(tokens.session_id)
-    elsewhere = Revocations(house.store, interval=60, max_age=3600, grace=60)
+    elsewhere = Revocations(house.stores.sessions, interval=60, max_age=3600, grace=60)
     elsewhere.poll()
     assert elsewhere.ended(tokens.session_id)
     assert refused(house, tokens.refresh_token)

@@ -16,15 +16,15 @@ import pytest
 from forked import answer_of_child
 from postgres_servers import PostgresServer
 from redis import Redis
-from redis_servers import RedisCluster, RedisServer
+from redis_servers import RedisCluster, RedisServer, open_redis_stores
 
 from watchword import Auth, Settings
 from watchword.errors import InvalidSettings, SessionEnded
 from watchword.sessions.revocations import Revocations
+from watchword.stores import Stores, open_sql_stores
 from watchword.stores.contract import Announcements, Feed
-from watchword.stores.redis.store import RedisStore
 from watchword.stores.sql.postgres_announcements import CHANNEL
-from watchword.stores.sql.store import SqlStore
+from watchword.stores.sql.sessions import SqlSessions
 from watchword.testing.store_contract.announcements import seconds_of
 
 INTERVAL, SOON = 30.0, 10.0  # seconds: what holds within the one does not wait for a poll
@@ -88,7 +88,7 @@ def is_ended(auth: Auth, access_token: str) -> bool:
 
 def is_listening(auth: Auth) -> bool:
     """Whether its thread has come so far that what is announced reaches it."""
-    announcements: Any = auth.store.announcements
+    announcements: Any = auth.stores.announcements
     announcements.announce()
     polled = auth.revocation_status().staleness
     time.sleep(0.05)  # a thread has to get somewhere
@@ -108,15 +108,18 @@ def test_a_logout_holds_on_another_node_before_its_next_poll(urls: dict[str, str
 
 
 def test_many_logouts_at_once_are_few_polls(postgres_urls: dict[str, str], node: Open) -> None:
-    here, store = node(postgres_urls), CountingStore(postgres_urls["database_url"])
-    with closing(store), closing(polling(store, interval=4.0)) as revocations:
+    here, stores = node(postgres_urls), open_sql_stores(postgres_urls["database_url"])
+    sessions = CountingSessions(stores.backends[0])
+    revocations = Revocations(
+        sessions, interval=4.0, max_age=600.0, grace=30.0, announcements=stores.announcements
+    )
+    with closing(stores), closing(revocations):
         revocations.ensure_fresh()
-        sessions = [here.start("alice") for _ in range(20)]
-        assert store.announcements is not None
-        for session in sessions:
+        ended = [here.start("alice") for _ in range(20)]
+        for session in ended:
             here.logout(session.access_token)
         until(lambda: revocations.read_status().known_ends == 20)
-        assert store.polls <= 6
+        assert sessions.polls <= 6
 
 
 def test_where_nobody_announces_the_next_poll_brings_it(postgres_urls: dict[str, str], node: Open) -> None:
@@ -140,21 +143,22 @@ def test_a_postgres_connection_that_was_lost_is_replaced(
                 [f"LISTEN {CHANNEL}"],
             )
 
-    with closing(SqlStore(url)) as store:
-        assert_replaced(store, lose, caplog)
+    with closing(open_sql_stores(url)) as stores:
+        assert_replaced(stores, lose, caplog)
 
 
 def test_a_redis_connection_that_was_lost_is_replaced(
     redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with closing(RedisStore(redis_server.url)) as store, closing(Redis.from_url(redis_server.url)) as client:
-        assert_replaced(store, partial(client.client_kill_filter, _type="pubsub"), caplog)
+    with (
+        closing(open_redis_stores(redis_server.url)) as stores,
+        closing(Redis.from_url(redis_server.url)) as client,
+    ):
+        assert_replaced(stores, partial(client.client_kill_filter, _type="pubsub"), caplog)
 
 
-def assert_replaced(
-    store: SqlStore | RedisStore, lose: Callable[[], object], caplog: pytest.LogCaptureFixture
-) -> None:
-    announcements = store.announcements
+def assert_replaced(stores: Stores, lose: Callable[[], object], caplog: pytest.LogCaptureFixture) -> None:
+    announcements = stores.announcements
     assert announcements is not None
     announcements.wait(0.2, threading.Event())
     lose()
@@ -167,8 +171,8 @@ def assert_replaced(
 
 
 def test_a_server_that_is_gone_does_not_keep_an_end_from_being_made(mortal_postgres: PostgresServer) -> None:
-    with closing(SqlStore(mortal_postgres.new_database())) as store:
-        announcements = store.announcements
+    with closing(open_sql_stores(mortal_postgres.new_database())) as stores:
+        announcements = stores.announcements
         assert announcements is not None
         announcements.wait(0.2, threading.Event())
         mortal_postgres.kill()
@@ -182,15 +186,15 @@ def test_a_server_that_is_gone_does_not_keep_an_end_from_being_made(mortal_postg
 
 def test_a_cluster_that_is_gone_is_no_error_to_who_waits(redis_executable: str, tmp_path: Path) -> None:
     cluster = RedisCluster(redis_executable, tmp_path)
-    with closing(RedisStore(cluster.url)) as store:
+    with closing(open_redis_stores(cluster.url)) as stores:
         cluster.stop()
-        store.close()  # so that it has to be found anew
-        store.announcements.announce()
-        assert 0.3 <= seconds_of(lambda: store.announcements.wait(0.3, threading.Event())) < SOON
+        stores.close()  # so that it has to be found anew
+        stores.announcements.announce()
+        assert 0.3 <= seconds_of(lambda: stores.announcements.wait(0.3, threading.Event())) < SOON
 
 
 def test_a_forked_child_hears_on_a_connection_of_its_own(urls: dict[str, str], node: Open) -> None:
-    announcements = node(urls).store.announcements
+    announcements = node(urls).stores.announcements
     assert announcements is not None
     announcements.wait(0.2, threading.Event())
 
@@ -212,15 +216,11 @@ def test_a_file_announces_nothing_and_says_so_at_the_start(tmp_path: Path) -> No
         Auth(f"sqlite:///{tmp_path}/watchword.db", settings=Settings(revocation_push=True))
 
 
-class CountingStore(SqlStore):
-    """A real store that counts polls."""
+class CountingSessions(SqlSessions):
+    """Real sessions that count polls."""
 
     polls = 0
 
     def poll(self, identity: str | None, position: int | None, *, grace: float) -> Feed:
         self.polls += 1
         return super().poll(identity, position, grace=grace)
-
-
-def polling(store: SqlStore, *, interval: float) -> Revocations:
-    return Revocations(store, interval=interval, max_age=600.0, grace=30.0, announcements=store.announcements)

@@ -1,77 +1,88 @@
-"""A store whose connection brings the answer to another question: nobody gets what is another's."""
+"""A store whose connection brings the answer to another question: no caller gets the data of another."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from postgres_servers import PostgresServer
-from redis_servers import RedisServer
+from redis_servers import RedisServer, open_redis_stores
+from sqlalchemy import Engine, event
 
 from watchword.errors import StoreUnavailable
-from watchword.stores.contract import Session
-from watchword.stores.redis.store import RedisStore
-from watchword.stores.sql import accounts as sql_accounts
-from watchword.stores.sql import postgres as postgres_module
-from watchword.stores.sql import sessions as sql_sessions
-from watchword.stores.sql.store import SqlStore
-from watchword.testing.store_contract.sessions import TIMES, begin, new_session, start, swap
+from watchword.stores import Stores, open_sql_stores
+from watchword.stores.contract import NewSession, Session
+from watchword.stores.redis.connection import RedisConnection
+from watchword.stores.sql import postgres_sessions
+from watchword.testing.store_contract.accounts import insert_account
+from watchword.testing.store_contract.sessions import begin, new_session, start, swap
 
-AnyStore = SqlStore | RedisStore
+Cross = Callable[[Stores, dict[str, str]], None]
 
 
 @pytest.fixture(params=["sqlite", "postgres", "redis"])
-def store(
+def stores(
     request: pytest.FixtureRequest, tmp_path: Path, postgres: PostgresServer, redis_server: RedisServer
-) -> Iterator[AnyStore]:
-    if request.param == "redis":
-        opened: AnyStore = RedisStore(redis_server.url)
-    elif request.param == "postgres":
-        opened = SqlStore(postgres.new_database())
-    else:
-        opened = SqlStore(f"sqlite:///{tmp_path}/app.db")
+) -> Iterator[Stores]:
+    opened = {
+        "sqlite": lambda: open_sql_stores(f"sqlite:///{tmp_path}/app.db"),
+        "postgres": lambda: open_sql_stores(postgres.new_database()),
+        "redis": lambda: open_redis_stores(redis_server.url),
+    }[request.param]()
     with closing(opened):
         yield opened
 
 
 @pytest.fixture
-def cross(monkeypatch: pytest.MonkeyPatch) -> Callable[[AnyStore, Session, Session], None]:
-    """Let the store hear the other session's id and subject wherever it is asked about the first one's."""
+def cross() -> Iterator[Cross]:
+    """Replace what the connections of stores are asked about."""
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as listening:
 
-    def cross(store: AnyStore, asked: Session, other: Session) -> None:
-        def swapped(value: object) -> object:
-            answered = {asked.id: other.id, asked.subject: other.subject}
-            return answered.get(value, value) if isinstance(value, str) else value
+        def cross(stores: Stores, instead: dict[str, str]) -> None:
+            backend: Any = stores.backends[0]
+            if isinstance(backend, RedisConnection):
+                cross_redis(backend, instead, patch)
+            else:
+                cross_sql(instead, patch, listening)
 
-        if isinstance(store, RedisStore):
-            for name in ("run", "run_durably"):
-                run = getattr(store._redis, name)
-
-                def ask(script: Any, key: str, *args: Any, run: Any = run) -> Any:
-                    return run(script, key.replace(asked.id[-1], other.id[-1]), *map(swapped, args))
-
-                monkeypatch.setattr(store._redis, name, ask)
-            return
-        for name in ("find", "swap", "live", "end", "end_all"):
-            real = getattr(sql_sessions, name)
-
-            def operate(
-                connection: Any, now: float, what: str, *args: Any, real: Any = real, **rest: Any
-            ) -> Any:
-                return real(connection, now, swapped(what), *args, **rest)
-
-            monkeypatch.setattr(sql_sessions, name, operate)
-        for name in ("_SWAP", "_FIND"):
-            statement = getattr(postgres_module, name).replace("%(id)s", f"'{other.id}'")
-            monkeypatch.setattr(postgres_module, name, statement)
-
-    return cross
+        yield cross
 
 
-ASKED: dict[str, Callable[[AnyStore, Session], object]] = {
+def cross_redis(redis: RedisConnection, instead: dict[str, str], patch: pytest.MonkeyPatch) -> None:
+    (asked, answered), _ = instead.items()  # the ids of the sessions, which name their shards
+    for name in ("run", "run_durably"):
+        run = getattr(redis, name)
+
+        def ask(script: Any, key: str, *args: Any, run: Any = run) -> Any:
+            place = key.replace(f"{{{asked[-1]}}}", f"{{{answered[-1]}}}")
+            return run(script, place, *(instead.get(arg, arg) for arg in args))
+
+        patch.setattr(redis, name, ask)
+
+
+def cross_sql(instead: dict[str, str], patch: pytest.MonkeyPatch, listening: ExitStack) -> None:
+    def ask(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> Any:
+        if isinstance(parameters, dict):
+            return statement, {name: instead.get(value, value) for name, value in parameters.items()}
+        return statement, tuple(instead.get(value, value) for value in parameters)
+
+    event.listen(Engine, "before_cursor_execute", ask, retval=True)
+    listening.callback(event.remove, Engine, "before_cursor_execute", ask)
+    for name in ("_SWAP", "_FIND"):  # these run on the driver's own connection
+        statement = getattr(postgres_sessions, name)
+        for answered in instead.values():
+            statement = statement.replace("%(id)s", f"'{answered}'")
+        patch.setattr(postgres_sessions, name, statement)
+
+
+def instead_of(asked: Session | NewSession, answered: Session) -> dict[str, str]:
+    return {asked.id: answered.id, asked.subject: answered.subject}
+
+
+ASKED: dict[str, Callable[[Any, Session], object]] = {
     "find": lambda store, session: store.find_session(session.id),
     "swap": lambda store, session: swap(store, session.id, 1),
     "live": lambda store, session: store.live_sessions(session.subject),
@@ -82,48 +93,45 @@ ASKED: dict[str, Callable[[AnyStore, Session], object]] = {
 
 @pytest.mark.parametrize("question", ASKED)
 def test_an_answer_about_another_session_is_no_answer_and_costs_the_connection(
-    store: AnyStore, cross: Callable[..., None], question: str, caplog: pytest.LogCaptureFixture
+    stores: Stores, cross: Cross, question: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    mine, other = start(store, "alice"), start(store, "bob")
-    before = connection_of(store)
-    cross(store, mine, other)
+    mine, other = start(stores.sessions, "alice"), start(stores.sessions, "bob")
+    before = connection_of(stores)
+    cross(stores, instead_of(mine, other))
     with pytest.raises(StoreUnavailable):
-        ASKED[question](store, mine)
+        ASKED[question](stores.sessions, mine)
     assert "another session" in caplog.text
     assert other.id not in caplog.text
-    assert connection_of(store) is not before
+    assert connection_of(stores) is not before
 
 
-def test_an_answer_about_another_account_is_no_answer_and_costs_the_connection(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with closing(SqlStore(f"sqlite:///{tmp_path}/app.db")) as store:
-        for name in ("alice", "bob"):
-            store.insert_account(subject=name, username=name, name_key=name, password_hash="", scopes=())
-        before = connection_of(store)
-        assert store.find_account(subject="alice")
-        find = sql_accounts.find_account
-        monkeypatch.setattr(sql_accounts, "find_account", lambda *args, **_: find(*args, subject="bob"))
-        with pytest.raises(StoreUnavailable):
-            store.find_account(subject="alice")
-        assert connection_of(store) is not before
-
-
-def test_a_start_that_is_answered_with_another_session_is_none(
-    store: AnyStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = begin(store, new_session("bob"), TIMES)
-    if isinstance(store, RedisStore):
-        monkeypatch.setattr("watchword.stores.redis.sessions.start", lambda *_, **__: other)
-    else:
-        monkeypatch.setattr(sql_sessions, "start", lambda *_, **__: other)
+def test_a_start_that_is_answered_with_another_session_is_none(stores: Stores, cross: Cross) -> None:
+    other, new = start(stores.sessions, "bob"), new_session("alice")
+    before = connection_of(stores)
+    cross(stores, instead_of(new, other))
     with pytest.raises(StoreUnavailable):
-        begin(store, new_session("alice"), TIMES)
+        begin(stores.sessions, new)
+    assert connection_of(stores) is not before
 
 
-def connection_of(store: AnyStore) -> object:
+@pytest.mark.parametrize("stores", ["sqlite", "postgres"], indirect=True)
+def test_an_answer_about_another_account_is_no_answer_and_costs_the_connection(
+    stores: Stores, cross: Cross
+) -> None:
+    for name in ("alice", "bob"):
+        insert_account(stores.accounts, name, name)
+    before = connection_of(stores)
+    assert stores.accounts.find_account(subject="alice")
+    cross(stores, {"alice": "bob"})
+    with pytest.raises(StoreUnavailable):
+        stores.accounts.find_account(subject="alice")
+    assert connection_of(stores) is not before
+
+
+def connection_of(stores: Stores) -> object:
     """What the store uses for its next question."""
-    if isinstance(store, RedisStore):
-        return store._redis._client()
-    with store._database.read() as connection:
+    backend: Any = stores.backends[0]
+    if isinstance(backend, RedisConnection):
+        return backend._client()
+    with backend.begin_read() as connection:
         return connection.connection.dbapi_connection

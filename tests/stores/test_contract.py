@@ -2,65 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TypeVar
-
 import pytest
-from postgres_servers import PostgresServer
-from redis_servers import RedisCluster, RedisServer
 
-from watchword.stores.redis.store import RedisStore
-from watchword.stores.sql.store import SqlStore
+from watchword.stores import Stores
+from watchword.stores.contract import (
+    AccountStore,
+    Announcements,
+    KeyStore,
+    OneTimeStore,
+    SessionStore,
+    ThrottleStore,
+)
 from watchword.testing import store_contract
 
-T = TypeVar("T", SqlStore, RedisStore)
 
-
-class TestSqliteFile(store_contract.StoreContract):
+class InSql:
     @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[SqlStore]:
-        yield from opened(f"sqlite:///{tmp_path}/watchword.db")
+    def stores(self, sql_stores: Stores) -> Stores:
+        return sql_stores
 
 
-class TestSqliteMemory(store_contract.StoreContract):
+class InRedis:
     @pytest.fixture
-    def store(self) -> Iterator[SqlStore]:
-        yield from opened("sqlite://")
+    def stores(self, redis_stores: Stores) -> Stores:
+        return redis_stores
 
 
-class TestPostgres(store_contract.StoreContract, store_contract.AnnouncementsContract):
+class TestSqlSessions(InSql, store_contract.SessionStoreContract):
     @pytest.fixture
-    def store(self, postgres: PostgresServer) -> Iterator[SqlStore]:
-        yield from opened(postgres.new_database())
+    def store(self, stores: Stores) -> SessionStore:
+        return stores.sessions
 
 
-class InRedis(
-    store_contract.SessionStoreContract,
-    store_contract.KeyStoreContract,
-    store_contract.ThrottleStoreContract,
-    store_contract.OneTimeStoreContract,
-    store_contract.AnnouncementsContract,
-):
-    """What is not accounts."""
-
-
-class TestRedis(InRedis):
+class TestRedisSessions(InRedis, store_contract.SessionStoreContract):
     @pytest.fixture
-    def store(self, redis_server: RedisServer) -> Iterator[RedisStore]:
-        yield from closing(RedisStore(redis_server.url))
+    def store(self, stores: Stores) -> SessionStore:
+        return stores.sessions
 
 
-class TestRedisCluster(InRedis):
+class TestSqlKeys(InSql, store_contract.KeyStoreContract):
     @pytest.fixture
-    def store(self, redis_cluster: RedisCluster) -> Iterator[RedisStore]:
-        yield from closing(RedisStore(redis_cluster.url))
+    def store(self, stores: Stores) -> KeyStore:
+        return stores.keys
 
 
-def opened(url: str) -> Iterator[SqlStore]:
-    yield from closing(SqlStore(url))
+class TestRedisKeys(InRedis, store_contract.KeyStoreContract):
+    @pytest.fixture
+    def store(self, stores: Stores) -> KeyStore:
+        return stores.keys
 
 
-def closing(store: T) -> Iterator[T]:
-    yield store
-    store.close()
+class TestSqlAccounts(InSql, store_contract.AccountStoreContract):
+    @pytest.fixture
+    def store(self, stores: Stores) -> AccountStore:
+        return stores.accounts
+
+
+class TestSqlThrottles(InSql, store_contract.ThrottleStoreContract):
+    @pytest.fixture
+    def store(self, stores: Stores) -> ThrottleStore:
+        return stores.throttles
+
+
+class TestRedisThrottles(InRedis, store_contract.ThrottleStoreContract):
+    @pytest.fixture
+    def store(self, stores: Stores) -> ThrottleStore:
+        return stores.throttles
+
+
+class TestSqlOneTime(InSql, store_contract.OneTimeStoreContract):
+    @pytest.fixture
+    def store(self, stores: Stores) -> OneTimeStore:
+        return stores.one_time
+
+
+class TestRedisOneTime(InRedis, store_contract.OneTimeStoreContract):
+    @pytest.fixture
+    def store(self, stores: Stores) -> OneTimeStore:
+        return stores.one_time
+
+
+@pytest.mark.parametrize("sql_stores", ["postgres"], indirect=True)
+class TestPostgresAnnouncements(InSql, store_contract.AnnouncementsContract):
+    @pytest.fixture
+    def announcements(self, stores: Stores) -> Announcements:
+        assert stores.announcements is not None
+        return stores.announcements
+
+
+class TestRedisAnnouncements(InRedis, store_contract.AnnouncementsContract):
+    @pytest.fixture
+    def announcements(self, stores: Stores) -> Announcements:
+        assert stores.announcements is not None
+        return stores.announcements
+
+
+class TestSqlStores(InSql, store_contract.StoresContract):
+    """The ports of one database together."""
+
+
+class TestRedisStores(InRedis, store_contract.StoresContract):
+    """The ports of Redis, and accounts in a database, together."""

@@ -19,8 +19,8 @@ from redis_servers import RedisServer
 
 from watchword import Auth, Settings
 from watchword.sessions import Revocations
-from watchword.stores import open_split_store, open_store
-from watchword.stores.contract import NewSession, SessionTimes, Store, new_session_id
+from watchword.stores import Stores, open_stores
+from watchword.stores.contract import NewSession, SessionTimes, new_session_id
 
 PROCESSES, THREADS = 4, 16
 PATIENCE = 60
@@ -49,8 +49,8 @@ if off := options.get("clock_is_off_by"):
 from watchword import Auth, Settings, WatchwordError
 from watchword.sessions import Revocations
 if off and settings["database_url"].startswith("sqlite:"):  # whose clock is this machine's, and right
-    from watchword.stores.sql.store import SqlStore
-    SqlStore.__init__.__kwdefaults__["time_shift"] = -off
+    from watchword.stores.sql.database import SqlDatabase
+    SqlDatabase.time_shift = -off
 if options.get("no_threads"):
     Revocations._start_thread = lambda self: None
 auth = Auth(settings=Settings(**settings))
@@ -131,8 +131,8 @@ def shared_urls(request: pytest.FixtureRequest, tmp_path: Path, redis_server: Re
     return urls | {"sessions_url": redis_server.url} if request.param == "redis" else urls
 
 
-def open_shared(urls: dict[str, str]) -> Store:
-    return open_split_store(**urls) if "sessions_url" in urls else open_store(urls["database_url"])
+def open_shared(urls: dict[str, str]) -> Stores:
+    return open_stores(Settings(**urls))
 
 
 @pytest.fixture
@@ -241,24 +241,25 @@ def test_a_node_that_starts_while_ends_arrive_misses_none(auth: Auth, shared_url
     enough = threading.Event()
 
     def end_many() -> None:
-        store = open_shared(shared_urls)
+        stores = open_shared(shared_urls)
         times = SessionTimes(access=600, idle=10_000, absolute=20_000, window=30)
         while not enough.is_set():
             session_id = new_session_id("alice")
             new = NewSession(
                 id=session_id, subject="alice", username="", scopes=(), user_agent=None, ip_address=None
             )
-            store.start_session(new, times, max_live=100, mark=store.read_mark())
-            store.end_session(session_id, "logout")
+            stores.sessions.start_session(new, times, max_live=100, mark=stores.sessions.read_mark())
+            stores.sessions.end_session(session_id, "logout")
             ended.append(session_id)
-        store.close()
+        stores.close()
 
     ending = threading.Thread(target=end_many)
     ending.start()
-    nodes = []
+    nodes, opened = [], []
     for number in range(5, 55, 5):
         until(lambda number=number: len(ended) >= number)
-        nodes.append(Revocations(open_shared(shared_urls), interval=60, max_age=600, grace=30))
+        opened.append(open_shared(shared_urls))
+        nodes.append(Revocations(opened[-1].sessions, interval=60, max_age=600, grace=30))
         for node in nodes:
             node.poll()
     enough.set()
@@ -266,4 +267,5 @@ def test_a_node_that_starts_while_ends_arrive_misses_none(auth: Auth, shared_url
     for node in nodes:
         node.poll()
         assert [session_id for session_id in ended if not node.ended(session_id)] == []
-        node._store.close()
+    for stores in opened:
+        stores.close()

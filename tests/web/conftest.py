@@ -28,12 +28,12 @@ class Desk(Auth):
         super().__init__("sqlite://", settings=msgspec.structs.replace(given, **settings))
         self._hasher = PasswordHasher(settings=self.settings, parameters=CHEAPEST)
         self.accounts = Accounts(
-            self.store, settings=self.settings, hasher=self._hasher, sessions=self._sessions
+            self.stores.accounts, settings=self.settings, hasher=self._hasher, sessions=self._sessions
         )
 
     def rows(self) -> dict[str, int]:
         """How many rows each table has."""
-        with self.store._database.read() as connection:
+        with self.stores.backends[0].begin_read() as connection:
             return {
                 table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
                 for table in schema.metadata.sorted_tables
@@ -41,7 +41,7 @@ class Desk(Auth):
 
     def wait(self, seconds: float) -> None:
         """Let the store's time go on, and notice."""
-        self.store.time_shift += seconds
+        self.stores.sessions.time_shift += seconds
         self._revocations.poll()
 
 

@@ -178,7 +178,7 @@ def test_a_caller_ends_one_of_their_own_sessions(client, desk, tokens, bearer):
 
 
 def test_a_caller_ends_their_own_session_also_where_the_store_has_lost_it(client, desk, bearer):
-    with desk.store._database.write() as connection:
+    with desk.stores.backends[0].begin_write() as connection:
         connection.exec_driver_sql("DELETE FROM watchword_sessions")
     session_id = client.get("/auth/me", headers=bearer).get_json()["session"]
     assert client.delete(f"/auth/sessions/{session_id}", headers=bearer).status_code == 204
@@ -299,7 +299,7 @@ def test_a_jwks_that_may_have_changed_unseen_is_answered_but_not_kept(client, de
     answer = client.get(JWKS)
     desk._revocations._polls.remove()
     monkeypatch.setattr(desk._revocations, "_spared_until", -math.inf)
-    desk.store.close()  # the database in memory is gone
+    desk.stores.close()  # the database in memory is gone
     again = client.get(JWKS)
     assert (again.status_code, again.data) == (200, answer.data)
     assert again.headers["Cache-Control"] == "public, max-age=0"
@@ -549,7 +549,7 @@ def test_with_every_slot_taken_a_login_is_turned_away(client, desk, monkeypatch)
 
 
 def test_a_store_that_is_gone_is_unavailable(client, desk, tokens, bearer):
-    desk.store.close()  # the database was in memory
+    desk.stores.close()  # the database was in memory
     answers = [
         login(client),
         client.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]}),

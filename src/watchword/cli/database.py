@@ -9,10 +9,10 @@ import click
 
 from watchword.cli.hints import suggest_command
 from watchword.cli.store import find_database_url
-from watchword.stores import copy_database, open_store, schema_status
+from watchword.stores import copy_database, open_sql_stores, schema_status
 
 if TYPE_CHECKING:
-    from watchword.stores.sql.store import SchemaStatus
+    from watchword.stores.sql.database import SchemaStatus
 
 __all__ = ["database"]
 
@@ -40,7 +40,7 @@ def upgrade() -> None:
     """Bring the schema to the newest version, or make the tables. Of several who do it at once one does."""
     url = find_database_url()
     before = schema_status(url)
-    open_store(url).close()
+    open_sql_stores(url).close()
     after = schema_status(url)
     if before.version == after.version:
         click.echo(f"Schema version {after.version} is the newest already")

@@ -48,7 +48,7 @@ def key() -> None:
 def list_keys() -> None:
     """List all keys: what each does, for how long, and what comes next."""
     with open_auth() as auth:
-        now = auth.store.now()
+        now = auth.stores.now()
         phases = auth.keyring.list_phases()
     rows = (
         (
@@ -75,7 +75,7 @@ def rotate(kid: str | None) -> None:
             _give_up(auth, kid)
             return
         for kind in ("public", "internal"):
-            _say_start(auth.keyring.rotate(kind), auth.store.now())
+            _say_start(auth.keyring.rotate(kind), auth.stores.now())
 
 
 @key.command()
@@ -102,7 +102,7 @@ def import_key(file: BinaryIO) -> None:
             raise InvalidKey(
                 f"{error}. The key must be a private key for {algorithm} (WATCHWORD_SIGNING_ALGORITHM)"
             ) from None
-        _say_start(auth.keyring.add(given), auth.store.now())
+        _say_start(auth.keyring.add(given), auth.stores.now())
 
 
 @key.command()

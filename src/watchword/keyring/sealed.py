@@ -16,7 +16,7 @@ from watchword.errors import InvalidSettings, WatchwordError
 from watchword.jose import jwe
 from watchword.jose.jwk import Key
 from watchword.settings import Settings
-from watchword.stores.contract import KeyKind, SealedKey, Store
+from watchword.stores.contract import KeyKind, SealedKey, Stores
 
 __all__ = ["derive_key", "refuse_missing_secret", "seal", "sealing_secrets", "secret_file", "unseal"]
 
@@ -57,7 +57,7 @@ def derive_key(secret: str, purpose: str) -> bytes:
     return HKDF(SHA256(), length=32, salt=None, info=f"watchword {purpose}".encode()).derive(secret.encode())
 
 
-def sealing_secrets(settings: Settings, store: Store) -> tuple[str, ...]:
+def sealing_secrets(settings: Settings, stores: Stores) -> tuple[str, ...]:
     """What seals the keys: as set, or kept beside the database file, or as short-lived as the memory.
 
     Raises:
@@ -65,12 +65,12 @@ def sealing_secrets(settings: Settings, store: Store) -> tuple[str, ...]:
     """
     if settings.secret:
         return settings.secret
-    if store.in_memory:
+    if stores.in_memory:
         return (random.token_urlsafe(32),)
-    if store.file is None:
+    if stores.file is None:
         raise InvalidSettings(_MISSING)
-    path = store.file.with_name(store.file.name + ".secret")
-    return (secret_file(path, create=not store.keys().keys),)
+    path = stores.file.with_name(stores.file.name + ".secret")
+    return (secret_file(path, create=not stores.keys.keys().keys),)
 
 
 def refuse_missing_secret(settings: Settings) -> None:

@@ -1,19 +1,21 @@
-"""Where state lives."""
+"""Where state lives: open the stores that settings or a URL name."""
 
+from watchword.stores.contract import Stores
 from watchword.stores.opening import (
     copy_database,
     find_database_file,
-    open_split_store,
-    open_store,
+    open_sql_stores,
+    open_stores,
     resolve_settings,
     schema_status,
 )
 
 __all__ = [
+    "Stores",
     "copy_database",
     "find_database_file",
-    "open_split_store",
-    "open_store",
+    "open_sql_stores",
+    "open_stores",
     "resolve_settings",
     "schema_status",
 ]

@@ -1,14 +1,14 @@
-"""A second safety net: what a store answers is about the session or the account that was asked for.
+"""A second safety net: a store's answer is about the session or the account that was asked for.
 
-A connection that two processes use gives each of them the other's answers. No connection of ours is used
-like that (see :mod:`watchword.forks`), but the price of a mistake would be another person's tokens.
+A connection that two processes share gives each process the answers of the other. No connection of ours is
+shared (see :mod:`watchword.forks`), but a mistake would hand out the tokens of another person.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from watchword.errors import StoreUnavailable
 from watchword.stores.contract import Account, Session, TimedSession
@@ -17,7 +17,6 @@ __all__ = ["check_answer", "check_answers_of"]
 
 logger = logging.getLogger("watchword.stores")
 
-_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
@@ -31,18 +30,18 @@ _C = TypeVar("_C", bound=_Connection)
 def check_answer(answer: object, *, session_id: str | None = None, subject: str | None = None) -> None:
     """Return if a store's answer is about the session and the subject that were asked for.
 
-    The caller throws the connection away otherwise: the next answers on it may be others' as well.
+    Otherwise the caller closes the connection, because its next answers may be wrong as well.
 
     Args:
-        answer: what an operation returns. Of several sessions the first is the one asked for. An account has
-            a subject only.
-        session_id: the session; ``None`` where any of the subject's may come.
-        subject: whose all of them are; ``None`` where only the id was given.
+        answer: the result of an operation. In a list of sessions the first session is the one asked for. An
+            account has a subject only.
+        session_id: the session. ``None`` if the answer may be any session of the subject.
+        subject: the owner of all sessions or accounts in the answer. ``None`` if only the id was given.
 
     Raises:
         StoreUnavailable: the answer is about another session, or about another subject.
     """
-    for number, found in enumerate(_found_in(answer)):
+    for number, found in enumerate(_list_rows(answer)):
         is_other = number == 0 and session_id is not None and found.id != session_id
         if is_other or (subject is not None and found.subject != subject):
             logger.error("the store's answer is about another session or subject than was asked for")
@@ -50,18 +49,18 @@ def check_answer(answer: object, *, session_id: str | None = None, subject: str 
 
 
 def check_answers_of(
-    operation: Callable[Concatenate[_C, float, _P], _T],
+    operation: Callable[[_C, float], _T],
     *,
     session_id: str | None = None,
     subject: str | None = None,
-) -> Callable[Concatenate[_C, float, _P], _T]:
-    """Return the operation of an SQL store with :func:`check_answer` after it.
+) -> Callable[[_C, float], _T]:
+    """Return an operation on an SQL database with :func:`check_answer` after it.
 
-    A transaction whose answer is about something else is not committed, and its connection is thrown away.
+    A transaction with a wrong answer is not committed, and its connection is closed.
     """
 
-    def run(connection: _C, now: float, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        answer = operation(connection, now, *args, **kwargs)
+    def run(connection: _C, now: float) -> _T:
+        answer = operation(connection, now)
         try:
             check_answer(answer, session_id=session_id, subject=subject)
         except StoreUnavailable:
@@ -72,11 +71,11 @@ def check_answers_of(
     return run
 
 
-def _found_in(answer: object) -> Iterator[Any]:
+def _list_rows(answer: object) -> Iterator[Any]:
     if isinstance(answer, Session | Account):
         yield answer
     elif isinstance(answer, TimedSession):
         yield answer.session
     elif isinstance(answer, Sequence):
         for part in answer:
-            yield from _found_in(part)
+            yield from _list_rows(part)

@@ -11,20 +11,16 @@ import msgspec
 
 from watchword.errors import InvalidSettings, MissingExtra
 from watchword.settings import Settings
-from watchword.stores.contract import Announcements, Store
+from watchword.stores.contract import Announcements, Stores
 
 if TYPE_CHECKING:
-    from limits.storage import Storage
-
-    from watchword.stores.split import SplitStore
-    from watchword.stores.sql.store import SchemaStatus
+    from watchword.stores.sql.database import SchemaStatus
 
 __all__ = [
     "copy_database",
     "find_announcements",
     "find_database_file",
-    "open_split_store",
-    "open_store",
+    "open_sql_stores",
     "open_stores",
     "resolve_settings",
     "schema_status",
@@ -38,37 +34,31 @@ _SILENT = (
 )
 
 
-def open_stores(settings: Settings) -> tuple[Store, Storage | None]:
-    """Open what the settings name. The second value is where all processes count addresses, if anywhere."""
-    if not settings.sessions_url:
-        return open_store(settings.database_url, connections=settings.database_connections), None
-    store = open_split_store(
-        settings.database_url,
-        settings.sessions_url,
-        connections=settings.database_connections,
-        wait_replicas=settings.sessions_wait_replicas,
-    )
-    return store, store.address_counters()
-
-
-def find_announcements(settings: Settings, store: Store) -> Announcements | None:
-    """Return what tells of ended sessions between two polls, if it is wanted.
+def open_stores(settings: Settings) -> Stores:
+    """Open the stores that the settings name, and make or upgrade their tables.
 
     Raises:
-        InvalidSettings: it is, and the store has nothing like that.
+        InvalidSettings: no store of ours has such a URL, or the database is newer than this code.
+        MissingExtra: a store's library is not installed.
+        StoreUnavailable: the database cannot be opened, or Redis does not answer.
     """
-    if not settings.revocation_push:
-        return None
-    if store.announcements is None:
-        raise InvalidSettings(_SILENT)
-    return store.announcements
+    stores = open_sql_stores(settings.database_url, connections=settings.database_connections)
+    if not settings.sessions_url:
+        return stores
+    try:
+        with _name_missing_extra():
+            from watchword.stores.redis.opening import move_to_redis  # noqa: PLC0415 -- not all need redis-py
+        return move_to_redis(stores, settings.sessions_url, wait_replicas=settings.sessions_wait_replicas)
+    except BaseException:
+        stores.close()
+        raise
 
 
-def open_store(url: str, *, connections: int = 10) -> Store:
-    """The store at an SQLAlchemy URL such as ``sqlite:///app.db``, its tables made or upgraded.
+def open_sql_stores(url: str, *, connections: int = 10) -> Stores:
+    """Open all stores in the database at an SQLAlchemy URL, and make or upgrade its tables.
 
     Args:
-        url: the URL.
+        url: the URL, such as ``sqlite:///app.db``.
         connections: how many connections to PostgreSQL this process has at most.
 
     Raises:
@@ -77,45 +67,33 @@ def open_store(url: str, *, connections: int = 10) -> Store:
         StoreUnavailable: the database cannot be opened.
     """
     with _name_missing_extra():
-        from watchword.stores.sql.store import SqlStore  # noqa: PLC0415 -- the codec must not need SQLAlchemy
-    return SqlStore(url, connections=connections)
+        # the codec must not need SQLAlchemy
+        from watchword.stores.sql.opening import open_sql_stores as open_stores  # noqa: PLC0415
+    return open_stores(url, connections=connections)
 
 
-def open_split_store(
-    database_url: str, sessions_url: str, *, connections: int = 10, wait_replicas: int = 0
-) -> SplitStore:
-    """The store whose accounts are at the one URL, and sessions, keys, throttles and the like at the other.
-
-    Args:
-        database_url: as :func:`open_store` takes it.
-        connections: as :func:`open_store` takes it.
-        sessions_url: of a Redis, see :class:`~watchword.stores.redis.store.RedisStore`.
-        wait_replicas: how many replicas of it must have an end before it is acknowledged.
+def find_announcements(settings: Settings, stores: Stores) -> Announcements | None:
+    """Return the push notifications that sessions have ended, if the settings want them.
 
     Raises:
-        InvalidSettings: no store of ours has such URLs, or the database is newer than this code.
-        MissingExtra: a store's library is not installed.
-        StoreUnavailable: the database cannot be opened, or Redis does not answer.
+        InvalidSettings: the settings want them and the stores have none.
     """
-    accounts = open_store(database_url, connections=connections)
-    try:
-        with _name_missing_extra():
-            from watchword.stores.split import SplitStore  # noqa: PLC0415 -- not all need redis-py
-        return SplitStore(accounts, sessions_url, wait_replicas=wait_replicas)
-    except BaseException:
-        accounts.close()
-        raise
+    if not settings.revocation_push:
+        return None
+    if stores.announcements is None:
+        raise InvalidSettings(_SILENT)
+    return stores.announcements
 
 
 def schema_status(url: str) -> SchemaStatus:
-    """How far the schema of the database at a URL is; it is left as it is.
+    """Return how far the schema of the database at a URL is. Nothing is changed.
 
     Raises:
-        InvalidSettings, MissingExtra, StoreUnavailable: as :func:`open_store`.
+        InvalidSettings, MissingExtra, StoreUnavailable: as :func:`open_sql_stores`.
     """
     with _name_missing_extra():
-        from watchword.stores.sql import store as sql  # noqa: PLC0415 -- as above
-    return sql.schema_status(url)
+        from watchword.stores.sql.opening import find_schema_status  # noqa: PLC0415 -- as above
+    return find_schema_status(url)
 
 
 def resolve_settings(settings: Settings, folder: Path | None = None) -> Settings:

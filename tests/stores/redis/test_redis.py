@@ -25,14 +25,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from forked import answer_of_child
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from redis_servers import Proxy, RedisCluster, RedisServer, free_port, until
+from redis_servers import Proxy, RedisCluster, RedisServer, free_port, open_redis_stores, until
 
 from watchword.errors import InvalidSettings, StoreUnavailable
 from watchword.sessions.rotation import RefreshDecision, decide_refresh, rotate
+from watchword.stores import Stores
 from watchword.stores.contract import Session, SessionTimes, new_session_id, shard_of
 from watchword.stores.redis import connection as redis_connection
 from watchword.stores.redis import url as redis_url
-from watchword.stores.redis.store import RedisStore
 from watchword.testing.store_contract.keys import insert_key
 from watchword.testing.store_contract.sessions import DETAILS, TIMES, new_session, start, swap
 
@@ -40,143 +40,143 @@ StartRedis = Callable[..., RedisServer]
 
 
 @pytest.fixture
-def store(redis_server: RedisServer) -> Iterator[RedisStore]:
-    with closing(RedisStore(redis_server.url)) as opened:
+def stores(redis_server: RedisServer) -> Iterator[Stores]:
+    with closing(open_redis_stores(redis_server.url)) as opened:
         yield opened
 
 
 @pytest.fixture
-def open_store() -> Iterator[Callable[..., RedisStore]]:
-    opened: list[RedisStore] = []
+def open_store() -> Iterator[Callable[..., Stores]]:
+    opened: list[Stores] = []
 
-    def open_one(url: str, **options: Any) -> RedisStore:
-        opened.append(RedisStore(url, **options))
+    def open_one(url: str, **options: Any) -> Stores:
+        opened.append(open_redis_stores(url, **options))
         return opened[-1]
 
     yield open_one
-    for store in opened:
-        store.close()
+    for stores in opened:
+        stores.close()
 
 
-def ends(store: RedisStore, identity: str | None = None, position: int | None = None) -> set[str]:
-    return {end.session_id for end in store.poll(identity, position, grace=30).ends}
+def ends(stores: Stores, identity: str | None = None, position: int | None = None) -> set[str]:
+    return {end.session_id for end in stores.sessions.poll(identity, position, grace=30).ends}
 
 
 # -- a server that dies ------------------------------------------------------------------------------
 
 
 def test_what_was_acknowledged_survives_kill_9_and_service_resumes_by_itself(
-    start_redis: StartRedis, open_store: Callable[..., RedisStore]
+    start_redis: StartRedis, open_store: Callable[..., Stores]
 ) -> None:
     server = start_redis()
-    store = open_store(server.url)
-    kept, ended = start(store), start(store)
-    store.end_session(ended.id, "logout")
-    assert store.spend("key", "attempt", keep_until=store.now() + 100)
-    before = store.poll(None, None, grace=30)
+    stores = open_store(server.url)
+    kept, ended = start(stores.sessions), start(stores.sessions)
+    stores.sessions.end_session(ended.id, "logout")
+    assert stores.one_time.spend("key", "attempt", keep_until=stores.now() + 100)
+    before = stores.sessions.poll(None, None, grace=30)
 
     server.kill()
     with pytest.raises(StoreUnavailable):
-        store.find_session(kept.id)
+        stores.sessions.find_session(kept.id)
     with pytest.raises(StoreUnavailable):
-        store.poll(before.identity, before.position, grace=30)
+        stores.sessions.poll(before.identity, before.position, grace=30)
 
     server.start()
-    assert store.find_session(kept.id).session == kept
-    assert not store.spend("key", "another", keep_until=store.now() + 100)
-    assert swap(store, ended.id, 1) is None
-    after = store.poll(before.identity, before.position, grace=30)
+    assert stores.sessions.find_session(kept.id).session == kept
+    assert not stores.one_time.spend("key", "another", keep_until=stores.now() + 100)
+    assert swap(stores.sessions, ended.id, 1) is None
+    after = stores.sessions.poll(before.identity, before.position, grace=30)
     assert {end.session_id for end in after.ends} == {ended.id}, "all that is in force is told again"
     assert after.identity != before.identity
 
 
 def test_a_restart_between_two_operations_is_not_noticed(
-    start_redis: StartRedis, open_store: Callable[..., RedisStore]
+    start_redis: StartRedis, open_store: Callable[..., Stores]
 ) -> None:
     server = start_redis()
-    store = open_store(server.url)
-    session = start(store)
+    stores = open_store(server.url)
+    session = start(stores.sessions)
     server.kill()
     server.start()
-    assert store.find_session(session.id).session == session
+    assert stores.sessions.find_session(session.id).session == session
 
 
 def test_scripts_that_the_server_has_forgotten_are_told_again(
-    store: RedisStore, redis_server: RedisServer
+    stores: Stores, redis_server: RedisServer
 ) -> None:
-    session = start(store)
-    feed = store.poll(None, None, grace=30)
+    session = start(stores.sessions)
+    feed = stores.sessions.poll(None, None, grace=30)
     redis_server.ask("SCRIPT", "FLUSH")
-    assert store.end_session(session.id, "logout") is not None
+    assert stores.sessions.end_session(session.id, "logout") is not None
     redis_server.ask("SCRIPT", "FLUSH")
-    assert ends(store, feed.identity, feed.position) == {session.id}
+    assert ends(stores, feed.identity, feed.position) == {session.id}
 
 
 def test_an_older_dump_is_another_store_and_all_of_it_is_read_again(
-    start_redis: StartRedis, open_store: Callable[..., RedisStore]
+    start_redis: StartRedis, open_store: Callable[..., Stores]
 ) -> None:
     server = start_redis("--appendonly", "no")
-    store = open_store(server.url)
-    sessions = [start(store, f"subject {number}") for number in range(8)]
+    stores = open_store(server.url)
+    sessions = [start(stores.sessions, f"subject {number}") for number in range(8)]
     for session in sessions[:4]:
-        store.end_session(session.id, "logout")
+        stores.sessions.end_session(session.id, "logout")
     server.ask("SAVE")
     for session in sessions[4:]:
-        store.end_session(session.id, "logout")
-    known = store.poll(None, None, grace=30)
+        stores.sessions.end_session(session.id, "logout")
+    known = stores.sessions.poll(None, None, grace=30)
     server.kill()
     server.start()
 
-    again = store.poll(known.identity, known.position, grace=30)
+    again = stores.sessions.poll(known.identity, known.position, grace=30)
     assert {end.session_id for end in again.ends} == {session.id for session in sessions[:4]}
-    store.end_session(sessions[4].id, "logout")
-    assert ends(store, again.identity, again.position) == {sessions[4].id}
+    stores.sessions.end_session(sessions[4].id, "logout")
+    assert ends(stores, again.identity, again.position) == {sessions[4].id}
 
 
 def test_a_memory_that_was_wiped_counts_on_beyond_what_it_had_handed_out(
-    store: RedisStore, redis_server: RedisServer
+    stores: Stores, redis_server: RedisServer
 ) -> None:
-    store.end_session(start(store).id, "logout")
-    known = store.poll(None, None, grace=30)
+    stores.sessions.end_session(start(stores.sessions).id, "logout")
+    known = stores.sessions.poll(None, None, grace=30)
     redis_server.ask("FLUSHALL")
-    session = start(store)
-    store.end_session(session.id, "logout")
-    assert ends(store, known.identity, known.position) == {session.id}
+    session = start(stores.sessions)
+    stores.sessions.end_session(session.id, "logout")
+    assert ends(stores, known.identity, known.position) == {session.id}
 
 
 def test_a_server_that_hangs_is_given_up(
-    start_redis: StartRedis, open_store: Callable[..., RedisStore], monkeypatch: pytest.MonkeyPatch
+    start_redis: StartRedis, open_store: Callable[..., Stores], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_url, "ANSWER_TIMEOUT", 0.2)
     server = start_redis()
-    store = open_store(server.url)
+    stores = open_store(server.url)
     server.process.send_signal(signal.SIGSTOP)
     try:
         began = time.monotonic()
         with pytest.raises(StoreUnavailable):
-            store.now()
+            stores.now()
         assert time.monotonic() - began < 2
     finally:
         server.process.send_signal(signal.SIGCONT)
-    until(lambda: store.now() > 0, lambda: "it goes on")
+    until(lambda: stores.now() > 0, lambda: "it goes on")
 
 
 # -- a connection that breaks --------------------------------------------------------------------------
 
 
 def test_an_answer_that_is_lost_is_asked_for_once_more(
-    redis_server: RedisServer, start_proxy: Callable[..., Proxy], open_store: Callable[..., RedisStore]
+    redis_server: RedisServer, start_proxy: Callable[..., Proxy], open_store: Callable[..., Stores]
 ) -> None:
     proxy = start_proxy(redis_server.port)
-    store = open_store(f"redis://127.0.0.1:{proxy.port}")
+    stores = open_store(f"redis://127.0.0.1:{proxy.port}")
     new = new_session()
     known = new_session("bob")  # makes the scripts known, so that it is not "no such script" that gets lost
-    store.start_session(known, TIMES, max_live=1, mark=store.read_mark())
-    swap(store, known.id, 1)
-    store.spend("another key", "attempt", keep_until=store.now() + 100)
-    insert_key(store, 1, "another kid", "internal")
-    store.end_session(known.id, "logout")
-    ends(store)
+    stores.sessions.start_session(known, TIMES, max_live=1, mark=stores.sessions.read_mark())
+    swap(stores.sessions, known.id, 1)
+    stores.one_time.spend("another key", "attempt", keep_until=stores.now() + 100)
+    insert_key(stores.keys, 1, "another kid", "internal")
+    stores.sessions.end_session(known.id, "logout")
+    ends(stores)
 
     def losing(operation: Callable[[], Any]) -> Any:
         proxy.to_lose = 1
@@ -184,24 +184,28 @@ def test_an_answer_that_is_lost_is_asked_for_once_more(
         assert proxy.to_lose == 0
         return result
 
-    timed, _ = losing(lambda: store.start_session(new, TIMES, max_live=1, mark=store.read_mark()))
+    timed, _ = losing(
+        lambda: stores.sessions.start_session(new, TIMES, max_live=1, mark=stores.sessions.read_mark())
+    )
     assert timed.session.id == new.id
-    assert losing(lambda: swap(store, new.id, 1)) is None, "the second attempt finds the first one's swap"
-    assert store.find_session(new.id).session.generation == 2
-    assert losing(lambda: store.spend("key", "attempt", keep_until=store.now() + 100))
-    assert losing(lambda: insert_key(store, 1, "kid"))
-    assert losing(lambda: store.end_session(new.id, "logout")) is None
-    assert losing(lambda: ends(store)) == {known.id, new.id}
+    assert losing(lambda: swap(stores.sessions, new.id, 1)) is None, (
+        "the second attempt finds the first one's swap"
+    )
+    assert stores.sessions.find_session(new.id).session.generation == 2
+    assert losing(lambda: stores.one_time.spend("key", "attempt", keep_until=stores.now() + 100))
+    assert losing(lambda: insert_key(stores.keys, 1, "kid"))
+    assert losing(lambda: stores.sessions.end_session(new.id, "logout")) is None
+    assert losing(lambda: ends(stores)) == {known.id, new.id}
 
 
 def test_nothing_is_tried_more_than_twice(
-    redis_server: RedisServer, start_proxy: Callable[..., Proxy], open_store: Callable[..., RedisStore]
+    redis_server: RedisServer, start_proxy: Callable[..., Proxy], open_store: Callable[..., Stores]
 ) -> None:
     proxy = start_proxy(redis_server.port)
-    store = open_store(f"redis://127.0.0.1:{proxy.port}")
+    stores = open_store(f"redis://127.0.0.1:{proxy.port}")
     proxy.to_lose = 10
     with pytest.raises(StoreUnavailable):
-        store.now()
+        stores.now()
     assert proxy.to_lose == 8
 
 
@@ -217,73 +221,73 @@ def replica_of(master: RedisServer, start_redis: StartRedis) -> RedisServer:
 
 
 def test_no_end_that_a_replica_has_acknowledged_is_lost_with_the_master(
-    start_redis: StartRedis, open_store: Callable[..., RedisStore]
+    start_redis: StartRedis, open_store: Callable[..., Stores]
 ) -> None:
     master = start_redis()
     replica = replica_of(master, start_redis)
-    store = open_store(master.url, wait_replicas=1)
-    singly, together, living = ([start(store, f"{name} {i}") for i in range(20)] for name in "abc")
-    known = store.poll(None, None, grace=30)
+    stores = open_store(master.url, wait_replicas=1)
+    singly, together, living = ([start(stores.sessions, f"{name} {i}") for i in range(20)] for name in "abc")
+    known = stores.sessions.poll(None, None, grace=30)
     with master.client() as client:
         client.wait(1, 1_000)
     for session in singly:
-        assert store.end_session(session.id, "logout") is not None
+        assert stores.sessions.end_session(session.id, "logout") is not None
     for session in together:
-        assert store.end_sessions(session.subject, "logout_all")
+        assert stores.sessions.end_sessions(session.subject, "logout_all")
     master.kill()
     replica.ask("REPLICAOF", "NO", "ONE")
 
     promoted = open_store(replica.url)
     assert ends(promoted, known.identity, known.position) == {session.id for session in singly + together}
     for session in singly + together:
-        assert swap(promoted, session.id, 1) is None
+        assert swap(promoted.sessions, session.id, 1) is None
     for session in living:
-        assert swap(promoted, session.id, 1) is not None
+        assert swap(promoted.sessions, session.id, 1) is not None
 
 
 def test_an_end_that_no_replica_has_is_not_acknowledged_nor_is_its_repeat(
     start_redis: StartRedis,
-    open_store: Callable[..., RedisStore],
+    open_store: Callable[..., Stores],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(redis_connection, "REPLICAS_ANSWER_WITHIN", 0.1)
     master = start_redis()
     replica = replica_of(master, start_redis)
-    store = open_store(master.url, wait_replicas=1)
-    session = start(store)
+    stores = open_store(master.url, wait_replicas=1)
+    session = start(stores.sessions)
     replica.process.send_signal(signal.SIGSTOP)
     try:
         for _ in range(2):
             with pytest.raises(StoreUnavailable):
-                store.end_session(session.id, "logout")
+                stores.sessions.end_session(session.id, "logout")
         assert "replicas" in caplog.text
     finally:
         replica.process.send_signal(signal.SIGCONT)
-    until(lambda: acknowledges(store, session), lambda: "the replica has caught up")
-    assert store.find_session(session.id).session.end_reason == "logout"
+    until(lambda: acknowledges(stores, session), lambda: "the replica has caught up")
+    assert stores.sessions.find_session(session.id).session.end_reason == "logout"
 
 
-def acknowledges(store: RedisStore, session: Session) -> bool:
+def acknowledges(stores: Stores, session: Session) -> bool:
     with suppress(StoreUnavailable):
-        store.end_session(session.id, "logout")
+        stores.sessions.end_session(session.id, "logout")
         return True
     return False
 
 
 def test_a_cluster_waits_for_the_replica_of_the_right_master(
-    redis_cluster: RedisCluster, open_store: Callable[..., RedisStore], monkeypatch: pytest.MonkeyPatch
+    redis_cluster: RedisCluster, open_store: Callable[..., Stores], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_connection, "REPLICAS_ANSWER_WITHIN", 0.1)
-    store = open_store(redis_cluster.url, wait_replicas=1)
-    session = start(store)
+    stores = open_store(redis_cluster.url, wait_replicas=1)
+    session = start(stores.sessions)
     with pytest.raises(StoreUnavailable):
-        store.end_session(session.id, "logout")
-    assert ends(store) == {session.id}
+        stores.sessions.end_session(session.id, "logout")
+    assert ends(stores) == {session.id}
 
 
 def test_sentinel_names_the_master_before_and_after_a_fail_over(
-    start_redis: StartRedis, open_store: Callable[..., RedisStore]
+    start_redis: StartRedis, open_store: Callable[..., Stores]
 ) -> None:
     master = start_redis()
     replica_of(master, start_redis)
@@ -294,18 +298,18 @@ def test_sentinel_names_the_master_before_and_after_a_fail_over(
     )
     until(lambda: len(sentinel.ask("SENTINEL", "REPLICAS", "main")) == 1, lambda: sentinel.log)
 
-    store = open_store(f"redis+sentinel://127.0.0.1:{sentinel.port}/main/2", wait_replicas=1)
-    session = start(store)
-    assert store.end_session(session.id, "logout") is not None
-    known = store.poll(None, None, grace=30)
+    stores = open_store(f"redis+sentinel://127.0.0.1:{sentinel.port}/main/2", wait_replicas=1)
+    session = start(stores.sessions)
+    assert stores.sessions.end_session(session.id, "logout") is not None
+    known = stores.sessions.poll(None, None, grace=30)
     master.kill()
-    until(lambda: is_known_as_ended(store, session), lambda: sentinel.log)
-    assert store.poll(None, None, grace=30).identity != known.identity
+    until(lambda: is_known_as_ended(stores, session), lambda: sentinel.log)
+    assert stores.sessions.poll(None, None, grace=30).identity != known.identity
 
 
-def is_known_as_ended(store: RedisStore, session: Session) -> bool:
+def is_known_as_ended(stores: Stores, session: Session) -> bool:
     with suppress(StoreUnavailable):
-        return ends(store) == {session.id} and swap(store, session.id, 1) is None
+        return ends(stores) == {session.id} and swap(stores.sessions, session.id, 1) is None
     return False
 
 
@@ -313,33 +317,33 @@ def is_known_as_ended(store: RedisStore, session: Session) -> bool:
 
 
 def test_subjects_are_spread_over_the_masters_and_each_ones_sessions_are_together(
-    redis_cluster: RedisCluster, open_store: Callable[..., RedisStore]
+    redis_cluster: RedisCluster, open_store: Callable[..., Stores]
 ) -> None:
-    store = open_store(redis_cluster.url)
-    sessions = [start(store, f"subject {number}") for number in range(64) for _ in "12"]
+    stores = open_store(redis_cluster.url)
+    sessions = [start(stores.sessions, f"subject {number}") for number in range(64) for _ in "12"]
     sizes = redis_cluster.ask("DBSIZE")
     assert all(size > 10 for size in sizes)
-    feed = store.poll(None, None, grace=30)
+    feed = stores.sessions.poll(None, None, grace=30)
     for session in sessions[::2]:
-        assert len(store.end_sessions(session.subject, "logout_all")) == 2
-    assert ends(store, feed.identity, feed.position) == {session.id for session in sessions}
+        assert len(stores.sessions.end_sessions(session.subject, "logout_all")) == 2
+    assert ends(stores, feed.identity, feed.position) == {session.id for session in sessions}
 
 
 def test_a_slot_that_moves_is_refused_and_found_again_where_it_arrives(
-    redis_executable: str, tmp_path: Path, open_store: Callable[..., RedisStore]
+    redis_executable: str, tmp_path: Path, open_store: Callable[..., Stores]
 ) -> None:
     cluster = RedisCluster(redis_executable, tmp_path)
     try:
-        store = open_store(cluster.url)
+        stores = open_store(cluster.url)
         other = open_store(cluster.url)
-        session = start(store)
-        feed = other.poll(None, None, grace=30)
+        session = start(stores.sessions)
+        feed = other.sessions.poll(None, None, grace=30)
         for _ in cluster.moving(shard_of(session.subject)):
             with pytest.raises(StoreUnavailable):
-                store.end_session(session.id, "logout")
+                stores.sessions.end_session(session.id, "logout")
             with pytest.raises(StoreUnavailable):
-                other.poll(None, None, grace=30)
-        assert store.end_session(session.id, "logout") is not None
+                other.sessions.poll(None, None, grace=30)
+        assert stores.sessions.end_session(session.id, "logout") is not None
         assert ends(other, feed.identity, feed.position) == {session.id}
     finally:
         cluster.stop()
@@ -351,7 +355,7 @@ def test_a_cluster_fails_over_and_no_end_that_was_waited_for_is_lost(
     redis_executable: str,
     tmp_path: Path,
     start_redis: StartRedis,
-    open_store: Callable[..., RedisStore],
+    open_store: Callable[..., Stores],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(redis_url, "ANSWER_TIMEOUT", 1.5)
@@ -359,56 +363,56 @@ def test_a_cluster_fails_over_and_no_end_that_was_waited_for_is_lost(
     try:
         shard = shard_of("alice")
         cluster.replica(shard, start_redis)
-        store = open_store(cluster.url, wait_replicas=1)
-        ended, living = [start(store) for _ in range(10)], start(store)
+        stores = open_store(cluster.url, wait_replicas=1)
+        ended, living = [start(stores.sessions) for _ in range(10)], start(stores.sessions)
         for session in ended:
-            assert store.end_session(session.id, "logout") is not None
-        known = store.poll(None, None, grace=30)
+            assert stores.sessions.end_session(session.id, "logout") is not None
+        known = stores.sessions.poll(None, None, grace=30)
         cluster.owner(shard).process.send_signal(blow)
-        until(lambda: ends_are(store, ended), lambda: "the replica has taken over")
-        assert ends(store, known.identity, known.position) == {session.id for session in ended}
-        assert swap(store, living.id, 1) is not None
+        until(lambda: ends_are(stores, ended), lambda: "the replica has taken over")
+        assert ends(stores, known.identity, known.position) == {session.id for session in ended}
+        assert swap(stores.sessions, living.id, 1) is not None
     finally:
         cluster.stop()
 
 
-def ends_are(store: RedisStore, sessions: list[Session]) -> bool:
+def ends_are(stores: Stores, sessions: list[Session]) -> bool:
     with suppress(StoreUnavailable):
-        return ends(store) == {session.id for session in sessions}
+        return ends(stores) == {session.id for session in sessions}
     return False
 
 
 def test_a_slot_that_nobody_seems_to_have_is_looked_for(
-    redis_cluster: RedisCluster, open_store: Callable[..., RedisStore]
+    redis_cluster: RedisCluster, open_store: Callable[..., Stores]
 ) -> None:
-    store = open_store(redis_cluster.url)
-    session = start(store)
-    store._redis._client().nodes_manager.slots_cache.clear()
-    assert store.find_session(session.id).session == session
+    stores = open_store(redis_cluster.url)
+    session = start(stores.sessions)
+    stores.backends[0]._client().nodes_manager.slots_cache.clear()
+    assert stores.sessions.find_session(session.id).session == session
 
 
 # -- time, and what is kept for how long -----------------------------------------------------------------
 
 
 def test_the_time_is_that_of_redis_and_not_of_this_process(
-    store: RedisStore, monkeypatch: pytest.MonkeyPatch
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = time.time()
     monkeypatch.setattr(time, "time", lambda: 0.0)
-    assert start(store).created_at == pytest.approx(before, abs=10)
-    assert store.now() == pytest.approx(before, abs=10)
+    assert start(stores.sessions).created_at == pytest.approx(before, abs=10)
+    assert stores.now() == pytest.approx(before, abs=10)
 
 
-def test_whatever_grows_with_use_goes_by_itself(store: RedisStore, redis_server: RedisServer) -> None:
+def test_whatever_grows_with_use_goes_by_itself(stores: Stores, redis_server: RedisServer) -> None:
     short = SessionTimes(access=100, idle=100, absolute=20_000, window=30)
-    lives, ended = start(store, times=short), start(store)
-    swap(store, lives.id, 1)  # with longer times
-    store.end_session(ended.id, "logout")
-    insert_key(store, 1, "kid")
-    store.charge("throttle", free=0, max_delay=60, forget_after=100)
-    store.charge("long delay", free=-9, max_delay=200, forget_after=100)
-    store.remember("remembered", lifetime=100)
-    store.spend("spent", "attempt", keep_until=store.now() + 100)
+    lives, ended = start(stores.sessions, times=short), start(stores.sessions)
+    swap(stores.sessions, lives.id, 1)  # with longer times
+    stores.sessions.end_session(ended.id, "logout")
+    insert_key(stores.keys, 1, "kid")
+    stores.throttles.charge("throttle", free=0, max_delay=60, forget_after=100)
+    stores.throttles.charge("long delay", free=-9, max_delay=200, forget_after=100)
+    stores.throttles.remember("remembered", lifetime=100)
+    stores.one_time.spend("spent", "attempt", keep_until=stores.now() + 100)
     shard = f"watchword:{{{shard_of('alice')}}}"
     with redis_server.client() as client:
         seconds_left = {key: client.ttl(key) for key in client.scan_iter()}
@@ -430,13 +434,13 @@ def test_whatever_grows_with_use_goes_by_itself(store: RedisStore, redis_server:
 
 
 def test_entries_leave_the_feed_when_no_token_can_need_them(
-    store: RedisStore, redis_server: RedisServer
+    stores: Stores, redis_server: RedisServer
 ) -> None:
-    first = start(store)
-    store.end_session(first.id, "logout")
-    store.time_shift = TIMES.access + 300 + 120 + 2
-    second = start(store)
-    store.end_session(second.id, "logout")
+    first = start(stores.sessions)
+    stores.sessions.end_session(first.id, "logout")
+    stores.sessions.time_shift = TIMES.access + 300 + 120 + 2
+    second = start(stores.sessions)
+    stores.sessions.end_session(second.id, "logout")
     shard = f"watchword:{{{shard_of('alice')}}}"
     for key in ("feed", "feed_until"):
         entries = redis_server.ask("ZRANGE", f"{shard}:{key}", 0, -1)
@@ -444,13 +448,13 @@ def test_entries_leave_the_feed_when_no_token_can_need_them(
 
 
 def test_what_has_expired_leaves_its_subjects_index_at_the_next_login(
-    store: RedisStore, redis_server: RedisServer
+    stores: Stores, redis_server: RedisServer
 ) -> None:
-    gone = start(store)
+    gone = start(stores.sessions)
     shard = f"watchword:{{{shard_of('alice')}}}"
     redis_server.ask("DEL", f"{shard}:session:{gone.id}")
-    assert store.live_sessions("alice") == []
-    session = start(store)
+    assert stores.sessions.live_sessions("alice") == []
+    session = start(stores.sessions)
     assert redis_server.ask("ZRANGE", f"{shard}:subject:alice", 0, -1) == [session.id]
 
 
@@ -463,7 +467,7 @@ def test_what_has_expired_leaves_its_subjects_index_at_the_next_login(
     ended=st.booleans(),
 )
 def test_redis_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_that_was_foreseen(
-    store: RedisStore,
+    stores: Stores,
     redis_server: RedisServer,
     generation: int,
     good_for: int,
@@ -472,55 +476,55 @@ def test_redis_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_that
     ended: bool,
 ) -> None:
     times = SessionTimes(access=600, idle=1_000, absolute=10_000, window=30)
-    session, now = start(store), store.now()
+    session, now = start(stores.sessions), stores.now()
     changes = {"generation": 4, "expires_at": now + until_end, "access_until": math.floor(now) + good_for}
     changes |= {} if since_swap is None else {"refreshed_at": now - since_swap}
     changes |= {"ended_at": now} if ended else {}
     key = f"watchword:{{{shard_of('alice')}}}:session:{session.id}"
     redis_server.ask("HSET", key, *(text for change in changes.items() for text in change))
-    found = store.find_session(session.id).session
+    found = stores.sessions.find_session(session.id).session
     rotates = decide_refresh(found, generation, now=now, window=30)
-    swapped = swap(store, session.id, generation, times)
+    swapped = swap(stores.sessions, session.id, generation, times)
     assert (swapped is not None) == (rotates is RefreshDecision.ROTATE)
     if swapped is not None:
         foreseen = rotate(found, generation, times, now=swapped.now)
         assert swapped.session == msgspec.structs.replace(foreseen, **msgspec.structs.asdict(DETAILS))
 
 
-def test_an_id_that_was_not_made_for_its_subject_is_refused(store: RedisStore) -> None:
+def test_an_id_that_was_not_made_for_its_subject_is_refused(stores: Stores) -> None:
     elsewhere = next(name for name in map(str, range(100)) if shard_of(name) != shard_of("alice"))
     with pytest.raises(ValueError, match="new_session_id"):
-        store.start_session(
-            new_session(id=new_session_id(elsewhere)), TIMES, max_live=100, mark=store.read_mark()
+        stores.sessions.start_session(
+            new_session(id=new_session_id(elsewhere)), TIMES, max_live=100, mark=stores.sessions.read_mark()
         )
 
 
 @pytest.mark.parametrize("session_id", ["", "unknown", "}", "{1}\r\n", "a" * 5_000])
-def test_an_id_of_any_form_is_looked_for(store: RedisStore, session_id: str) -> None:
-    assert store.find_session(session_id) is None
-    assert swap(store, session_id, 1) is None
-    assert store.end_session(session_id, "logout") is None
+def test_an_id_of_any_form_is_looked_for(stores: Stores, session_id: str) -> None:
+    assert stores.sessions.find_session(session_id) is None
+    assert swap(stores.sessions, session_id, 1) is None
+    assert stores.sessions.end_session(session_id, "logout") is None
 
 
 @pytest.mark.parametrize("subject", ["{1}", "a} {b", "", "ö\n", "x" * 2_000])
 def test_a_subject_of_any_form_has_its_sessions(
-    redis_cluster: RedisCluster, open_store: Callable[..., RedisStore], subject: str
+    redis_cluster: RedisCluster, open_store: Callable[..., Stores], subject: str
 ) -> None:
-    store = open_store(redis_cluster.url)
-    session = start(store, subject)
-    assert store.live_sessions(subject) == [session]
-    assert [ended.id for ended in store.end_sessions(subject, "logout_all")] == [session.id]
-    assert ends(store) == {session.id}
+    stores = open_store(redis_cluster.url)
+    session = start(stores.sessions, subject)
+    assert stores.sessions.live_sessions(subject) == [session]
+    assert [ended.id for ended in stores.sessions.end_sessions(subject, "logout_all")] == [session.id]
+    assert ends(stores) == {session.id}
 
 
 # -- processes -------------------------------------------------------------------------------------------
 
 
-def test_a_forked_child_has_connections_of_its_own(store: RedisStore) -> None:
-    session = start(store)
+def test_a_forked_child_has_connections_of_its_own(stores: Stores) -> None:
+    session = start(stores.sessions)
 
     def work() -> bool:
-        return all(store.find_session(session.id).session == session for _ in range(200))
+        return all(stores.sessions.find_session(session.id).session == session for _ in range(200))
 
     with ThreadPoolExecutor(1) as beside:
         done = beside.submit(work)
@@ -529,11 +533,11 @@ def test_a_forked_child_has_connections_of_its_own(store: RedisStore) -> None:
 
 
 def test_a_forked_child_does_not_wait_for_what_the_parent_was_doing(
-    redis_cluster: RedisCluster, open_store: Callable[..., RedisStore]
+    redis_cluster: RedisCluster, open_store: Callable[..., Stores]
 ) -> None:
-    store = open_store(redis_cluster.url)
-    session = start(store)
-    lock = store._redis._client().nodes_manager._initialization_lock
+    stores = open_store(redis_cluster.url)
+    session = start(stores.sessions)
+    lock = stores.backends[0]._client().nodes_manager._initialization_lock
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -546,31 +550,31 @@ def test_a_forked_child_does_not_wait_for_what_the_parent_was_doing(
     held.wait(20)
 
     def work() -> bool:
-        store._redis._look_again()
-        return store.find_session(session.id).session == session
+        stores.backends[0]._look_again()
+        return stores.sessions.find_session(session.id).session == session
 
     assert answer_of_child(work)
     done.set()
     holder.join()
 
 
-def test_a_closed_store_opens_again_when_it_is_used(store: RedisStore) -> None:
-    store.close()
-    store.close()
-    assert store.now() > 0
+def test_a_closed_store_opens_again_when_it_is_used(stores: Stores) -> None:
+    stores.close()
+    stores.close()
+    assert stores.backends[0].now() > 0
 
 
 # -- how it is set ---------------------------------------------------------------------------------------
 
 
 def test_a_server_that_keeps_what_it_is_told_is_not_warned_of(
-    store: RedisStore, caplog: pytest.LogCaptureFixture
+    stores: Stores, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert not caplog.records
 
 
 def test_a_server_that_may_forget_is_warned_of_when_the_store_is_opened(
-    start_redis: StartRedis, open_store: Callable[..., RedisStore], caplog: pytest.LogCaptureFixture
+    start_redis: StartRedis, open_store: Callable[..., Stores], caplog: pytest.LogCaptureFixture
 ) -> None:
     server = start_redis("--appendonly", "no", "--maxmemory-policy", "allkeys-lru")
     open_store(server.url)
@@ -584,7 +588,7 @@ def test_a_server_that_may_forget_is_warned_of_when_the_store_is_opened(
 
 
 def test_a_wrong_password_is_told_in_the_log_without_it(
-    start_redis: StartRedis, open_store: Callable[..., RedisStore], caplog: pytest.LogCaptureFixture
+    start_redis: StartRedis, open_store: Callable[..., Stores], caplog: pytest.LogCaptureFixture
 ) -> None:
     server = start_redis("--requirepass", "right one")
     open_store(f"redis://:right%20one@127.0.0.1:{server.port}/3")
@@ -621,7 +625,7 @@ def test_a_wrong_password_is_told_in_the_log_without_it(
 )
 def test_a_url_of_no_redis_is_refused_naming_what_is_supported_and_not_itself(url: str) -> None:
     with pytest.raises(InvalidSettings, match=r"redis\+sentinel://") as caught:
-        RedisStore(url)
+        open_redis_stores(url)
     assert "swordfish" not in str(caught.value)
 
 
@@ -629,7 +633,7 @@ def test_a_url_of_no_redis_is_refused_naming_what_is_supported_and_not_itself(ur
 def test_nothing_that_answers_is_unavailable(scheme: str, caplog: pytest.LogCaptureFixture) -> None:
     service = "/main" if scheme == "redis+sentinel" else ""
     with pytest.raises(StoreUnavailable):
-        RedisStore(f"{scheme}://user:swordfish@127.0.0.1:{free_port()}{service}")
+        open_redis_stores(f"{scheme}://user:swordfish@127.0.0.1:{free_port()}{service}")
     assert caplog.records
     assert "swordfish" not in caplog.text
 
@@ -637,7 +641,7 @@ def test_nothing_that_answers_is_unavailable(scheme: str, caplog: pytest.LogCapt
 def test_rediss_is_tls_with_a_certificate_that_is_checked(
     redis_server: RedisServer,
     start_proxy: Callable[..., Proxy],
-    open_store: Callable[..., RedisStore],
+    open_store: Callable[..., Stores],
     certificate: Path,
 ) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -22,12 +22,10 @@ from postgres_servers import PostgresServer
 from sqlalchemy import Connection
 
 from watchword.errors import InvalidSettings, StoreUnavailable
-from watchword.stores import schema_status
+from watchword.stores import Stores, open_sql_stores, schema_status
 from watchword.stores.contract import Feed, NewSession, SessionDetails, SessionTimes
 from watchword.stores.sql import postgres as postgres_module
 from watchword.stores.sql import schema
-from watchword.stores.sql import sessions as sql_sessions
-from watchword.stores.sql.store import SqlStore
 
 TIMES = SessionTimes(access=600, idle=10_000, absolute=20_000, window=30)
 DETAILS = SessionDetails(username="A", scopes=())
@@ -39,8 +37,8 @@ def url(postgres: PostgresServer) -> str:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[SqlStore]:
-    opened = SqlStore(url)
+def stores(url: str) -> Iterator[Stores]:
+    opened = open_sql_stores(url)
     yield opened
     opened.close()
 
@@ -58,14 +56,14 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
-def start(store: SqlStore, name: str, subject: str = "alice") -> None:
+def start(stores: Stores, name: str, subject: str = "alice") -> None:
     new = NewSession(id=name, subject=subject, username="A", scopes=(), user_agent=None, ip_address=None)
-    store.start_session(new, TIMES, max_live=100, mark=store.read_mark())
+    stores.sessions.start_session(new, TIMES, max_live=100, mark=stores.sessions.read_mark())
 
 
-def poll(store: SqlStore, since: Feed | None = None) -> Feed:
+def poll(stores: Stores, since: Feed | None = None) -> Feed:
     identity, position = (since.identity, since.position) if since else (None, None)
-    return store.poll(identity, position, grace=30)
+    return stores.sessions.poll(identity, position, grace=30)
 
 
 def ids(feed: Feed) -> set[str]:
@@ -98,61 +96,60 @@ def locked(url: str, name: str) -> Iterator[None]:
 # -- the feed ------------------------------------------------------------------------------------
 
 
-def test_an_end_whose_commit_comes_late_is_told_after_all(store: SqlStore) -> None:
+def test_an_end_whose_commit_comes_late_is_told_after_all(stores: Stores) -> None:
     for name in ("late", "soon", "sooner"):
-        start(store, name)
-    feed = poll(store)
-    place = store._database.place_in_feed
-    with store._database.write() as connection:
-        assert sql_sessions.end(connection, store.now(), "late", "logout", place=place)
+        start(stores, name)
+    feed = poll(stores)
+    with stores.backends[0].begin_write() as connection:
+        assert stores.sessions._end(connection, stores.now(), "logout", schema.sessions.c.id == "late")
         for name in ("sooner", "soon"):
-            store.end_session(name, "logout")
-            feed = poll(store, feed)
+            stores.sessions.end_session(name, "logout")
+            feed = poll(stores, feed)
             assert name in ids(feed)
             assert "late" not in ids(feed)
-    feed = poll(store, feed)
+    feed = poll(stores, feed)
     assert "late" in ids(feed)
-    assert ids(poll(store, feed)) == set(), "and everything is told once nobody writes"
+    assert ids(poll(stores, feed)) == set(), "and everything is told once nobody writes"
 
 
 def test_an_end_that_waited_for_its_row_is_told_after_all(
-    store: SqlStore, url: str, beside: psycopg.Connection[Any], pool: ThreadPoolExecutor
+    stores: Stores, url: str, beside: psycopg.Connection[Any], pool: ThreadPoolExecutor
 ) -> None:
     for name in ("waiting", "other"):
-        start(store, name)
-    feed = poll(store)
+        start(stores, name)
+    feed = poll(stores)
     with locked(url, "waiting"):
-        ending = pool.submit(store.end_session, "waiting", "logout")
+        ending = pool.submit(stores.sessions.end_session, "waiting", "logout")
         until(lambda: is_waiting(beside))
-        store.end_session("other", "logout")
-        feed = poll(store, feed)
+        stores.sessions.end_session("other", "logout")
+        feed = poll(stores, feed)
         assert ids(feed) == {"other"}
-        feed = poll(store, feed)
+        feed = poll(stores, feed)
         assert "waiting" not in ids(feed)
     assert ending.result() is not None
-    assert "waiting" in ids(poll(store, feed))
+    assert "waiting" in ids(poll(stores, feed))
 
 
-def test_the_feed_is_named_for_the_store_and_for_the_servers_history(store: SqlStore) -> None:
-    identity = poll(store).identity
+def test_the_feed_is_named_for_the_store_and_for_the_servers_history(stores: Stores) -> None:
+    identity = poll(stores).identity
     assert re.fullmatch(r"[0-9a-f]{32}/\d{10}\.\d+", identity)
-    assert poll(store).identity == identity
+    assert poll(stores).identity == identity
 
 
 def test_after_a_restore_every_end_still_in_force_is_told_anew(mortal_postgres: PostgresServer) -> None:
-    store = SqlStore(mortal_postgres.new_database())
+    stores = open_sql_stores(mortal_postgres.new_database())
     for name in ("one", "other"):
-        start(store, name)
-        store.end_session(name, "logout")
-    before = poll(store)
-    assert ids(poll(store, before)) == set()
+        start(stores, name)
+        stores.sessions.end_session(name, "logout")
+    before = poll(stores)
+    assert ids(poll(stores, before)) == set()
     mortal_postgres.kill()
     mortal_postgres.start_restored()
-    after = poll(store, before)
+    after = poll(stores, before)
     assert after.identity != before.identity
     assert ids(after) == {"one", "other"}
-    assert ids(poll(store, after)) == set()
-    store.close()
+    assert ids(poll(stores, after)) == set()
+    stores.close()
 
 
 # -- connections that are lost -------------------------------------------------------------------
@@ -168,66 +165,66 @@ def terminated(connection: psycopg.Connection[Any]) -> int:
 
 
 def test_a_connection_that_was_lost_meanwhile_is_replaced(
-    store: SqlStore, beside: psycopg.Connection[Any], caplog: pytest.LogCaptureFixture
+    stores: Stores, beside: psycopg.Connection[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    start(store, "s1")
+    start(stores, "s1")
     assert terminated(beside) >= 1
-    assert store.find_session("s1") is not None
+    assert stores.sessions.find_session("s1") is not None
     assert terminated(beside) >= 1
-    assert store.swap_session("s1", 1, TIMES, DETAILS) is not None
+    assert stores.sessions.swap_session("s1", 1, TIMES, DETAILS) is not None
     assert terminated(beside) >= 1
-    assert store.end_session("s1", "logout") is not None
+    assert stores.sessions.end_session("s1", "logout") is not None
     assert not caplog.records
 
 
 def test_a_connection_that_does_not_know_yet_that_it_is_of_no_use_is_replaced(
-    store: SqlStore, caplog: pytest.LogCaptureFixture
+    stores: Stores, caplog: pytest.LogCaptureFixture
 ) -> None:
-    start(store, "s1")
+    start(stores, "s1")
     operations: tuple[Callable[[], object], ...] = (
-        lambda: store.find_session("s1"),
-        lambda: store.swap_session("s1", 1, TIMES, DETAILS),
-        lambda: store.end_session("s1", "logout"),
+        lambda: stores.sessions.find_session("s1"),
+        lambda: stores.sessions.swap_session("s1", 1, TIMES, DETAILS),
+        lambda: stores.sessions.end_session("s1", "logout"),
     )
     for operation in operations:
-        with store._database._driver_connection() as connection:
+        with stores.backends[0].use_driver_connection() as connection:
             wire = connection.pgconn
         wire.send_query(b"SELECT 1")  # nobody reads the answer: whatever comes next is refused
         assert operation() is not None
     assert not caplog.records
 
 
-def test_a_refresh_becomes_a_prepared_statement(store: SqlStore) -> None:
-    start(store, "s1")
+def test_a_refresh_becomes_a_prepared_statement(stores: Stores) -> None:
+    start(stores, "s1")
     for _ in range(10):
-        store.swap_session("s1", 1, TIMES, DETAILS)
-    with store._database._driver_connection() as connection:
+        stores.sessions.swap_session("s1", 1, TIMES, DETAILS)
+    with stores.backends[0].use_driver_connection() as connection:
         prepared = connection.execute("SELECT statement FROM pg_prepared_statements").fetchall()
     assert any("UPDATE watchword_sessions" in statement for (statement,) in prepared)
 
 
-def test_a_refresh_is_one_round_trip(store: SqlStore, tmp_path: Path) -> None:
-    start(store, "s1")
+def test_a_refresh_is_one_round_trip(stores: Stores, tmp_path: Path) -> None:
+    start(stores, "s1")
     at_once = msgspec.structs.replace(TIMES, window=0)
     for generation in range(1, 11):  # afterwards it is prepared
-        store.swap_session("s1", generation, at_once, DETAILS)
-    with store._database._driver_connection() as connection:
+        stores.sessions.swap_session("s1", generation, at_once, DETAILS)
+    with stores.backends[0].use_driver_connection() as connection:
         wire = connection.pgconn
     with (tmp_path / "trace").open("w") as trace:
         wire.trace(trace.fileno())
-        assert store.swap_session("s1", 11, at_once, DETAILS) is not None
+        assert stores.sessions.swap_session("s1", 11, at_once, DETAILS) is not None
         wire.untrace()
     # the server says so each time that it has answered and waits for us again
     assert (tmp_path / "trace").read_text().count("\tReadyForQuery\t") == 1
 
 
 def test_an_operation_whose_connection_is_lost_in_its_middle_is_done_again(
-    store: SqlStore, url: str, beside: psycopg.Connection[Any], pool: ThreadPoolExecutor
+    stores: Stores, url: str, beside: psycopg.Connection[Any], pool: ThreadPoolExecutor
 ) -> None:
-    start(store, "s1")
+    start(stores, "s1")
     operations: tuple[Callable[[], Future[Any]], ...] = (
-        lambda: pool.submit(store.swap_session, "s1", 1, TIMES, DETAILS),
-        lambda: pool.submit(store.end_session, "s1", "logout"),
+        lambda: pool.submit(stores.sessions.swap_session, "s1", 1, TIMES, DETAILS),
+        lambda: pool.submit(stores.sessions.end_session, "s1", "logout"),
     )
     waiting = (
         "SELECT pid FROM pg_stat_activity "
@@ -241,7 +238,7 @@ def test_an_operation_whose_connection_is_lost_in_its_middle_is_done_again(
             beside.execute("SELECT pg_terminate_backend(%s)", [first])
             until(lambda pid=first: [(p,) for (p,) in beside.execute(waiting) if p != pid])
         assert running.result() is not None
-    found = store.find_session("s1")
+    found = stores.sessions.find_session("s1")
     assert found is not None
     assert (found.session.generation, found.session.end_reason) == (2, "logout")
 
@@ -249,23 +246,23 @@ def test_an_operation_whose_connection_is_lost_in_its_middle_is_done_again(
 def test_a_server_that_is_gone_is_an_error_of_ours_and_comes_back_by_itself(
     mortal_postgres: PostgresServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = SqlStore(mortal_postgres.new_database())
-    start(store, "s1")
-    assert store.end_session("s1", "logout") is not None
+    stores = open_sql_stores(mortal_postgres.new_database())
+    start(stores, "s1")
+    assert stores.sessions.end_session("s1", "logout") is not None
     mortal_postgres.kill()
     with caplog.at_level(logging.WARNING, "watchword.stores"):
         for _ in range(2):
             with pytest.raises(StoreUnavailable):
-                store.now()
+                stores.now()
             with pytest.raises(StoreUnavailable):
-                store.swap_session("s1", 1, TIMES, DETAILS)
+                stores.sessions.swap_session("s1", 1, TIMES, DETAILS)
     assert "the store does not answer" in caplog.text
     assert "SELECT" not in caplog.text
     mortal_postgres.start()
-    found = store.find_session("s1")
+    found = stores.sessions.find_session("s1")
     assert found is not None
     assert found.session.end_reason == "logout", "what was acknowledged has stayed"
-    store.close()
+    stores.close()
 
 
 # -- waits and bounds ----------------------------------------------------------------------------
@@ -273,27 +270,27 @@ def test_a_server_that_is_gone_is_an_error_of_ours_and_comes_back_by_itself(
 
 def test_nobody_waits_for_a_row_for_longer_than_the_bound(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_module, "STATEMENT_TIMEOUT", 0.1)
-    store = SqlStore(url)
-    start(store, "s1")
+    stores = open_sql_stores(url)
+    start(stores, "s1")
     with locked(url, "s1"):
         with pytest.raises(StoreUnavailable):
-            store.end_session("s1", "logout")
+            stores.sessions.end_session("s1", "logout")
         with pytest.raises(StoreUnavailable):
-            store.swap_session("s1", 1, TIMES, DETAILS)
-    assert store.end_session("s1", "logout") is not None
-    store.close()
+            stores.sessions.swap_session("s1", 1, TIMES, DETAILS)
+    assert stores.sessions.end_session("s1", "logout") is not None
+    stores.close()
 
 
-def test_a_subject_never_has_more_sessions_than_allowed_however_many_start_at_once(store: SqlStore) -> None:
+def test_a_subject_never_has_more_sessions_than_allowed_however_many_start_at_once(stores: Stores) -> None:
     def one(number: int) -> None:
         new = NewSession(
             id=f"s{number}", subject="a", username="A", scopes=(), user_agent=None, ip_address=None
         )
-        store.start_session(new, TIMES, max_live=3, mark=store.read_mark())
+        stores.sessions.start_session(new, TIMES, max_live=3, mark=stores.sessions.read_mark())
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(one, range(24)))
-    assert len(store.live_sessions("a")) == 3
+    assert len(stores.sessions.live_sessions("a")) == 3
 
 
 # -- opening -------------------------------------------------------------------------------------
@@ -301,8 +298,9 @@ def test_a_subject_never_has_more_sessions_than_allowed_however_many_start_at_on
 
 def test_processes_that_open_at_once_make_the_tables_once(url: str) -> None:
     script = (
-        "import sys; from watchword.stores.sql.store import SqlStore; sys.stdin.readline();"
-        "store = SqlStore(sys.argv[1]); print(store.poll(None, None, grace=0).identity); store.close()"
+        "import sys; from watchword.stores import open_sql_stores; sys.stdin.readline();"
+        "stores = open_sql_stores(sys.argv[1]);"
+        "print(stores.sessions.poll(None, None, grace=0).identity); stores.close()"
     )
     processes = [
         subprocess.Popen(
@@ -322,7 +320,7 @@ def test_processes_that_open_at_once_make_the_tables_once(url: str) -> None:
 def test_an_upgrade_takes_its_time_and_is_done_once_while_the_others_wait(
     url: str, monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor
 ) -> None:
-    SqlStore(url).close()
+    open_sql_stores(url).close()
     monkeypatch.setattr(postgres_module, "STATEMENT_TIMEOUT", 0.1)
     done: list[str] = []
 
@@ -331,15 +329,15 @@ def test_an_upgrade_takes_its_time_and_is_done_once_while_the_others_wait(
         done.append("slow")
 
     monkeypatch.setattr(schema, "UPGRADES", (*schema.UPGRADES, slow))
-    for store in pool.map(SqlStore, [url] * 2):
-        store.close()
+    for stores in pool.map(open_sql_stores, [url] * 2):
+        stores.close()
     assert done == ["slow"]
 
 
 def test_an_upgrade_gives_up_where_a_table_is_in_use_and_leaves_all_as_it_was(
     url: str, beside: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    SqlStore(url).close()
+    open_sql_stores(url).close()
     monkeypatch.setattr(postgres_module, "STATEMENT_TIMEOUT", 0.1)
 
     def steps(connection: Connection) -> None:
@@ -350,9 +348,9 @@ def test_an_upgrade_gives_up_where_a_table_is_in_use_and_leaves_all_as_it_was(
     with beside.transaction():
         beside.execute("SELECT count(*) FROM watchword_sessions")
         with pytest.raises(StoreUnavailable):
-            SqlStore(url)
+            open_sql_stores(url)
     assert schema_status(url).version == len(schema.UPGRADES) - 1
-    SqlStore(url).close()
+    open_sql_stores(url).close()
     assert schema_status(url).version == len(schema.UPGRADES)
 
 
@@ -362,27 +360,27 @@ def test_a_role_that_owns_nothing_but_its_schema_is_enough(
     schema = url.rpartition("%3D")[2]
     beside.execute(f"CREATE ROLE {schema} LOGIN")
     beside.execute(f"ALTER SCHEMA {schema} OWNER TO {schema}")
-    store = SqlStore(url.replace("//postgres:", f"//{schema}:"))
-    start(store, "s1")
-    assert store.end_session("s1", "logout") is not None
-    assert ids(poll(store)) == {"s1"}
-    store.close()
+    stores = open_sql_stores(url.replace("//postgres:", f"//{schema}:"))
+    start(stores, "s1")
+    assert stores.sessions.end_session("s1", "logout") is not None
+    assert ids(poll(stores)) == {"s1"}
+    stores.close()
 
 
 def test_a_password_stands_in_no_message_and_in_no_log(url: str, caplog: pytest.LogCaptureFixture) -> None:
     wrong = url.replace("//postgres:", "//nobody:s3cr3t")
     with pytest.raises(StoreUnavailable) as caught:
-        SqlStore(wrong)
+        open_sql_stores(wrong)
     assert 'role "nobody" does not exist' in caplog.text
     assert "s3cr3t" not in caplog.text + str(caught.value) + repr(caught.value)
     with pytest.raises(InvalidSettings, match="write postgresql://") as refused:
-        SqlStore("postgresql+psycopg2://nobody:s3cr3t@localhost/app")
+        open_sql_stores("postgresql+psycopg2://nobody:s3cr3t@localhost/app")
     assert "s3cr3t" not in str(refused.value)
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_the_usual_spellings_of_the_url_are_taken(url: str, scheme: str) -> None:
-    SqlStore(url.replace("postgresql", scheme, 1)).close()
+    open_sql_stores(url.replace("postgresql", scheme, 1)).close()
 
 
 # -- forks ---------------------------------------------------------------------------------------
@@ -390,16 +388,16 @@ def test_the_usual_spellings_of_the_url_are_taken(url: str, scheme: str) -> None
 
 FORKING = """
 import ctypes, os, sys
-from watchword.stores.sql.store import SqlStore
-store = SqlStore(sys.argv[1])
+from watchword.stores import open_sql_stores
+stores = open_sql_stores(sys.argv[1])
 child = os.fork() if sys.argv[2] == "with hooks" else ctypes.PyDLL(None).fork()
 for number in range(3):
-    store.remember(f"from {os.getpid()}", lifetime=100)
-    assert store.remembers(f"from {os.getpid()}")
+    stores.throttles.remember(f"from {os.getpid()}", lifetime=100)
+    assert stores.throttles.remembers(f"from {os.getpid()}")
 if child:
     assert os.waitpid(child, 0)[1] == 0
-    assert store.remembers(f"from {child}")
-store.close()
+    assert stores.throttles.remembers(f"from {child}")
+stores.close()
 """
 
 
@@ -411,9 +409,9 @@ def test_a_forked_child_has_connections_of_its_own_and_leaves_the_parents_alone(
     assert done.stderr == ""
 
 
-def test_threads_share_the_pool(store: SqlStore) -> None:
-    start(store, "s1")
+def test_threads_share_the_pool(stores: Stores) -> None:
+    start(stores, "s1")
     with ThreadPoolExecutor(32) as threads:
-        found = list(threads.map(lambda _: store.find_session("s1"), range(128)))
+        found = list(threads.map(lambda _: stores.sessions.find_session("s1"), range(128)))
     assert all(found)
     assert threading.active_count() < 32

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from watchword.errors import InvalidSettings
 from watchword.keyring.sealed import unseal
+from watchword.stores import Stores, open_sql_stores
 from watchword.stores.sql import schema
-from watchword.stores.sql.store import SqlStore
 
 DATABASES = Path(__file__).parent / "databases"
 SECRET = "correct horse battery staple, thirty-two"
@@ -37,8 +37,10 @@ def layout(path: Path) -> set[tuple[object, ...]]:
     return found
 
 
-def reopened(path: Path, *, time_shift: float = 0.0) -> SqlStore:
-    return SqlStore(f"sqlite:///{path}", time_shift=time_shift)
+def reopened(path: Path, *, time_shift: float = 0.0) -> Stores:
+    stores = open_sql_stores(f"sqlite:///{path}")
+    stores.sessions.time_shift = time_shift
+    return stores
 
 
 def age_of(path: Path) -> float:
@@ -50,22 +52,22 @@ def age_of(path: Path) -> float:
 
 
 def test_opening_again_keeps_everything(tmp_path: Path) -> None:
-    store = reopened(tmp_path / "app.db")
-    store.remember("key", lifetime=100)
-    identity = store.poll(None, None, grace=0).identity
-    store.close()
-    store = reopened(tmp_path / "app.db")
-    assert store.remembers("key")
-    assert store.poll(None, None, grace=0).identity == identity
-    store.close()
+    stores = reopened(tmp_path / "app.db")
+    stores.throttles.remember("key", lifetime=100)
+    identity = stores.sessions.poll(None, None, grace=0).identity
+    stores.close()
+    stores = reopened(tmp_path / "app.db")
+    assert stores.throttles.remembers("key")
+    assert stores.sessions.poll(None, None, grace=0).identity == identity
+    stores.close()
 
 
 def test_tables_stand_beside_an_applications_own(tmp_path: Path) -> None:
     database = sqlite3.connect(tmp_path / "app.db")
     database.execute("CREATE TABLE sessions (id)")
     database.commit()
-    store = reopened(tmp_path / "app.db")
-    store.close()
+    stores = reopened(tmp_path / "app.db")
+    stores.close()
     tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     database.close()
     assert "sessions" in tables
@@ -76,9 +78,9 @@ def test_an_older_database_is_upgraded_step_by_step_and_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "app.db"
-    store = reopened(path)
-    store.remember("key", lifetime=100)
-    store.close()
+    stores = reopened(path)
+    stores.throttles.remember("key", lifetime=100)
+    stores.close()
 
     steps: list[str] = []
 
@@ -92,9 +94,9 @@ def test_an_older_database_is_upgraded_step_by_step_and_once(
 
     monkeypatch.setattr(schema, "UPGRADES", (*schema.UPGRADES, one, another))
     for _ in range(2):
-        store = reopened(path)
-        assert store.remembers("key")
-        store.close()
+        stores = reopened(path)
+        assert stores.throttles.remembers("key")
+        stores.close()
     assert steps == ["one", "another"]
     assert version_in(path) == len(schema.UPGRADES)
 
@@ -128,29 +130,29 @@ def test_every_older_version_becomes_what_a_new_database_is(older: Path, tmp_pat
 
 
 def test_an_upgrade_keeps_accounts_sessions_ends_and_keys(older: Path) -> None:
-    store = reopened(older, time_shift=60 - age_of(older))
-    account = store.find_account(name_key="alice")
+    stores = reopened(older, time_shift=60 - age_of(older))
+    account = stores.accounts.find_account(name_key="alice")
     assert account is not None
     assert (account.username, account.scopes, account.disabled) == ("Alice", ("read", "write"), False)
-    (live,) = store.live_sessions(account.subject)
+    (live,) = stores.sessions.live_sessions(account.subject)
     assert (live.generation, live.scopes, live.user_agent) == (2, ("read",), "firefox")
-    (end,) = store.poll(None, None, grace=0).ends
-    ended = store.find_session(end.session_id)
+    (end,) = stores.sessions.poll(None, None, grace=0).ends
+    ended = stores.sessions.find_session(end.session_id)
     assert ended is not None
     assert ended.session.end_reason == "logout"
-    assert store.remembers("key")
-    keys = store.keys().keys
+    assert stores.throttles.remembers("key")
+    keys = stores.keys.keys().keys
     assert {unseal(key, [SECRET]).kid for key in keys} == {key.kid for key in keys}
     assert {(key.kind, key.alg) for key in keys} == {("public", "EdDSA"), ("internal", "HS256")}
     assert all(key.compromised_at is None and key.signs_from >= key.created_at for key in keys)
-    store.close()
+    stores.close()
 
 
 def test_keys_from_before_rotation_sign_from_when_they_were_made(older: Path) -> None:
-    store = reopened(older)
-    first = [key for key in store.keys().keys if key.epoch == 1]
+    stores = reopened(older)
+    first = [key for key in stores.keys.keys().keys if key.epoch == 1]
     assert all(key.signs_from == key.created_at for key in first)
-    store.close()
+    stores.close()
 
 
 def test_a_failed_upgrade_leaves_the_database_as_it_was(
@@ -161,16 +163,16 @@ def test_a_failed_upgrade_leaves_the_database_as_it_was(
         raise InvalidSettings("broken")
 
     path = tmp_path / "app.db"
-    store = reopened(path)
-    store.remember("key", lifetime=100)
-    store.close()
+    stores = reopened(path)
+    stores.throttles.remember("key", lifetime=100)
+    stores.close()
     with monkeypatch.context() as patch:
         patch.setattr(schema, "UPGRADES", (*schema.UPGRADES, broken))
         with pytest.raises(InvalidSettings, match="broken"):
             reopened(path)
-    store = reopened(path)
-    assert store.remembers("key")
-    store.close()
+    stores = reopened(path)
+    assert stores.throttles.remembers("key")
+    stores.close()
 
 
 def test_a_database_newer_than_the_code_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -188,8 +190,9 @@ def test_a_database_newer_than_the_code_is_refused_and_left_alone(tmp_path: Path
 
 def test_processes_that_open_at_once_make_the_tables_once(tmp_path: Path) -> None:
     script = (
-        "import sys; from watchword.stores.sql.store import SqlStore; sys.stdin.readline();"
-        "store = SqlStore(sys.argv[1]); print(store.poll(None, None, grace=0).identity); store.close()"
+        "import sys; from watchword.stores import open_sql_stores; sys.stdin.readline();"
+        "stores = open_sql_stores(sys.argv[1]);"
+        "print(stores.sessions.poll(None, None, grace=0).identity); stores.close()"
     )
     command = [sys.executable, "-c", script, f"sqlite:///{tmp_path}/app.db"]
     processes = [

@@ -17,16 +17,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from forked import answer_of_child, hard_fork
+from sqlalchemy import Connection
 
 from watchword.errors import StoreUnavailable
-from watchword.stores.contract import NewSession, Session, SessionDetails, SessionTimes
-from watchword.stores.sql import sessions as sql_sessions
+from watchword.stores import Stores, open_sql_stores
+from watchword.stores.contract import NewSession, SessionDetails, SessionTimes
 from watchword.stores.sql import sqlite
-from watchword.stores.sql.store import PURGE_BATCH, SqlStore
+from watchword.stores.sql.database import PURGE_BATCH
 
 TIMES = SessionTimes(access=600, idle=10_000, absolute=20_000, window=30)
 DETAILS = SessionDetails(username="A", scopes=())
@@ -38,74 +38,74 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlStore]:
+def stores(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.05)
-    opened = SqlStore(f"sqlite:///{path}")
+    opened = open_sql_stores(f"sqlite:///{path}")
     yield opened
     opened.close()
 
 
-def start(store: SqlStore, name: str = "s1") -> None:
+def start(stores: Stores, name: str = "s1") -> None:
     new = NewSession(id=name, subject="alice", username="Alice", scopes=(), user_agent=None, ip_address=None)
-    store.start_session(new, TIMES, max_live=100_000, mark=store.read_mark())
+    stores.sessions.start_session(new, TIMES, max_live=100_000, mark=stores.sessions.read_mark())
 
 
 # -- the file ------------------------------------------------------------------------------------
 
 
-def test_everything_on_disk_is_for_its_owner_only(store: SqlStore, path: Path) -> None:
-    start(store)
+def test_everything_on_disk_is_for_its_owner_only(stores: Stores, path: Path) -> None:
+    start(stores)
     modes = {file.name.removeprefix(path.name): file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
     assert modes == {"": 0o600, "-wal": 0o600, "-shm": 0o600}
 
 
-def test_commits_are_written_ahead_and_synced_in_full(store: SqlStore) -> None:
+def test_commits_are_written_ahead_and_synced_in_full(stores: Stores) -> None:
     pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-    with store._database.read() as connection:
+    with stores.backends[0].begin_read() as connection:
         values = [connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() for pragma in pragmas]
     assert values == ["wal", 2, 1, 50]
 
 
-def test_a_store_opens_again_after_it_was_closed(store: SqlStore) -> None:
-    start(store)
-    store.close()
-    assert store.find_session("s1") is not None
+def test_a_store_opens_again_after_it_was_closed(stores: Stores) -> None:
+    start(stores)
+    stores.close()
+    assert stores.sessions.find_session("s1") is not None
 
 
 # -- locks ---------------------------------------------------------------------------------------
 
 
 def test_a_database_locked_by_another_is_unavailable_to_writers_until_it_is_free(
-    store: SqlStore, path: Path, caplog: pytest.LogCaptureFixture
+    stores: Stores, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with caplog.at_level(logging.WARNING), pytest.raises(StoreUnavailable) as caught:
-        start(store, "very-secret-id")
-    assert store.find_session("very-secret-id") is None  # readers go on
+        start(stores, "very-secret-id")
+    assert stores.sessions.find_session("very-secret-id") is None  # readers go on
     assert caught.value.__suppress_context__
     assert "database is locked" in caplog.text
     assert "very-secret-id" not in caplog.text + str(caught.value)
     other.execute("ROLLBACK")
     other.close()
-    start(store)
-    assert store.find_session("s1") is not None
+    start(stores)
+    assert stores.sessions.find_session("s1") is not None
 
 
-def test_a_thread_that_never_gets_its_turn_to_write_is_told_so(store: SqlStore) -> None:
-    with store._database.write(), pytest.raises(StoreUnavailable):
-        start(store)
-    start(store)
+def test_a_thread_that_never_gets_its_turn_to_write_is_told_so(stores: Stores) -> None:
+    with stores.backends[0].begin_write(), pytest.raises(StoreUnavailable):
+        start(stores)
+    start(stores)
 
 
-def test_who_gets_no_connection_is_told_so(store: SqlStore, caplog: pytest.LogCaptureFixture) -> None:
+def test_who_gets_no_connection_is_told_so(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
     with ExitStack() as readers, caplog.at_level(logging.WARNING):
         for _ in range(15):  # as many as the pool has
-            readers.enter_context(store._database.read())
+            readers.enter_context(stores.backends[0].begin_read())
         with pytest.raises(StoreUnavailable):
-            store.now()
+            stores.now()
     assert "connection timed out" in caplog.text
-    store.now()
+    stores.now()
 
 
 def test_switching_to_wal_waits_for_another_process_and_gives_up_at_the_timeout(
@@ -116,9 +116,9 @@ def test_switching_to_wal_waits_for_another_process_and_gives_up_at_the_timeout(
     other.execute("CREATE TABLE own (id)")
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(StoreUnavailable):
-        SqlStore(f"sqlite:///{tmp_path}/app.db")
+        open_sql_stores(f"sqlite:///{tmp_path}/app.db")
     other.close()
-    SqlStore(f"sqlite:///{tmp_path}/app.db").close()
+    open_sql_stores(f"sqlite:///{tmp_path}/app.db").close()
 
 
 def test_where_sqlite_cannot_write_beside_the_database_nobody_waits(
@@ -128,7 +128,7 @@ def test_where_sqlite_cannot_write_beside_the_database_nobody_waits(
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
     with pytest.raises(StoreUnavailable):
-        SqlStore(f"sqlite:///{tmp_path}/app.db")
+        open_sql_stores(f"sqlite:///{tmp_path}/app.db")
     assert waits == []
 
 
@@ -138,7 +138,7 @@ def test_switching_to_wal_waits_where_sqlite_itself_does_not(
     other = sqlite3.connect(tmp_path / "app.db", isolation_level=None)
     other.executescript("CREATE TABLE own (id); BEGIN IMMEDIATE")
     monkeypatch.setattr(time, "sleep", lambda _seconds: other.close())
-    SqlStore(f"sqlite:///{tmp_path}/app.db").close()
+    open_sql_stores(f"sqlite:///{tmp_path}/app.db").close()
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         other.execute("SELECT 1")
 
@@ -146,91 +146,91 @@ def test_switching_to_wal_waits_where_sqlite_itself_does_not(
 # -- connections that are lost -------------------------------------------------------------------
 
 
-def test_an_operation_is_repeated_once_when_its_connection_was_lost(store: SqlStore) -> None:
-    start(store)
-    with store._database.read() as connection:
+def test_an_operation_is_repeated_once_when_its_connection_was_lost(stores: Stores) -> None:
+    start(stores)
+    with stores.backends[0].begin_read() as connection:
         lost = connection.connection.dbapi_connection
     assert isinstance(lost, sqlite3.Connection)
     lost.close()
-    assert store.find_session("s1") is not None
+    assert stores.sessions.find_session("s1") is not None
 
 
-def test_a_deleted_database_is_unavailable_and_no_new_one_is_made(store: SqlStore, path: Path) -> None:
-    start(store)
+def test_a_deleted_database_is_unavailable_and_no_new_one_is_made(stores: Stores, path: Path) -> None:
+    start(stores)
     for file in path.parent.iterdir():
         file.unlink()
     for _ in range(2):
         with pytest.raises(StoreUnavailable):
-            store.end_session("s1", "logout")
+            stores.sessions.end_session("s1", "logout")
         with pytest.raises(StoreUnavailable):
-            store.now()
+            stores.now()
     assert not list(path.parent.iterdir())
 
 
-def test_service_resumes_when_a_file_that_was_moved_away_is_back(store: SqlStore, path: Path) -> None:
-    start(store)
+def test_service_resumes_when_a_file_that_was_moved_away_is_back(stores: Stores, path: Path) -> None:
+    start(stores)
     away = path.with_suffix(".away")
     path.rename(away)
     with pytest.raises(StoreUnavailable):
-        store.end_session("s1", "logout")
+        stores.sessions.end_session("s1", "logout")
     away.rename(path)
-    assert store.end_session("s1", "logout") is not None
+    assert stores.sessions.end_session("s1", "logout") is not None
 
 
-def test_writes_go_to_the_file_that_took_the_others_place(store: SqlStore, path: Path) -> None:
-    start(store)
-    store.close()  # the write-ahead log is part of the file now
+def test_writes_go_to_the_file_that_took_the_others_place(stores: Stores, path: Path) -> None:
+    start(stores)
+    stores.close()  # the write-ahead log is part of the file now
     backup = path.with_suffix(".backup")
     shutil.copy(path, backup)
-    before = store.poll(None, None, grace=30)
-    store.end_session("s1", "logout")
-    store.close()
-    with store._database.read():  # holds a connection to the file that goes
+    before = stores.sessions.poll(None, None, grace=30)
+    stores.sessions.end_session("s1", "logout")
+    stores.close()
+    with stores.backends[0].begin_read():  # holds a connection to the file that goes
         backup.replace(path)
-    after = store.poll(before.identity, before.position, grace=30)
+    after = stores.sessions.poll(before.identity, before.position, grace=30)
     assert after.identity != before.identity  # though the identity inside is the same
-    assert store.end_session("s1", "logout_all") is not None
+    assert stores.sessions.end_session("s1", "logout_all") is not None
 
 
 def test_a_write_into_a_file_that_is_being_replaced_is_done_again_on_the_new_one(
-    store: SqlStore, path: Path, monkeypatch: pytest.MonkeyPatch
+    stores: Stores, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start(store)
-    store.close()
+    start(stores)
+    stores.close()
     backup = path.with_suffix(".backup")
     shutil.copy(path, backup)
-    end = sql_sessions.end
+    take_position = sqlite.SqliteDatabase.take_position
 
-    def end_while_the_file_is_replaced(*args: Any, **kwargs: Any) -> Session | None:
+    def replace_the_file(database: sqlite.SqliteDatabase, connection: Connection) -> int:
         if backup.exists():
             for log in path.parent.glob(f"{path.name}-*"):
                 log.unlink()
             backup.replace(path)
-        return end(*args, **kwargs)
+        return take_position(database, connection)
 
-    monkeypatch.setattr(sql_sessions, "end", end_while_the_file_is_replaced)
-    assert store.end_session("s1", "logout") is not None
-    assert [end.session_id for end in store.poll(None, None, grace=30).ends] == ["s1"]
+    monkeypatch.setattr(sqlite.SqliteDatabase, "take_position", replace_the_file)
+    assert stores.sessions.end_session("s1", "logout") is not None
+    assert [end.session_id for end in stores.sessions.poll(None, None, grace=30).ends] == ["s1"]
 
 
 def test_a_database_in_memory_is_gone_when_closed() -> None:
-    store = SqlStore("sqlite://")
-    store.close()
+    stores = open_sql_stores("sqlite://")
+    stores.close()
     with pytest.raises(StoreUnavailable):
-        store.accounts()
-    store.close()
+        stores.accounts.accounts()
+    stores.close()
 
 
 # -- processes -----------------------------------------------------------------------------------
 
 
-def test_no_acknowledged_end_is_lost_by_kill_9(path: Path, store: SqlStore) -> None:
+def test_no_acknowledged_end_is_lost_by_kill_9(path: Path, stores: Stores) -> None:
     for number in range(300):
-        start(store, f"s{number}")
+        start(stores, f"s{number}")
     script = (
-        "import sys; from watchword.stores.sql.store import SqlStore; store = SqlStore(sys.argv[1])\n"
+        "import sys; from watchword.stores import open_sql_stores; stores = open_sql_stores(sys.argv[1])\n"
         "for number in range(300):\n"
-        "    store.end_session(f's{number}', 'logout'); print(number, flush=True)\n"
+        "    stores.sessions.end_session(f's{number}', 'logout'); print(number, flush=True)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script, f"sqlite:///{path}"], stdout=subprocess.PIPE, text=True
@@ -243,34 +243,34 @@ def test_no_acknowledged_end_is_lost_by_kill_9(path: Path, store: SqlStore) -> N
     process.stdout.close()
 
     assert process.returncode == -signal.SIGKILL
-    ended = {end.session_id for end in store.poll(None, None, grace=30).ends}
+    ended = {end.session_id for end in stores.sessions.poll(None, None, grace=30).ends}
     assert {f"s{number}" for number in acknowledged} <= ended
     assert len(ended) < 300
 
 
 FORKING = """
 import os, sys, threading
-from watchword.stores.sql.store import SqlStore
-store = SqlStore(sys.argv[1])
+from watchword.stores import open_sql_stores
+stores = open_sql_stores(sys.argv[1])
 stop = threading.Event()
 def work():
     while not stop.is_set():
-        store.remember("from a thread", lifetime=100)
-        store.now()
+        stores.throttles.remember("from a thread", lifetime=100)
+        stores.now()
 threads = [threading.Thread(target=work) for _ in range(3)]
 for thread in threads:
     thread.start()
 for number in range(5):
     child = os.fork()
     if child == 0:
-        store.remember(f"from child {number}", lifetime=100)
-        os._exit(0 if store.remembers(f"from child {number}") else 1)
+        stores.throttles.remember(f"from child {number}", lifetime=100)
+        os._exit(0 if stores.throttles.remembers(f"from child {number}") else 1)
     assert os.waitpid(child, 0)[1] == 0
 stop.set()
 for thread in threads:
     thread.join()
-assert all(store.remembers(f"from child {number}") for number in range(5))
-store.close()
+assert all(stores.throttles.remembers(f"from child {number}") for number in range(5))
+stores.close()
 """
 
 
@@ -282,66 +282,66 @@ def test_a_forked_child_has_connections_and_locks_of_its_own(tmp_path: Path) -> 
 
 def test_what_a_child_commits_stays_when_its_parent_closes_the_file(path: Path) -> None:
     """SQLite would take the parent's locks for the child's, and the parent would delete the child's log."""
-    store = SqlStore(f"sqlite:///{path}")
-    store.remember("from the parent", lifetime=100)
+    stores = open_sql_stores(f"sqlite:///{path}")
+    stores.throttles.remember("from the parent", lifetime=100)
     of_child, to_child = os.pipe(), os.pipe()
 
     def work() -> bool:
-        store.remember("before", lifetime=100)
+        stores.throttles.remember("before", lifetime=100)
         os.write(of_child[1], b".")
         os.read(to_child[0], 1)
-        store.remember("after", lifetime=100)
-        return store.remembers("from the parent")
+        stores.throttles.remember("after", lifetime=100)
+        return stores.throttles.remembers("from the parent")
 
     def close_in_parent() -> None:
         os.read(of_child[0], 1)
-        store.close()
+        stores.close()
         os.write(to_child[1], b".")
 
     closer = threading.Thread(target=close_in_parent)
     closer.start()
     assert answer_of_child(work)
     closer.join()
-    assert [store.remembers(key) for key in ("from the parent", "before", "after")] == [True] * 3
-    store.close()
+    assert [stores.throttles.remembers(key) for key in ("from the parent", "before", "after")] == [True] * 3
+    stores.close()
 
 
 def test_a_child_does_not_touch_what_a_thread_of_its_parent_was_doing(path: Path) -> None:
-    store = SqlStore(f"sqlite:///{path}")
-    with store._database._writing.obtain(), store._database.read() as connection:
+    stores = open_sql_stores(f"sqlite:///{path}")
+    with stores.backends[0]._writing.obtain(), stores.backends[0].begin_read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM watchword_sessions").scalar_one() == 0
 
         def work() -> bool:
-            store.remember("key", lifetime=100)
-            return store.remembers("key")
+            stores.throttles.remember("key", lifetime=100)
+            return stores.throttles.remembers("key")
 
         assert answer_of_child(work)
         assert connection.exec_driver_sql("SELECT count(*) FROM watchword_remembered").scalar_one() == 0
-    assert store.remembers("key")
-    store.close()
+    assert stores.throttles.remembers("key")
+    stores.close()
 
 
 @pytest.mark.parametrize("fork", [os.fork, hard_fork], ids=["with hooks", "without hooks"])
 def test_a_child_goes_on_with_a_copy_of_a_database_in_memory(fork: Callable[[], int]) -> None:
-    store = SqlStore("sqlite://")
-    store.remember("key", lifetime=100)
+    stores = open_sql_stores("sqlite://")
+    stores.throttles.remember("key", lifetime=100)
 
     def work() -> list[bool]:
-        store.remember("of the child", lifetime=100)
-        return [store.remembers("key"), store.remembers("of the child")]
+        stores.throttles.remember("of the child", lifetime=100)
+        return [stores.throttles.remembers("key"), stores.throttles.remembers("of the child")]
 
-    with store._database._writing.obtain():
+    with stores.backends[0]._writing.obtain():
         assert answer_of_child(work, fork) == [True, True]
-    assert not store.remembers("of the child")
-    store.close()
+    assert not stores.throttles.remembers("of the child")
+    stores.close()
 
 
 def test_a_store_that_is_gone_has_closed_its_file(path: Path) -> None:
-    store = SqlStore(f"sqlite:///{path}")
-    store.remember("key", lifetime=100)
+    stores = open_sql_stores(f"sqlite:///{path}")
+    stores.throttles.remember("key", lifetime=100)
     wal = path.with_name(f"{path.name}-wal")
     assert wal.exists()
-    del store
+    del stores
     gc.collect()
     assert not wal.exists()
 
@@ -349,84 +349,86 @@ def test_a_store_that_is_gone_has_closed_its_file(path: Path) -> None:
 # -- purging -------------------------------------------------------------------------------------
 
 
-def rows(store: SqlStore, table: str) -> int:
-    with store._database.read() as connection:
+def rows(stores: Stores, table: str) -> int:
+    with stores.backends[0].begin_read() as connection:
         count: int = connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
     return count
 
 
 @pytest.mark.parametrize("ended", [True, False])
-def test_a_session_leaves_the_table_when_no_token_and_no_feed_needs_it(store: SqlStore, ended: bool) -> None:
-    start(store)
+def test_a_session_leaves_the_table_when_no_token_and_no_feed_needs_it(stores: Stores, ended: bool) -> None:
+    start(stores)
     if ended:
-        store.end_session("s1", "logout")
+        stores.sessions.end_session("s1", "logout")
     needed = (TIMES.access if ended else TIMES.idle) + 300 + 120
-    store.time_shift = needed - 2
-    store.clear_charges("any write")
-    assert store.find_session("s1") is not None
-    store.time_shift = needed + 60
-    store.clear_charges("any write")
-    assert store.find_session("s1") is None
+    stores.sessions.time_shift = needed - 2
+    stores.throttles.clear_charges("any write")
+    assert stores.sessions.find_session("s1") is not None
+    stores.sessions.time_shift = needed + 60
+    stores.throttles.clear_charges("any write")
+    assert stores.sessions.find_session("s1") is None
 
 
-def test_a_swap_puts_the_purge_off(store: SqlStore) -> None:
-    start(store)
-    store.time_shift = 9_000
-    store.swap_session("s1", 1, TIMES, DETAILS)
-    store.time_shift = 9_000 + TIMES.idle
-    store.clear_charges("any write")
-    assert store.find_session("s1") is not None
+def test_a_swap_puts_the_purge_off(stores: Stores) -> None:
+    start(stores)
+    stores.sessions.time_shift = 9_000
+    stores.sessions.swap_session("s1", 1, TIMES, DETAILS)
+    stores.sessions.time_shift = 9_000 + TIMES.idle
+    stores.throttles.clear_charges("any write")
+    assert stores.sessions.find_session("s1") is not None
 
 
-def test_throttles_and_remembered_keys_leave_their_tables_when_they_are_over(store: SqlStore) -> None:
-    store.charge("old", free=5, max_delay=60, forget_after=100)
-    store.charge("blocked for longer", free=0, max_delay=500, forget_after=1)
-    store.remember("old", lifetime=100)
-    store.time_shift = 200
-    store.charge("new", free=5, max_delay=60, forget_after=100)
-    store.remember("new", lifetime=100)
-    store.time_shift = 261
-    store.clear_charges("any write")
-    assert rows(store, "watchword_throttles") == 1
-    assert rows(store, "watchword_remembered") == 1
+def test_throttles_and_remembered_keys_leave_their_tables_when_they_are_over(stores: Stores) -> None:
+    stores.throttles.charge("old", free=5, max_delay=60, forget_after=100)
+    stores.throttles.charge("blocked for longer", free=0, max_delay=500, forget_after=1)
+    stores.throttles.remember("old", lifetime=100)
+    stores.sessions.time_shift = 200
+    stores.throttles.charge("new", free=5, max_delay=60, forget_after=100)
+    stores.throttles.remember("new", lifetime=100)
+    stores.sessions.time_shift = 261
+    stores.throttles.clear_charges("any write")
+    assert rows(stores, "watchword_throttles") == 1
+    assert rows(stores, "watchword_remembered") == 1
 
 
-def test_a_purge_takes_a_batch_with_each_write_until_none_is_left(store: SqlStore) -> None:
+def test_a_purge_takes_a_batch_with_each_write_until_none_is_left(stores: Stores) -> None:
     for number in range(2 * PURGE_BATCH + 1):
-        store.remember(f"key {number}", lifetime=1)
-    store.time_shift = 120
+        stores.throttles.remember(f"key {number}", lifetime=1)
+    stores.sessions.time_shift = 120
     left = []
     for _ in range(4):
-        store.clear_charges("any write")
-        left.append(rows(store, "watchword_remembered"))
+        stores.throttles.clear_charges("any write")
+        left.append(rows(stores, "watchword_remembered"))
     assert left == [PURGE_BATCH + 1, 1, 0, 0]
 
 
-def test_threads_share_one_store(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_share_one_store(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 5.0)
-    threads = [threading.Thread(target=start, args=(store, f"s{number}")) for number in range(30)]
+    threads = [threading.Thread(target=start, args=(stores, f"s{number}")) for number in range(30)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(store.live_sessions("alice")) == 30
+    assert len(stores.sessions.live_sessions("alice")) == 30
 
 
 def test_two_stores_on_one_file_write_without_losing_each_others_updates(
-    store: SqlStore, path: Path, monkeypatch: pytest.MonkeyPatch
+    stores: Stores, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 5.0)
-    stores = [SqlStore(f"sqlite:///{path}") for _ in range(2)]
+    both = [open_sql_stores(f"sqlite:///{path}") for _ in range(2)]
 
-    def charge_often(charged: SqlStore) -> list[float]:
-        return [charged.charge("key", free=1_000, max_delay=1, forget_after=100).wait for _ in range(40)]
+    def charge_often(charged: Stores) -> list[float]:
+        return [
+            charged.throttles.charge("key", free=1_000, max_delay=1, forget_after=100).wait for _ in range(40)
+        ]
 
     with ThreadPoolExecutor(2) as pool:
-        waits = [wait for waits in pool.map(charge_often, stores) for wait in waits]
+        waits = [wait for waits in pool.map(charge_often, both) for wait in waits]
     assert waits == [0.0] * 80
-    with store._database.read() as connection:
+    with stores.backends[0].begin_read() as connection:
         assert connection.exec_driver_sql("SELECT charges FROM watchword_throttles").scalar_one() == 80
-    for opened in stores:
+    for opened in both:
         opened.close()
 
 
@@ -436,12 +438,12 @@ def test_two_stores_on_one_file_write_without_losing_each_others_updates(
 OPEN_AS_ANOTHER_USER = """
 import os, sys
 from watchword.errors import InvalidSettings
-from watchword.stores.sql.store import SqlStore
-SqlStore("sqlite://").close()  # all that is imported now is there when it can no longer be read
+from watchword.stores import open_sql_stores
+open_sql_stores("sqlite://").close()  # all that is imported now is there when it can no longer be read
 if os.getuid() == 0:
     os.setuid(65534)
 try:
-    SqlStore(sys.argv[1]).close()
+    open_sql_stores(sys.argv[1]).close()
 except InvalidSettings as error:
     print(error)
 """
@@ -476,5 +478,5 @@ def test_what_sqlite_says_is_logged_with_the_file(tmp_path: Path, caplog: pytest
     file = tmp_path / "app.db"
     file.write_bytes(b"no database" * 1000)
     with pytest.raises(StoreUnavailable):
-        SqlStore(f"sqlite:///{file}")
+        open_sql_stores(f"sqlite:///{file}")
     assert f"the store does not answer: {file}: file is not a database" in caplog.text

@@ -121,7 +121,7 @@ def test_a_refusal_is_the_documented_answer_in(production, extension, desk, buil
     answer = client.get("/thing", headers=few)
     assert (answer.status_code, answer.get_json()["error"]) == (403, "insufficient_scope")
     assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="admin"'
-    desk.store.close()
+    desk.stores.close()
     desk._revocations._polls.remove()
     desk._revocations._spared_until = -math.inf
     answer = client.get("/thing", headers=few)

@@ -31,7 +31,7 @@ from watchword.stores.contract.sessions import (
     new_session_id,
     shard_of,
 )
-from watchword.stores.contract.stores import Store
+from watchword.stores.contract.stores import Backend, Stores
 from watchword.stores.contract.throttles import Charge, ThrottleStore
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Account",
     "AccountStore",
     "Announcements",
+    "Backend",
     "Charge",
     "EndReason",
     "Feed",
@@ -52,8 +53,8 @@ __all__ = [
     "SessionEnd",
     "SessionStore",
     "SessionTimes",
-    "Store",
     "StoredKeys",
+    "Stores",
     "ThrottleStore",
     "TimedSession",
     "checked_scopes",

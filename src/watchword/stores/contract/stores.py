@@ -1,9 +1,11 @@
-"""All ports of a store together."""
+"""The ports of a store together, and what is behind them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from watchword.stores.contract.accounts import AccountStore
 from watchword.stores.contract.announcements import Announcements
@@ -12,31 +14,65 @@ from watchword.stores.contract.one_time import OneTimeStore
 from watchword.stores.contract.sessions import SessionStore
 from watchword.stores.contract.throttles import ThrottleStore
 
-__all__ = ["Store"]
+__all__ = ["Backend", "Stores"]
 
 
-class Store(SessionStore, KeyStore, AccountStore, ThrottleStore, OneTimeStore, Protocol):
-    """All of it in one place, as the SQL store has it."""
-
-    @property
-    def file(self) -> Path | None:
-        """The one file on this machine that the store is, if it is one."""
-        ...
-
-    @property
-    def in_memory(self) -> bool:
-        """Whether it lives in this process's memory, and is gone when closed."""
-        ...
-
-    @property
-    def announcements(self) -> Announcements | None:
-        """Word of ended sessions between two polls; ``None`` where there is no such thing."""
-        return None
+class Backend(Protocol):
+    """What holds the connections of one or several ports: a database, or a server of another kind."""
 
     def now(self) -> float:
-        """The store's time; also the cheapest proof that it answers."""
+        """Return the backend's time. The cheapest proof that the backend answers.
+
+        Raises:
+            StoreUnavailable: the backend does not answer.
+        """
         ...
 
     def close(self) -> None:
-        """Give back every connection. The store opens new ones when used again."""
+        """Close every connection. The backend opens new connections when it is used again."""
         ...
+
+
+class Stores(msgspec.Struct, frozen=True, kw_only=True):
+    """Where each kind of state lives.
+
+    Different backends may serve different ports. ``msgspec.structs.replace`` makes another record in which a
+    port is served by another backend.
+
+    Attributes:
+        sessions: sessions, and the feed of their ends.
+        keys: signing keys, sealed.
+        accounts: usernames and passwords.
+        throttles: counters of failed logins.
+        one_time: keys that can be spent once.
+        announcements: push notifications that sessions have ended. ``None`` if there are none.
+        backends: the backends of all ports. The backend of the sessions comes first.
+        file: the file on this machine that holds the keys. ``None`` if a server or memory holds them.
+        in_memory: whether the keys live in this process's memory, and are gone when it is closed.
+    """
+
+    sessions: SessionStore
+    keys: KeyStore
+    accounts: AccountStore
+    throttles: ThrottleStore
+    one_time: OneTimeStore
+    announcements: Announcements | None = None
+    backends: tuple[Backend, ...]
+    file: Path | None = None
+    in_memory: bool = False
+
+    def now(self) -> float:
+        """Return the time of the sessions' backend, if every backend answers.
+
+        Raises:
+            StoreUnavailable: a backend does not answer.
+        """
+        now, *_ = [backend.now() for backend in self.backends]
+        return now
+
+    def close(self) -> None:
+        """Close every connection. The backends open new connections when they are used again."""
+        if self.announcements is not None:
+            self.announcements.close()
+        for backend in self.backends:
+            backend.close()

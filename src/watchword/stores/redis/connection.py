@@ -27,11 +27,13 @@ from watchword.forks import PerProcess
 from watchword.stores.redis.scripts import Script
 from watchword.stores.redis.url import RedisClient, client_maker
 
-__all__ = ["RedisConnection", "Subscription"]
+__all__ = ["RedisConnection", "RedisPort", "Subscription"]
 
 logger = logging.getLogger("watchword.stores")
 
 REPLICAS_ANSWER_WITHIN = 1.0
+
+_NOW = Script("return text(now)")
 
 _T = TypeVar("_T")
 _Argument: TypeAlias = str | float
@@ -68,20 +70,28 @@ class RedisConnection:
 
     Args:
         url: see :func:`~watchword.stores.redis.url.client_maker`.
-        time_shift: seconds by which the store's time is ahead of Redis' clock.
         wait_replicas: how many replicas must have a durable change before it is acknowledged.
 
     Attributes:
-        time_shift: see above; may be changed.
+        time_shift: seconds by which the store's time is ahead of Redis' clock. Tests change it.
 
     Raises:
         InvalidSettings: it is no URL of a Redis.
     """
 
-    def __init__(self, url: str, *, time_shift: float, wait_replicas: int) -> None:
-        self.time_shift = time_shift
+    time_shift = 0.0
+
+    def __init__(self, url: str, *, wait_replicas: int = 0) -> None:
         self._wait_replicas = wait_replicas
         self._clients: PerProcess[RedisClient] = PerProcess(client_maker(url))
+
+    def now(self) -> float:
+        """Return the time of the node that has the keys and the settings.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        return float(self.run(_NOW, "watchword:{0}"))
 
     def run(self, script: Script, key: str, *args: _Argument) -> Any:
         """What the script returns; ``key`` says on which node it runs."""
@@ -115,6 +125,22 @@ class RedisConnection:
         client = self._clients.remove()
         if client is not None:
             client.close()
+
+    def warn_of_forgetfulness(self) -> None:
+        """Warn if Redis may forget what it was told. INFO works where CONFIG GET is not allowed.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        for info in self.ask(lambda master: master.info("persistence") | master.info("memory")):
+            if not info.get("aof_enabled"):
+                logger.warning("Redis runs without `appendonly yes`: if it crashes, ended sessions are back")
+            if info.get("maxmemory_policy") != "noeviction":
+                logger.warning(
+                    "Redis has maxmemory-policy %s, and not noeviction: short of memory, it forgets sessions "
+                    "and which of them had ended",
+                    info.get("maxmemory_policy"),
+                )
 
     # -- one attempt -----------------------------------------------------------------------------
 
@@ -205,6 +231,26 @@ class RedisConnection:
             client.nodes_manager.initialize()
         else:
             client.connection_pool.disconnect(inuse_connections=False)
+
+
+class RedisPort:
+    """A port of the contract over Redis.
+
+    Args:
+        redis: where the port's keys are.
+    """
+
+    def __init__(self, redis: RedisConnection) -> None:
+        self._redis = redis
+
+    @property
+    def time_shift(self) -> float:
+        """Seconds by which the store's time is ahead of Redis' clock. Tests change it."""
+        return self._redis.time_shift
+
+    @time_shift.setter
+    def time_shift(self, seconds: float) -> None:
+        self._redis.time_shift = seconds
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Signing keys in Redis: few, so they are one hash, in the shard that tells of their version."""
 
+# ruff: noqa: D102 -- the contract's docstrings hold, and ``help`` shows them
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -7,21 +9,13 @@ from typing import cast
 
 import msgspec
 
-from watchword.stores.contract import KeyKind, SealedKey, StoredKeys
-from watchword.stores.redis.connection import RedisConnection
+from watchword.stores.contract import KeyKind, KeyStore, SealedKey, StoredKeys
+from watchword.stores.redis.connection import RedisPort
 from watchword.stores.redis.scripts import Script
 
-__all__ = [
-    "advance_key",
-    "compromise_key",
-    "delete_keys",
-    "insert_key",
-    "list_keys",
-    "record_settings",
-    "reseal_keys",
-]
+__all__ = ["RedisKeys"]
 
-_PLACE = "watchword:{0}"
+_KEY = "watchword:{0}"  # the shard that tells a poll of the keys' version
 
 # Times stand as text in the JSON, which would otherwise cut off their digits.
 _KEYS = """
@@ -118,15 +112,6 @@ return deleted
 """,
 )
 
-_RECORD_SETTINGS = Script("""
-local key = KEYS[1] .. ':settings'
-local _, settings, expected = unpack(ARGV)
-local there = redis.call('GET', key) or ''
-if there ~= expected and there ~= settings then return 0 end
-redis.call('SET', key, settings)
-return 1
-""")
-
 _RESEAL = Script(
     _KEYS,
     """
@@ -146,53 +131,32 @@ return 1
 )
 
 
-def list_keys(redis: RedisConnection) -> StoredKeys:
-    """All keys, oldest first."""
-    version, now, keys = redis.run(_LIST, _PLACE)
-    oldest_first = sorted(map(_key, keys), key=lambda key: (key.created_at, key.kind, key.epoch))
-    return StoredKeys(int(version), float(now), tuple(oldest_first))
+class RedisKeys(RedisPort, KeyStore):
+    """A :class:`~watchword.stores.contract.KeyStore` in Redis."""
+
+    def keys(self) -> StoredKeys:
+        version, now, keys = self._redis.run(_LIST, _KEY)
+        oldest_first = sorted(map(_to_key, keys), key=lambda key: (key.created_at, key.kind, key.epoch))
+        return StoredKeys(int(version), float(now), tuple(oldest_first))
+
+    def insert_key(
+        self, kind: KeyKind, epoch: int, kid: str, alg: str, sealed: str, *, not_before: float, lead: float
+    ) -> bool:
+        return bool(self._redis.run(_INSERT, _KEY, kind, epoch, kid, alg, sealed, not_before, lead))
+
+    def advance_key(self, kid: str, *, lead: float) -> SealedKey | None:
+        key = self._redis.run(_ADVANCE, _KEY, kid, lead)
+        return None if key is None else _to_key(key)
+
+    def compromise_key(self, kid: str, *, successor: str | None) -> bool:
+        return bool(self._redis.run(_COMPROMISE, _KEY, kid, successor or ""))
+
+    def delete_keys(self, kids: Sequence[str]) -> Sequence[str]:
+        return cast("list[str]", self._redis.run(_DELETE, _KEY, *kids)) if kids else []
+
+    def reseal_keys(self, sealed: Mapping[str, str]) -> bool:
+        return bool(self._redis.run(_RESEAL, _KEY, *(text for pair in sealed.items() for text in pair)))
 
 
-def insert_key(  # noqa: PLR0917 -- the contract's arguments, in its order
-    redis: RedisConnection,
-    kind: KeyKind,
-    epoch: int,
-    kid: str,
-    alg: str,
-    sealed: str,
-    *,
-    not_before: float,
-    lead: float,
-) -> bool:
-    """Whether the epoch's key is this one."""
-    return bool(redis.run(_INSERT, _PLACE, kind, epoch, kid, alg, sealed, not_before, lead))
-
-
-def advance_key(redis: RedisConnection, kid: str, *, lead: float) -> SealedKey | None:
-    """Earlier only, never later."""
-    key = redis.run(_ADVANCE, _PLACE, kid, lead)
-    return None if key is None else _key(key)
-
-
-def compromise_key(redis: RedisConnection, kid: str, *, successor: str | None) -> bool:
-    """Unless nobody would be left to sign."""
-    return bool(redis.run(_COMPROMISE, _PLACE, kid, successor or ""))
-
-
-def delete_keys(redis: RedisConnection, kids: Sequence[str]) -> Sequence[str]:
-    """Delete those that are there, and return them."""
-    return cast("list[str]", redis.run(_DELETE, _PLACE, *kids)) if kids else []
-
-
-def reseal_keys(redis: RedisConnection, sealed: Mapping[str, str]) -> bool:
-    """Nothing is written unless all of the old seals are there."""
-    return bool(redis.run(_RESEAL, _PLACE, *(text for pair in sealed.items() for text in pair)))
-
-
-def _key(json: str) -> SealedKey:
+def _to_key(json: str) -> SealedKey:
     return msgspec.json.decode(json, type=SealedKey, strict=False)
-
-
-def record_settings(redis: RedisConnection, settings: str, *, expected: str) -> bool:
-    """Beside the keys, since both come with each poll."""
-    return bool(redis.run(_RECORD_SETTINGS, _PLACE, settings, expected))

@@ -1,11 +1,14 @@
-"""Keys that are spent once, in Redis."""
+"""Keys that can be spent once, in Redis."""
+
+# ruff: noqa: D102 -- the contract's docstrings hold, and ``help`` shows them
 
 from __future__ import annotations
 
-from watchword.stores.redis.connection import RedisConnection
+from watchword.stores.contract import OneTimeStore
+from watchword.stores.redis.connection import RedisPort
 from watchword.stores.redis.scripts import Script
 
-__all__ = ["spend"]
+__all__ = ["RedisOneTime"]
 
 _SPEND = Script("""
 local _, attempt, keep_until = unpack(ARGV)
@@ -17,6 +20,8 @@ return 1
 """)
 
 
-def spend(redis: RedisConnection, key: str, attempt: str, *, keep_until: float) -> bool:
-    """Whether it is this attempt that spent the key."""
-    return bool(redis.run(_SPEND, f"watchword:spent:{key}", attempt, keep_until))
+class RedisOneTime(RedisPort, OneTimeStore):
+    """A :class:`~watchword.stores.contract.OneTimeStore` in Redis."""
+
+    def spend(self, key: str, attempt: str, *, keep_until: float) -> bool:
+        return bool(self._redis.run(_SPEND, f"watchword:spent:{key}", attempt, keep_until))

@@ -1,12 +1,17 @@
 """Counters of failed logins in Redis."""
 
+# ruff: noqa: D102 -- the contract's docstrings hold, and ``help`` shows them
+
 from __future__ import annotations
 
-from watchword.stores.contract import Charge
-from watchword.stores.redis.connection import RedisConnection
+from limits.storage import Storage
+
+from watchword.stores.contract import Charge, ThrottleStore
+from watchword.stores.redis.connection import RedisPort
+from watchword.stores.redis.limits import AddressCounters
 from watchword.stores.redis.scripts import Script
 
-__all__ = ["charge", "clear_charges", "refund", "remember", "remembers"]
+__all__ = ["RedisThrottles"]
 
 _CHARGE = Script("""
 local _, free, max_delay, forget_after = unpack(ARGV)
@@ -42,30 +47,29 @@ return (keep_until and tonumber(keep_until) > now) and 1 or 0
 """)
 
 
-def charge(redis: RedisConnection, key: str, *, free: int, max_delay: float, forget_after: float) -> Charge:
-    """Charge one attempt, or say how long to wait."""
-    wait, attempts = redis.run(_CHARGE, _counter(key), free, min(max_delay, 2.0**64), forget_after)
-    return Charge(float(wait), int(float(attempts)))
+class RedisThrottles(RedisPort, ThrottleStore):
+    """A :class:`~watchword.stores.contract.ThrottleStore` in Redis."""
 
+    def address_counters(self) -> Storage:
+        """Return what ``limits`` can count with for all processes together."""
+        return AddressCounters(self._redis)
 
-def refund(redis: RedisConnection, key: str) -> None:
-    """Take one charge back and end a delay that runs."""
-    redis.run(_REFUND, _counter(key))
+    def charge(self, key: str, *, free: int, max_delay: float, forget_after: float) -> Charge:
+        longest = min(max_delay, 2.0**64)
+        wait, attempts = self._redis.run(_CHARGE, _counter(key), free, longest, forget_after)
+        return Charge(float(wait), int(float(attempts)))
 
+    def refund(self, key: str) -> None:
+        self._redis.run(_REFUND, _counter(key))
 
-def clear_charges(redis: RedisConnection, key: str) -> None:
-    """Forget the attempts."""
-    redis.run(_CLEAR, _counter(key))
+    def clear_charges(self, key: str) -> None:
+        self._redis.run(_CLEAR, _counter(key))
 
+    def remember(self, key: str, *, lifetime: float) -> None:
+        self._redis.run(_REMEMBER, _memory(key), lifetime)
 
-def remember(redis: RedisConnection, key: str, *, lifetime: float) -> None:
-    """From now on, for so long."""
-    redis.run(_REMEMBER, _memory(key), lifetime)
-
-
-def remembers(redis: RedisConnection, key: str) -> bool:
-    """Whether it is remembered still."""
-    return bool(redis.run(_REMEMBERS, _memory(key)))
+    def remembers(self, key: str) -> bool:
+        return bool(self._redis.run(_REMEMBERS, _memory(key)))
 
 
 def _counter(key: str) -> str:

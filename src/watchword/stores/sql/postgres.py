@@ -1,15 +1,15 @@
 """PostgreSQL: its connections, its transactions, its clock. All that is PostgreSQL's alone stands here."""
 
+# ruff: noqa: D102 -- the base class's docstrings hold, and ``help`` shows them
+
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import msgspec
 from sqlalchemy import (
     URL,
     BigInteger,
@@ -30,14 +30,11 @@ from sqlalchemy.types import UserDefinedType
 
 from watchword.errors import InvalidSettings, MissingExtra, StoreUnavailable
 from watchword.forks import PerProcess
-from watchword.stores.answers import check_answer
-from watchword.stores.contract import Session, SessionDetails, SessionTimes, TimedSession
+from watchword.stores.sql.database import SqlDatabase
 from watchword.stores.sql.postgres_announcements import PostgresAnnouncements
 from watchword.stores.sql.postgres_pool import PatientPool
-from watchword.stores.sql.schema import sessions
-from watchword.stores.sql.sessions import KEPT
 
-__all__ = ["PostgresDatabase", "check_url"]
+__all__ = ["NOW", "STATEMENT_TIMEOUT", "PostgresDatabase", "check_url", "to_milliseconds"]
 
 # Seconds. A statement that waits for longer, for a lock or for the disk, is given up.
 STATEMENT_TIMEOUT = 5
@@ -61,42 +58,10 @@ _OF_OTHERS = {
     "connection_limit": "connection_limit is the setting database_connections",
 }
 
-_NOW = "extract(epoch FROM clock_timestamp())::float8"
-_REACHED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1"
+NOW = "extract(epoch FROM clock_timestamp())::float8"
+_COMPLETE = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1"
 # Only functions that every role may call on every service: some have no functions for the log of writes.
 _LINEAGE = "SELECT pg_is_in_recovery(), extract(epoch FROM pg_postmaster_start_time())::text"
-
-_FIELDS = ", ".join(f"s.{name}" for name in Session.__struct_fields__)
-_SCOPES = Session.__struct_fields__.index("scopes")
-
-_REGULAR_END = "least(floor(now + %(idle)s), floor(created_at + %(absolute)s))"
-
-_FIND = f"SELECT {_NOW} + %(shift)s, {_FIELDS} FROM {sessions.name} AS s WHERE id = %(id)s"  # noqa: S608 - as below
-
-# What sql_sessions.swap does, in one round trip. The clock is read once, before the row's lock is waited for:
-# whoever swapped meanwhile did so later, and the condition, which is then looked at again, does not hold.
-_SWAP = f"""
-WITH moment AS (
-    SELECT {_NOW} + %(shift)s AS now, set_config('lock_timeout', %(patience)s, true)
-)
-UPDATE {sessions.name} AS s SET
-    generation = %(generation)s + 1,
-    refreshed_at = now,
-    username = %(username)s,
-    scopes = %(scopes)s,
-    user_agent = %(user_agent)s,
-    ip_address = %(ip_address)s,
-    audience = coalesce(audience, %(audience)s),
-    client_id = coalesce(client_id, %(client_id)s),
-    credentials_version = coalesce(credentials_version, %(credentials_version)s),
-    expires_at = greatest({_REGULAR_END}, access_until),
-    access_until = greatest(least(floor(now) + %(access)s, {_REGULAR_END}), access_until),
-    keep_until = greatest({_REGULAR_END}, access_until) + {KEPT}
-FROM moment
-WHERE id = %(id)s AND generation <= %(generation)s AND ended_at IS NULL AND expires_at > now
-    AND (refreshed_at IS NULL OR refreshed_at <= now - %(window)s)
-RETURNING now, {_FIELDS}
-"""  # noqa: S608 - made of names of our own
 
 
 class _Xid8(UserDefinedType[Any]):
@@ -134,7 +99,7 @@ class _Route:
             self.is_pooled = True
 
 
-class PostgresDatabase:
+class PostgresDatabase(SqlDatabase):
     """One PostgreSQL database.
 
     A connection commits each statement by itself, and transactions begin where this module says. One that was
@@ -147,17 +112,10 @@ class PostgresDatabase:
         url: where it is, for SQLAlchemy and psycopg.
         connections: how many connections this process has at most.
 
-    Attributes:
-        path: it is no file here.
-        in_memory: it outlives this process.
-
     Raises:
         InvalidSettings: libpq would not understand the URL, or take the password for something else.
         MissingExtra: psycopg is not installed.
     """
-
-    path: Path | None = None
-    in_memory = False
 
     def __init__(self, url: URL, *, connections: int = 10) -> None:
         self._route = _Route()
@@ -173,38 +131,37 @@ class PostgresDatabase:
         return None if self._route.is_pooled else self._announcements
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def begin_read(self) -> Iterator[Connection]:
         """A transaction that sees one consistent state and keeps nobody from writing."""
         with self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY") as connection:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def begin_write(self) -> Iterator[Connection]:
         """A transaction that has committed at the end."""
         with self._transaction("BEGIN") as connection:
             yield connection
 
     @contextmanager
-    def upgrade(self) -> Iterator[Connection]:
+    def begin_upgrade(self) -> Iterator[Connection]:
         """A write that one node does at a time, and that may take as long as it needs."""
-        with self.write() as connection:
+        with self.begin_write() as connection:
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            self.moment(connection, "schema")
+            self.read_clock(connection, "schema")
             # whoever waits for a table keeps all others from it
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_milliseconds(STATEMENT_TIMEOUT)}")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {to_milliseconds(STATEMENT_TIMEOUT)}")
             yield connection
 
-    def moment(self, connection: Connection, turn: str | None = None) -> float:
-        """The server's time, once it is this transaction's turn: those that name the same one go in a row."""
-        if turn is None:
-            now = connection.exec_driver_sql(f"SELECT {_NOW}").scalar_one()
-        else:  # in this order: the clock is read when nobody is before us any more
-            in_turn = f"SELECT pg_advisory_xact_lock(hashtextextended(%(turn)s, 0)), {_NOW}"
-            _, now = connection.exec_driver_sql(in_turn, {"turn": f"watchword {turn}"}).one()
+    def read_clock(self, connection: Connection, lock: str | None = None) -> float:
+        if lock is None:
+            now = connection.exec_driver_sql(f"SELECT {NOW}").scalar_one()
+        else:  # in this order: the clock is read when the lock is held
+            locked = f"SELECT pg_advisory_xact_lock(hashtextextended(%(lock)s, 0)), {NOW}"
+            _, now = connection.exec_driver_sql(locked, {"lock": f"watchword {lock}"}).one()
         return float(now)
 
-    def lineage(self, connection: Connection) -> str:
-        """Return when the server started: another time if a backup was restored, or a replica took over.
+    def read_lineage(self, connection: Connection) -> str:
+        """Return when the server started. That changes with a restored backup, or a promoted replica.
 
         Raises:
             StoreUnavailable: the server is a replica, which is behind by an unknown time.
@@ -214,65 +171,31 @@ class PostgresDatabase:
             raise StoreUnavailable("database_url names a replica of PostgreSQL: name the primary")
         return str(started_at)
 
-    def place_in_feed(self, _connection: Connection) -> ColumnElement[int]:
-        """Where in the feed what this transaction ends has its place: the transaction's number."""
+    def take_position(self, connection: Connection) -> ColumnElement[int]:  # noqa: ARG002 -- SQLite needs it
+        """Return the expression of this transaction's number."""
         return cast(cast(func.pg_current_xact_id(), Text), BigInteger)
 
-    def position(self, connection: Connection) -> str:
-        """The present position in the feed, for :meth:`is_since`: which transactions had committed."""
+    def read_mark(self, connection: Connection) -> str:
+        """Return which transactions had committed."""
         return str(connection.exec_driver_sql("SELECT pg_current_snapshot()::text").scalar_one())
 
-    def is_since(self, place: ColumnElement[int], position: str) -> ColumnElement[bool]:
-        """Whether what has that place in the feed committed after the position was read."""
-        transaction, snapshot = cast(cast(place, Text), _Xid8), cast(position, _Snapshot)
+    def is_after(self, position: ColumnElement[int], mark: str) -> ColumnElement[bool]:
+        transaction, snapshot = cast(cast(position, Text), _Xid8), cast(mark, _Snapshot)
         return not_(func.pg_visible_in_snapshot(transaction, snapshot, type_=Boolean))
 
-    def reached(self, connection: Connection) -> int:
-        """The place up to which the feed is complete: just before the oldest transaction that still runs."""
-        return int(connection.exec_driver_sql(_REACHED).scalar_one())
-
-    def swap(
-        self,
-        session_id: str,
-        generation: int,
-        times: SessionTimes,
-        details: SessionDetails,
-        *,
-        shift: float,
-    ) -> TimedSession | None:
-        """A refresh's compare-and-swap in one statement."""
-        parameters = {
-            **msgspec.structs.asdict(details),
-            **msgspec.structs.asdict(times),
-            "id": session_id,
-            "generation": generation,
-            "scopes": " ".join(details.scopes),
-            "shift": shift,
-            "patience": _milliseconds(STATEMENT_TIMEOUT),
-        }
-        return self._read_session(_SWAP, parameters)
-
-    def find(self, session_id: str, *, shift: float) -> TimedSession | None:
-        """The session, in one statement."""
-        return self._read_session(_FIND, {"id": session_id, "shift": shift})
-
-    def _read_session(self, statement: str, parameters: dict[str, Any]) -> TimedSession | None:
-        """Run what a refresh runs on the driver's own connection: SQLAlchemy's would double what it costs."""
-        with self._driver_connection() as connection:
-            row = connection.execute(statement, parameters).fetchone()
-            timed = None if row is None else _to_session(row)
-            check_answer(timed, session_id=parameters["id"])
-        return timed
+    def read_complete_position(self, connection: Connection) -> int:
+        """Return the number just before the oldest transaction that still runs."""
+        return int(connection.exec_driver_sql(_COMPLETE).scalar_one())
 
     def close(self) -> None:
         """Close every idle connection; the others close when they come back."""
         _close(self._engines, self._announcements)
 
     @contextmanager
-    def _driver_connection(self) -> Iterator[Any]:
-        """A pooled connection as psycopg has it, with errors as SQLAlchemy raises them.
+    def use_driver_connection(self) -> Iterator[Any]:
+        """Use a pooled connection as psycopg has it, with errors as SQLAlchemy raises them.
 
-        It is thrown away where what is done with it raises ``StoreUnavailable``.
+        The connection is closed if its use raises ``StoreUnavailable``.
         """
         is_lost = False
         engine = self._engines.obtain()
@@ -300,9 +223,9 @@ class PostgresDatabase:
         with self._engines.obtain().connect() as connection:
             # one round trip for all of it
             connection.exec_driver_sql(
-                f"{begin}; SET LOCAL statement_timeout = {_milliseconds(STATEMENT_TIMEOUT)}; "
+                f"{begin}; SET LOCAL statement_timeout = {to_milliseconds(STATEMENT_TIMEOUT)}; "
                 # a process that is stopped in the middle of a transaction keeps no other waiting for longer
-                f"SET LOCAL idle_in_transaction_session_timeout = {_milliseconds(2 * STATEMENT_TIMEOUT)}",
+                f"SET LOCAL idle_in_transaction_session_timeout = {to_milliseconds(2 * STATEMENT_TIMEOUT)}",
                 execution_options={"no_parameters": True},
             )
             yield connection  # after an error the pool rolls back
@@ -328,12 +251,6 @@ def _make_engine(url: URL, connections: int, route: _Route) -> Engine:
     event.listen(engine, "connect", route.notice_a_pooler)
     event.listen(engine, "handle_error", _notice_a_loss)
     return engine
-
-
-def _to_session(row: Sequence[Any]) -> TimedSession:
-    now, *values = row
-    values[_SCOPES] = tuple(values[_SCOPES].split())
-    return TimedSession(Session(**dict(zip(Session.__struct_fields__, values, strict=True))), now)
 
 
 def _close(engines: PerProcess[Engine], announcements: PostgresAnnouncements) -> None:
@@ -366,7 +283,8 @@ def check_url(url: URL) -> None:
         ) from None
 
 
-def _milliseconds(seconds: float) -> str:
+def to_milliseconds(seconds: float) -> str:
+    """Return a duration in the form that PostgreSQL's settings have."""
     return str(int(seconds * 1_000))
 
 

@@ -1,32 +1,16 @@
-"""Sessions and the feed of their ends in SQL.
+"""Sessions and the feed of their ends in SQL."""
 
-Here and in the modules beside this one each function is one operation of the contract: it runs inside a
-transaction of the store and is given the store's time.
-"""
+# ruff: noqa: D102 -- the contract's docstrings hold, and ``help`` shows them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    Double,
-    Row,
-    bindparam,
-    case,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy import ColumnElement, Connection, insert, literal, select, update
+from sqlalchemy import func as sql
 
+from watchword.stores.answers import check_answers_of
 from watchword.stores.contract import (
     MARK_LIFETIME,
     EndReason,
@@ -35,329 +19,219 @@ from watchword.stores.contract import (
     Session,
     SessionDetails,
     SessionEnd,
+    SessionStore,
     SessionTimes,
     TimedSession,
 )
+from watchword.stores.sql.database import SqlPort
 from watchword.stores.sql.schema import sessions, store, subject_ends
+from watchword.stores.sql.session_rows import FIELDS, KEPT, SWAP, expire, greatest, is_live, to_session
 
-__all__ = [
-    "KEPT",
-    "end",
-    "end_all",
-    "find",
-    "keep",
-    "live",
-    "mark",
-    "poll",
-    "record_end",
-    "record_settings",
-    "start",
-    "swap",
-]
-
-# Rows outlive their last access token by the largest leeway (300 s) and two minutes: no poll can miss them.
-KEPT = 300 + 120
-
-Place: TypeAlias = Callable[[Connection], int | ColumnElement[int]]
-"""Where in the feed of ends what a transaction ends has its place."""
-
-IsSince: TypeAlias = Callable[[ColumnElement[int], str], ColumnElement[bool]]
-"""Whether what has that place in the feed committed after a position was read."""
-
-_Seconds: TypeAlias = int | ColumnElement[float]
-
-_FIELDS = [sessions.c[name] for name in Session.__struct_fields__]
+__all__ = ["SqlSessions"]
 
 
-def mark(connection: Connection, now: float, *, position: Callable[[Connection], str]) -> str:
-    """The time, and the present position in the feed."""
-    return f"{now!r} {position(connection)}"
+class SqlSessions(SqlPort, SessionStore):
+    """A :class:`~watchword.stores.contract.SessionStore` in an SQL database."""
 
+    def read_mark(self) -> str:
+        def read(connection: Connection, now: float) -> str:
+            return f"{now!r} {self._database.read_mark(connection)}"
 
-def start(
-    connection: Connection,
-    now: float,
-    new: NewSession,
-    times: SessionTimes,
-    *,
-    max_live: int,
-    mark: str,
-    place: Place,
-    is_since: IsSince,
-) -> tuple[TimedSession, Sequence[Session]] | None:
-    """Insert, and end the oldest over ``max_live``."""
-    there = find(connection, now, new.id)
-    if there is not None:
-        return there, ()
-    if _is_overtaken(connection, now, new.subject, mark, is_since):
-        return None
-    durations = {"access": times.access, "idle": times.idle, "absolute": times.absolute}
-    statement = insert(sessions).values(
-        **msgspec.structs.asdict(new),
-        generation=1,
-        created_at=now,
-        authenticated_at=now,
-        **_expiry(literal(now), literal(now), literal(0.0), **durations),
-    )
-    row = connection.execute(statement.returning(*_FIELDS)).one()
-    return TimedSession(_session(row), now), _end_surplus(connection, now, new, max_live, place)
+        return self._database.read(read)
 
+    def start_session(
+        self, new: NewSession, times: SessionTimes, *, max_live: int, mark: str
+    ) -> tuple[TimedSession, Sequence[Session]] | None:
+        def start(connection: Connection, now: float) -> tuple[TimedSession, Sequence[Session]] | None:
+            there = self._find(connection, now, new.id)
+            if there is not None:
+                return there, ()
+            if self._is_overtaken(connection, now, new.subject, mark):
+                return None
+            durations = {"access": times.access, "idle": times.idle, "absolute": times.absolute}
+            statement = insert(sessions).values(
+                **msgspec.structs.asdict(new),
+                generation=1,
+                created_at=now,
+                authenticated_at=now,
+                **expire(literal(now), literal(now), literal(0.0), **durations),
+            )
+            row = connection.execute(statement.returning(*FIELDS)).one()
+            return TimedSession(to_session(row), now), self._end_surplus(connection, now, new, max_live)
 
-def swap(
-    connection: Connection,
-    now: float,
-    session_id: str,
-    generation: int,
-    times: SessionTimes,
-    *,
-    details: SessionDetails,
-) -> TimedSession | None:
-    """One statement; a property test holds its condition equal to rotation's ``ROTATE``."""
-    parameters = {
-        "now": now,
-        "session_id": session_id,
-        "new_generation": generation + 1,
-        **{f"new_{name}": value for name, value in msgspec.structs.asdict(details).items()},
-        **msgspec.structs.asdict(times),
-    }
-    row = connection.execute(_SWAP, parameters).one_or_none()
-    return None if row is None else TimedSession(_session(row), now)
-
-
-def find(connection: Connection, now: float, session_id: str) -> TimedSession | None:
-    """The row, ended or not."""
-    row = connection.execute(select(*_FIELDS).where(sessions.c.id == session_id)).one_or_none()
-    return None if row is None else TimedSession(_session(row), now)
-
-
-def keep(connection: Connection, now: float, session_id: str, subject: str, credentials_version: int) -> bool:
-    """Whether there is such a session."""
-    version = func.coalesce(sessions.c.credentials_version, 0)
-    statement = (
-        update(sessions)
-        .where(sessions.c.id == session_id, _live_of(subject, now))
-        .values(credentials_version=_greatest(version, literal(credentials_version)))
-    )
-    return connection.execute(statement).rowcount == 1
-
-
-def live(connection: Connection, now: float, subject: str) -> Sequence[Session]:
-    """Newest first."""
-    statement = select(*_FIELDS).where(_live_of(subject, now)).order_by(sessions.c.created_at.desc())
-    return [_session(row) for row in connection.execute(statement)]
-
-
-def end(
-    connection: Connection, now: float, session_id: str, reason: EndReason, *, place: Place
-) -> Session | None:
-    """End one."""
-    ended = _end(connection, now, reason, sessions.c.id == session_id, place)
-    return ended[0] if ended else None
-
-
-def end_all(
-    connection: Connection,
-    now: float,
-    subject: str,
-    reason: EndReason,
-    *,
-    keep: str | None = None,
-    place: Place,
-) -> Sequence[Session]:
-    """End all of a subject's; expired ones too, for the leeway of their last access tokens."""
-    _note_end_of_all(connection, now, subject, place)
-    which = (sessions.c.subject == subject) & sessions.c.id.is_distinct_from(keep)
-    return _end(connection, now, reason, which, place)
-
-
-def record_end(
-    connection: Connection,
-    now: float,
-    session_id: str,
-    *,
-    reason: EndReason,
-    access_until: float,
-    place: Place,
-) -> None:
-    """End what is there, or insert a row that has ended."""
-    if find(connection, now, session_id) is not None:
-        later = _greatest(sessions.c.access_until, literal(access_until))
-        connection.execute(update(sessions).where(sessions.c.id == session_id).values(access_until=later))
-        _end(connection, now, reason, sessions.c.id == session_id, place)
-        return
-    ended = {"ended_at": now, "end_reason": reason, "end_sequence": place(connection)}
-    times = {"created_at": now, "authenticated_at": now, "expires_at": access_until}
-    connection.execute(
-        insert(sessions).values(
-            id=session_id,
-            subject="",
-            username="",
-            scopes=(),
-            generation=1,
-            access_until=access_until,
-            keep_until=access_until + KEPT,
-            **times,
-            **ended,
+        return self._database.write(
+            check_answers_of(start, session_id=new.id, subject=new.subject), lock=f"subject {new.subject}"
         )
-    )
 
+    def swap_session(
+        self, session_id: str, generation: int, times: SessionTimes, details: SessionDetails
+    ) -> TimedSession | None:
+        def swap(connection: Connection, now: float) -> TimedSession | None:
+            parameters = {
+                "now": now,
+                "session_id": session_id,
+                "new_generation": generation + 1,
+                **{f"new_{name}": value for name, value in msgspec.structs.asdict(details).items()},
+                **msgspec.structs.asdict(times),
+            }
+            row = connection.execute(SWAP, parameters).one_or_none()
+            return None if row is None else TimedSession(to_session(row), now)
 
-def poll(
-    connection: Connection,
-    now: float,
-    identity: str | None,
-    position: int | None,
-    *,
-    grace: float,
-    lineage: Callable[[Connection], str],
-    reached: Callable[[Connection], int],
-) -> Feed:
-    """What ended since. All that has a place up to the one reached was committed: nothing is missed."""
-    state = connection.execute(select(store)).one()
-    here, complete = f"{state.identity}/{lineage(connection)}", reached(connection)
-    goes_on = identity == here and position is not None and position <= complete
-    statement = select(sessions.c.id, sessions.c.access_until).where(
-        sessions.c.end_sequence > (position if goes_on else 0), sessions.c.access_until > now - grace
-    )
-    return Feed(
-        now=now,
-        identity=here,
-        position=complete,
-        key_version=state.key_version,
-        settings=state.settings,
-        ends=tuple(SessionEnd(row.id, row.access_until) for row in connection.execute(statement)),
-    )
+        return self._database.write(check_answers_of(swap, session_id=session_id))
 
+    def keep_session(self, session_id: str, subject: str, credentials_version: int) -> bool:
+        def keep(connection: Connection, now: float) -> bool:
+            version = sql.coalesce(sessions.c.credentials_version, 0)
+            statement = (
+                update(sessions)
+                .where(sessions.c.id == session_id, is_live(subject, now))
+                .values(credentials_version=greatest(version, literal(credentials_version)))
+            )
+            return connection.execute(statement).rowcount == 1
 
-def record_settings(connection: Connection, _now: float, settings: str, *, expected: str) -> bool:
-    """One statement; what is there already is recorded, too."""
-    statement = update(store).where(store.c.settings.in_([expected, settings])).values(settings=settings)
-    return connection.execute(statement).rowcount == 1
+        return self._database.write(keep)
 
+    def find_session(self, session_id: str) -> TimedSession | None:
+        def find(connection: Connection, now: float) -> TimedSession | None:
+            return self._find(connection, now, session_id)
 
-def _end(
-    connection: Connection, now: float, reason: EndReason, which: ColumnElement[bool], place: Place
-) -> Sequence[Session]:
-    """End those of ``which`` that had not ended, all at the same place in the feed."""
-    statement = (
-        update(sessions)
-        .where(which, sessions.c.ended_at.is_(None))
-        .values(
-            ended_at=now,
-            end_reason=reason,
-            end_sequence=place(connection),
-            keep_until=sessions.c.access_until + KEPT,
+        return self._database.read(check_answers_of(find, session_id=session_id))
+
+    def live_sessions(self, subject: str) -> Sequence[Session]:
+        def list_live(connection: Connection, now: float) -> Sequence[Session]:
+            live = select(*FIELDS).where(is_live(subject, now))
+            newest_first = connection.execute(live.order_by(sessions.c.created_at.desc()))
+            return [to_session(row) for row in newest_first]
+
+        return self._database.read(check_answers_of(list_live, subject=subject))
+
+    def end_session(self, session_id: str, reason: EndReason) -> Session | None:
+        def end(connection: Connection, now: float) -> Session | None:
+            ended = self._end(connection, now, reason, sessions.c.id == session_id)
+            return ended[0] if ended else None
+
+        return self._database.write(check_answers_of(end, session_id=session_id))
+
+    def end_sessions(self, subject: str, reason: EndReason, *, keep: str | None = None) -> Sequence[Session]:
+        def end_all(connection: Connection, now: float) -> Sequence[Session]:
+            self._record_end_of_all(connection, now, subject)
+            # expired sessions too, for the leeway of their last access tokens
+            which = (sessions.c.subject == subject) & sessions.c.id.is_distinct_from(keep)
+            return self._end(connection, now, reason, which)
+
+        return self._database.write(check_answers_of(end_all, subject=subject), lock=f"subject {subject}")
+
+    def record_end(self, session_id: str, reason: EndReason, access_until: float) -> None:
+        def record(connection: Connection, now: float) -> None:
+            which = sessions.c.id == session_id
+            if self._find(connection, now, session_id) is not None:
+                later = greatest(sessions.c.access_until, literal(access_until))
+                connection.execute(update(sessions).where(which).values(access_until=later))
+                self._end(connection, now, reason, which)
+                return
+            ended = {
+                "ended_at": now,
+                "end_reason": reason,
+                "end_sequence": self._database.take_position(connection),
+            }
+            times = {"created_at": now, "authenticated_at": now, "expires_at": access_until}
+            connection.execute(
+                insert(sessions).values(
+                    id=session_id,
+                    subject="",
+                    username="",
+                    scopes=(),
+                    generation=1,
+                    access_until=access_until,
+                    keep_until=access_until + KEPT,
+                    **times,
+                    **ended,
+                )
+            )
+
+        self._database.write(record, lock=f"session {session_id}")
+
+    def poll(self, identity: str | None, position: int | None, *, grace: float) -> Feed:
+        def read(connection: Connection, now: float) -> Feed:
+            state = connection.execute(select(store)).one()
+            here = f"{state.identity}/{self._database.read_lineage(connection)}"
+            complete = self._database.read_complete_position(connection)
+            goes_on = identity == here and position is not None and position <= complete
+            statement = select(sessions.c.id, sessions.c.access_until).where(
+                sessions.c.end_sequence > (position if goes_on else 0), sessions.c.access_until > now - grace
+            )
+            return Feed(
+                now=now,
+                identity=here,
+                position=complete,
+                key_version=state.key_version,
+                settings=state.settings,
+                ends=tuple(SessionEnd(row.id, row.access_until) for row in connection.execute(statement)),
+            )
+
+        return self._database.read(read)
+
+    def record_settings(self, settings: str, *, expected: str) -> bool:
+        def record(connection: Connection, _now: float) -> bool:
+            is_expected = store.c.settings.in_(
+                [expected, settings]
+            )  # the new settings too: a repeat succeeds
+            statement = update(store).where(is_expected).values(settings=settings)
+            return connection.execute(statement).rowcount == 1
+
+        return self._database.write(record)
+
+    # -- inside a transaction ----------------------------------------------------------------------
+
+    def _find(self, connection: Connection, now: float, session_id: str) -> TimedSession | None:
+        row = connection.execute(select(*FIELDS).where(sessions.c.id == session_id)).one_or_none()
+        return None if row is None else TimedSession(to_session(row), now)
+
+    def _end(
+        self, connection: Connection, now: float, reason: EndReason, which: ColumnElement[bool]
+    ) -> Sequence[Session]:
+        """End the sessions that had not ended, all at the same position in the feed."""
+        statement = (
+            update(sessions)
+            .where(which, sessions.c.ended_at.is_(None))
+            .values(
+                ended_at=now,
+                end_reason=reason,
+                end_sequence=self._database.take_position(connection),
+                keep_until=sessions.c.access_until + KEPT,
+            )
+            .returning(*FIELDS)
         )
-        .returning(*_FIELDS)
-    )
-    return [_session(row) for row in connection.execute(statement)]
+        return [to_session(row) for row in connection.execute(statement)]
 
-
-def _note_end_of_all(connection: Connection, now: float, subject: str, place: Place) -> None:
-    """Remember when all sessions of a subject were ended. Calls for the same subject go in a row."""
-    noted = {"end_sequence": place(connection), "keep_until": now + MARK_LIFETIME}
-    again = update(subject_ends).where(subject_ends.c.subject == subject).values(**noted)
-    if connection.execute(again).rowcount == 0:
-        connection.execute(insert(subject_ends).values(subject=subject, **noted))
-
-
-def _is_overtaken(connection: Connection, now: float, subject: str, mark: str, is_since: IsSince) -> bool:
-    """Whether all sessions of the subject were ended after the mark, or nothing can be said any more."""
-    read_at, _, position = mark.partition(" ")
-    if now >= float(read_at) + MARK_LIFETIME:
-        return True
-    statement = select(subject_ends.c.subject).where(
-        subject_ends.c.subject == subject, is_since(subject_ends.c.end_sequence, position)
-    )
-    return connection.execute(statement).first() is not None
-
-
-def _end_surplus(
-    connection: Connection, now: float, new: NewSession, max_live: int, place: Place
-) -> Sequence[Session]:
-    surplus = (
-        select(sessions.c.id)
-        .where(_live_of(new.subject, now), sessions.c.id != new.id)
-        .order_by(sessions.c.created_at.desc())
-        .offset(max_live - 1)
-    )
-    oldest = connection.execute(surplus).scalars().all()
-    which = sessions.c.id.in_(oldest)
-    return _end(connection, now, "too_many_sessions", which, place) if oldest else ()
-
-
-def _live_of(subject: str, now: float) -> ColumnElement[bool]:
-    return (sessions.c.subject == subject) & sessions.c.ended_at.is_(None) & (sessions.c.expires_at > now)
-
-
-def _expiry(
-    now: ColumnElement[float],
-    created_at: ColumnElement[float],
-    access_until: ColumnElement[float],
-    *,
-    access: _Seconds,
-    idle: _Seconds,
-    absolute: _Seconds,
-) -> dict[str, ColumnElement[float]]:
-    """Whole seconds, since tokens carry them. No time is before ``access_until``, which is the row's."""
-    regular = _least(_floor(now + idle), _floor(created_at + absolute))
-    expires_at = _greatest(regular, access_until)
-    return {
-        "access_until": _greatest(_least(_floor(now) + access, regular), access_until),
-        "expires_at": expires_at,
-        "keep_until": expires_at + KEPT,
-    }
-
-
-def _floor(seconds: ColumnElement[float]) -> ColumnElement[float]:
-    return func.floor(seconds, type_=Double)
-
-
-def _least(one: ColumnElement[float], other: ColumnElement[float]) -> ColumnElement[float]:
-    return case((one < other, one), else_=other)
-
-
-def _greatest(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
-    return case((one > other, one), else_=other)
-
-
-def _session(row: Row[tuple[object, ...]]) -> Session:
-    return msgspec.convert(row, Session, from_attributes=True)
-
-
-def _swap_statement() -> ReturningUpdate[Any]:
-    new_generation = bindparam("new_generation", type_=BigInteger)
-    now, window, access, idle, absolute = (
-        bindparam(name, type_=Double) for name in ("now", "window", "access", "idle", "absolute")
-    )
-    return (
-        update(sessions)
-        .where(
-            sessions.c.id == bindparam("session_id"),
-            sessions.c.generation < new_generation,
-            sessions.c.ended_at.is_(None),
-            sessions.c.expires_at > now,
-            or_(sessions.c.refreshed_at.is_(None), sessions.c.refreshed_at <= now - window),
+    def _end_surplus(
+        self, connection: Connection, now: float, new: NewSession, max_live: int
+    ) -> Sequence[Session]:
+        surplus = (
+            select(sessions.c.id)
+            .where(is_live(new.subject, now), sessions.c.id != new.id)
+            .order_by(sessions.c.created_at.desc())
+            .offset(max_live - 1)
         )
-        .values(
-            generation=new_generation,
-            refreshed_at=now,
-            **{name: bindparam(f"new_{name}") for name in ("username", "scopes", "user_agent", "ip_address")},
-            **{
-                name: func.coalesce(sessions.c[name], bindparam(f"new_{name}", type_=sessions.c[name].type))
-                for name in ("audience", "client_id", "credentials_version")
-            },
-            **_expiry(
-                now,
-                sessions.c.created_at,
-                sessions.c.access_until,
-                access=access,
-                idle=idle,
-                absolute=absolute,
-            ),
-        )
-        .returning(*_FIELDS)
-    )
+        oldest = connection.execute(surplus).scalars().all()
+        which = sessions.c.id.in_(oldest)
+        return self._end(connection, now, "too_many_sessions", which) if oldest else ()
 
+    def _record_end_of_all(self, connection: Connection, now: float, subject: str) -> None:
+        """Remember when all sessions of a subject were ended. The caller holds the subject's lock."""
+        end = {
+            "end_sequence": self._database.take_position(connection),
+            "keep_until": now + MARK_LIFETIME,
+        }
+        again = update(subject_ends).where(subject_ends.c.subject == subject).values(**end)
+        if connection.execute(again).rowcount == 0:
+            connection.execute(insert(subject_ends).values(subject=subject, **end))
 
-_SWAP = _swap_statement()  # made once: to make it takes longer than to run it
+    def _is_overtaken(self, connection: Connection, now: float, subject: str, mark: str) -> bool:
+        """Return whether all sessions of the subject were ended after the mark, or the mark is too old."""
+        read_at, _, feed_mark = mark.partition(" ")
+        if now >= float(read_at) + MARK_LIFETIME:
+            return True
+        is_later = self._database.is_after(subject_ends.c.end_sequence, feed_mark)
+        statement = select(subject_ends.c.subject).where(subject_ends.c.subject == subject, is_later)
+        return connection.execute(statement).first() is not None

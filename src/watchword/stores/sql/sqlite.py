@@ -1,5 +1,7 @@
 """SQLite: its file, its connections, its transactions. All that is SQLite's alone stands here."""
 
+# ruff: noqa: D102 -- the base class's docstrings hold, and ``help`` shows them
+
 from __future__ import annotations
 
 import errno
@@ -31,6 +33,7 @@ from sqlalchemy.exc import DisconnectionError
 
 from watchword.errors import InvalidSettings, StoreUnavailable
 from watchword.forks import PerProcess
+from watchword.stores.sql.database import SqlDatabase
 from watchword.stores.sql.schema import store
 
 __all__ = ["SqliteDatabase"]
@@ -40,7 +43,7 @@ BUSY_TIMEOUT = 5.0
 _FileId: TypeAlias = tuple[int, int]
 
 
-class SqliteDatabase:
+class SqliteDatabase(SqlDatabase):
     """One SQLite database: a file that is made where there is none, or memory where there is no path.
 
     Writers are serial. A transaction that lost its file under it raises SQLAlchemy's ``DisconnectionError``;
@@ -48,14 +51,7 @@ class SqliteDatabase:
 
     Args:
         path: the file; ``None`` for a database in memory, which is gone when closed.
-
-    Attributes:
-        path: as given.
-        in_memory: whether it is gone when closed.
-        announcements: nothing is announced here.
     """
-
-    announcements = None
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -71,51 +67,49 @@ class SqliteDatabase:
         weakref.finalize(self, _close, self._engines).atexit = False
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def begin_read(self) -> Iterator[Connection]:
         """A transaction that sees one consistent state and keeps nobody from writing."""
         # the one connection of a database in memory cannot hold two transactions
-        turn = self._turn() if self.path is None else nullcontext()
+        turn = self._wait_for_turn() if self.path is None else nullcontext()
         with turn, self._engines.obtain().connect() as connection:
             connection.exec_driver_sql("BEGIN")
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def begin_write(self) -> Iterator[Connection]:
         """A transaction that holds the write lock from its beginning and has committed at the end."""
-        with self._turn(), self._engines.obtain().connect() as connection:
+        with self._wait_for_turn(), self._engines.obtain().connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
             connection.commit()
             _check_file(connection.connection.dbapi_connection)  # or it is not to be acknowledged
 
-    def upgrade(self) -> AbstractContextManager[Connection]:
-        """A write as any other: they go in a row."""
-        return self.write()
+    def begin_upgrade(self) -> AbstractContextManager[Connection]:
+        """Begin a write. Writers are serial anyway."""
+        return self.begin_write()
 
-    def moment(self, _connection: Connection, _turn: str | None = None) -> float:
-        """This machine's time, on which the file is; writers go in a row anyway."""
+    def read_clock(self, connection: Connection, lock: str | None = None) -> float:  # noqa: ARG002 -- PostgreSQL needs them
+        """Return this machine's time, because the file is on this machine. Writers are serial anyway."""
         return time.time()
 
-    def lineage(self, connection: Connection) -> str:
-        """Names the file, since a backup put in its place has the same identity inside."""
+    def read_lineage(self, connection: Connection) -> str:
+        """Return which file it is, since a backup put in its place has the same identity inside."""
         opened = connection.connection.dbapi_connection
         return repr(opened.file) if isinstance(opened, _SqliteConnection) else ""
 
-    def place_in_feed(self, connection: Connection) -> int:
-        """Where in the feed what this transaction ends has its place: the next in a sequence."""
+    def take_position(self, connection: Connection) -> int:
+        """Return the next number of a sequence."""
         following = update(store).values(end_sequence=store.c.end_sequence + 1)
         return int(connection.execute(following.returning(store.c.end_sequence)).scalar_one())
 
-    def position(self, connection: Connection) -> str:
-        """The present position in the feed, for :meth:`is_since`."""
-        return str(self.reached(connection))
+    def read_mark(self, connection: Connection) -> str:
+        return str(self.read_complete_position(connection))
 
-    def is_since(self, place: ColumnElement[int], position: str) -> ColumnElement[bool]:
-        """Whether what has that place in the feed committed after the position was read."""
-        return place > int(position)
+    def is_after(self, position: ColumnElement[int], mark: str) -> ColumnElement[bool]:
+        return position > int(mark)
 
-    def reached(self, connection: Connection) -> int:
-        """The place up to which the feed is complete: the last, as writers are serial."""
+    def read_complete_position(self, connection: Connection) -> int:
+        """Return the last number of the sequence, because writers are serial."""
         return int(connection.execute(select(store.c.end_sequence)).scalar_one())
 
     def close(self) -> None:
@@ -123,7 +117,7 @@ class SqliteDatabase:
         _close(self._engines)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _wait_for_turn(self) -> Iterator[None]:
         """Threads queue for a lock of ours: SQLite's own would have them sleep and try again."""
         lock = self._writing.obtain()
         if not lock.acquire(timeout=BUSY_TIMEOUT):

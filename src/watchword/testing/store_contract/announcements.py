@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from watchword.testing.store_contract.racing import Store
+from watchword.stores.contract import Announcements
 
 __all__ = ["AnnouncementsContract", "seconds_of"]
 
@@ -16,35 +16,36 @@ LONG, SOON = 30.0, 10.0  # seconds: who waits for the one is done within the oth
 class AnnouncementsContract:
     """What :class:`~watchword.stores.contract.Announcements` promise, for a store that has some."""
 
-    def test_an_announcement_ends_the_waiting(self, store: Store) -> None:
-        self._listen(store)
-        announcing = threading.Timer(0.2, store.announcements.announce)
+    def test_an_announcement_ends_the_waiting(self, announcements: Announcements) -> None:
+        _listen(announcements)
+        announcing = threading.Timer(0.2, announcements.announce)
         announcing.start()
-        assert seconds_of(lambda: store.announcements.wait(LONG, threading.Event())) < SOON
+        assert seconds_of(lambda: announcements.wait(LONG, threading.Event())) < SOON
         announcing.join()
 
-    def test_what_was_announced_between_two_waits_ends_the_second(self, store: Store) -> None:
-        self._listen(store)
-        store.announcements.announce()
-        assert seconds_of(lambda: store.announcements.wait(LONG, threading.Event())) < SOON
+    def test_what_was_announced_between_two_waits_ends_the_second(self, announcements: Announcements) -> None:
+        _listen(announcements)
+        announcements.announce()
+        assert seconds_of(lambda: announcements.wait(LONG, threading.Event())) < SOON
 
-    def test_waiting_ends_when_it_is_to_stop(self, store: Store) -> None:
+    def test_waiting_ends_when_it_is_to_stop(self, announcements: Announcements) -> None:
         stopping = threading.Event()
         threading.Timer(0.2, stopping.set).start()
-        assert seconds_of(lambda: store.announcements.wait(LONG, stopping)) < SOON
+        assert seconds_of(lambda: announcements.wait(LONG, stopping)) < SOON
 
-    def test_waiting_ends_when_the_time_is_over(self, store: Store) -> None:
-        assert 0.3 <= seconds_of(lambda: store.announcements.wait(0.3, threading.Event())) < SOON
+    def test_waiting_ends_when_the_time_is_over(self, announcements: Announcements) -> None:
+        assert 0.3 <= seconds_of(lambda: announcements.wait(0.3, threading.Event())) < SOON
 
-    def test_after_closing_it_is_listened_to_anew(self, store: Store) -> None:
-        self._listen(store)
-        store.announcements.close()
-        self._listen(store)
-        store.announcements.announce()
-        assert seconds_of(lambda: store.announcements.wait(LONG, threading.Event())) < SOON
+    def test_after_closing_it_is_listened_to_anew(self, announcements: Announcements) -> None:
+        _listen(announcements)
+        announcements.close()
+        _listen(announcements)
+        announcements.announce()
+        assert seconds_of(lambda: announcements.wait(LONG, threading.Event())) < SOON
 
-    def _listen(self, store: Store) -> None:
-        store.announcements.wait(0.3, threading.Event())
+
+def _listen(announcements: Announcements) -> None:
+    announcements.wait(0.3, threading.Event())
 
 
 def seconds_of(action: Callable[[], object]) -> float:
