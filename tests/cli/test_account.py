@@ -84,28 +84,28 @@ def test_an_account_in_a_database_that_is_there_announces_none(watchword, alice)
 @pytest.mark.parametrize(
     ("username", "stdin", "sentence"),
     [
-        ("alice", b"", "a password has at least 15 characters"),
-        ("alice", b"short\n", "a password has at least 15 characters"),
-        ("alice", b"\ncorrect horse battery\n", "a password has at least 15 characters"),
-        ("alice", b"a" * 2_000_000, "a password has at most 1024 characters"),
+        ("alice", b"", "a password must have at least 15 characters"),
+        ("alice", b"short\n", "a password must have at least 15 characters"),
+        ("alice", b"\ncorrect horse battery\n", "a password must have at least 15 characters"),
+        ("alice", b"a" * 2_000_000, "a password must have at most 1024 characters"),
         (
             "alice",
             b"\xff\xfe\xff\xfe\xff\xfe\xff\xfe\n",
-            "a password is made of Unicode characters, not of surrogates",
+            "a password must not have surrogate characters",
         ),
         (
             "horse battery 52",
             b"Horse battery 52\n",
-            f"a password is not the username, nor the username with {AROUND}",
+            f"a password must not be the username, nor the username with {AROUND}",
         ),
         (
             "alice",
             b"password12345678\n",
-            f"a password is not a common password, nor a common password with {AROUND}",
+            f"a password must not be a common password, nor a common password with {AROUND}",
         ),
-        ("", b"correct horse battery\n", "a username has at least one character"),
-        (" alice", b"correct horse battery\n", "a username does not begin or end with white space"),
-        ("a" * 255, b"correct horse battery\n", "a username has at most 254 characters"),
+        ("", b"correct horse battery\n", "a username must not be empty"),
+        (" alice", b"correct horse battery\n", "a username must not begin or end with white space"),
+        ("a" * 255, b"correct horse battery\n", "a username must have at most 254 characters"),
     ],
 )
 def test_an_account_that_cannot_be_is_refused_with_a_sentence(watchword, username, stdin, sentence) -> None:

@@ -176,7 +176,7 @@ def test_a_first_password_that_is_none_is_refused(watchword, port, monkeypatch) 
     refused = watchword("serve", "--port", str(port))
 
     assert refused.exit_code == 1
-    assert refused.stderr.endswith("Error: ADMIN_PASSWORD: a password has at least 15 characters\n")
+    assert refused.stderr.endswith("Error: ADMIN_PASSWORD: a password must have at least 15 characters\n")
 
 
 @pytest.mark.parametrize(("checks", "queue"), [("4", ""), ("2", "2"), ("1", "3")])

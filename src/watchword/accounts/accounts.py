@@ -1,8 +1,7 @@
-"""Accounts: who may log in with a password.
+"""Add, change and delete accounts, and check their passwords.
 
-Changing the password of an account and disabling it ends its sessions after the change has committed.
-Deleting an account ends its sessions first. Sessions belong to another room, which stands behind the port
-:class:`AccountSessions`.
+A new password and disabling an account end its sessions, after the change has committed. Deleting an account
+ends its sessions first. The sessions belong to another room, behind the port :class:`AccountSessions`.
 """
 
 from __future__ import annotations
@@ -42,14 +41,14 @@ __all__ = ["AccountSessions", "Accounts"]
 
 
 class AccountSessions(Protocol):
-    """The sessions of accounts, as far as a change of an account concerns them."""
+    """What a change of an account needs of the account's sessions."""
 
     def end_all(self, subject: str, reason: EndReason, keep: str | None = None) -> int:
-        """End every session of a subject, except ``keep``; how many that were."""
+        """End every session of a subject, except ``keep``. Return how many have ended."""
         ...
 
     def keep(self, session_id: str, subject: str, credentials_version: int) -> None:
-        """Let a session go on past a change of its account's credentials."""
+        """Let a session survive a change of its account's credentials."""
         ...
 
 
@@ -58,18 +57,18 @@ class Accounts:
 
     Every operation also raises :class:`~watchword.errors.StoreUnavailable` when the store does not answer.
 
-    A change that ends sessions may have committed when ending them fails. Then the sessions cannot refresh
-    any more, and a repeat of the call ends them.
+    If ending the sessions fails, the change itself has committed. The sessions cannot refresh then, and a
+    repeat of the call ends them.
 
     Each change is an event. Its ``actor`` is the argument, or else the subject of the running request.
 
     Args:
-        store: where they are kept.
-        settings: ``password_min``, ``password_max``, ``issuer`` and ``audience`` count here.
-        hasher: makes and checks the passwords' hashes.
+        store: the store of the accounts.
+        settings: the settings ``password_min``, ``password_max``, ``issuer`` and ``audience`` are used.
+        hasher: hashes and verifies passwords.
         sessions: the sessions that a change ends.
-        notify: told of each change of an account.
-        breached: whether a new password is known from a breach; see :class:`PasswordPolicy`.
+        notify: called with an event for each change of an account.
+        breached: returns whether a new password is known from a breach; see :class:`PasswordPolicy`.
     """
 
     def __init__(
@@ -89,18 +88,18 @@ class Accounts:
         self._notify = notify
 
     def check(self, username: str, password: str) -> Account:
-        """The account whose username and password these are.
+        """Check a username and a password, and return the account.
 
-        A hash of other parameters than today's is replaced on the way.
+        A hash with other parameters than the current ones is renewed.
 
         Raises:
-            InvalidCredentials: there is no such account, the password is wrong, or the account is disabled.
-                The answer does not tell which, nor does the work that it took.
+            InvalidCredentials: the account does not exist, the password is wrong, or the account is disabled.
+                Neither the error nor its timing tells which.
         """
         account = self._find_by_name(username)
-        # Before any early return: whoever measures the answer's time sees one verification in each case.
-        good = self._hasher.verify(account.password_hash if account else None, password)
-        if account is None or not good or account.disabled:
+        # Before any early return, so that the response time of each case includes one verification.
+        is_right = self._hasher.verify(account.password_hash if account else None, password)
+        if account is None or not is_right or account.disabled:
             raise InvalidCredentials
         self._renew_hash(account, password)
         return account
@@ -108,13 +107,13 @@ class Accounts:
     def add(
         self, username: str, password: str, scopes: Iterable[str] = (), *, actor: str | None = None
     ) -> Account:
-        """A new account, with a random subject that is never used again.
+        """Add an account, with a random subject that is never used again.
 
         Raises:
-            UsernameRejected: the username is empty, too long, or has characters that cannot be seen.
-            UsernameTaken: there is an account of that name, perhaps in other letter case.
-            PasswordRejected: the password is too short, too long or easy to guess; its ``reason`` says which.
-            InvalidSettings: a scope is not of RFC 6749's form.
+            UsernameRejected: the username is empty, too long, or has invisible characters.
+            UsernameTaken: another account has the username, perhaps in another letter case.
+            PasswordRejected: the password is too short, too long or easy to guess. Its ``reason`` says which.
+            InvalidSettings: a scope is malformed (RFC 6749 §3.3).
         """
         username, scopes = usernames.normalize(username), checked_scopes(scopes)
         account = self._store.insert_account(
@@ -130,10 +129,10 @@ class Accounts:
         return account
 
     def find(self, username: str) -> Account:
-        """The account of that name.
+        """Return the account with a username.
 
         Raises:
-            AccountNotFound: there is none.
+            AccountNotFound: no account has the username.
         """
         account = self._find_by_name(username)
         if account is None:
@@ -161,43 +160,43 @@ class Accounts:
     def change_password(
         self, subject: str, password: str, *, keep: str | None = None, actor: str | None = None
     ) -> None:
-        """Set a new password and end the account's sessions; the old password need not be known.
+        """Set a new password and end the account's sessions. The old password is not asked for.
 
         Args:
             subject: the account's subject.
             password: the new password.
-            keep: the id of the session that goes on: of who changes the password.
-            actor: who does it.
+            keep: the id of a session that goes on, such as the session of the request.
+            actor: the subject that makes the change.
 
         Raises:
-            AccountNotFound: there is no such account.
-            PasswordRejected: the password is too short, too long or easy to guess; its ``reason`` says which.
+            AccountNotFound: the account does not exist.
+            PasswordRejected: the password is too short, too long or easy to guess. Its ``reason`` says which.
         """
         account = self._require(subject)
         password_hash = self._check_and_hash(account.username, password)
         while not self._set_password(account, password_hash, keep):
-            account = self._require(subject)  # another change was faster: this one comes after it
+            account = self._require(subject)  # Another change was faster. Repeat this change on top of it.
         self._notify(PasswordChanged(subject=subject, actor=actor))
         self._sessions.end_all(subject, "password_changed", keep)
 
     def set_scopes(self, subject: str, scopes: Iterable[str], *, actor: str | None = None) -> None:
-        """Set what the account is granted, from the next login and the next refresh of each session on.
+        """Set the scopes of an account. They hold from the next login and each session's next refresh on.
 
         Raises:
-            AccountNotFound: there is no such account.
-            InvalidSettings: a scope is not of RFC 6749's form.
+            AccountNotFound: the account does not exist.
+            InvalidSettings: a scope is malformed (RFC 6749 §3.3).
         """
         scopes = checked_scopes(scopes)
         _require_found(self._store.set_scopes(subject, scopes))
         self._notify(ScopesChanged(subject=subject, scopes=scopes, actor=actor))
 
     def rename(self, subject: str, username: str, *, actor: str | None = None) -> None:
-        """Give the account another username. Its subject, its password and its sessions stay.
+        """Set another username. The account's subject, password and sessions stay.
 
         Raises:
-            AccountNotFound: there is no such account.
-            UsernameRejected: the username is empty, too long, or has characters that cannot be seen.
-            UsernameTaken: there is an account of that name, perhaps in other letter case.
+            AccountNotFound: the account does not exist.
+            UsernameRejected: the username is empty, too long, or has invisible characters.
+            UsernameTaken: another account has the username, perhaps in another letter case.
         """
         username = usernames.normalize(username)
         if not self._store.rename_account(subject, username, usernames.fold(username)):
@@ -206,32 +205,33 @@ class Accounts:
         self._notify(AccountRenamed(subject=subject, actor=actor))
 
     def disable(self, subject: str, *, actor: str | None = None) -> None:
-        """Let the account log in no more, and end its sessions.
+        """Refuse further logins to an account, and end its sessions.
 
         Raises:
-            AccountNotFound: there is no such account.
+            AccountNotFound: the account does not exist.
         """
         _require_found(self._store.set_disabled(subject, True))
         self._notify(AccountDisabled(subject=subject, actor=actor))
         self._sessions.end_all(subject, "account_disabled")
 
     def enable(self, subject: str, *, actor: str | None = None) -> None:
-        """Let a disabled account log in again.
+        """Accept logins to a disabled account again.
 
         Raises:
-            AccountNotFound: there is no such account.
+            AccountNotFound: the account does not exist.
         """
         _require_found(self._store.set_disabled(subject, False))
         self._notify(AccountEnabled(subject=subject, actor=actor))
 
     def delete(self, subject: str, *, actor: str | None = None) -> None:
-        """Delete the account and end its sessions; its name becomes free, its subject does not.
+        """Delete an account and end its sessions. Its username becomes free, and its subject does not.
 
-        The account goes last, so that it can be found by its name again if ending the sessions fails. It is
-        disabled then. Sessions are ended also where the account is gone already.
+        The account is disabled, then its sessions end, then it is deleted. So if ending the sessions fails,
+        the account can still be found by its username. Sessions of an account that is already deleted end,
+        too.
 
         Raises:
-            AccountNotFound: there is no such account, and no session of it was left.
+            AccountNotFound: the account does not exist, and had no sessions left.
         """
         found = self._store.set_disabled(subject, True)
         try:
@@ -251,9 +251,9 @@ class Accounts:
         return account
 
     def _set_password(self, account: Account, password_hash: str, keep: str | None) -> bool:
-        """Whether the account was still at its version."""
+        """Set the password. Return whether the account still had the same version."""
         if keep is not None:
-            # First: a refresh of that session between the two steps must not find it at an older version.
+            # The session comes first: a refresh between the two steps must not find it at an older version.
             self._sessions.keep(keep, account.subject, account.credentials_version + 1)
         version = account.credentials_version
         return self._store.set_password(account.subject, password_hash, version=version)
@@ -272,9 +272,9 @@ class Accounts:
     def _renew_hash(self, account: Account, password: str) -> None:
         if not self._hasher.needs_rehash(account.password_hash):
             return
-        with suppress(Overloaded):  # the password was right, and the next login will renew its hash
+        with suppress(Overloaded):  # The password was right, and the next login renews the hash.
             new_hash = self._hasher.hash(password)
-            # Swaps only the hash that was checked: a password changed in this moment stays changed.
+            # Replace only the hash that was checked, so that a password changed in this moment stays changed.
             self._store.replace_hash(account.subject, account.password_hash, new_hash)
 
 

@@ -1,4 +1,4 @@
-"""Bound how many passwords a process hashes at once, and how many calls wait for it."""
+"""Limit how many passwords a process hashes at once, and how many calls may wait."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from watchword.errors import Overloaded
 
 __all__ = ["HashingSlots"]
 
-PATIENCE = 2.0  # seconds that a call waits for a slot
+PATIENCE = 2.0  # Seconds that a call waits for a slot.
 RETRY_AFTER = 1.0
 
 
 class HashingSlots:
-    """Slots for hashes that run at once, and a short queue in front of them.
+    """Slots for the hashes that run at once, with a short queue.
 
     Args:
         running: how many hashes may run at once.
@@ -31,7 +31,7 @@ class HashingSlots:
         """Hold a slot for the length of a ``with`` block, and wait for it up to two seconds.
 
         Raises:
-            Overloaded: no slot became free in that time, or as many calls as may wait do so already.
+            Overloaded: no slot became free in that time, or the queue is full.
         """
         if not self._places.acquire(blocking=False):
             raise Overloaded(retry_after=RETRY_AFTER)

@@ -1,8 +1,8 @@
-"""Decide which new passwords may be set, after NIST SP 800-63B-4 §3.1.1.2.
+"""Check new passwords against the rules of NIST SP 800-63B-4 §3.1.1.2.
 
-A password has a shortest length and no composition rules. It is compared as a whole with a blocklist: common
-passwords, rows of the keyboard, the user name and the name of the service. Trivial expansions count as well,
-or the list would say nothing about passwords of 15 characters: repeats, digits and punctuation around it.
+A password has a minimum length and no composition rules. It is compared as a whole with a blocklist: common
+passwords, keyboard rows, the username and the name of the service. Trivial expansions of these are refused,
+too: repeats, and digits or punctuation around them. Without that the list would not reach 15 characters.
 """
 
 from __future__ import annotations
@@ -21,23 +21,21 @@ from watchword.settings import Settings
 
 __all__ = ["PasswordPolicy"]
 
-SHORTEST_NAME = 3  # shorter parts of names are found in anything
-SHORTEST_PERIOD = 8  # a password that repeats fewer characters is worth no more than these
+SHORTEST_NAME = 3  # Shorter parts of names are found in any text.
+SHORTEST_PERIOD = 8  # A password that repeats fewer characters is no stronger than these characters.
 SHORTEST_RUN = 3
-LONGEST_COMMON = 20  # of the list
-MOST_LOOSE = (
-    10  # digits and punctuation around a common password; more of them would be a password by themselves
-)
-MOST_COMPARED = 4096  # characters: of a longer text only ligatures can be made
+LONGEST_COMMON = 20  # The length of the longest password in the list.
+MOST_LOOSE = 10  # Digits and punctuation around a common password. More would be a password by themselves.
+MOST_COMPARED = 4096  # Characters. Only ligatures written out make a longer text.
 
 _AROUND = "repeats, digits or punctuation around it"
 _REASONS = {
-    "common": f"a password is not a common password, nor a common password with {_AROUND}",
-    "repeated": f"a password does not repeat fewer than {SHORTEST_PERIOD} characters over and over",
-    "sequence": "a password is not a row of the keyboard, of the alphabet or of digits",
-    "username": f"a password is not the username, nor the username with {_AROUND}",
-    "service": f"a password is not the name of the service, nor that name with {_AROUND}",
-    "breached": "a password is not known from a data breach: choose another password",
+    "common": f"a password must not be a common password, nor a common password with {_AROUND}",
+    "repeated": f"a password must not repeat fewer than {SHORTEST_PERIOD} characters over and over",
+    "sequence": "a password must not be a row of the keyboard, of the alphabet or of digits",
+    "username": f"a password must not be the username, nor the username with {_AROUND}",
+    "service": f"a password must not be the name of the service, nor that name with {_AROUND}",
+    "breached": "a password must not be known from a data breach: choose another password",
 }
 
 _ROWS = (
@@ -52,10 +50,10 @@ class PasswordPolicy:
     """The rules for new passwords.
 
     Args:
-        settings: ``password_min`` and ``password_max`` count here, and ``issuer`` and ``audience`` as the
-            names of the service.
-        breached: called with each new password that fits all other rules, in normalization form C. Returns
-            whether the password is known from a breach. What it raises propagates, and nothing is stored.
+        settings: the settings ``password_min`` and ``password_max`` are used, and ``issuer`` and
+            ``audience`` as the names of the service.
+        breached: called with each new password that passes all other rules, in normalization form C. Returns
+            whether the password is known from a breach. Its exceptions propagate, and nothing is stored.
     """
 
     def __init__(self, settings: Settings, breached: Callable[[str], bool] | None = None) -> None:
@@ -64,15 +62,19 @@ class PasswordPolicy:
         self._service = _find_service_names(settings.issuer) | _find_service_names(settings.audience)
 
     def check(self, password: str, username: str) -> None:
-        """Return if the account of that name may have the password.
+        """Raise unless an account may have a password.
+
+        Args:
+            password: the new password.
+            username: the username of the account.
 
         Raises:
-            PasswordRejected: it may not; ``reason`` and message say why.
+            PasswordRejected: the account may not have it. ``reason`` and message say why.
         """
         text = normalize(password, longest=self._settings.password_max)
         if len(text) < self._settings.password_min:
             raise PasswordRejected(
-                f"a password has at least {self._settings.password_min} characters", reason="too_short"
+                f"a password must have at least {self._settings.password_min} characters", reason="too_short"
             )
         reason = _find_reason(_fold(text), _fold(username), self._service)
         if reason is None and self._breached is not None and self._breached(text):
@@ -98,14 +100,14 @@ def _find_reason(text: str, username: str, service: Iterable[str]) -> str | None
 
 
 def _find_reason_by_parts(text: str, names: Mapping[str, str]) -> str | None:
-    """Return why a text is easy to guess that has no other parts than those below.
+    """Return why a text is easy to guess, or ``None`` if it has other parts than these.
 
-    The parts are one common password and names, each any number of times, runs, and up to ten loose
-    characters: digits, punctuation and the like.
+    The parts are a single common password and names, each any number of times, runs, and up to ten loose
+    characters, such as digits and punctuation.
     """
     in_run = _mark_runs(text)
-    # For each position the ways to get there: by which common password, past a name of which kind, and the
-    # fewest loose characters.
+    # For each position, the ways to reach it: the common password, the kind of the name, and the fewest loose
+    # characters.
     reached: list[dict[tuple[str, str], int]] = [{("", ""): 0}, *({} for _ in text)]
     for start, character in enumerate(text):
         parts = _find_parts(text, start, names) if reached[start] else []
@@ -121,11 +123,11 @@ def _find_reason_by_parts(text: str, names: Mapping[str, str]) -> str | None:
 
 
 def _find_parts(text: str, start: int, names: Mapping[str, str]) -> list[str]:
-    """Return the names and the common passwords with which the text goes on."""
+    """Return the names and the common passwords that begin at a position of the text."""
     common = _load_common_passwords()
     longest = max(LONGEST_COMMON, max(map(len, names), default=0))
     parts = (text[start:end] for end in range(start + 1, min(start + longest, len(text)) + 1))
-    # Digits alone would be found in any long number.
+    # Common passwords of digits alone would be found in any long number.
     return [part for part in parts if part in names or (part in common and any(map(str.isalpha, part)))]
 
 
@@ -135,7 +137,7 @@ def _keep_fewest(ways: dict[tuple[str, str], int], way: tuple[str, str], loose: 
 
 
 def _choose_reason(ways: Collection[tuple[str, str]], *, is_tight: bool) -> str | None:
-    """Return the reason that a person understands best."""
+    """Return the reason that is easiest to understand."""
     names = {kind for word, kind in ways if kind and not word}
     if names:
         return "username" if "username" in names else "service"
@@ -163,7 +165,7 @@ def _mark_runs(text: str) -> list[bool]:
 
 def _find_period(text: str) -> int:
     """Return how many characters the text repeats at least twice, or its length."""
-    borders = [0] * len(text)  # the prefix function of Knuth, Morris and Pratt
+    borders = [0] * len(text)  # The prefix function of Knuth, Morris and Pratt.
     border = 0
     for at in range(1, len(text)):
         while border and text[at] != text[border]:
@@ -184,7 +186,7 @@ def _split_name(text: str) -> set[str]:
 
 
 def _find_service_names(text: str) -> set[str]:
-    """Return the name of a URL's host and its words, or of a text that is not a URL."""
+    """Return the host of a URL and its words. Of a text that is not a URL, the text and its words."""
     try:
         host = urlsplit(text).hostname
     except ValueError:
@@ -194,6 +196,6 @@ def _find_service_names(text: str) -> set[str]:
 
 @functools.cache
 def _load_common_passwords() -> frozenset[str]:
-    """Read the list when the first password is set."""
+    """Load the list. It is loaded when the first password is set."""
     lines = resources.files("watchword.accounts").joinpath("common_passwords.txt").read_text("utf-8")
     return frozenset(lines.split("\n")) - {""}

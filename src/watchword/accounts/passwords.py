@@ -1,4 +1,4 @@
-"""Passwords at rest: argon2id, and no more of it at once than the machine can bear."""
+"""Hash and verify passwords with argon2id, and limit how many hashes run at once."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ __all__ = ["PasswordHasher", "normalize"]
 
 logger = logging.getLogger(__name__)
 
-# ARGON2_MEMORY_ALLOCATION_ERROR and ARGON2_THREAD_FAIL: argon2-cffi tells them apart by their text only.
+# ARGON2_MEMORY_ALLOCATION_ERROR and ARGON2_THREAD_FAIL: in argon2-cffi they differ by their text only.
 _NO_RESOURCES = frozenset({error_to_str(-22), error_to_str(-33)})
 _OUT_OF_MEMORY = "there is not enough memory to hash a password, try again"
 
 
 class PasswordHasher:
-    """Hashes passwords with argon2id (RFC 9106) and checks them.
+    """Hashes and verifies passwords with argon2id (RFC 9106).
 
-    Passwords are compared in normalization form C (RFC 8265 §4.2.2), so that it does not matter which
-    keyboard composed an accent.
+    Passwords are compared in normalization form C (RFC 8265 §4.2.2), because keyboards compose accents in
+    different ways.
 
-    At most ``password_checks`` hashes run in a process at once, whatever they are for. Up to
-    ``password_queue`` calls wait for their turn, two seconds at most.
+    At most ``password_checks`` hashes run in a process at once. Up to ``password_queue`` further calls wait,
+    two seconds at most.
 
     Args:
-        settings: ``password_max``, ``password_checks`` and ``password_queue`` count here.
-        parameters: what a hash costs. The default is RFC 9106's second recommended option (§4): 64 MiB.
+        settings: the settings ``password_max``, ``password_checks`` and ``password_queue`` are used.
+        parameters: the cost of a hash. The default is RFC 9106's second recommended option (§4): 64 MiB.
     """
 
     def __init__(self, *, settings: Settings, parameters: argon2.Parameters = RFC_9106_LOW_MEMORY) -> None:
         self._settings = settings
         self._argon2 = argon2.PasswordHasher.from_parameters(parameters)
         self._decoy = _make_decoy(parameters)
-        # By process: a slot that was held elsewhere when this process was forked is free in it.
+        # Per process: a slot that the parent held when it forked this process is free in this process.
         self._slots = PerProcess(lambda: HashingSlots(settings.password_checks, settings.password_queue))
 
     def hash(self, password: str) -> str:
-        """The password's hash, in PHC form with a new salt.
+        """Return the hash of a password, in PHC form with a new salt.
 
         Raises:
             PasswordRejected: the password is longer than ``password_max``, or not Unicode text.
-            Overloaded: too many passwords are being hashed, or there is no memory for it.
+            Overloaded: too many passwords are being hashed, or there is not enough memory.
         """
         secret = self._encode(password)
         with self._slots.obtain().hold():
@@ -65,14 +65,14 @@ class PasswordHasher:
                 raise Overloaded(_OUT_OF_MEMORY) from None
 
     def verify(self, password_hash: str | None, password: str) -> bool:
-        """Whether the password is the one that was hashed.
+        """Return whether a hash is the hash of a password.
 
-        ``None`` stands for the hash of an account that does not exist. The answer is then ``False``, and
-        takes as long as any other; so is it for a password that nobody can have set. A hash that cannot be
-        read is logged, and nobody's password.
+        ``None`` stands for the hash of an account that does not exist. The answer is ``False`` then, and
+        takes as long as any other answer. The same holds for a password that no account can have. An
+        unreadable hash is logged and never matches.
 
         Raises:
-            Overloaded: too many passwords are being hashed, or there is no memory for it. This says nothing
+            Overloaded: too many passwords are being hashed, or there is not enough memory. This says nothing
                 about the password.
         """
         try:
@@ -91,39 +91,37 @@ class PasswordHasher:
                 return False
 
     def needs_rehash(self, password_hash: str) -> bool:
-        """Whether the hash was made with other parameters than ours, or cannot be read."""
+        """Return whether a hash has other parameters than ours, or is unreadable."""
         try:
             return self._argon2.check_needs_rehash(password_hash)
         except InvalidHashError:
             return True
 
     def _encode(self, password: str) -> bytes:
-        """What argon2 gets to see of a password."""
+        """Return the bytes of a password that argon2 hashes."""
         return normalize(password, longest=self._settings.password_max).encode()
 
 
 def normalize(password: str, *, longest: int) -> str:
-    """Return the form in which passwords are counted and hashed.
+    """Return the form of a password that is counted and hashed.
 
     Raises:
-        PasswordRejected: the password is longer than that, or not Unicode text.
+        PasswordRejected: the password is longer than ``longest``, or not Unicode text.
     """
     if not isinstance(password, str):
-        raise PasswordRejected(f"a password is text, not {type(password).__name__}", reason="not_text")
-    # before normalizing, which takes quadratic time on runs of combining marks
+        raise PasswordRejected(f"a password must be text, not {type(password).__name__}", reason="not_text")
+    # Before normalizing, which takes quadratic time for a run of combining marks.
     if len(password) > longest:
-        raise PasswordRejected(f"a password has at most {longest} characters", reason="too_long")
+        raise PasswordRejected(f"a password must have at most {longest} characters", reason="too_long")
     if any("\ud800" <= character <= "\udfff" for character in password):
-        raise PasswordRejected(
-            "a password is made of Unicode characters, not of surrogates", reason="not_text"
-        )
+        raise PasswordRejected("a password must not have surrogate characters", reason="not_text")
     return unicodedata.normalize("NFC", password)
 
 
 def _make_decoy(parameters: argon2.Parameters) -> str:
-    """A hash that no password is known to have: checking it costs what checking a real one does.
+    """Make a hash that matches no known password. Checking it costs as much as checking a real hash.
 
-    Salt and tag are random, so that making it costs nothing.
+    Salt and tag are random, because a real hash would take time at each start.
     """
     salt, tag = (
         base64.b64encode(os.urandom(length)).decode().rstrip("=")
