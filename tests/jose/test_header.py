@@ -191,7 +191,7 @@ def test_a_header_is_a_mapping(given: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ({"crit": ["x"]}, "one that is not there"),
+        ({"crit": ["x"]}, "a missing member"),
         ({"crit": 5}, "crit is not a list of names"),
         ({"crit": [[]]}, "crit is not a list of names"),
         ({"cty": 5}, "wrong type"),

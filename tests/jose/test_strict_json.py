@@ -311,7 +311,9 @@ def test_what_json_cannot_hold_is_refused_wherever_it_stands(value: Any, fault: 
 
 
 def test_the_member_that_cannot_be_written_is_named() -> None:
-    with pytest.raises(Unissuable, match=r"^score cannot be written as JSON: it has no NaN and no infinity$"):
+    with pytest.raises(
+        Unissuable, match=r"^score cannot be written as JSON: JSON has no NaN and no infinity$"
+    ):
         encode_object({"sub": "user-1", "score": {"of": [1.5, math.nan]}})
     with pytest.raises(Unissuable, match=r"^\\ud800 cannot be written as JSON"):
         encode_object({"sub": "user-1", "\ud800": 1})

@@ -1,4 +1,4 @@
-"""Keys, signatures and encryption: bytes in, bytes out. Knows no clock, no network, no storage."""
+"""Keys, signatures and encryption: bytes in, bytes out. No clock, no network, no storage."""
 
 from watchword.jose.algorithms.capabilities import Capability, capabilities
 from watchword.jose.jwk import Key

@@ -36,7 +36,7 @@ def refuse_text(token: object, longest: int) -> MalformedToken:
         return MalformedToken(f"the token must be a str, not {describe(token)}{advice}")
     if len(token) > longest:
         return MalformedToken(f"the token is longer than {longest} characters")
-    return MalformedToken("the token has a character in it that is not ASCII")
+    return MalformedToken("the token contains a character that is not ASCII")
 
 
 def refuse_segments(token: bytes, expected: int) -> MalformedToken:
@@ -45,9 +45,11 @@ def refuse_segments(token: bytes, expected: int) -> MalformedToken:
     if not token:
         return MalformedToken("the token is empty")
     if token.lstrip().startswith(b"{"):
-        return MalformedToken("the token is in JSON serialization, and a compact token is expected here")
+        return MalformedToken("the token is in JSON serialization, but a compact token is expected")
     if (found, expected) == (5, 3):
         return MalformedToken("this is an encrypted token (JWE), not a signed token (JWS)")
     if (found, expected) == (3, 5):
         return MalformedToken("this is a signed token (JWS), not an encrypted token (JWE)")
-    return MalformedToken(f"a token has {expected} segments with full stops between them, not {found}")
+    return MalformedToken(
+        f"the token must have {expected} segments with full stops between them, not {found}"
+    )

@@ -116,7 +116,7 @@ def wrap_content_key(key: Key, header: Mapping[str, Any], content_key: bytes) ->
         raise InvalidKey(f"this key of alg {key.alg} does not encrypt: a key for encryption is needed")
     if not isinstance(management, KeyWrapping):
         raise InvalidKey(
-            f"a key of alg {key.alg} is for one recipient alone: for several take keys that wrap, "
+            f"a key of alg {key.alg} is for a single recipient: for several recipients use keys that wrap, "
             "such as ECDH-ES+A256KW or A256KW"
         )
     return ContentKey(content_key, *management.wrap(_select_public(key), header, content_key))

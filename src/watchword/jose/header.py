@@ -1,4 +1,4 @@
-"""The header of a token: what it must be before anybody looks at what it says (RFC 7515 §4, RFC 7516 §4)."""
+"""Read, check and write the header of a token (RFC 7515 §4, RFC 7516 §4)."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ __all__ = [
 ]
 
 MAX_HEADER = 8_192
-"""Longest header, in base64url characters: it is read before anything is known of who wrote it."""
+"""Longest header, in base64url characters. It is read before the token is verified."""
 
-# RFC 7515 §4.1.11: crit lists extensions, so none of the names that the base RFCs define
+# RFC 7515 §4.1.11: crit must not list the names that the base RFCs define.
 _REGISTERED = frozenset({
     "alg", "jku", "jwk", "kid", "x5u", "x5c", "x5t", "x5t#S256", "typ", "cty", "crit",  # RFC 7515
     "enc", "zip",  # RFC 7516
@@ -37,17 +37,17 @@ _TYPES: Mapping[str, type] = {
     "b64": bool,
 }
 
-_HANDLED_HERE = frozenset({"b64"})  # extensions (RFC 7797) that are this room's to understand, not a caller's
+_HANDLED_HERE = frozenset({"b64"})  # RFC 7797: an extension that jose handles, not the caller
 
-# RFC 7515 §4.1.11, RFC 7516 §4.1.3, RFC 7797 §3: worth nothing where anybody could change them
+# RFC 7515 §4.1.11, RFC 7516 §4.1.3, RFC 7797 §3: an attacker must not be able to change them.
 _ALWAYS_PROTECTED = frozenset({"crit", "zip", "b64"})
 
 
 def decode_header(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
-    """The header in a compact token's first segment.
+    """Decode the header of a compact token.
 
     Args:
-        segment: still encoded.
+        segment: the encoded header.
         critical: the extensions that are understood (``crit``).
 
     Raises:
@@ -57,17 +57,17 @@ def decode_header(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
 
 
 def decode_protected(segment: bytes, critical: Collection[str]) -> dict[str, Any]:
-    """Decode the protected part of a header. In JSON serialization other parts may join it.
+    """Decode the protected part of a header. In JSON serialization there may be other parts.
 
     Args:
-        segment: still encoded.
+        segment: the encoded part.
         critical: the extensions that are understood (``crit``).
 
     Raises:
         MalformedToken: it is not an object, or has a critical extension that is not understood.
     """
     members = read_unverified(segment)
-    if not members:  # RFC 7515 §7.2.1: what is empty is left out
+    if not members:  # RFC 7515 §7.2.1: an empty part must be absent
         raise MalformedToken("the header is empty")
     extensions = _read_critical(members) if "crit" in members else set()
     if not extensions <= set(critical):
@@ -78,7 +78,7 @@ def decode_protected(segment: bytes, critical: Collection[str]) -> dict[str, Any
 
 
 def read_unverified(segment: bytes) -> dict[str, Any]:
-    """Decode the members of a header, and check none of them.
+    """Decode the members of a header without any check of them.
 
     Raises:
         MalformedToken: it is not a JSON object in base64url, or too long.
@@ -86,20 +86,20 @@ def read_unverified(segment: bytes) -> dict[str, Any]:
     if len(segment) > MAX_HEADER:
         raise MalformedToken("the header is too long")
     if segment[:7].lower() == b"bearer ":
-        raise MalformedToken("the token has 'Bearer ' in front of it, which does not belong to it")
+        raise MalformedToken("the token has 'Bearer ' in front of it, which is not part of the token")
     return strict_json.decode_object(base64url.decode_bytes(segment))
 
 
 def merge_parts(protected: Mapping[str, Any], *unprotected: object) -> dict[str, Any]:
-    """The whole header (RFC 7515 §4, RFC 7516 §4): what no part may say against another.
+    """Merge the parts of a header (RFC 7515 §4, RFC 7516 §4), and check the types of its members.
 
     Args:
         protected: the members that are signed or authenticated.
-        unprotected: those that are not, as they stand in a token in JSON serialization.
+        unprotected: the other parts of a token in JSON serialization.
 
     Raises:
-        MalformedToken: a part is no object or empty, two have a member of the same name, a member has the
-            wrong type or must be protected, or there is no ``alg``.
+        MalformedToken: a part is not an object or is empty, two parts have the same member, a member has the
+            wrong type or must be protected, or ``alg`` is missing.
     """
     header = dict(protected)
     for part in unprotected:
@@ -107,7 +107,7 @@ def merge_parts(protected: Mapping[str, Any], *unprotected: object) -> dict[str,
             raise MalformedToken("a part of the header is empty or not an object")
         if part.keys() & (header.keys() | _ALWAYS_PROTECTED):
             raise MalformedToken(
-                "the header names a member twice, or leaves one unprotected that must not be"
+                "the header names a member twice, or has an unprotected member that must be protected"
             )
         header.update(part)
     if "alg" not in header:
@@ -123,16 +123,16 @@ def encode_header(
     *unprotected: Mapping[str, Any],
     understood: frozenset[str] = frozenset(),
 ) -> bytes:
-    """The first segment of a token, of the members that we set and those that the caller adds.
+    """Encode a header, and check that it can be read again.
 
     Args:
-        own: the members that we set.
-        given: those that the caller adds.
-        unprotected: what will stand beside it in JSON serialization.
-        understood: the extensions of the base RFCs that take part in making this token (``b64``).
+        own: the members that Watchword sets.
+        given: the members that the caller adds.
+        unprotected: the other parts in JSON serialization.
+        understood: the extensions that are applied to this token (``b64``).
 
     Raises:
-        Unissuable: a given member would override one of ours, is not what it must be, or is not JSON.
+        Unissuable: a given member would override an own member, is malformed, or is not JSON.
     """
     given = given or {}
     if not isinstance(given, Mapping):
@@ -141,37 +141,35 @@ def encode_header(
         raise Unissuable(f"the header would override {ours[0]}, which is set already")
     try:
         segment = base64url.encode_bytes(strict_json.encode_object({**own, **given}))
-        # what nobody may read, nobody should write
+        # Do not write a header that readers must refuse.
         extensions = frozenset(given.get("crit") or ()) - _HANDLED_HERE | understood
         merge_parts(decode_protected(segment, extensions), *unprotected)
     except MalformedToken as error:
-        raise Unissuable(f"the header is not one that may be read again: {error}") from None
+        raise Unissuable(f"the header could not be read again: {error}") from None
     except (TypeError, ValueError, RecursionError):
-        raise Unissuable(
-            "the header is not one that may be read again: crit is not a list of names"
-        ) from None
+        raise Unissuable("the header could not be read again: crit is not a list of names") from None
     return segment
 
 
 def copy_unprotected(unprotected: Mapping[str, Any]) -> dict[str, Any]:
-    """A caller's unprotected header as the token's reader will see it: a copy.
+    """Return a copy of a caller's unprotected header, as a reader of the token will see it.
 
     Raises:
-        Unissuable: it is not JSON.
+        Unissuable: the header is not JSON.
     """
     if not isinstance(unprotected, Mapping):
         raise Unissuable(f"the unprotected header must be a mapping, not {describe(unprotected)}")
     try:
         return strict_json.decode_object(strict_json.encode_object(unprotected))
     except MalformedToken:
-        raise Unissuable("the unprotected header is not JSON that may be read again") from None
+        raise Unissuable("the unprotected header could not be read again") from None
 
 
 def check_critical(critical: Collection[str]) -> frozenset[str]:
-    """The names of extensions that an application says it handles, as a set.
+    """Return the names of extensions that an application handles, as a set.
 
     Raises:
-        InvalidSettings: one of them is no extension, or is not the application's to handle.
+        InvalidSettings: a name is not an extension, or Watchword handles it.
     """
     if (
         isinstance(critical, str)
@@ -185,17 +183,17 @@ def check_critical(critical: Collection[str]) -> frozenset[str]:
     names = frozenset(critical)
     if ours := sorted(names & (_REGISTERED | _HANDLED_HERE)):
         raise InvalidSettings(
-            f"critical must name extensions that the application handles itself, and {ours[0]} is not one"
+            f"critical must name extensions that the application handles itself, not {ours[0]}"
         )
     return names
 
 
 def _read_critical(header: Mapping[str, Any]) -> set[str]:
-    """The names in ``crit``, if it is what RFC 7515 §4.1.11 says."""
+    """Return the names in ``crit`` (RFC 7515 §4.1.11)."""
     names = header["crit"]
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise MalformedToken("crit is not a list of names")
     distinct = set(names)
     if len(distinct) != len(names) or distinct & _REGISTERED or not distinct <= header.keys():
-        raise MalformedToken("crit names a member twice, a registered one, or one that is not there")
+        raise MalformedToken("crit names a member twice, a registered member, or a missing member")
     return distinct

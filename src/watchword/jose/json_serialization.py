@@ -1,6 +1,6 @@
-"""Tokens in JSON serialization, taken apart before anything in them is believed (RFC 7515 and 7516, §7.2).
+"""Read tokens in JSON serialization (RFC 7515 §7.2, RFC 7516 §7.2).
 
-Flattened where there is one signature or recipient, general where there are several.
+A token with a single signature or recipient may be flattened. A general token has an array of them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ JsonToken: TypeAlias = Mapping[str, Any] | str | bytes
 """The members of a token in JSON serialization, or its text."""
 
 MAX_PARTIES = 16
-"""Most signatures, or recipients, of one token: each may cost a few attempts with a key."""
+"""Most signatures or recipients of a token. Each may cost several attempts with keys."""
 
 
 def read_members(token: JsonToken) -> Mapping[str, Any]:
-    """The members of a token.
+    """Return the members of a token.
 
     Raises:
-        MalformedToken: it is no JSON object, or too long.
+        MalformedToken: the token is not a JSON object, or too long.
     """
     if isinstance(token, Mapping):
         return token
@@ -45,15 +45,16 @@ def read_members(token: JsonToken) -> Mapping[str, Any]:
 def read_parties(
     token: Mapping[str, Any], name: str, flattened: Sequence[str]
 ) -> Sequence[Mapping[str, Any]]:
-    """The signatures or recipients of a token: those in the array, or the token itself, the only one.
+    """Return the signatures or recipients of a token. A flattened token is its own only entry.
 
     Args:
-        token: its members.
-        name: of the array.
-        flattened: the members that stand in the token itself where there is no array.
+        token: the members of the token.
+        name: the name of the array.
+        flattened: the members that a flattened token has instead.
 
     Raises:
-        MalformedToken: there are none or too many, one is no object, or the token mixes both forms.
+        MalformedToken: the array is empty or too long, an entry is not an object, or the token mixes both
+            forms.
     """
     if name not in token:
         return [token]
@@ -61,17 +62,17 @@ def read_parties(
     if any(member in token for member in flattened):
         raise MalformedToken("the token mixes flattened and general serialization")
     if not isinstance(found, list | tuple) or not 0 < len(found) <= MAX_PARTIES:
-        raise MalformedToken(f"the token does not have between 1 and {MAX_PARTIES} signatures or recipients")
+        raise MalformedToken(f"the token must have between 1 and {MAX_PARTIES} signatures or recipients")
     if not all(isinstance(party, Mapping) for party in found):
         raise MalformedToken("a signature or recipient is not an object")
     return found
 
 
 def read_segment(part: Mapping[str, Any], name: str) -> bytes:
-    """A member that is base64url text, still encoded.
+    """Return a member that is base64url text, still encoded.
 
     Raises:
-        MalformedToken: it is missing, no ASCII text, or too long.
+        MalformedToken: the member is missing, not ASCII text, or too long.
     """
     text = part.get(name)
     if not isinstance(text, str) or len(text) > MAX_TOKEN:

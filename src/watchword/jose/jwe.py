@@ -111,7 +111,7 @@ def encrypt(
         InvalidKey: the key does not encrypt, or does not fit ``enc``.
         InvalidSettings: the plaintext is not bytes, the key is not a Key, or ``p2c`` is out of range.
         Unissuable: the header would override a member that is set here, asks for compression, or could not
-            be read again; or no content encryption is named ``enc``.
+            be read again. Or no content encryption is named ``enc``.
     """
     check_bytes("plaintext", plaintext)
     check_key("key", key)
@@ -139,7 +139,8 @@ def decrypt(
         token: the JWE.
         keys: the keys to try. For a single Key the token's ``kid`` is ignored.
         enc: the accepted content encryptions. The default is all of them.
-        max_p2c: most iterations that a token may ask for if the key is a password; 1,000 to 1,000,000.
+        max_p2c: most iterations that a token may ask for if the key is a password, from 1,000 to
+            1,000,000.
         max_decompressed: most bytes that compressed content may expand to. The default refuses compressed
             tokens, because a small token can expand a thousand times.
         critical: the header extensions that the caller understands and handles (``crit``).

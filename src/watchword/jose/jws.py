@@ -94,7 +94,7 @@ def sign(
     Raises:
         InvalidKey: the key does not sign, or what a Signer returned is not a signature of its algorithm.
         InvalidSettings: the payload is not bytes, or the key is neither a Key nor a Signer.
-        Unissuable: the header would override ``alg`` or ``kid``, or could not be read again; or the payload
+        Unissuable: the header would override ``alg`` or ``kid``, or could not be read again. Or the payload
             cannot stand unencoded in a compact JWS.
     """
     check_bytes("payload", payload)
@@ -189,7 +189,7 @@ def verify_json(
     payload: bytes | None = None,
     critical: Collection[str] = (),
 ) -> list[Verified]:
-    """Return the valid signatures of a JWS in JSON serialization: at least one, at most one a key.
+    """Return the valid signatures of a JWS in JSON serialization: one or more, at most one per key.
 
     The token may have signatures of unknown parties. They are ignored, but each must be well-formed. If you
     need the signatures of certain keys, look for these keys in the result.
@@ -202,7 +202,7 @@ def verify_json(
 
     Raises:
         MalformedToken: the token is not a JWS in JSON serialization, or a signature has a critical extension
-            that is not understood; or the payload is both in the token and given, or neither.
+            that is not understood. Or the payload is both in the token and given, or neither.
         UnknownKey: no key fits the ``kid`` and ``alg`` of any signature, or too many keys fit.
         BadSignature: no signature is from any key that fits.
         InvalidSettings: an argument is not valid.
@@ -304,7 +304,9 @@ def _match_keys(
     if not attempts:
         raise UnknownKey
     if sum(len(candidates) for _, candidates in attempts) > MAX_PARTIES:
-        raise UnknownKey("the token does not say which keys it was made with; there are too many to try")
+        raise UnknownKey(
+            "the token does not say which keys made its signatures, and there are too many to try"
+        )
     return attempts
 
 

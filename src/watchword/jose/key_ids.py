@@ -23,8 +23,8 @@ def make_key_id(algorithm: Algorithm, material: KeyMaterial) -> str:
         return compute_thumbprint(material)
     if algorithm.is_for_passwords:
         return base64url.encode(os.urandom(16))
-    # This helps to guess the secret as little as any token does: each guess costs one HMAC. No token signs
-    # these bytes, because what a JWS signs contains a dot.
+    # This helps an attacker to guess the secret no more than a token does: each guess costs an HMAC. No token
+    # signs these bytes, because what a JWS signs contains a dot.
     return base64url.encode(hmac.digest(material, b"watchword kid of a secret", "sha256")[:_SECRET_ID])
 
 

@@ -44,7 +44,7 @@ def find_candidates(keys: KeySource, header: Mapping[str, Any], operation: Opera
         if not (key.answers_to(alg) and key.allows(operation)):
             continue
         if len(found) == _MAX_CANDIDATES:
-            raise UnknownKey("the token does not say which key it was made with; there are too many to try")
+            raise UnknownKey("the token does not say which key made it, and there are too many keys to try")
         found.append(key)
     if not found:
         raise UnknownKey

@@ -1,11 +1,12 @@
-"""JSON objects, read and written strictly.
+"""Read and write JSON objects strictly.
 
-From strangers: UTF-8 only, no duplicate members, bounded depth (RFC 8259, RFC 8725 §3.7). From callers: only
-what JSON can hold, so that nothing is read as something else than was written.
+Input must be UTF-8, without duplicate members, and of bounded depth (RFC 8259, RFC 8725 §3.7). Output must be
+values that JSON can hold, so that a reader gets what was written.
 
-msgspec refuses NaN, Infinity, integers of more than 4,300 digits, bad UTF-8 and lone surrogates. It keeps the
-last of two members of the same name, descends until Python's recursion limit, and takes its time over some
-fractions, so all three are looked after here. It writes NaN as null, and bytes as text, so these are refused.
+msgspec refuses NaN, Infinity, integers of more than 4,300 digits, bad UTF-8 and lone surrogates. This module
+adds checks for three weaknesses of msgspec: it keeps the last of two members with the same name, descends
+until Python's recursion limit, and is slow for some fractions. msgspec also writes NaN as null and bytes as
+text, so these are refused.
 """
 
 from __future__ import annotations
@@ -23,50 +24,51 @@ from watchword.errors import MalformedToken, Unissuable
 __all__ = ["MAX_DEPTH", "UNCHANGED", "check_members", "decode_object", "encode_checked", "encode_object"]
 
 MAX_DEPTH = 32
-"""Containers inside each other; claims of real issuers stay under ten."""
+"""Most containers inside each other. The claims of real issuers have fewer than ten."""
 
 UNCHANGED = (bytes, bytearray, memoryview, Decimal)
-"""The types that to_builtins must leave unchanged, so that :func:`encode_object` can refuse them."""
+"""Types that to_builtins must leave unchanged, so that :func:`encode_object` can refuse them."""
 
 _BACKSLASH = 0x5C
-# Never goes back, and takes a string without an end for one: linear in whatever it is given.
+# Without backtracking, so it takes linear time. It also matches a string that does not end.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?')
 _ROUND = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def _parse_fraction(fraction: str) -> float:
-    value = float(fraction)  # a tenth of the time that msgspec may need to round one
+    value = float(fraction)  # msgspec may need ten times as long to round.
     if math.isinf(value):
         raise ValueError
     return value
 
 
-# The usual object is flat and has no fractions. Any other is refused by this decoder and gets another look:
-# that costs the usual one less than to be looked at for brackets.
+# Most objects are flat and have no fractions. The second decoder reads the other objects. For the usual
+# object this is faster than a search for brackets.
 _Scalar: TypeAlias = str | int | bool | None
 _decode_flat = msgspec.json.Decoder(dict[str, _Scalar | list[_Scalar]]).decode
 _decode = msgspec.json.Decoder(dict[str, Any], float_hook=_parse_fraction).decode
 _encode = msgspec.json.Encoder().encode
 
 
-_NO_FORM = "something in it has no form in JSON, or contains itself"
+_NO_FORM = "it contains a value that has no form in JSON, or contains itself"
 _ATOMS = frozenset({str, int, bool, type(None)})
 
 
 def decode_object(data: bytes) -> dict[str, Any]:
-    """The JSON object in ``data``; integers keep their value, however large.
+    """Decode a JSON object. Integers of any size keep their value.
 
     Raises:
-        MalformedToken: it is not one, names a member twice, or is deeper than :data:`MAX_DEPTH`.
+        MalformedToken: the data is not a JSON object, names a member twice, or is deeper than
+            :data:`MAX_DEPTH`.
     """
     try:
         decoded: dict[str, Any] = _decode_flat(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
         decoded = _decode_nested(data)
-    # So many members take one comma less: where there are no more than that, wherever they stand, none was
-    # lost on the way, here or in an object inside. Where there are more (in strings, in arrays), what encodes
-    # to itself again has lost none either. Only in the rest (white space, escapes, 1.50) are they counted.
+    # An object of n members has n - 1 commas. If the data has no more commas, no member was lost, here or in
+    # an inner object. If it has more (in strings or arrays), data that encodes to itself has lost no member
+    # either. Only for other data (white space, escapes, 1.50) are the members counted.
     if data.count(b",") >= len(decoded):
         again = _encode(decoded)
         if again != data and _has_lost_members(data, again):
@@ -78,18 +80,18 @@ def encode_object(content: Mapping[str, Any]) -> bytes:
     """Write an object as JSON.
 
     Raises:
-        Unissuable: JSON has no form for something in it, at any depth: NaN, infinity, bytes, an object of an
-            unknown class.
+        Unissuable: a value at any depth has no form in JSON: NaN, infinity, bytes, or an object of an unknown
+            class.
     """
     check_members(content)
     return encode_checked(content)
 
 
 def check_members(content: Mapping[str, Any]) -> None:
-    """Return if JSON can hold all members of an object, as far as their types show it.
+    """Raise unless JSON can hold the types of all members of an object.
 
     Raises:
-        Unissuable: it cannot; the message names the member.
+        Unissuable: JSON cannot hold a member. The message names it.
     """
     for name, value in content.items():
         kind = type(value)
@@ -104,10 +106,10 @@ def check_members(content: Mapping[str, Any]) -> None:
 
 
 def encode_checked(content: Mapping[str, Any]) -> bytes:
-    """As :func:`encode_object`, for members that :func:`check_members` has seen.
+    """Write an object as JSON after :func:`check_members` has checked its members.
 
     Raises:
-        Unissuable: there is text that is not Unicode, or an integer of more than 4,300 digits.
+        Unissuable: a text is not Unicode, or an integer has more than 4,300 digits.
     """
     try:
         return _encode(content)
@@ -135,16 +137,16 @@ def _find_fault(value: object) -> str | None:
         case None | str() | int():
             return None
         case float() | Decimal():
-            # a signalling NaN cannot even be turned into a float
+            # float() raises for a signalling NaN.
             is_number = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
-            return None if is_number else "it has no NaN and no infinity"
+            return None if is_number else "JSON has no NaN and no infinity"
         case bytes() | bytearray() | memoryview():
-            return "it has no bytes; encode them as text, in base64 or hexadecimal"
+            return "JSON has no bytes: encode them as text, in base64 or hexadecimal"
         case list() | tuple():
             return _find_first_fault(value)
         case dict():
             return _find_name_fault(value) or _find_first_fault(value.values())
-    # Of other classes msgspec knows the fields, or that there are none.
+    # msgspec converts classes with fields, and raises for other classes.
     return _find_fault(msgspec.to_builtins(value, builtin_types=UNCHANGED))
 
 
@@ -155,13 +157,13 @@ def _find_first_fault(values: Iterable[object]) -> str | None:
 def _find_name_fault(names: Iterable[object]) -> str | None:
     if all(isinstance(name, str) for name in names):
         return None
-    return "the names in an object are strings"
+    return "the names in an object must be strings"
 
 
 def _decode_nested(data: bytes) -> dict[str, Any]:
-    """As :func:`decode_object`, but for members that were lost on the way."""
+    """Decode an object of any shape. Does not notice duplicate members."""
     if _is_deep(data):
-        raise MalformedToken("the JSON is nested too deeply, or not closed")
+        raise MalformedToken("the JSON is nested too deeply, or its brackets are not balanced")
     try:
         return _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -169,20 +171,20 @@ def _decode_nested(data: bytes) -> dict[str, Any]:
 
 
 def _is_deep(data: bytes) -> bool:
-    """Whether the brackets outside of strings go deeper than allowed, or one has no counterpart."""
+    """Return whether the brackets outside of strings are too deep or not balanced."""
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return False
     brackets = _STRING.sub(b"", data).translate(_ROUND, _NO_BRACKETS)
     for _ in range(MAX_DEPTH):
         before = len(brackets)
-        brackets = brackets.replace(b"[]", b"")  # takes the innermost level away
+        brackets = brackets.replace(b"[]", b"")  # removes the innermost level
         if len(brackets) == before:
             break
     return bool(brackets)
 
 
 def _has_lost_members(data: bytes, again: bytes) -> bool:
-    """Whether there is less in ``again``, which was made of what ``data`` was decoded to: a colon each."""
-    if _BACKSLASH in data:  # \u003a: a colon in a string may look different in the other, so strings go
+    """Return whether decoding lost members of ``data``. ``again`` is the result, encoded again."""
+    if _BACKSLASH in data:  # A colon in a string may be escaped (\u003a), so drop the strings.
         data, again = _STRING.sub(b"", data), _STRING.sub(b"", again)
     return data.count(b":") != again.count(b":")
