@@ -11,7 +11,7 @@ import pytest
 
 from watchword import Auth, Settings, errors
 from watchword.server.app import create_app
-from watchword.web.credentials import public_code
+from watchword.web.credentials import to_public_code
 from watchword.web.endpoints import Endpoints
 
 DOCUMENT = Path("docs/http.md").read_text("utf-8")
@@ -74,4 +74,4 @@ def test_every_endpoint_is_documented() -> None:
 
 @pytest.mark.parametrize("kind", FOR_HTTP, ids=lambda kind: kind.__name__)
 def test_every_error_that_reaches_http_is_documented(kind: type[errors.WatchwordError]) -> None:
-    assert (public_code(kind()), str(kind.status)) in ERRORS
+    assert (to_public_code(kind()), str(kind.status)) in ERRORS

@@ -15,13 +15,18 @@ from watchword.errors import (
     SessionEnded,
     StaleAuthentication,
     Throttled,
-    UnknownKey,
-    WrongType,
 )
-from watchword.web.credentials import bearer_token, challenge, explain, public_code
+from watchword.web.credentials import find_bearer_token, is_refresh_token, to_challenge, to_public_code
+from watchword.web.http import Headers, Request
 
 # RFC 6750 §3: what may stand between the quotes
 QUOTED = r'"[\x20-\x21\x23-\x5B\x5D-\x7E]+"'
+
+
+def sending(*authorizations):
+    return Request(headers=Headers(("Authorization", value) for value in authorizations))
+
+
 ERRORS = [kind for name in errors.__all__ if issubclass(kind := getattr(errors, name), InvalidToken)]
 
 
@@ -29,74 +34,73 @@ ERRORS = [kind for name in errors.__all__ if issubclass(kind := getattr(errors, 
     "authorization", ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "Bearer   a.b.c ", "\tBearer a.b.c"]
 )
 def test_the_token_is_found_whatever_the_scheme_s_letter_case(authorization):
-    assert bearer_token(authorization) == "a.b.c"
+    assert find_bearer_token(sending(authorization)) == "a.b.c"
 
 
 @pytest.mark.parametrize(
     "authorization", [None, "", " ", "a.b.c", "Basic YTpi", "Bearera.b.c", "Token a.b.c"]
 )
-def test_without_a_bearer_token_it_is_missing(authorization):
-    with pytest.raises(MissingToken):
-        bearer_token(authorization)
+def test_a_request_without_a_bearer_token_has_none(authorization):
+    assert find_bearer_token(Request() if authorization is None else sending(authorization)) is None
 
 
 @pytest.mark.parametrize(
     "authorization",
     [
-        "Bearer",
-        "Bearer ",
-        "Bearer a.b.c,Bearer d.e.f",
-        "Bearer a.b.c, Basic YTpi",
-        "Basic YTpi,Bearer a.b.c",
-        ",",
+        ["Bearer"],
+        ["Bearer "],
+        ["Bearer a.b.c,Bearer d.e.f"],
+        ["Bearer a.b.c, Basic YTpi"],
+        ["Basic YTpi,Bearer a.b.c"],
+        [","],
+        ["Bearer a.b.c", "Bearer a.b.c"],
+        ["Basic YTpi", "Bearer a.b.c"],
+        ["", ""],
     ],
 )
 def test_an_empty_or_a_second_credential_is_a_bad_request(authorization):
     with pytest.raises(InvalidRequest):
-        bearer_token(authorization)
+        find_bearer_token(sending(*authorization))
 
 
-def test_only_a_refresh_token_that_no_key_fits_is_told_where_it_belongs():
+def test_only_a_token_of_the_type_of_ours_is_taken_for_a_refresh_token():
     key = Key.generate("HS256")
     refresh, other = (Issuer("x", key, typ=typ).issue("7") for typ in ("rt+jwt", "JWT"))
-    assert "refresh token" in str(explain(UnknownKey(), refresh))
-    assert "refresh token" in str(explain(WrongType(), refresh))
-    for error, token in ((UnknownKey(), other), (UnknownKey(), "x.y.z"), (ExpiredToken(), refresh)):
-        assert explain(error, token) is error
+    assert [is_refresh_token(token) for token in (refresh, other, "x.y.z", "")] == [True, False, False, False]
 
 
 def test_a_request_without_credentials_gets_a_bare_challenge():
-    assert challenge(MissingToken()) == "Bearer"
+    assert to_challenge(MissingToken()) == "Bearer"
 
 
 @pytest.mark.parametrize("kind", [InvalidToken, BadSignature, ExpiredToken, SessionEnded])
 def test_a_bad_token_gets_one_code_whatever_is_wrong_with_it(kind):
-    assert public_code(kind()) == "invalid_token"
-    assert challenge(kind()).startswith('Bearer error="invalid_token", error_description="')
+    assert to_public_code(kind()) == "invalid_token"
+    assert to_challenge(kind()).startswith('Bearer error="invalid_token", error_description="')
 
 
 @pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
 def test_every_challenge_is_of_the_form_of_rfc_6750(kind):
     parameter = rf"[a-z_]+={QUOTED}"
-    assert re.fullmatch(rf"Bearer( {parameter}(, {parameter})*)?", challenge(kind()))
+    assert re.fullmatch(rf"Bearer( {parameter}(, {parameter})*)?", to_challenge(kind()))
 
 
 def test_a_message_of_an_application_cannot_break_out_of_the_header():
     error = InvalidToken('a "tenant", \\ \r\nSet-Cookie: a=b \u017b')
-    assert challenge(error) == (
+    assert to_challenge(error) == (
         'Bearer error="invalid_token", error_description="a ?tenant?, ? ??Set-Cookie: a=b ?"'
     )
 
 
 def test_missing_scope_says_which_are_needed():
     error = InsufficientScope(scopes=("read", "write"))
-    assert challenge(error) == 'Bearer error="insufficient_scope", scope="read write"'
-    assert public_code(error) == "insufficient_scope"
+    assert to_challenge(error) == 'Bearer error="insufficient_scope", scope="read write"'
+    assert to_public_code(error) == "insufficient_scope"
 
 
 def test_a_login_that_is_too_old_says_so():
-    assert public_code(StaleAuthentication()) == "insufficient_user_authentication"
-    assert challenge(StaleAuthentication(max_age=300)) == (
+    assert to_public_code(StaleAuthentication()) == "insufficient_user_authentication"
+    assert to_challenge(StaleAuthentication(max_age=300)) == (
         'Bearer error="insufficient_user_authentication", '
         'error_description="a more recent login is needed", max_age="300"'
     )
@@ -104,5 +108,5 @@ def test_a_login_that_is_too_old_says_so():
 
 @pytest.mark.parametrize("kind", [InvalidCredentials, InvalidGrant, InvalidRequest, Throttled])
 def test_other_errors_are_no_challenge(kind):
-    assert challenge(kind()) is None
-    assert public_code(kind()) == kind.code
+    assert to_challenge(kind()) is None
+    assert to_public_code(kind()) == kind.code

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchword.networks import parse_networks
-from watchword.web.proxies import ClientAddresses, find_client_address
+from watchword.web.http import Headers, Request
+from watchword.web.proxies import ClientFinder, find_client_address
 
 PROXIES = ("10.0.0.0/8", "2001:db8::/32")
 NETWORKS = parse_networks(PROXIES)
@@ -81,8 +82,10 @@ def test_what_a_client_sends_itself_changes_nothing(spoofed):
     ],
 )
 def test_limits_by_address_that_cannot_work_are_told_once(caplog, trusted, peer, forwarded_for, warned):
-    addresses = ClientAddresses(trusted)
-    found = {addresses.find(peer, forwarded_for) for _ in range(3)}
+    finder = ClientFinder(trusted)
+    fields = [] if forwarded_for is None else [("X-Forwarded-For", forwarded_for)]
+    request = Request(peer=peer, headers=Headers(fields))
+    found = {finder.find(request).ip_address for _ in range(3)}
     assert found == {find_client_address(peer, forwarded_for, parse_networks(trusted))}
     if warned is None:
         assert caplog.records == []

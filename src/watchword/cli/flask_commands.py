@@ -24,7 +24,7 @@ from watchword.errors import InvalidSettings, MissingExtra
 if TYPE_CHECKING:
     from watchword.auth import Auth
     from watchword.events import Listener
-    from watchword.web.flask.installations import Installation
+    from watchword.web.installation import Installation
 
 __all__ = ["ApplicationSource", "watchword"]
 

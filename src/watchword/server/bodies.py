@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from werkzeug.wrappers import Response
 
 from watchword.errors import Overloaded
-from watchword.web.endpoints import error_response
+from watchword.web.responses import to_error_response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -43,8 +43,8 @@ class BodyFirst:
         """Answer a request (PEP 3333)."""
         if self._is_to_be_read(environ):
             if not self._reading.acquire(blocking=False):
-                refusal = error_response(Overloaded("too many requests at once, try again"))
-                return Response(refusal.body, refusal.status, refusal.headers)(environ, start_response)
+                refusal = to_error_response(Overloaded("too many requests at once, try again"))
+                return Response(refusal.body, refusal.status, list(refusal.headers))(environ, start_response)
             try:
                 environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(self._max_body + 1))
             finally:

@@ -1,4 +1,4 @@
-"""Where in a request a token may stand, and how a request without a good one is answered (RFC 6750)."""
+"""Find the bearer token of a request, and tell a client what a refused request lacks (RFC 6750)."""
 
 from __future__ import annotations
 
@@ -11,80 +11,73 @@ from watchword.errors import (
     MalformedToken,
     MissingToken,
     StaleAuthentication,
-    UnknownKey,
     WatchwordError,
-    WrongType,
 )
 from watchword.jwt.inspection import inspect_unverified
+from watchword.web.http import Request
 
-__all__ = ["bearer_token", "challenge", "explain", "public_code"]
+__all__ = ["find_bearer_token", "is_refresh_token", "to_challenge", "to_public_code"]
 
 _UNQUOTABLE = re.compile(r"[^\x20-\x21\x23-\x5B\x5D-\x7E]")
 
 
-def bearer_token(authorization: str | None) -> str:
-    """The token in an ``Authorization`` header (RFC 6750 §2.1); the scheme's letter case does not matter.
+def find_bearer_token(request: Request) -> str | None:
+    """Return the token of the ``Authorization`` header (RFC 6750 §2.1).
 
-    Args:
-        authorization: the header's value; several headers joined by commas, as WSGI does.
+    The letter case of the scheme does not matter.
+
+    Returns:
+        The token, or ``None`` without a header, or with credentials of another scheme.
 
     Raises:
-        MissingToken: there is none, or it is of another scheme.
-        InvalidRequest: there is more than one, or a ``Bearer`` without a token.
+        InvalidRequest: there are several headers, or a ``Bearer`` without a token.
     """
-    scheme, _, token = (authorization or "").strip(" \t").partition(" ")
-    if "," in (authorization or ""):
-        # no token has a comma in it: two headers, of which a proxy may have looked at the other one
+    authorization = request.find_header("authorization")
+    if authorization is None:
+        return None
+    if "," in authorization:
+        # No token has a comma in it. With two headers a proxy may have checked the other header.
         raise InvalidRequest("more than one Authorization header")
-    if scheme.lower() != "bearer":
-        raise MissingToken
+    scheme, _, token = authorization.strip(" \t").partition(" ")
+    if scheme != "Bearer" and scheme.lower() != "bearer":
+        return None
     token = token.strip(" ")
     if not token:
         raise InvalidRequest("the Authorization header has no token in it")
     return token
 
 
-def explain(error: WatchwordError, token: str) -> WatchwordError:
-    """Return an error that says what to send instead, if a client sent one of our refresh tokens as a bearer.
+def is_refresh_token(token: str) -> bool:
+    """Return whether a token says that it is a refresh token of ours.
 
-    The answer depends on an unverified header. It grants nothing.
+    The header is not verified. So the answer must grant nothing.
     """
-    if not isinstance(error, UnknownKey | WrongType):
-        return error
     try:
-        typ = inspect_unverified(token).header.get("typ")
+        return bool(inspect_unverified(token).header.get("typ") == "rt+jwt")
     except MalformedToken:
-        return error
-    if typ != "rt+jwt":
-        return error
-    return WrongType(
-        "this is a refresh token. Send the access token here, and the refresh token in the body of a refresh",
-        claim="typ",
-    )
+        return False
 
 
-def challenge(error: WatchwordError) -> str | None:
-    """The ``WWW-Authenticate`` header that belongs to an error, if one does (RFC 6750 §3, RFC 9470 §3)."""
+def to_challenge(error: WatchwordError) -> str | None:
+    """Return the ``WWW-Authenticate`` header for an error, if it needs one (RFC 6750 §3, RFC 9470 §3)."""
     if isinstance(error, MissingToken):
-        return "Bearer"  # no error code: the client may not have known that a token is needed
+        return "Bearer"  # There is no error code, because the client may not know that a token is needed.
     if isinstance(error, InsufficientScope):
         return f'Bearer error="insufficient_scope", scope="{" ".join(error.scopes)}"'
     if isinstance(error, StaleAuthentication):
-        return (
-            f'Bearer error="{error.code}", error_description="{_quotable(error)}", max_age="{error.max_age}"'
-        )
+        return f'Bearer error="{error.code}", error_description="{_quote(error)}", max_age="{error.max_age}"'
     if isinstance(error, InvalidToken):
-        return f'Bearer error="{public_code(error)}", error_description="{_quotable(error)}"'
+        return f'Bearer error="{to_public_code(error)}", error_description="{_quote(error)}"'
     return None
 
 
-def _quotable(error: WatchwordError) -> str:
-    """The message of an error in the characters of RFC 6750 §3. That of an application may have others."""
-    return _UNQUOTABLE.sub("?", str(error))
-
-
-def public_code(error: WatchwordError) -> str:
-    """The error code that a client sees: RFC 6750's one name for everything that is wrong with a token."""
+def to_public_code(error: WatchwordError) -> str:
+    """Return the error code for clients. RFC 6750 has a single code for all that is wrong with a token."""
     if isinstance(error, InvalidToken) and not isinstance(error, MissingToken | StaleAuthentication):
         return InvalidToken.code
     return error.code
+
+
+def _quote(error: WatchwordError) -> str:
+    """Return the message of an error in the characters of RFC 6750 §3. An application may use others."""
+    return _UNQUOTABLE.sub("?", str(error))

@@ -1,42 +1,184 @@
-"""What every guard asks of an identity, whichever framework it stands in."""
+"""The guard of views, which the adapters of all frameworks share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from watchword.errors import InsufficientScope, InvalidToken, StaleAuthentication
+from watchword.arguments import describe
+from watchword.auth import Auth
+from watchword.durations import Duration, to_seconds
+from watchword.errors import (
+    InsufficientScope,
+    InvalidSettings,
+    InvalidToken,
+    MissingToken,
+    StaleAuthentication,
+    UnknownKey,
+    WrongType,
+)
 from watchword.sessions.access_tokens import Identity
+from watchword.stores.contract import checked_scopes
+from watchword.web.authenticators import AnyVerifier, FrontDesk, to_authenticator
+from watchword.web.credentials import find_bearer_token, is_refresh_token
+from watchword.web.http import Request
 
-__all__ = ["check_identity"]
+__all__ = ["Guard", "Requirements"]
 
 
-def check_identity(
-    identity: Identity,
-    now: Callable[[], float],
-    *,
-    scopes: frozenset[str] = frozenset(),
-    max_age: float | None = None,
-) -> None:
-    """Return if a bearer token with this identity is enough for a view.
+class Requirements:
+    """What a view requires of a request. Immutable.
 
     Args:
-        identity: of a token that was verified.
-        now: what time it is, in seconds since the epoch.
-        scopes: what the token has to grant, all of it.
-        max_age: how many seconds ago the subject may have logged in at most.
+        scopes: the token must grant all of these.
+        any_scopes: the token must grant at least one of these. An empty collection would let nobody in.
+        fresh: how long ago the subject may have logged in at most, in seconds or as a timedelta.
+        optional: a request without a token passes, without an identity. A request with a bad token does not.
 
     Raises:
-        InvalidToken: the token is bound to a key, so as a bearer token it is worth nothing (RFC 9449 §7.2,
-            RFC 8705 §3). Whoever stole it would otherwise get in.
-        InsufficientScope: a scope is missing.
-        StaleAuthentication: the login was longer ago, or the token does not say when it was.
+        InvalidSettings: an argument is of the wrong form.
     """
-    if identity.is_bound:
-        raise InvalidToken("the token is bound to a key (cnf), and a bearer token has no proof of it")
-    if not scopes.issubset(identity.scopes):
-        raise InsufficientScope(scopes=tuple(sorted(scopes)))
-    if max_age is not None and not _is_fresh(identity, now(), max_age):
-        raise StaleAuthentication(max_age=int(max_age))
+
+    __slots__ = ("_any_scopes", "_max_age", "_scopes", "optional")
+
+    def __init__(
+        self,
+        *,
+        scopes: Iterable[str] = (),
+        any_scopes: Iterable[str] | None = None,
+        fresh: Duration | None = None,
+        optional: bool = False,
+    ) -> None:
+        if not isinstance(optional, bool):  # "no" would leave the view open
+            raise InvalidSettings(f"optional must be True or False, not {describe(optional)}")
+        self.optional = optional
+        self._scopes = frozenset(checked_scopes(scopes))
+        self._any_scopes = None if any_scopes is None else _check_any_scopes(any_scopes)
+        self._max_age = None if fresh is None else to_seconds("fresh", fresh)
+
+    def check(self, identity: Identity, now: Callable[[], float]) -> None:
+        """Raise unless a bearer token with this identity is enough.
+
+        Args:
+            identity: the identity in a verified token.
+            now: the clock, in seconds since the epoch.
+
+        Raises:
+            InvalidToken: the token is bound to a key, so it is worthless as a bearer token (RFC 9449 §7.2,
+                RFC 8705 §3). A stolen token would otherwise let the thief in.
+            InsufficientScope: a scope is missing.
+            StaleAuthentication: the login was longer ago, or the token does not say when it was.
+        """
+        if identity.is_bound:
+            raise InvalidToken("the token is bound to a key (cnf), and a bearer token has no proof of it")
+        if not self._scopes.issubset(identity.scopes):
+            raise InsufficientScope(scopes=tuple(sorted(self._scopes)))
+        if self._any_scopes is not None and self._any_scopes.isdisjoint(identity.scopes):
+            raise InsufficientScope(
+                "the token carries none of the scopes that open this", scopes=tuple(sorted(self._any_scopes))
+            )
+        if self._max_age is not None and not _is_fresh(identity, now(), self._max_age):
+            raise StaleAuthentication(max_age=int(self._max_age))
+
+
+_NO_REQUIREMENTS = Requirements()
+
+_EXPLANATION = (
+    "this is a refresh token. Send the access token here, and the refresh token in the body of a refresh"
+)
+
+
+class Guard:
+    """Finds the identity of a request and checks what the view requires.
+
+    An adapter makes a guard once, and ``Requirements`` once for each view.
+
+    Args:
+        auth: an :class:`~watchword.Auth`, a :class:`~watchword.Verifier` or a
+            :class:`~watchword.MultiIssuer`. Or a function that opens an Auth at the first token.
+        also: verifiers of other kinds of tokens, which are accepted too. They are asked in turn about a token
+            that ``auth`` finds invalid. The identity has the token's own ``sub``, ``sid`` and
+            ``auth_time``, as :meth:`Identity.from_claims` reads them. Its ``issuer`` tells whose it is.
+        scope_claim: the claim that holds the scopes of another issuer's tokens.
+
+    Raises:
+        InvalidSettings: an argument is of the wrong form.
+    """
+
+    def __init__(
+        self,
+        auth: FrontDesk | Callable[[], Auth],
+        *,
+        also: Iterable[AnyVerifier] = (),
+        scope_claim: str = "scope",
+    ) -> None:
+        authenticator = to_authenticator(auth, also, scope_claim)
+        self._authenticate = authenticator.authenticate
+        self._authenticate_async = authenticator.authenticate_async
+        self._now = authenticator.now
+
+    def check(self, request: Request, requirements: Requirements = _NO_REQUIREMENTS) -> Identity | None:
+        """Return the identity of a request, if the request may pass.
+
+        Returns:
+            The identity. ``None`` for a request without a token where the identity is optional, and for every
+            OPTIONS request, because browsers send preflights without tokens.
+
+        Raises:
+            MissingToken: the request has no token.
+            InvalidRequest: the ``Authorization`` header is not a single well-formed header.
+            InvalidToken: the token is not acceptable, or :class:`StaleAuthentication`.
+            InsufficientScope: the token does not grant a required scope.
+            Unavailable: the store or the keys are not available.
+        """
+        token = find_token(request, requirements)
+        if token is None:
+            return None
+        try:
+            identity = self._authenticate(token)
+        except (UnknownKey, WrongType) as error:
+            if is_refresh_token(token):
+                raise WrongType(_EXPLANATION, claim="typ") from error
+            raise
+        requirements.check(identity, self._now)
+        return identity
+
+    async def check_async(
+        self, request: Request, requirements: Requirements = _NO_REQUIREMENTS
+    ) -> Identity | None:
+        """Do what :meth:`check` does without blocking the event loop."""
+        token = find_token(request, requirements)
+        if token is None:
+            return None
+        try:
+            identity = await self._authenticate_async(token)
+        except (UnknownKey, WrongType) as error:
+            if is_refresh_token(token):
+                raise WrongType(_EXPLANATION, claim="typ") from error
+            raise
+        requirements.check(identity, self._now)
+        return identity
+
+
+def find_token(request: Request, requirements: Requirements) -> str | None:
+    """Return the token of a request. ``None`` for a request that passes without a token.
+
+    Raises:
+        MissingToken: the request has no token and needs a token.
+        InvalidRequest: the ``Authorization`` header is not a single well-formed header.
+    """
+    if request.method == "OPTIONS":
+        return None
+    token = find_bearer_token(request)
+    if token is None and not requirements.optional:
+        raise MissingToken
+    return token
+
+
+def _check_any_scopes(any_scopes: Iterable[str]) -> frozenset[str]:
+    checked = frozenset(checked_scopes(any_scopes))
+    if not checked:
+        raise InvalidSettings("any_scopes must name at least one scope: no token grants one of none")
+    return checked
 
 
 def _is_fresh(identity: Identity, now: float, max_age: float) -> bool:

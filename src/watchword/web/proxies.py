@@ -1,4 +1,4 @@
-"""Find the address of a request's client, with or without proxies in front."""
+"""Find the client of a request, with or without proxies in front."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import logging
 from collections.abc import Collection, Iterable
 
 from watchword.networks import Address, Network, parse_address, parse_networks
+from watchword.sessions import Client
+from watchword.web.http import Request
 
-__all__ = ["ClientAddresses", "find_client_address"]
+__all__ = ["ClientFinder", "find_client_address"]
 
 logger = logging.getLogger("watchword.web")
 
 
-class ClientAddresses:
-    """Finds the address of each request's client, and warns once if limits by address cannot work.
+class ClientFinder:
+    """Finds the client of each request, and warns once if limits by address cannot work.
 
     Args:
         trusted: networks of the proxies.
@@ -23,8 +25,12 @@ class ClientAddresses:
         self._trusted = parse_networks(trusted)
         self._warned: set[str] = set()
 
-    def find(self, peer: str | None, forwarded_for: str | None) -> str | None:
-        """Return the address of a client, as :func:`find_client_address` finds it."""
+    def find(self, request: Request) -> Client:
+        """Return the client of a request, with the address that :func:`find_client_address` finds."""
+        address = self._find_address(request.peer, request.find_header("x-forwarded-for"))
+        return Client(ip_address=address, user_agent=request.find_header("user-agent"))
+
+    def _find_address(self, peer: str | None, forwarded_for: str | None) -> str | None:
         address = find_client_address(peer, forwarded_for, self._trusted)
         if address is None:
             self._warn_once(

@@ -15,9 +15,10 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 
 from watchword import errors
 from watchword.errors import WatchwordError
-from watchword.web.endpoints import Response, error_response
+from watchword.web.http import Response
+from watchword.web.responses import to_error_response
 
-__all__ = ["Refused", "register_handlers", "to_flask", "to_refusal"]
+__all__ = ["Refused", "register_handlers", "to_flask_response", "to_refusal"]
 
 
 class Refused(HTTPException):
@@ -32,8 +33,8 @@ class Refused(HTTPException):
     """
 
     def __init__(self, error: WatchwordError) -> None:
-        response = error_response(error)
-        super().__init__(description=str(error), response=to_flask(response))
+        response = to_error_response(error)
+        super().__init__(description=str(error), response=to_flask_response(response))
         self.error = error
         self.data = flask.json.loads(response.body)
 
@@ -44,21 +45,21 @@ class Refused(HTTPException):
 
 def to_refusal(error: WatchwordError) -> Refused:
     """Return the HTTP error for an error that has a status."""
-    return _refusal_class(error.status)(error)
+    return _make_refusal_class(error.status)(error)
 
 
 @functools.cache
-def _refusal_class(status: int | None) -> type[Refused]:
+def _make_refusal_class(status: int | None) -> type[Refused]:
     base = default_exceptions.get(status or 500, HTTPException)
     return type(f"Refused{base.__name__}", (Refused, base), {"code": status})
 
 
-def to_flask(response: Response) -> flask.Response:
+def to_flask_response(response: Response) -> flask.Response:
     """Return our response as Flask's."""
-    answer = flask.Response(response.body, response.status, dict(response.headers))
+    flask_response = flask.Response(response.body, response.status, list(response.headers))
     if not response.body:
-        del answer.headers["Content-Type"]  # Flask's own guess, about nothing
-    return answer
+        del flask_response.headers["Content-Type"]  # Flask guesses a type even without a body.
+    return flask_response
 
 
 def register_handlers(app: flask.Flask) -> None:
@@ -69,29 +70,29 @@ def register_handlers(app: flask.Flask) -> None:
     """
     taken = app.error_handler_spec[None][None]
     if Refused not in taken:
-        app.register_error_handler(Refused, _answer_refusal)
+        app.register_error_handler(Refused, _on_refusal)
     for kind in _KINDS:
         if kind not in taken:
-            app.register_error_handler(kind, _answer_error)
+            app.register_error_handler(kind, _on_error)
 
 
-def _with_status() -> Iterable[type[WatchwordError]]:
-    """The topmost classes of errors that have a status."""
+def _list_topmost() -> Iterable[type[WatchwordError]]:
+    """List the topmost classes of errors that have a status."""
     for name in errors.__all__:
         kind = getattr(errors, name)
         if kind.status is not None and kind.__base__.status is None:
             yield kind
 
 
-_KINDS = tuple(_with_status())
+_KINDS = tuple(_list_topmost())
 
 
-def _answer_refusal(refusal: Refused) -> flask.typing.ResponseReturnValue:
+def _on_refusal(refusal: Refused) -> flask.typing.ResponseReturnValue:
     return _ask_application(refusal.error) or refusal.get_response()
 
 
-def _answer_error(error: WatchwordError) -> flask.typing.ResponseReturnValue:
-    return _ask_application(error) or to_flask(error_response(error))
+def _on_error(error: WatchwordError) -> flask.typing.ResponseReturnValue:
+    return _ask_application(error) or to_flask_response(to_error_response(error))
 
 
 def _ask_application(error: WatchwordError) -> flask.typing.ResponseReturnValue | None:
@@ -101,7 +102,7 @@ def _ask_application(error: WatchwordError) -> flask.typing.ResponseReturnValue 
         own = handlers[name][None]
         for kind in type(error).__mro__:
             handler: Callable[..., Any] | None = own.get(kind)
-            if handler is not None and handler is not _answer_error:
+            if handler is not None and handler is not _on_error:
                 answer: flask.typing.ResponseReturnValue = flask.current_app.ensure_sync(handler)(error)
                 return answer
             if kind is WatchwordError:

@@ -2,52 +2,44 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
-from pathlib import Path
+from functools import partial
 from typing import Any, ParamSpec, TypeVar, overload
 
+import flask
+
 from watchword.arguments import describe
-from watchword.durations import Duration, to_seconds
-from watchword.errors import InvalidSettings, MissingExtra, MissingToken, WatchwordError
-from watchword.jwt.multi_issuer import MultiIssuer
-from watchword.jwt.verifier import Verifier
+from watchword.auth import Auth
+from watchword.durations import Duration
+from watchword.errors import InvalidSettings, MissingToken, WatchwordError
 from watchword.sessions import Client
 from watchword.sessions.access_tokens import Identity
-from watchword.settings import Settings, check_settings
-from watchword.stores.contract import checked_scopes
-from watchword.web.credentials import bearer_token, explain
+from watchword.settings import Settings
+from watchword.web.authenticators import FrontDesk
 from watchword.web.current import add_identity_source
-from watchword.web.guard import check_identity
-
-try:
-    import flask
-
-    from watchword.auth import Auth  # it needs more of what belongs to the extra
-except ImportError as error:
-    raise MissingExtra.from_extra("flask") from error
-
+from watchword.web.flask.blueprint import register_endpoints
 from watchword.web.flask.errors import Refused, register_handlers, to_refusal
-from watchword.web.flask.installations import INSTALLATIONS, FrontDesk, Installation
+from watchword.web.flask.installations import INSTALLATIONS, make_installation
 from watchword.web.flask.neighbours import (
     exempt_from_csrf,
     hide_tables_from_alembic,
     warn_of_default_issuer,
     warn_of_left_over_settings,
 )
-from watchword.web.flask.views import GuardedViews, refuse_what_is_no_view
+from watchword.web.flask.views import GuardedViews, check_view, guard_view
+from watchword.web.guard import Requirements
+from watchword.web.installation import Installation, check_arguments
+from watchword.web.wsgi import WsgiRequest
 
 __all__ = ["Refused", "Watchword"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_EXTENSION = "watchword"  # the first of an application, in app.extensions
+_EXTENSION = "watchword"  # the first extension of an application, in app.extensions
 _IDENTITY = "_watchword_identity"
-_DEFAULT_PREFIX = Settings().prefix
 
 
 class Watchword:
@@ -87,14 +79,7 @@ class Watchword:
         endpoints: Mapping[str, bool] | None = None,
         **auth_options: Any,
     ) -> None:
-        if auth is not None and auth_options:
-            raise TypeError(f"for the Auth itself, not beside it: {', '.join(auth_options)}")
-        if isinstance(auth, Auth) and settings is not None:
-            raise TypeError("for the Auth itself, not beside it: settings")
-        inspect.signature(Auth).bind_partial(**auth_options)
-        if not isinstance(auth, Auth | Verifier | MultiIssuer | None):
-            raise InvalidSettings(f"auth must be an Auth, a Verifier or a MultiIssuer, not {describe(auth)}")
-        check_settings(settings)
+        check_arguments(auth, settings, auth_options)
         self._given = auth
         self._settings = settings
         self._endpoints = endpoints
@@ -120,18 +105,14 @@ class Watchword:
         if self in installations:
             raise InvalidSettings(f"this extension is set up for the application {app.name!r} already")
         self._views.refuse_open(app)
-        installation = Installation(
-            self._given,
-            self._auth_options,
-            self._read_settings(app),
-            self._endpoints,
-            Path(app.instance_path),
+        installation = make_installation(
+            app, self._given, self._auth_options, self._read_settings(app), self._endpoints
         )
         if self._given is None and self._settings is None:
             warn_of_default_issuer(installation.settings)
         warn_of_left_over_settings(app)
         hide_tables_from_alembic(app)
-        blueprint = _register_endpoints(app, installation, installations.values())
+        blueprint = register_endpoints(app, installation, installations.values())
         register_handlers(app)
         _before_first_request(app, lambda: self._views.refuse_open(app))
         if blueprint is not None:
@@ -156,7 +137,7 @@ class Watchword:
             InvalidSettings: the settings do not fit what is in the store.
             StoreUnavailable: the store cannot be opened.
         """
-        return self._installation().open()
+        return self._find_installation().open()
 
     @property
     def desk(self) -> Auth:
@@ -169,7 +150,7 @@ class Watchword:
         Raises:
             RuntimeError, TypeError, InvalidSettings, StoreUnavailable: as :attr:`core`.
         """
-        self._installation().open()
+        self._find_installation().open()
 
     def close(self) -> None:
         """Close what was opened for the applications of this extension: connections and threads.
@@ -188,7 +169,7 @@ class Watchword:
         Raises:
             Refused: there is none, which is answered with 401. The view is not protected, or only optionally.
         """
-        identity = self._identity()
+        identity = self._find_identity()
         if identity is None:
             missing = MissingToken()
             raise to_refusal(missing) from missing
@@ -197,7 +178,7 @@ class Watchword:
     @property
     def is_authenticated(self) -> bool:
         """Whether this request has an :attr:`identity`; the question of a view with ``optional=True``."""
-        return self._identity() is not None
+        return self._find_identity() is not None
 
     def client(self, request: flask.Request | None = None) -> Client:
         """Return the address and user agent of a request's client, behind trusted proxies or not.
@@ -207,7 +188,7 @@ class Watchword:
         Args:
             request: the running request by default.
         """
-        return self._installation().client(request or flask.request)
+        return self._find_installation().find_client(WsgiRequest((request or flask.request).environ))
 
     # -- the guard ---------------------------------------------------------------------------------
 
@@ -250,14 +231,11 @@ class Watchword:
             InvalidSettings: an argument is of the wrong form; or the view is a class, or has been registered
                 without the guard.
         """
-        if not isinstance(optional, bool):  # "no" would leave the view open
-            raise InvalidSettings(f"optional must be True or False, not {describe(optional)}")
-        needed = frozenset(checked_scopes(scopes))
-        max_age = None if fresh is None else to_seconds("fresh", fresh)
+        requirements = Requirements(scopes=scopes, fresh=fresh, optional=optional)
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
-            refuse_what_is_no_view(view)
-            guarded = self._guard(view, needed, max_age, optional)
+            check_view(view)
+            guarded = guard_view(view, partial(self._check, requirements))
             self._views.add(guarded, view)
             for app in self._applications:
                 self._views.refuse_open(app)
@@ -265,58 +243,27 @@ class Watchword:
 
         return decorate if view is None else decorate(view)
 
-    def _guard(
-        self, view: Callable[..., Any], needed: frozenset[str], max_age: float | None, optional: bool
-    ) -> Callable[..., Any]:
-        if inspect.iscoroutinefunction(view):
-
-            @wraps(view)
-            async def guarded_async(*args: Any, **kwargs: Any) -> Any:
-                answer = self._let_through(needed, max_age, optional)
-                return await view(*args, **kwargs) if answer is None else answer
-
-            return guarded_async
-
-        @wraps(view)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            answer = self._let_through(needed, max_age, optional)
-            return view(*args, **kwargs) if answer is None else answer
-
-        return guarded
-
-    def _let_through(
-        self, needed: frozenset[str], max_age: float | None, optional: bool
-    ) -> flask.Response | None:
-        """Put the request's identity in its place, or raise what the request lacks.
+    def _check(self, requirements: Requirements) -> flask.Response | None:
+        """Attach the identity to the request, or raise what the request lacks.
 
         Returns:
-            The answer to a request for which the view is not called; ``None`` for all others.
+            The response to a request for which the view is not called. ``None`` for all others.
         """
-        installation = self._only() or self._installation()
+        installation = self._only() or self._find_installation()
         request = flask.request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug's API
-        environ = request.environ
-        if environ["REQUEST_METHOD"] == "OPTIONS" and request.routing_exception is None:
-            # Browsers send preflights without tokens.
-            return flask.current_app.make_default_options_response()
-        token = ""
         try:
-            try:
-                token = bearer_token(environ.get("HTTP_AUTHORIZATION"))
-            except MissingToken:
-                if optional:
-                    return None
-                raise
-            identity = installation.authenticate(token)
-            check_identity(identity, installation.now, scopes=needed, max_age=max_age)
+            identity = installation.guard.check(WsgiRequest(request.environ), requirements)
         except WatchwordError as error:
             if error.status is None:
                 raise
-            raise to_refusal(explain(error, token)) from error
-        attributes = request.__dict__  # in a third of the time of setattr
+            raise to_refusal(error) from error
+        if identity is None:
+            return _answer_preflight(request)
+        attributes = request.__dict__  # takes a third of the time of setattr
         attributes[self._slot] = attributes[_IDENTITY] = identity
         return None
 
-    def _identity(self) -> Identity | None:
+    def _find_identity(self) -> Identity | None:
         """The identity that the guard put on the request, and that goes with it."""
         request = flask.request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug's API
         return getattr(request, self._slot, None)
@@ -328,7 +275,7 @@ class Watchword:
             return self._given.settings
         return self._settings or Settings.from_application(app.config, os.environ)
 
-    def _installation(self) -> Installation:
+    def _find_installation(self) -> Installation:
         """The current application's; where there is only one, Flask's slow proxy is not asked which."""
         applications = list(self._applications)
         if len(applications) == 1:
@@ -356,6 +303,13 @@ def _find_none() -> None:
     """The only installation, where there are none or several."""
 
 
+def _answer_preflight(request: flask.Request) -> flask.Response | None:
+    """Answer an OPTIONS request to a known path as Flask does. ``None`` for all other requests."""
+    if request.method != "OPTIONS" or request.routing_exception is not None:
+        return None
+    return flask.current_app.make_default_options_response()
+
+
 def _before_first_request(app: flask.Flask, task: Callable[[], None]) -> None:
     """Run a task before the first request, and again before the next one if it fails."""
 
@@ -367,48 +321,11 @@ def _before_first_request(app: flask.Flask, task: Callable[[], None]) -> None:
     app.before_request(run)
 
 
-def _register_endpoints(
-    app: flask.Flask, installation: Installation, others: Iterable[Installation]
-) -> flask.Blueprint | None:
-    """Register the endpoints, if there are any.
-
-    Raises:
-        InvalidSettings: another extension has endpoints at the same prefix, or would accept the same tokens.
-    """
-    if installation.endpoints is None:
-        return None
-    prefix = installation.settings.prefix
-    others = [other for other in others if other.endpoints]
-    prefixes = [other.settings.prefix for other in others]
-    if prefix in prefixes:
-        raise InvalidSettings(
-            f"prefix must differ from that of another extension of this application, and not be {prefix!r} "
-            "as well. Give this one settings of its own: "
-            'Watchword(app, settings=Settings(prefix="/staff", audience="staff"))'
-        )
-    for other in others:
-        if installation.shares_tokens_with(other):
-            raise InvalidSettings(
-                "audience or database_url must differ from that of the extension at "
-                f"{other.settings.prefix!r}: otherwise the tokens of the one are good at the other"
-            )
-    blueprint = installation.blueprint(_blueprint_name(prefix), jwks=not prefixes)
-    app.register_blueprint(blueprint)
-    return blueprint
-
-
-def _blueprint_name(prefix: str) -> str:
-    """``watchword`` for the default prefix; any other prefix follows, as in ``watchword_staff_auth``."""
-    if prefix == _DEFAULT_PREFIX:
-        return _EXTENSION
-    return _EXTENSION + (prefix or "/root").replace("/", "_").replace(".", "-")
-
-
-def _find_identity() -> Identity | None:
+def _find_running_identity() -> Identity | None:
     """The identity of the running request, whichever extension found it."""
     if not flask.has_request_context():
         return None
     return getattr(flask.request._get_current_object(), _IDENTITY, None)  # type: ignore[attr-defined]  # noqa: SLF001 - as above
 
 
-add_identity_source(_find_identity)
+add_identity_source(_find_running_identity)

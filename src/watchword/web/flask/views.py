@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 import flask
 
 from watchword.errors import InvalidSettings
 
-__all__ = ["GuardedViews", "refuse_what_is_no_view"]
+__all__ = ["GuardedViews", "check_view", "guard_view"]
 
 
 # Of all extensions: a function may stand behind one guard at one path, and behind another at the next.
@@ -45,7 +46,26 @@ class GuardedViews:
                 )
 
 
-def refuse_what_is_no_view(view: object) -> None:
+def guard_view(view: Callable[..., Any], check: Callable[[], flask.Response | None]) -> Callable[..., Any]:
+    """Return a view that is called only if the check returns ``None``. Any other response is sent instead."""
+    if inspect.iscoroutinefunction(view):
+
+        @wraps(view)
+        async def call_guarded_async(*args: Any, **kwargs: Any) -> Any:
+            response = check()
+            return await view(*args, **kwargs) if response is None else response
+
+        return call_guarded_async
+
+    @wraps(view)
+    def call_guarded(*args: Any, **kwargs: Any) -> Any:
+        response = check()
+        return view(*args, **kwargs) if response is None else response
+
+    return call_guarded
+
+
+def check_view(view: object) -> None:
     """Return if this can be a view.
 
     Raises:

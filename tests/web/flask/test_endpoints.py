@@ -1,4 +1,4 @@
-"""The HTTP API, row by row, through Flask's test client; what no framework decides is asked directly."""
+"""The HTTP API, row by row, through Flask's test client."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ import json
 import logging
 import math
 import re
-import sys
 from contextlib import ExitStack
 
 import flask
-import msgspec
 import pytest
 
-from watchword import Auth, Issuer, Key
+from watchword import Issuer, Key
 from watchword.accounts import hashing_slots
-from watchword.errors import InvalidSettings, KeysUnavailable, Overloaded, StoreUnavailable, Throttled
-from watchword.jose import KeySet, jwe
-from watchword.web.endpoints import Endpoints, Request, error_response
+from watchword.jose import jwe
 from watchword.web.flask import Watchword
 
 PASSWORD = "correct horse battery"
@@ -220,53 +216,6 @@ def test_a_page_of_any_origin_may_read_the_jwks_and_nothing_else(client, bearer,
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-def test_a_jwks_is_built_once_for_each_version_of_the_keys(desk, monkeypatch):
-    built, to_jwks = [], KeySet.to_jwks
-    monkeypatch.setattr(KeySet, "to_jwks", lambda keys: built.append(keys) or to_jwks(keys))
-    endpoints = Endpoints(lambda: desk, desk.settings)
-
-    def ask():
-        answers = [endpoints.jwks(Request()) for _ in range(1_000)]
-        assert len({(answer.body, answer.headers["ETag"]) for answer in answers}) == 1
-        return [key["kid"] for key in json.loads(answers[0].body)["keys"]]
-
-    def wait(seconds):
-        desk.wait(seconds)
-        desk.keyring.tend()
-        desk.wait(0)
-
-    first, second = ask()
-    assert len(built) == 1
-    wait(desk.settings.rotation_period)  # the second key signs, and a third is made
-    assert ask()[:2] == [first, second]
-    assert len(built) == 2
-    wait(desk.settings.access_lifetime + 120)  # the last token of the first key has expired
-    assert first not in ask()
-    assert len(built) == 3
-
-
-def test_a_jwks_of_many_keys_costs_a_request_no_more_than_of_two(desk):
-    endpoints = Endpoints(lambda: desk, desk.settings)
-    of_two = count_calls(lambda: endpoints.jwks(Request()))
-    for _ in range(30):
-        desk.keyring.add(Key.generate("ES256"))
-    desk.wait(1)
-    assert len(desk.jwks()["keys"]) > 30
-    assert count_calls(lambda: endpoints.jwks(Request())) == of_two
-
-
-def count_calls(act):
-    """How many functions an act calls when it is done again."""
-    act()
-    calls = []
-    sys.setprofile(lambda _frame, event, _argument: calls.append(event) if "call" in event else None)
-    try:
-        act()
-    finally:
-        sys.setprofile(None)
-    return len(calls)
-
-
 @pytest.mark.parametrize("form", ["", '"another"', "unquoted", '"', '""', "W/", '"{}'])
 def test_any_other_jwks_is_sent(client, form):
     bare = client.get(JWKS).headers["ETag"].strip('"')
@@ -305,13 +254,6 @@ def test_a_jwks_that_may_have_changed_unseen_is_answered_but_not_kept(client, de
     assert again.headers["Cache-Control"] == "public, max-age=0"
 
 
-def test_a_fixed_key_may_be_kept_for_as_long_as_any_jwks():
-    auth = Auth("sqlite://", keys=Key.generate("ES256"))
-    answer = Endpoints(lambda: auth, auth.settings).jwks(Request())
-    assert answer.headers["Cache-Control"] == "public, max-age=600"
-    auth.close()
-
-
 def test_a_jwks_is_asked_for_where_nobody_logs_in_and_is_up_to_date(client, desk):
     key = desk.keyring.public.find_signing_key().kid
     desk.keyring.compromise(key)
@@ -342,16 +284,6 @@ def test_without_a_token_there_is_a_bare_challenge_and_with_a_bad_one_a_reason(c
     assert re.fullmatch(
         r'Bearer error="invalid_token", error_description="[^"\\]+"', answer.headers["WWW-Authenticate"]
     )
-
-
-def test_the_prefix_is_a_setting(desk):
-    moved = type(desk)(prefix="/api/v1/users")
-    try:
-        paths = [route.path for route in Endpoints(lambda: moved, moved.settings).routes]
-    finally:
-        moved.close()
-    assert paths.count("/.well-known/jwks.json") == 1
-    assert sum(path.startswith("/api/v1/users/") for path in paths) == len(paths) - 1 == 7
 
 
 # -- bad input -----------------------------------------------------------------------------------
@@ -560,48 +492,3 @@ def test_a_store_that_is_gone_is_unavailable(client, desk, tokens, bearer):
     for answer in answers:
         assert is_refused(answer, 503, "store_unavailable")
         assert answer.headers["Retry-After"] == "1"
-
-
-@pytest.mark.parametrize(("seconds", "header"), [(0, "1"), (0.2, "1"), (1, "1"), (1.01, "2"), (60, "60")])
-def test_retry_after_is_whole_seconds_and_never_too_soon(seconds, header):
-    for error in (
-        Throttled(retry_after=seconds),
-        Overloaded(retry_after=seconds),
-        StoreUnavailable(retry_after=seconds),
-    ):
-        assert error_response(error).headers["Retry-After"] == header
-
-
-def test_an_error_without_a_status_is_a_server_error_that_tells_nothing():
-    response = error_response(InvalidSettings(MARK))
-    assert response.status == 500
-    assert msgspec.json.decode(response.body)["error"] == "server_error"
-    assert MARK.encode() not in response.body
-
-
-def test_keys_that_cannot_be_had_are_unavailable_and_no_challenge():
-    response = error_response(KeysUnavailable())
-    assert response.status == 503
-    assert "WWW-Authenticate" not in response.headers
-
-
-# -- the client's address --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("trusted", "address"), [((), "10.0.0.1"), (("10.0.0.0/8",), "203.0.113.9")])
-def test_a_forwarded_address_counts_only_behind_a_trusted_proxy(desk, trusted, address):
-    behind = type(desk)(trusted_proxies=trusted)
-    try:
-        tokens = behind.start("7")
-        Endpoints(lambda: behind, behind.settings).refresh(
-            Request(
-                body=json.dumps({"refresh_token": tokens.refresh_token}).encode(),
-                content_type="application/json",
-                peer="10.0.0.1",
-                forwarded_for="198.51.100.7, 203.0.113.9",
-            )
-        )
-        (session,) = behind.sessions("7")
-    finally:
-        behind.close()
-    assert session.ip_address == address

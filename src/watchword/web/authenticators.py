@@ -1,0 +1,211 @@
+"""Turn a token into an Identity, whether an Auth, a Verifier or several of them know the token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+from watchword.arguments import describe
+from watchword.auth import Auth
+from watchword.errors import InvalidClaims, InvalidSettings, InvalidToken, KeysUnavailable, SessionEnded
+from watchword.jwt.multi_issuer import MultiIssuer
+from watchword.jwt.verifier import Verifier
+from watchword.sessions.access_tokens import Identity
+
+__all__ = ["AnyVerifier", "Authenticator", "FrontDesk", "check_front_desk", "to_authenticator"]
+
+AnyVerifier: TypeAlias = Verifier[dict[str, Any]] | MultiIssuer[dict[str, Any]]
+"""Verifies the tokens of another issuer."""
+
+FrontDesk: TypeAlias = Auth | AnyVerifier
+"""What an application gives to an adapter."""
+
+
+def check_front_desk(auth: object) -> None:
+    """Raise unless this can authenticate requests.
+
+    Raises:
+        InvalidSettings: it is not an Auth, a Verifier or a MultiIssuer.
+    """
+    if not isinstance(auth, Auth | Verifier | MultiIssuer):
+        raise InvalidSettings(f"auth must be an Auth, a Verifier or a MultiIssuer, not {describe(auth)}")
+
+
+def to_authenticator(
+    auth: FrontDesk | Callable[[], Auth], also: Iterable[AnyVerifier], scope_claim: str
+) -> Authenticator:
+    """Return what authenticates requests with these, asked in this order.
+
+    Args:
+        auth: knows the tokens. A function is called at the first token, and returns the Auth.
+        also: know other kinds of tokens.
+        scope_claim: where another issuer's tokens have their scopes.
+
+    Raises:
+        InvalidSettings: an argument is of the wrong form.
+    """
+    first = _to_sole_authenticator(auth, scope_claim)
+    others = _check_also(also)
+    if not others:
+        return first
+    return ChainedAuthenticator(first, [VerifierAuthenticator(each, scope_claim) for each in others])
+
+
+class VerifierAuthenticator:
+    """Makes identities of the claims of another issuer's tokens, as :meth:`Identity.from_claims` does.
+
+    Args:
+        verifier: verifies the tokens.
+        scope_claim: the claim that holds their scopes.
+
+    Attributes:
+        now: the clock of the verifier.
+    """
+
+    def __init__(self, verifier: AnyVerifier, scope_claim: str) -> None:
+        self._verifier = verifier
+        self._scope_claim = scope_claim
+        self.now = verifier.clock
+
+    def authenticate(self, token: str) -> Identity:
+        """Return the identity in a token.
+
+        Raises:
+            InvalidToken: the token is not acceptable.
+            KeysUnavailable: the keys of its issuer are not available.
+            InvalidSettings: the verifier does not return a dict.
+        """
+        return self._to_identity(self._verifier.verify(token))
+
+    async def authenticate_async(self, token: str) -> Identity:
+        """Do what :meth:`authenticate` does without blocking the event loop."""
+        return self._to_identity(await self._verifier.verify_async(token))
+
+    def _to_identity(self, claims: object) -> Identity:
+        if not isinstance(claims, dict):
+            raise InvalidSettings(
+                f"a Verifier behind a guard must return claims as a dict, not as {type(claims).__name__}: "
+                "leave out its argument claims"
+            )
+        return Identity.from_claims(claims, scope_claim=self._scope_claim)
+
+
+class LateAuthenticator:
+    """Opens an Auth at the first token.
+
+    Args:
+        open_auth: opens the Auth, or returns the Auth that is open.
+    """
+
+    def __init__(self, open_auth: Callable[[], Auth]) -> None:
+        self._open_auth = open_auth
+
+    def authenticate(self, token: str) -> Identity:
+        """Do what :meth:`watchword.Auth.authenticate` does."""
+        return self._open_auth().authenticate(token)
+
+    async def authenticate_async(self, token: str) -> Identity:
+        """Do what :meth:`authenticate` does without blocking the event loop."""
+        from asyncio import to_thread  # noqa: PLC0415 - loaded where this runs, and large
+
+        auth = await to_thread(self._open_auth)
+        return await auth.authenticate_async(token)
+
+    def now(self) -> float:
+        """Return the time of the Auth."""
+        return self._open_auth().now()
+
+
+class ChainedAuthenticator:
+    """Asks several authenticators in turn. The first that accepts a token makes the identity.
+
+    Another is asked only about a token that is invalid for all before it. A token of a session that has ended
+    is refused at once, and so is every token while the first authenticator does not work: a token of ours
+    must not get in by another way.
+
+    Args:
+        first: the application's own.
+        others: know other kinds of tokens.
+
+    Attributes:
+        now: the clock of the first.
+    """
+
+    def __init__(self, first: Authenticator, others: Sequence[VerifierAuthenticator]) -> None:
+        self._first = first
+        self._others = others
+        self.now: Callable[[], float] = first.now
+
+    def authenticate(self, token: str) -> Identity:
+        """Return the identity in a token.
+
+        Raises:
+            InvalidToken: none of the authenticators accepts the token.
+            Unavailable: it is not known whether the token is acceptable.
+        """
+        refusals: list[InvalidToken | KeysUnavailable] = []
+        try:
+            return self._first.authenticate(token)
+        except SessionEnded:
+            raise
+        except InvalidToken as error:
+            refusals.append(error)
+        for other in self._others:
+            try:
+                return other.authenticate(token)
+            except (InvalidToken, KeysUnavailable) as error:
+                refusals.append(error)
+        raise _choose_refusal(refusals)
+
+    async def authenticate_async(self, token: str) -> Identity:
+        """Do what :meth:`authenticate` does without blocking the event loop."""
+        refusals: list[InvalidToken | KeysUnavailable] = []
+        try:
+            return await self._first.authenticate_async(token)
+        except SessionEnded:
+            raise
+        except InvalidToken as error:
+            refusals.append(error)
+        for other in self._others:
+            try:
+                return await other.authenticate_async(token)
+            except (InvalidToken, KeysUnavailable) as error:
+                refusals.append(error)
+        raise _choose_refusal(refusals)
+
+
+Authenticator: TypeAlias = Auth | VerifierAuthenticator | LateAuthenticator | ChainedAuthenticator
+"""Has ``authenticate``, ``authenticate_async`` and ``now``."""
+
+
+def _choose_refusal(refusals: Sequence[InvalidToken | KeysUnavailable]) -> InvalidToken | KeysUnavailable:
+    """Return the refusal that tells the client most.
+
+    Missing keys may fit the token, so the token is not called invalid. An authenticator that refuses a claim
+    knows the key of the token, so it knows more than the others.
+    """
+    for kind in (KeysUnavailable, InvalidClaims):
+        for refusal in refusals:
+            if isinstance(refusal, kind):
+                return refusal
+    return refusals[0]
+
+
+def _to_sole_authenticator(auth: FrontDesk | Callable[[], Auth], scope_claim: str) -> Authenticator:
+    if isinstance(auth, Verifier | MultiIssuer):
+        return VerifierAuthenticator(auth, scope_claim)
+    if isinstance(auth, Auth):
+        return auth
+    if callable(auth) and not isinstance(auth, type):
+        return LateAuthenticator(auth)
+    raise InvalidSettings(f"auth must be an Auth, a Verifier or a MultiIssuer, not {describe(auth)}")
+
+
+def _check_also(also: Iterable[AnyVerifier]) -> Sequence[AnyVerifier]:
+    verifiers = list(also) if isinstance(also, Iterable) else [also]
+    for verifier in verifiers:
+        if not isinstance(verifier, Verifier | MultiIssuer):
+            raise InvalidSettings(f"also must be a list of Verifiers, not {describe(also)}")
+    if verifiers and not isinstance(also, Iterable):
+        raise InvalidSettings("also must be a list of Verifiers, not a Verifier: also=[verifier]")
+    return verifiers

@@ -1,0 +1,93 @@
+"""The table of all endpoints."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from watchword.arguments import describe
+from watchword.auth import Auth
+from watchword.errors import InvalidSettings
+from watchword.settings import Settings
+from watchword.web.endpoints.metadata import MetadataEndpoints
+from watchword.web.endpoints.sessions import SessionEndpoints
+from watchword.web.endpoints.tokens import TokenEndpoints
+from watchword.web.http import Request, Response
+from watchword.web.proxies import ClientFinder
+
+__all__ = ["Endpoints", "Route"]
+
+
+class Route(NamedTuple):
+    """An endpoint, for a framework to route to.
+
+    Attributes:
+        name: the name by which an application switches the endpoint off.
+        method: the only method.
+        path: the path below the application's mount path. ``{name}`` stands for a segment, which the request
+            has in its ``path_parameters``.
+        handler: answers a request, and raises a WatchwordError to refuse. It may do I/O.
+    """
+
+    name: str
+    method: str
+    path: str
+    handler: Callable[[Request], Response]
+
+    @property
+    def is_well_known(self) -> bool:
+        """Whether the path is the same for all extensions of an application (RFC 8615)."""
+        return self.path.startswith("/.well-known/")
+
+
+class Endpoints:
+    """The endpoints of an :class:`~watchword.Auth`.
+
+    Args:
+        open_auth: returns the Auth. It is not called before the first request, so the store may open late.
+        settings: the settings of the Auth.
+        switches: the names of endpoints, and whether they are served. An endpoint without a switch is served.
+
+    Attributes:
+        routes: the endpoints that are served.
+
+    Raises:
+        InvalidSettings: a switch does not have the name of an endpoint, or is not a bool.
+    """
+
+    def __init__(
+        self, open_auth: Callable[[], Auth], settings: Settings, switches: Mapping[str, bool] | None = None
+    ) -> None:
+        self._clients = ClientFinder(settings.trusted_proxies)
+        tokens = TokenEndpoints(open_auth, self._clients)
+        sessions = SessionEndpoints(open_auth, self._clients)
+        metadata = MetadataEndpoints(open_auth)
+        prefix = settings.prefix
+        routes = (
+            Route("login", "POST", f"{prefix}/login", tokens.log_in),
+            Route("refresh", "POST", f"{prefix}/refresh", tokens.refresh),
+            Route("logout", "POST", f"{prefix}/logout", tokens.log_out),
+            Route("logout_all", "POST", f"{prefix}/logout-all", tokens.log_out_everywhere),
+            Route("me", "GET", f"{prefix}/me", sessions.describe_caller),
+            Route("sessions", "GET", f"{prefix}/sessions", sessions.list_sessions),
+            Route("end_session", "DELETE", f"{prefix}/sessions/{{session_id}}", sessions.end_session),
+            Route("jwks", "GET", "/.well-known/jwks.json", metadata.publish_keys),
+        )
+        switches = {} if switches is None else switches
+        _check_switches(switches, [route.name for route in routes])
+        self.routes = tuple(route for route in routes if switches.get(route.name, True))
+
+
+def _check_switches(switches: Mapping[str, bool], names: Sequence[str]) -> None:
+    if not isinstance(switches, Mapping):  # False would switch nothing off
+        raise InvalidSettings(
+            f'endpoints must be a mapping such as {{"login": False}}, not {describe(switches)}'
+        )
+    for name, is_on in switches.items():
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(names)}."
+            raise InvalidSettings(f"endpoints: {name!r} is not the name of an endpoint. {hint}")
+        if not isinstance(is_on, bool):
+            raise InvalidSettings(f"endpoints: {name} must be True or False, not {type(is_on).__name__}")

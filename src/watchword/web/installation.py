@@ -1,0 +1,217 @@
+"""What an extension has in an application: settings, endpoints, a guard, and an Auth that opens late."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from watchword.auth import Auth
+from watchword.errors import InvalidSettings
+from watchword.events import Listener
+from watchword.forks import PerProcess
+from watchword.keyring.sealed import refuse_missing_secret
+from watchword.sessions import Client
+from watchword.settings import Settings, check_settings
+from watchword.stores import resolve_settings
+from watchword.web.authenticators import AnyVerifier, FrontDesk, check_front_desk
+from watchword.web.endpoints import Endpoints
+from watchword.web.guard import Guard
+from watchword.web.http import Request
+from watchword.web.proxies import ClientFinder
+
+__all__ = ["Installation", "check_arguments"]
+
+_URLS = ("database_url", "issuer", "audience")  # These arguments of an Auth are settings as well.
+
+
+def check_arguments(auth: FrontDesk | None, settings: Settings | None, options: Mapping[str, Any]) -> None:
+    """Raise unless an extension can be made of these arguments.
+
+    Args:
+        auth: what the application made itself. ``None`` to make an Auth.
+        settings: settings in place of those of the application.
+        options: further arguments for that Auth.
+
+    Raises:
+        InvalidSettings: an argument has the wrong type.
+        TypeError: an argument is not an argument of an Auth, or would be ignored beside the given Auth.
+    """
+    if auth is not None and options:
+        raise TypeError(f"for the Auth itself, not beside it: {', '.join(options)}")
+    if isinstance(auth, Auth) and settings is not None:
+        raise TypeError("for the Auth itself, not beside it: settings")
+    inspect.signature(Auth).bind_partial(**options)
+    if auth is not None:
+        check_front_desk(auth)
+    check_settings(settings)
+
+
+class Installation:
+    """What one extension has in one application.
+
+    The store is opened at the first token or by :meth:`open`. An application that is imported before its
+    server forks, or by a command of the framework, opens nothing.
+
+    Args:
+        auth: what the application made itself. ``None`` to make an Auth.
+        options: further arguments for that Auth.
+        settings: the settings for that Auth. Without an Auth only ``scope_claim`` counts.
+        switches: which endpoints are served.
+        also: verifiers of other kinds of tokens, which the guard accepts too.
+        resolve: makes the database's path absolute, so that it stays where it is at the start.
+        before_opening: called with the settings before the store is opened.
+        find_request: returns the running request, or ``None`` outside of requests. The methods of the Auth
+            use the client of that request where they are given no client.
+
+    Attributes:
+        settings: the settings, with an absolute path of the database.
+        endpoints: the endpoints. ``None`` without an Auth.
+        guard: the guard of the views. It is another object once the Auth is open.
+
+    Raises:
+        InvalidSettings: a URL is not the URL of a store, a store on a server has no secret, or a switch does
+            not have the name of an endpoint.
+    """
+
+    guard: Guard
+
+    def __init__(
+        self,
+        auth: FrontDesk | None,
+        options: Mapping[str, Any],
+        settings: Settings,
+        *,
+        switches: Mapping[str, bool] | None = None,
+        also: Iterable[AnyVerifier] = (),
+        resolve: Callable[[Settings], Settings] = resolve_settings,
+        before_opening: Callable[[Settings], None] = lambda _: None,
+        find_request: Callable[[], Request | None] | None = None,
+    ) -> None:
+        self._given = auth
+        self._options = {name: value for name, value in options.items() if name not in _URLS}
+        urls = {name: options[name] for name in _URLS if options.get(name) is not None}
+        self.settings = msgspec.structs.replace(settings, **urls)
+        self._also = tuple(also)
+        self._before_opening = before_opening
+        self._find_request = find_request
+        self._opening = PerProcess(threading.Lock)
+        if auth is None:
+            self.settings = resolve(self.settings)
+            refuse_missing_secret(self.settings)
+        self._clients = ClientFinder(self.settings.trusted_proxies)
+        self.endpoints: Endpoints | None = None
+        if auth is None or isinstance(auth, Auth):
+            self.endpoints = Endpoints(self.open, self.settings, switches)
+        elif switches is not None:
+            raise InvalidSettings("endpoints: a bare Verifier brings no endpoints that could be switched")
+        self._auth: Auth | None = None
+        self._use(auth)
+
+    @property
+    def core(self) -> Auth:
+        """The Auth, which is opened if it is not open."""
+        return self.open()
+
+    @property
+    def desk(self) -> Auth:
+        """Another name of :attr:`core`."""
+        return self.open()
+
+    def open(self) -> Auth:
+        """Open the store if it is not open, and return the Auth.
+
+        Raises:
+            TypeError: the extension has a bare Verifier.
+            InvalidSettings: the settings do not fit what is in the store.
+            StoreUnavailable: the store cannot be opened.
+        """
+        auth = self._auth
+        if auth is not None:
+            return auth
+        if self._given is not None:
+            raise TypeError("a bare Verifier has no front desk")
+        # The lock belongs to this process and is made at the first token. A lock of the parent process may be
+        # held for ever, and greenlets cannot wait for a lock from before gevent has patched the module.
+        with self._opening.obtain():
+            if self._auth is None:
+                self._before_opening(self.settings)
+                self._use(Auth(settings=self.settings, **self._options))
+            return self._auth  # type: ignore[return-value]  # set by _use
+
+    def close(self) -> None:
+        """Close the Auth if it was opened here. The next token opens it anew."""
+        auth = self._auth
+        if self._given is None and auth is not None:
+            self._use(None)
+            auth.close()
+
+    @property
+    def has_accounts(self) -> bool:
+        """Whether there is an Auth behind the extension, not a bare Verifier."""
+        return self._given is None or isinstance(self._given, Auth)
+
+    @property
+    def opens_database(self) -> bool:
+        """Whether the extension opens the database that its settings name."""
+        return self._given is None and self._options.get("stores") is None
+
+    @contextmanager
+    def open_for_command(self, listener: Listener) -> Iterator[Auth]:
+        """Open an Auth for a command of an administrator, and close it at the end.
+
+        An Auth that the application made itself is used as it is, and stays open.
+
+        Args:
+            listener: receives every event, as the application's own listeners do.
+        """
+        if isinstance(self._given, Auth):
+            self._given.add_listener(listener)
+            yield self._given
+            return
+        self._before_opening(self.settings)
+        options = {**self._options, "listeners": [*self._options.get("listeners", ()), listener]}
+        # A database that allows few connections must have a connection left for a command.
+        settings = msgspec.structs.replace(self.settings, database_connections=1)
+        auth = Auth(settings=settings, **options)
+        try:
+            yield auth
+        finally:
+            auth.close()
+
+    def find_client(self, request: Request) -> Client:
+        """Return the client of a request.
+
+        Raises:
+            TypeError: the extension has a bare Verifier.
+        """
+        if self.endpoints is None:
+            raise TypeError("a bare Verifier has no clients")
+        return self._clients.find(request)
+
+    def has_tokens_of(self, other: Installation) -> bool:
+        """Return whether both accept the same tokens, because store, issuer and audience are the same."""
+        from watchword.stores.sql.url import is_in_memory, parse_url  # noqa: PLC0415 -- needs the extra `sql`
+
+        one, two = (
+            (each.database_url, each.sessions_url, each.issuer, each.audience)
+            for each in (self.settings, other.settings)
+        )
+        return one == two and not is_in_memory(parse_url(self.settings.database_url))
+
+    def _use(self, auth: FrontDesk | None) -> None:
+        """Authenticate with this from now on. ``None`` stands for an Auth that is not open."""
+        self._auth = auth if isinstance(auth, Auth) else None
+        if self._auth is not None and self._find_request is not None:
+            self._auth.find_client = self._find_running_client
+        self.guard = Guard(
+            self.open if auth is None else auth, also=self._also, scope_claim=self.settings.scope_claim
+        )
+
+    def _find_running_client(self) -> Client | None:
+        request = None if self._find_request is None else self._find_request()
+        return None if request is None else self._clients.find(request)

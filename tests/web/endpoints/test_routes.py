@@ -1,0 +1,48 @@
+"""The table of endpoints."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from watchword.errors import InvalidSettings
+from watchword.web.endpoints import Endpoints
+
+
+def test_the_prefix_is_a_setting(desk):
+    moved = type(desk)(prefix="/api/v1/users")
+    try:
+        paths = [route.path for route in Endpoints(lambda: moved, moved.settings).routes]
+    finally:
+        moved.close()
+    assert paths.count("/.well-known/jwks.json") == 1
+    assert sum(path.startswith("/api/v1/users/") for path in paths) == len(paths) - 1 == 7
+
+
+def test_a_route_names_its_parts_as_openapi_does(desk):
+    parts = {
+        route.name: re.findall(r"{(\w+)}", route.path)
+        for route in Endpoints(lambda: desk, desk.settings).routes
+    }
+    assert {name: found for name, found in parts.items() if found} == {"end_session": ["session_id"]}
+
+
+def test_an_endpoint_that_is_switched_off_has_no_route(desk):
+    every = [route.name for route in Endpoints(lambda: desk, desk.settings).routes]
+    for name in every:
+        served = Endpoints(lambda: desk, desk.settings, {name: False}).routes
+        assert [route.name for route in served] == [other for other in every if other != name]
+
+
+@pytest.mark.parametrize(
+    ("switches", "told"),
+    [
+        ({"logn": False}, "'logn' is not the name of an endpoint. Did you mean login"),
+        ({"login": "no"}, "login must be True or False, not str"),
+        (["login"], "endpoints must be a mapping such as .*, not list"),
+    ],
+)
+def test_a_switch_that_switches_nothing_is_refused(desk, switches, told):
+    with pytest.raises(InvalidSettings, match=told):
+        Endpoints(lambda: desk, desk.settings, switches)
