@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from watchword.errors import InvalidClaims
 from watchword.jwt.claims import ValidityPeriod
 
-__all__ = ["CachedHeader", "Caches", "ParsedToken"]
+__all__ = ["CachedHeader", "Caches"]
 
 _LARGEST = 1_024  # characters. A longer token costs more to keep than to verify again.
 _HEADERS = 64  # A header for each key and typ in use is enough.
@@ -32,11 +32,6 @@ class CachedHeader(NamedTuple):
     check_signature: Callable[[bytes, bytes], object]
     failures: list[InvalidClaims]
     members: dict[str, Any]
-
-
-ParsedToken: TypeAlias = tuple[CachedHeader, bytes, bytes, bytes, bytes, Mapping[str, Any] | None]
-"""The header, its encoded segment, the signed bytes, the signature, the payload, and the outer header of an
-encrypted token. A plain tuple, because a class costs 5 % of a verification."""
 
 
 class Caches:

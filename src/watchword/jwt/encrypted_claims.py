@@ -1,44 +1,51 @@
-"""Verify claims that are encrypted under a shared secret but not signed: see Verifier.without_signature."""
+"""Parse tokens that are encrypted under a shared secret but not signed: see Verifier.without_signature."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Self
 
 from watchword.arguments import describe
 from watchword.errors import InvalidSettings, MalformedToken
 from watchword.jose import Key, KeySet, jwe
 from watchword.jose.algorithms.key_management import AES_GCM_WRAPPING, AES_WRAPPING, DIRECT
 from watchword.jose.compact_serialization import refuse_text
-from watchword.jwt.caches import CachedHeader, Caches, ParsedToken
+from watchword.jwt.caches import CachedHeader, Caches
 from watchword.jwt.media_types import JWT, normalize_media_type
-from watchword.jwt.readers import T
-from watchword.jwt.verifier import Verifier
+from watchword.jwt.parsing import ParsedToken, TokenParser
 
-__all__ = ["EncryptedClaimsVerifier"]
+__all__ = ["EncryptedParser", "check_shared_secrets"]
 
 # Only a holder of the secret can encrypt with these. Any client has a public key, and passwords are guessed.
 _SHARED = (DIRECT, AES_WRAPPING, AES_GCM_WRAPPING)
 
 
-class EncryptedClaimsVerifier(Verifier[T]):
-    """Verifies encrypted tokens that are not signed. Made by :meth:`Verifier.without_signature`."""
+class EncryptedParser(TokenParser):
+    """Parses encrypted tokens that are not signed, for :meth:`Verifier.without_signature`."""
 
-    def __init__(self, keys: Key | KeySet, **expected: Any) -> None:
-        _check_shared(keys)
-        super().__init__(keys, **expected)
+    @classmethod
+    def from_parser(cls, parser: TokenParser) -> Self:
+        """Make a parser with the settings of another. The other parser's verification keys decrypt."""
+        return cls(parser.keys, None, parser.types, parser.critical, parser.max_token_size)
 
-    def _parse(self, token: str, caches: Caches) -> ParsedToken:  # noqa: ARG002 - each token's header is needed to decrypt it
-        if not isinstance(token, str) or len(token) > self._max_token_size:
-            raise refuse_text(token, self._max_token_size)
-        opened = jwe.decrypt(token, self._keys, critical=self._critical)
+    def parse(self, token: str, caches: Caches) -> ParsedToken:  # noqa: ARG002 - decryption needs each token's header
+        """Decrypt a token. Its authentication tag takes the place of a signature.
+
+        Raises:
+            MalformedToken: the token is not encrypted, or a signed token is inside.
+            UnknownKey: no key matches its ``kid`` and ``alg``.
+            DecryptionFailed: no key decrypts the token.
+        """
+        if not isinstance(token, str) or len(token) > self.max_token_size:
+            raise refuse_text(token, self.max_token_size)
+        opened = jwe.decrypt(token, self.keys, critical=self.critical)
         header = opened.header
         if normalize_media_type(header.get("cty", "")) == JWT:
             raise MalformedToken(
                 "there is a signed token inside the encrypted token. Verifier(decrypt_with=) verifies both"
             )
         header64 = token.partition(".")[0].encode("ascii")
-        cached = CachedHeader(_accept_decrypted, self._types.find_failures(header), header)
+        cached = CachedHeader(_accept_decrypted, self.types.find_failures(header), header)
         return cached, header64, b"", b"", opened.plaintext, header
 
 
@@ -46,7 +53,7 @@ def _accept_decrypted(_signed: bytes, _signature: bytes) -> None:
     """Return, because decryption has checked the authentication tag (RFC 7516 §5.2)."""
 
 
-def _check_shared(keys: object) -> None:
+def check_shared_secrets(keys: object) -> None:
     """Return if each of the keys is a shared secret.
 
     Raises:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Collection, Generator, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Unpack
 
 from watchword.durations import Duration
 from watchword.errors import InvalidClaims, InvalidToken, MalformedClaim
-from watchword.jose import jws
-from watchword.jose.base64url import decode_bytes
-from watchword.jose.compact_serialization import MAX_TOKEN, refuse_segments, refuse_text
-from watchword.jose.header import check_critical, decode_header
+from watchword.jose.compact_serialization import MAX_TOKEN, refuse_text
+from watchword.jose.header import check_critical
 from watchword.jose.jwk import Key
-from watchword.jose.key_selection import find_candidates, to_key_source
+from watchword.jose.key_selection import to_key_source
 from watchword.jose.key_set import KeySet
 from watchword.jose.ports import KeySource, RefreshedSource
 from watchword.jose.strict_json import decode_object
 from watchword.jwt import nesting
 from watchword.jwt.batch import verify_in_threads
-from watchword.jwt.caches import CachedHeader, Caches, ParsedToken
+from watchword.jwt.caches import CachedHeader, Caches
 from watchword.jwt.claims import (
     Policy,
     fail_quick_check,
@@ -29,6 +26,7 @@ from watchword.jwt.claims import (
     find_validity_period,
     make_quick_check,
 )
+from watchword.jwt.encrypted_claims import EncryptedParser, check_shared_secrets
 from watchword.jwt.expectations import (
     EncryptedExpectations,
     IssuerExpectations,
@@ -38,15 +36,13 @@ from watchword.jwt.expectations import (
     check_callable,
     check_size,
 )
+from watchword.jwt.parsing import TokenParser
 from watchword.jwt.readers import Reader, T, convert, decode_dict, make_reader
-from watchword.jwt.readiness import is_ready
 
 if TYPE_CHECKING:
     from watchword.providers import FetchPolicy
 
 __all__ = ["Rule", "Verifier"]
-
-_DOT = 0x2E  # Looking for a number is several times as fast as looking for b".".
 
 
 class Verifier(Generic[T]):
@@ -112,11 +108,16 @@ class Verifier(Generic[T]):
         check_size("max_token_size", max_token_size)
         check_size("cache_size", cache_size)
         self._shown = f"keys={type(keys).__name__}", f"typ={typ!r}"
-        self._keys = to_key_source(keys)
-        self._keep_fresh = self._keys.keep_fresh if isinstance(self._keys, RefreshedSource) else None
-        self._decryption_keys = None if decrypt_with is None else to_key_source(decrypt_with, "decrypt_with")
-        if self._decryption_keys is not None:
-            self._keys = nesting.NestedSource(self._keys, self._decryption_keys)
+        source = to_key_source(keys)
+        self._keep_fresh = source.keep_fresh if isinstance(source, RefreshedSource) else None
+        self._parser = TokenParser(
+            source,
+            None if decrypt_with is None else to_key_source(decrypt_with, "decrypt_with"),
+            TypePolicy(typ),
+            check_critical(critical),
+            min(max_token_size, MAX_TOKEN),
+        )
+        self._keys = self._parser.keys
         self._policy = Policy(
             issuer=issuer,
             audience=audience,
@@ -132,10 +133,7 @@ class Verifier(Generic[T]):
             check_callable("rule", rule)
         self._rule = rule
         self._passes_quick_check = make_quick_check(self._policy) if rule is None else fail_quick_check
-        self._types = TypePolicy(typ)
-        self._critical = check_critical(critical)
         self._decode, self._shared = make_reader(claims)
-        self._max_token_size = min(max_token_size, MAX_TOKEN)
         self._cache_size = cache_size
         self.clock = clock
         self._caches = Caches(self._keys.version, cache_size)
@@ -166,7 +164,7 @@ class Verifier(Generic[T]):
         try:
             known = caches.tokens.get(token) if self._cache_size else None
         except TypeError:  # The value is not hashable, so it is not a string.
-            raise refuse_text(token, self._max_token_size) from None
+            raise refuse_text(token, self.max_token_size) from None
         if known is not None:
             content, start, end, _ = known
             if start <= now < end:
@@ -180,7 +178,7 @@ class Verifier(Generic[T]):
     def _verify_new(self, token: str, caches: Caches, now: float) -> T:
         """Verify a token that is not in the cache, in the order of RFC 7519 §7.2."""
         # Steps 1 to 6 of RFC 7519 §7.2: parse the token and find the key that its header names.
-        header, header64, signed, signature, payload, outer = self._parse(token, caches)
+        header, header64, signed, signature, payload, outer = self._parser.parse(token, caches)
         # Step 7: check the signature (RFC 7515 §5.2 step 8). This is the Key's ``verify``.
         header.check_signature(signed, signature)
         # Steps 8 to 10: read the claims, then judge them (RFC 7519 §4.1).
@@ -198,35 +196,6 @@ class Verifier(Generic[T]):
             shared = result if self._shared else None
             caches.keep(token, payload, find_validity_period(claims, self._policy), shared=shared)
         return result
-
-    def _parse(self, token: str, caches: Caches) -> ParsedToken:
-        """Parse a token (RFC 7515 §5.2 steps 1 to 7). Nothing is authenticated yet."""
-        if not isinstance(token, str) or len(token) > self._max_token_size:
-            raise refuse_text(token, self._max_token_size)
-        outer = None
-        if self._decryption_keys is None:
-            try:
-                encoded = token.encode("ascii")
-            except UnicodeEncodeError:
-                raise refuse_text(token, self._max_token_size) from None
-        else:
-            encoded, outer = nesting.decrypt(token, self._decryption_keys)
-        signed, _, signature64 = encoded.rpartition(b".")
-        # split_token would do, but joining the signed part again costs 4 % of a verification.
-        header64, dot, payload64 = signed.partition(b".")
-        if not dot or _DOT in payload64:
-            raise refuse_segments(encoded, 3)
-        header = caches.headers.get(header64) or self._read_header(header64)
-        return header, header64, signed, decode_bytes(signature64), decode_bytes(payload64), outer
-
-    def _read_header(self, header64: bytes) -> CachedHeader:
-        """Read a header that is not in the cache, and find the keys that it names (RFC 7515 §4.1.4)."""
-        header = decode_header(header64, self._critical)
-        candidates = find_candidates(self._keys, header, "verify")
-        check_signature = (
-            candidates[0].verify if len(candidates) == 1 else partial(jws.verify_with_any, candidates)
-        )
-        return CachedHeader(check_signature, self._types.find_failures(header), header)
 
     def _check_claims(
         self,
@@ -267,12 +236,8 @@ class Verifier(Generic[T]):
         Suspends only if keys must be fetched. A thread fetches them.
         """
         caches = self._caches
-        if (
-            not isinstance(token, str)
-            or len(token) > self._max_token_size
-            or (caches.version == self._keys.version and token in caches.tokens)
-            or is_ready(token, self._keys, self._decryption_keys, self._critical)
-        ):
+        is_cached = isinstance(token, str) and caches.version == self._keys.version and token in caches.tokens
+        if is_cached or self._parser.is_ready(token):
             return self.verify(token)
         from asyncio import to_thread  # noqa: PLC0415 - asyncio is large, and loaded already where this runs
 
@@ -323,9 +288,10 @@ class Verifier(Generic[T]):
         Raises:
             InvalidSettings: an argument has the wrong form, or a key is not a shared secret.
         """
-        from watchword.jwt.encrypted_claims import EncryptedClaimsVerifier  # noqa: PLC0415 - it is a Verifier
-
-        return EncryptedClaimsVerifier(decrypt_with, claims=claims, **expected)
+        check_shared_secrets(decrypt_with)
+        verifier = Verifier(decrypt_with, claims=claims, **expected)
+        verifier._parser = EncryptedParser.from_parser(verifier._parser)
+        return verifier
 
     @classmethod
     def from_issuer(
@@ -366,7 +332,7 @@ class Verifier(Generic[T]):
     @property
     def max_token_size(self) -> int:
         """The longest accepted token, in characters."""
-        return self._max_token_size
+        return self._parser.max_token_size
 
     def __repr__(self) -> str:
         issuers = None if self.issuers is None else sorted(self.issuers)

@@ -115,8 +115,8 @@ def dpop_proof_verifier(
         if nonces is not None:
             yield from compare_claim(said, "nonce", *nonces)
 
-    make_verifier = partial(
-        Verifier[ProofClaims],
+    make_verifier: Callable[[Key], Verifier[ProofClaims]] = partial(
+        Verifier,
         typ="dpop+jwt",
         claims=ProofClaims,
         require=("jti", "htu", "iat"),
