@@ -82,7 +82,7 @@ def test_a_secret_among_public_keys_is_skipped() -> None:
     public, secret = Key.generate("ES256").to_jwk(), Key.generate("HS256").to_jwk(private=True)
     keys = KeySet.from_jwks({"keys": [secret, public]})
     assert [key.kid for key in keys] == [public["kid"]]
-    assert keys.skipped == (SkippedKey(0, secret["kid"], "a secret does not stand among public keys"),)
+    assert keys.skipped == (SkippedKey(0, secret["kid"], "a secret must not be among public keys"),)
     assert len(KeySet.from_jwks({"keys": [secret]})) == 1
 
 

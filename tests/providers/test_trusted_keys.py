@@ -155,7 +155,7 @@ def test_what_is_no_set_is_a_failure(body):
         (ED.to_jwk() | {"use": "enc"}, "use 'enc'"),
         (ED.to_jwk() | {"key_ops": ["sign"]}, "key_ops 'sign'"),
         (EC.to_jwk(), "its alg ES256 is not accepted here, only 'EdDSA, RS256'"),
-        ("text", "a JWK is an object"),
+        ("text", "a JWK must be an object"),
     ],
     ids=str,
 )

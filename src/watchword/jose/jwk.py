@@ -1,6 +1,6 @@
 """Keys (RFC 7517, RFC 7638, RFC 9278).
 
-A key has exactly one algorithm. A token names it, and never chooses.
+A key has exactly one algorithm. A token names the algorithm, and never chooses it.
 """
 
 from __future__ import annotations
@@ -40,27 +40,27 @@ from watchword.jose.material.texts import encode_text
 __all__ = ["MAX_JWK", "Key"]
 
 MAX_JWK = 65_536
-"""Longest JSON of a key, in bytes, its certificates included."""
+"""Longest JSON of a key, in bytes, with its certificates."""
 
 
 class Key:
-    """A key that is bound to one algorithm, never changes, and never shows itself.
+    """A key that is bound to a single algorithm, never changes, and never shows its material.
 
-    Made by :meth:`generate`, :meth:`from_secret`, :meth:`from_pem`, :meth:`from_der`, :meth:`from_jwk` and
-    :meth:`from_cryptography`, not directly. A copy of a key is the same object. Public keys can be pickled,
-    private keys and secrets cannot.
+    Make it with :meth:`generate`, :meth:`from_secret`, :meth:`from_pem`, :meth:`from_der`, :meth:`from_jwk`
+    or :meth:`from_cryptography`. A copy of a key is the same object. Public keys can be pickled, private keys
+    and secrets cannot.
 
     Attributes:
-        algorithm: the row of the table of algorithms that it is bound to.
-        material: the secret's bytes or cryptography's key object: the key itself, not for showing.
-        kid: its id. By default the RFC 7638 thumbprint. That of a secret is not for publishing (RFC 7638
-            §7), so its kid is a short keyed hash, the same wherever the secret is. Random for a password
-            (PBES2), which a quick hash would help to guess.
-        use: the JWK's ``use``, if it says.
-        key_ops: the JWK's ``key_ops``, if it says.
-        is_private: whether it holds what only its owner may know: a private key or a secret.
-        verify: takes data and a signature, and returns if the signature is this key's over the data. Raises
-            BadSignature if it is not, InvalidKey if this key is not meant for verifying.
+        algorithm: the row of the table of algorithms.
+        material: the bytes of a secret, or cryptography's key object. Never show it.
+        kid: the key id. The default is the RFC 7638 thumbprint. The thumbprint of a secret must not be
+            published (RFC 7638 §7), so the default for a secret is a short keyed hash, which is the same in
+            every process. For a password (PBES2) it is random, because a fast hash would help to guess it.
+        use: the JWK's ``use``, or ``None``.
+        key_ops: the JWK's ``key_ops``, or ``None``.
+        is_private: whether this is a private key or a secret.
+        verify: takes data and a signature. Raises BadSignature if the signature is not valid, and InvalidKey
+            if this key is not for verifying.
     """
 
     __slots__ = (
@@ -87,9 +87,7 @@ class Key:
     _certificates: Mapping[str, object]
     _names: tuple[str, ...]
     _sign: SignFunction | None
-    verify: (
-        VerifyFunction  # the algorithm's own function: a method around it would be 2 % of verifying a token
-    )
+    verify: VerifyFunction  # The algorithm's own function: a method would cost 2 % of a verification.
 
     def __init__(
         self,
@@ -125,25 +123,30 @@ class Key:
 
     @classmethod
     def generate(cls, alg: str, *, crv: str | None = None) -> Key:
-        """A new random key: ``Key.generate("EdDSA")`` (Ed25519), ``"ES256"``, ``"HS256"``, ...
+        """Generate a random key: ``Key.generate("EdDSA")`` (Ed25519), ``"ES256"``, ``"HS256"``, ...
 
         Args:
-            alg: its algorithm.
-            crv: its curve, where the algorithm has several: ``Key.generate("ECDH-ES", crv="X25519")``.
+            alg: the algorithm.
+            crv: the curve, if the algorithm has several: ``Key.generate("ECDH-ES", crv="X25519")``.
 
         Raises:
-            InvalidKey: there is no such algorithm, it has no such curve, or the curve is not supported here.
+            InvalidKey: the algorithm is unknown, or does not have that curve, or OpenSSL does not support it.
         """
         row, kind = choose_kind(alg, crv)
         return cls(row, generate(kind, row.secret))
 
     @classmethod
     def from_secret(cls, secret: str | bytes, alg: str, *, kid: str | None = None) -> Key:
-        """A symmetric key; text counts as UTF-8.
+        """Make a symmetric key. Text is encoded as UTF-8.
+
+        Args:
+            secret: the secret.
+            alg: the algorithm.
+            kid: the key id, if not the default.
 
         Raises:
-            WeakKey: it is shorter than the algorithm's hash (RFC 7518 §3.2).
-            InvalidKey: it is the text of a public key, or the algorithm takes no such secret.
+            WeakKey: the secret is shorter than the algorithm needs (RFC 7518 §3.2).
+            InvalidKey: the secret is the text of a key, or does not fit the algorithm.
         """
         return cls(choose_algorithm(alg, "oct"), encode_text(secret), kid=kid)
 
@@ -156,21 +159,21 @@ class Key:
         password: str | bytes | None = None,
         kid: str | None = None,
     ) -> Key:
-        r"""The private or public key of a PEM text (PKCS#8, PKCS#1, SEC 1, SubjectPublicKeyInfo, X.509).
+        r"""Read a private or public key from PEM (PKCS#8, PKCS#1, SEC 1, SubjectPublicKeyInfo, X.509).
 
-        A text with several takes its first private key, or else its first public key or certificate. Of a
-        certificate only the public key is taken; its validity, and who signed it, is not looked at. Read are
-        also OpenSSH keys, the bare Base64 of a key, and texts whose line breaks are written as ``\n``.
+        A text with several keys gives its first private key, or else its first public key or certificate.
+        Only the public key of a certificate is used. Its validity and its issuer are not checked. OpenSSH
+        keys, the bare Base64 of a key, and texts with ``\n`` for line breaks can be read, too.
 
         Args:
             pem: the text.
-            alg: its algorithm; needed where several fit.
-            password: what an encrypted private key is encrypted with.
-            kid: its id, if not the thumbprint.
+            alg: the algorithm. Needed if several fit.
+            password: the password of an encrypted private key.
+            kid: the key id, if not the thumbprint.
 
         Raises:
-            InvalidKey: it cannot be read, or the algorithm does not fit it.
-            WeakKey: RSA under 2,048 bits or with a small exponent.
+            InvalidKey: the text cannot be read, or the algorithm does not fit the key.
+            WeakKey: an RSA key has less than 2,048 bits or a small exponent.
         """
         return cls.from_cryptography(read_pem(encode_text(pem), _encode_password(password)), alg, kid=kid)
 
@@ -183,11 +186,11 @@ class Key:
         password: str | bytes | None = None,
         kid: str | None = None,
     ) -> Key:
-        """As :meth:`from_pem`, of the bytes that PEM has as text.
+        """Read a private or public key from DER, the binary form of PEM. See :meth:`from_pem`.
 
         Raises:
-            InvalidKey: it cannot be read, or the algorithm does not fit it.
-            WeakKey: RSA under 2,048 bits or with a small exponent.
+            InvalidKey: the bytes cannot be read, or the algorithm does not fit the key.
+            WeakKey: an RSA key has less than 2,048 bits or a small exponent.
         """
         return cls.from_cryptography(read_der(encode_text(der), _encode_password(password)), alg, kid=kid)
 
@@ -195,40 +198,39 @@ class Key:
     def from_cryptography(
         cls, key: PrivateKeyTypes | PublicKeyTypes, alg: str | None = None, *, kid: str | None = None
     ) -> Key:
-        """The key in a key object of the cryptography package; of a certificate give ``public_key()``.
+        """Make a key from a key object of the cryptography package. For a certificate give ``public_key()``.
 
         Args:
             key: a private or public key.
-            alg: its algorithm; needed where several fit.
-            kid: its id, if not the thumbprint.
+            alg: the algorithm. Needed if several fit.
+            kid: the key id, if not the thumbprint.
 
         Raises:
-            InvalidKey: it is something else, of a type that is not usable here, or the algorithm does not
-                fit it.
-            WeakKey: RSA under 2,048 bits or with a small exponent.
+            InvalidKey: the object is not a usable key, or the algorithm does not fit the key.
+            WeakKey: an RSA key has less than 2,048 bits or a small exponent.
         """
         if not isinstance(key, PrivateKey | PublicKey):
             raise InvalidKey(
                 f"key must be a private or public key object of a type that an algorithm here uses, not "
-                f"{type(key).__name__}. Of a certificate give public_key(), of a text use Key.from_pem"
+                f"{type(key).__name__}. For a certificate give public_key(), for a text use Key.from_pem"
             )
         return cls(choose_algorithm(alg, identify_kind(key)), key, kid=kid)
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, Any] | str | bytes, alg: str | None = None) -> Key:
-        """The key of a JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2, RFC 9964).
+        """Read a JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2, RFC 9964).
 
-        Harmless defects are put right: members that are null, empty lists, standard Base64, zero octets in
-        front of RSA's integers, unusable ``x5t``. A secret whose ``alg`` is a content encryption (RFC 7520
-        §5.6) is one for ``dir``.
+        Harmless defects are mended: null members, empty lists, standard Base64, leading zero octets of RSA
+        integers, an unusable ``x5t``. A secret with a content encryption as ``alg`` (RFC 7520 §5.6) becomes a
+        key for ``dir``.
 
         Args:
-            jwk: a mapping, or its JSON.
-            alg: its algorithm, where neither the JWK nor its curve says.
+            jwk: a mapping, or its JSON text.
+            alg: the algorithm, if neither the JWK nor its curve determines it.
 
         Raises:
-            InvalidKey: a member is missing, malformed or contradicts another.
-            WeakKey: the key is too small for the algorithm.
+            InvalidKey: a member is missing, malformed, or contradicts another member.
+            WeakKey: the key is too weak for the algorithm.
         """
         jwk = mend(decode_jwk(jwk, MAX_JWK))
         kid, stated, use, key_ops = read_description(jwk)
@@ -236,18 +238,18 @@ class Key:
         stated = resolve_alg(stated, material)
         algorithm = choose_algorithm(alg or stated, identify_kind(material), use)
         if stated is not None and stated not in algorithm.names:
-            raise InvalidKey(f"the JWK's alg is {quote(jwk['alg'])}, and not {quote(alg)} as was asked for")
+            raise InvalidKey(f"the JWK's alg is {quote(jwk['alg'])}, not {quote(alg)} as requested")
         certificates = read_certificates(jwk, material)
         return cls(algorithm, material, kid=kid, use=use, key_ops=key_ops, certificates=certificates)
 
     @property
     def alg(self) -> str:
-        """The algorithm's name, as tokens made with this key give it."""
+        """The ``alg`` of tokens made with this key."""
         return self.algorithm.name
 
     @property
     def thumbprint(self) -> str:
-        """The RFC 7638 thumbprint with SHA-256. Of a secret it is not for publishing (§7)."""
+        """The RFC 7638 thumbprint with SHA-256. Do not publish the thumbprint of a secret (§7)."""
         return compute_thumbprint(self.material)
 
     @property
@@ -256,32 +258,35 @@ class Key:
         return f"urn:ietf:params:oauth:jwk-thumbprint:sha-256:{self.thumbprint}"
 
     def answers_to(self, alg: str) -> bool:
-        """Whether a token's ``alg`` names this key's algorithm, by either of its names (RFC 9864)."""
+        """Return whether a token's ``alg`` is a name of this key's algorithm (RFC 9864)."""
         return alg in self._names
 
     def allows(self, operation: Operation) -> bool:
-        """Whether algorithm, ``use``, ``key_ops`` and the half at hand allow it (RFC 7517 §4.2, §4.3)."""
+        """Return whether algorithm, ``use`` and ``key_ops`` allow an operation (RFC 7517 §4.2, §4.3).
+
+        A public key never signs or decrypts.
+        """
         return operation in self._allowed
 
     def sign(self, data: bytes) -> bytes:
-        """The signature of some bytes.
+        """Sign bytes, and return the signature in the form of RFC 7518 §3.
 
         Raises:
-            InvalidKey: this is a public key, or one not meant for signing.
+            InvalidKey: this is a public key, or a key that is not for signing.
         """
         if self._sign is None:
             raise InvalidKey(f"this key does not sign: {self._describe_limits()}")
         return self._sign(data)
 
     def public(self) -> Key:
-        """The public half.
+        """Return the public key.
 
         Raises:
-            InvalidKey: a secret has none.
+            InvalidKey: this is a secret.
         """
         if isinstance(self.material, bytes):
             raise InvalidKey(
-                f"a secret has no public half: {self.alg} signs and verifies with the same secret"
+                f"a secret has no public key: {self.alg} signs and verifies with the same secret"
             )
         return Key(
             self.algorithm,
@@ -293,10 +298,10 @@ class Key:
         )
 
     def to_jwk(self, *, private: bool = False) -> dict[str, Any]:
-        """The key as a JWK: the public half, unless ``private=True``.
+        """Return the public key as a JWK, or with ``private=True`` the private key or secret.
 
         Raises:
-            InvalidKey: the public half of a secret, or the private half of a public key was asked for.
+            InvalidKey: this is a secret without ``private=True``, or a public key with it.
         """
         self._check_private(private=private)
         key = self if private else self.public()
@@ -307,42 +312,45 @@ class Key:
         }
 
     def to_pem(self, *, private: bool = False, password: str | bytes | None = None) -> str:
-        """The key as PEM: SubjectPublicKeyInfo of the public half, or with ``private=True`` PKCS#8.
+        """Return the public key in PEM (SubjectPublicKeyInfo), or the private key (PKCS#8).
 
         Args:
             private: write the private key.
-            password: what to encrypt the private key with.
+            password: encrypt the private key with this password.
 
         Raises:
-            InvalidKey: a secret has no PEM; the private half of a public key was asked for; there is a
-                password and nothing to encrypt, or it is empty or longer than 1,023 bytes.
+            InvalidKey: this is a secret, or a public key with ``private=True``. Or the password is for a
+                public key, empty, or longer than 1,023 bytes.
         """
         if password is not None and not private:
-            raise InvalidKey("password= goes with private=True: a public key is not encrypted")
+            raise InvalidKey("password= needs private=True: a public key is not encrypted")
         return write_pem(self._select_half(private=private), _encode_password(password))
 
     def to_der(self, *, private: bool = False) -> bytes:
-        """The key as DER: SubjectPublicKeyInfo of the public half, or with ``private=True`` plain PKCS#8.
+        """Return the public key in DER (SubjectPublicKeyInfo), or the private key (PKCS#8, not encrypted).
+
+        Args:
+            private: write the private key.
 
         Raises:
-            InvalidKey: a secret has no DER; the private half of a public key was asked for.
+            InvalidKey: this is a secret, or a public key with ``private=True``.
         """
         return write_der(self._select_half(private=private))
 
     def _select_half(self, *, private: bool) -> PrivateKey | PublicKey:
         self._check_private(private=private)
         if isinstance(self.material, bytes):
-            raise InvalidKey("a secret has no PEM and no DER: to_jwk(private=True) writes it")
+            raise InvalidKey("a secret has no PEM and no DER: write it with to_jwk(private=True)")
         return self.material if private else to_public(self.material)
 
     def _check_private(self, *, private: bool) -> None:
         if private and not self.is_private:
-            raise InvalidKey("this is a public key: private=True needs the private one")
+            raise InvalidKey("this is a public key: private=True needs a private key")
 
     def _describe_limits(self) -> str:
-        """Why it does not do all that its algorithm does."""
+        """Say why this key does not sign."""
         if not self.is_private:
-            return "it is the public half"
+            return "it is a public key"
         if self.algorithm.scheme is None:
             return f"{self.alg} encrypts"
         return f"its use is {quote(self.use)} and its key_ops are {quote(self.key_ops)}"
@@ -361,7 +369,7 @@ class Key:
 
     def __getstate__(self) -> Never:
         raise InvalidKey(
-            "a private key or secret is not pickled: pickle public(), or write it on purpose with "
+            "a private key or secret cannot be pickled: pickle public(), or write it with "
             "to_jwk(private=True)"
         )
 
@@ -377,7 +385,7 @@ class Key:
         return _unpickle, (self.to_der(), self.alg, description)
 
     def __dir__(self) -> list[str]:
-        # what inspects a key shows all of these
+        # Debuggers show all attributes in this list.
         return [name for name in super().__dir__() if name != "material"]
 
     def __repr__(self) -> str:

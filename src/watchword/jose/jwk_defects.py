@@ -1,7 +1,7 @@
-"""Harmless defects of the JWKs that issuers publish.
+"""Mend harmless defects of the JWKs that issuers publish.
 
-Each of them is a fault of the issuer, and none makes the key another. Keys are read without them and written
-in the canonical form, so a thumbprint is the same with and without the defect (RFC 7638 §3).
+These defects are faults of the issuer that do not change the key. Keys are written in the canonical form, so
+a thumbprint is the same with and without the defect (RFC 7638 §3).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 __all__ = ["mend"]
 
-# An empty list of certificates, further primes or operations says nothing. .NET writes all of them.
+# An empty list of certificates, primes or operations has no meaning. .NET writes all three.
 _LISTS = frozenset({"x5c", "oth", "key_ops"})
 _OCTETS: Mapping[str, frozenset[str]] = {
     "oct": frozenset({"k"}),
@@ -26,8 +26,8 @@ _TO_URL = str.maketrans("+/", "-_")
 def mend(jwk: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of a JWK without their harmless defects.
 
-    Members that are null, and empty lists, count as absent. Key material in standard Base64, with or without
-    padding, becomes base64url (Battle.net, PayPal).
+    Null members and empty lists are dropped. Key material in standard Base64, with or without padding,
+    becomes base64url (as Battle.net and PayPal need).
     """
     kty = jwk.get("kty")
     octets = _OCTETS.get(kty, frozenset()) if isinstance(kty, str) else frozenset()

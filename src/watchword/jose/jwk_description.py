@@ -1,4 +1,4 @@
-"""What a JWK says about its key: which it is, and what it is for (RFC 7517 §4)."""
+"""Read and write the members of a JWK that describe its key and its use (RFC 7517 §4)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _CONTENT_KEYS = {row.name: row.key_size for row in CONTENT_ENCRYPTIONS}
 
 
 class KeyDescription(NamedTuple):
-    """The members that say it; ``None`` where they do not.
+    """The description of a key. An absent member is ``None``.
 
     Attributes:
-        kid: the key's id.
-        alg: its algorithm.
-        use: ``sig``, ``enc``, or something that nobody here knows.
-        key_ops: the operations that it is for.
+        kid: the key id.
+        alg: the algorithm.
+        use: ``sig``, ``enc``, or an unknown use.
+        key_ops: the operations that the key is for.
     """
 
     kid: str | None
@@ -33,7 +33,7 @@ class KeyDescription(NamedTuple):
 
 
 def read_description(jwk: Mapping[str, object]) -> KeyDescription:
-    """The description in a JWK.
+    """Return the description in a JWK.
 
     Raises:
         InvalidKey: a member is malformed.
@@ -44,25 +44,25 @@ def read_description(jwk: Mapping[str, object]) -> KeyDescription:
 
 
 def decode_jwk(jwk: Mapping[str, Any] | str | bytes, limit: int) -> Mapping[str, Any]:
-    """The members of a JWK or JWK set, read from its JSON if need be.
+    """Return the members of a JWK or JWK set.
 
     Args:
-        jwk: a mapping, or its JSON.
-        limit: the longest JSON that is read, in bytes.
+        jwk: a mapping, or its JSON text.
+        limit: longest JSON, in bytes.
 
     Raises:
-        InvalidKey: it is no JSON object in UTF-8, longer than that, or names a member twice.
+        InvalidKey: the text is not a JSON object in UTF-8, is too long, or names a member twice.
     """
     if isinstance(jwk, Mapping):
         return jwk
     if not isinstance(jwk, str | bytes):
-        raise InvalidKey(f"a JWK is a mapping, or JSON as str or bytes, not {type(jwk).__name__}")
+        raise InvalidKey(f"a JWK must be a mapping, or JSON as str or bytes, not {type(jwk).__name__}")
     if len(jwk) > limit:
         raise InvalidKey(f"the JSON is longer than {limit} bytes")
     try:
         return strict_json.decode_object(jwk.encode() if isinstance(jwk, str) else jwk)
     except (MalformedToken, UnicodeEncodeError):
-        raise InvalidKey("the text is not a JSON object in UTF-8 that names each member once") from None
+        raise InvalidKey("the text must be a JSON object in UTF-8 that names each member once") from None
 
 
 def resolve_alg(stated: str | None, material: KeyMaterial) -> str | None:
@@ -106,4 +106,4 @@ def _read_key_ops(jwk: Mapping[str, object]) -> tuple[str, ...] | None:
     names = jwk["key_ops"]
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise InvalidKey(f"the JWK's key_ops must be an array of strings, not {quote(names)}")
-    return tuple(dict.fromkeys(names))  # RFC 7517 §4.3 has each once; a second time says nothing
+    return tuple(dict.fromkeys(names))  # RFC 7517 §4.3 forbids duplicates. They are harmless.

@@ -1,7 +1,7 @@
-"""Check that what was given for a key is one, and say what to write instead.
+"""Check the keys that callers give, and say what to write instead.
 
-The usual mistake is the text of a secret, a PEM, a JWK or a path, as other libraries take it. A key here has
-exactly one algorithm, so it is made beforehand.
+The usual mistake is the text of a secret, a PEM, a JWK or a path, as other libraries accept it. A key here
+has a single algorithm, so callers must make a Key first.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from watchword.jose.jwk import Key
 
 __all__ = ["check_bytes", "check_key", "check_key_source", "check_several", "check_signer"]
 
-_FROM_TEXT = 'Make a Key of a secret with Key.from_secret(secret, alg="HS256"), or alg="dir" to encrypt'
+_FROM_TEXT = 'Make a Key from a secret with Key.from_secret(secret, alg="HS256"), or alg="dir" to encrypt'
 
 
 def check_key(argument: str, value: object) -> None:
-    """Return if a value is a Key.
+    """Raise unless a value is a Key.
 
     Raises:
-        InvalidSettings: it is something else; the message says how to make a Key of it.
+        InvalidSettings: it is not a Key. The message says how to make a Key from it.
     """
     if not isinstance(value, Key):
         raise _refuse(argument, "a Key", value)
 
 
 def check_signer(argument: str, value: Any) -> None:
-    """Return if a value is a Key or a Signer.
+    """Raise unless a value is a Key or a Signer.
 
     Raises:
-        InvalidSettings: it is neither; the message says how to make a Key of it.
+        InvalidSettings: it is neither. The message says how to make a Key from it.
     """
     if isinstance(value, Key):
         return
@@ -43,22 +43,22 @@ def check_signer(argument: str, value: Any) -> None:
 
 
 def check_key_source(argument: str, value: object) -> None:
-    """Return if a value is a Key or a KeySource.
+    """Raise unless a value is a Key or a KeySource.
 
     Raises:
-        InvalidSettings: it is neither; the message says how to make a Key or a KeySet of it.
+        InvalidSettings: it is neither. The message says how to make a Key or a KeySet from it.
     """
     if isinstance(value, Key):
         return
-    if not _has_method(value, "find") or not _has_method(value, "ready"):  # str has a method find
+    if not _has_method(value, "find") or not _has_method(value, "ready"):  # str has a method find, too
         raise _refuse(argument, "a Key, a KeySet, or another KeySource", value)
 
 
 def check_several(argument: str, value: object) -> None:
-    """Return if a value is a list or another iterable.
+    """Raise unless a value is a list or another iterable of keys.
 
     Raises:
-        InvalidSettings: it is a key alone, or something else; the message says how to make a Key of it.
+        InvalidSettings: it is a single key, or not iterable. The message says how to make a Key from it.
     """
     is_alone = isinstance(value, str | bytes | Mapping) or hasattr(value, "_fields")  # Signing, Recipient
     if is_alone or not isinstance(value, Iterable):
@@ -66,14 +66,14 @@ def check_several(argument: str, value: object) -> None:
 
 
 def check_bytes(argument: str, value: object) -> None:
-    """Return if a value is bytes, or an object like bytes.
+    """Raise unless a value is bytes or like bytes.
 
     Raises:
-        InvalidSettings: it is something else; the message says how to make bytes of it.
+        InvalidSettings: it is not like bytes. The message says how to make bytes from it.
     """
     if isinstance(value, bytes | bytearray | memoryview):
         return
-    advice = ": encode it first" if isinstance(value, str) else ": write it as JSON first, say"
+    advice = ": encode it first" if isinstance(value, str) else ": write it as JSON first, for example"
     raise InvalidSettings(f"{argument} must be bytes, not {describe(value)}{advice}")
 
 
@@ -87,7 +87,7 @@ def _refuse(argument: str, accepted: str, given: object) -> InvalidSettings:
 
 
 def _advise(given: object) -> str:
-    """Say what to write instead, as far as type and form show what was given. Never show its content."""
+    """Say what to write instead, if type and form show what was given. Never show its content."""
     match given:
         case str():
             return _advise_text(given)
@@ -105,13 +105,13 @@ def _advise(given: object) -> str:
         case Collection() if all(isinstance(key, Key) for key in given):
             return "Put several keys into a KeySet: KeySet([...])"
         case _ if type(given).__module__.startswith("cryptography."):
-            return "Make a Key of a key of cryptography with Key.from_cryptography(key)"
+            return "Make a Key from a key of cryptography with Key.from_cryptography(key)"
     return ""
 
 
 def _advise_text(given: str) -> str:
     if given.startswith(("https://", "http://")):
-        return "For an issuer's keys write Verifier.from_issuer(...) or RemoteKeySet(url)"
+        return "For an issuer's keys use Verifier.from_issuer(...) or RemoteKeySet(url)"
     if "-----BEGIN" in given:
         return "Read a PEM with Key.from_pem(text)"
     if given.lstrip().startswith("{"):

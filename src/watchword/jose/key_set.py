@@ -1,4 +1,4 @@
-"""Sets of keys (RFC 7517 §5), and what a token finds in them."""
+"""Sets of keys (RFC 7517 §5)."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ MAX_JWKS = 1_048_576
 """Longest JSON of a key set, in bytes."""
 
 MAX_KEYS = 1_000
-"""Most keys of a JWK set."""
+"""Most keys in a JWK set."""
 
 
-_TOLD = 5  # keys; with the reasons of more, a message is not read
+_TOLD = 5  # Skipped keys in a message, so that it stays readable.
 
 _versions = count()  # A number, because a Verifier compares versions at each token.
 
@@ -51,9 +51,9 @@ class SkippedKey(msgspec.Struct, frozen=True):
     """A key of a JWKS that could not be used.
 
     Attributes:
-        index: its place in ``keys``, from 0.
-        kid: its id, if it has one.
-        reason: why.
+        index: its index in ``keys``, from 0.
+        kid: the key id, or ``None``.
+        reason: why it cannot be used.
     """
 
     index: int
@@ -74,7 +74,7 @@ class JwksDocument(NamedTuple):
 
 
 def list_reasons(skipped: Sequence[SkippedKey]) -> str:
-    """Tell why keys of a set are not used, in one line of bounded length."""
+    """Say why keys of a set cannot be used, in a single line of bounded length."""
     told = [f"{_describe_key(each)}: {each.reason}" for each in skipped[:_TOLD]]
     more = [f"and {len(skipped) - _TOLD} more"] if len(skipped) > _TOLD else []
     return "; ".join(told + more)
@@ -85,18 +85,18 @@ def _describe_key(skipped: SkippedKey) -> str:
 
 
 class KeySet:
-    """Keys that never change; a KeySource that finds a given ``kid`` exactly.
+    """A fixed set of keys: a KeySource that finds a given ``kid`` exactly.
 
     Args:
         keys: the keys.
-        skipped: what is not among them, and why.
+        skipped: the keys that cannot be used.
 
     Attributes:
-        version: an object of this set's own: its answers never change, those of another set may differ.
-        skipped: what :meth:`from_jwks` could not read, and why.
+        version: a number that no other set in this process has. It never changes, because the keys never do.
+        skipped: the keys that :meth:`from_jwks` could not use, with reasons.
 
     Raises:
-        InvalidSettings: what was given is no list of keys.
+        InvalidSettings: ``keys`` is not a list of keys.
     """
 
     def __init__(self, keys: Iterable[Key], *, skipped: Sequence[SkippedKey] = ()) -> None:
@@ -114,25 +114,25 @@ class KeySet:
 
     @classmethod
     def from_jwks(cls, jwks: Mapping[str, Any] | str | bytes, *, alg: str | None = None) -> KeySet:
-        """The keys of a JWK set that are usable here (RFC 7517 §5); ``skipped`` tells of the others.
+        """Read the usable keys of a JWK set (RFC 7517 §5). ``skipped`` lists the other keys.
 
-        Skipped are also secrets among public keys, and keys that share ``kid`` and ``alg`` with another, even
-        with one that cannot be read: somebody has made a mistake, and to guess which would be another.
+        A secret among public keys is skipped. So are keys with the same ``kid`` and ``alg``, even if some of
+        them cannot be read: the set has a mistake, and its keys cannot be told apart.
 
         Args:
-            jwks: a mapping, or its JSON.
-            alg: the algorithm of the keys that do not name theirs, where it fits them. Without it an RSA key
-                is one of RS256 (as in OpenID Connect Core 1.0 §2), and a key of a curve of the curve's.
+            jwks: a mapping, or its JSON text.
+            alg: the algorithm of keys that do not name their algorithm, if it fits them. The default for RSA
+                keys is RS256 (OpenID Connect Core 1.0 §2), for other keys the algorithm of their curve.
 
         Raises:
-            InvalidKey: it is no JWK set at all, or has more than 1,000 keys; ``alg`` is unknown, or is needed
-                for every key that is there.
+            InvalidKey: this is not a JWK set, or has more than 1,000 keys. Or ``alg`` is unknown, or every
+                key needs it.
         """
         entries = decode_jwk(jwks, MAX_JWKS).get("keys")
         if not isinstance(entries, list | tuple):
             raise InvalidKey(
-                f"a JWK set is an object with an array named keys, not with {describe(entries)}. "
-                "A single JWK is read with Key.from_jwk, a certificate with Key.from_pem"
+                f"a JWK set must be an object with an array named keys, not with {describe(entries)}. "
+                "Read a single JWK with Key.from_jwk, a certificate with Key.from_pem"
             )
         found = read_set(entries, alg)
         if found.skipped and not len(found):
@@ -140,15 +140,15 @@ class KeySet:
         return found
 
     def find(self, kid: str | None, alg: str) -> Sequence[Key]:
-        """The keys of that id and algorithm; all of that algorithm, where ``kid`` is ``None``."""
+        """Return the keys with a key id and algorithm. ``None`` as ``kid`` matches every key."""
         return self._found.get((kid, alg), ())
 
     def ready(self, kid: str | None, alg: str) -> bool:  # noqa: ARG002 - the port has them for sources that fetch
-        """Always: the keys are here."""
+        """Return True, because the keys are in memory."""
         return True
 
     def to_jwks(self) -> dict[str, Any]:
-        """The JWK set of the public keys; secrets are left out."""
+        """Return the JWK set of the public keys, without secrets."""
         return {"keys": [key.to_jwk() for key in self._keys if not isinstance(key.material, bytes)]}
 
     @cached_property
@@ -158,7 +158,7 @@ class KeySet:
         return JwksDocument(body, base64url.encode(sha256(body).digest()))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Pickled anew, as the number of a version belongs to its process.
+        # Make a new version when unpickling, because versions are unique only in their process.
         return partial(KeySet, skipped=self.skipped), (self._keys,)
 
     def __iter__(self) -> Iterator[Key]:
@@ -172,13 +172,13 @@ class KeySet:
 
 
 def read_set(entries: Sequence[object], alg: str | None) -> KeySet:
-    """Read the keys of a JWK set, as :meth:`KeySet.from_jwks` does, also if none of them can be used.
+    """Read the keys of a JWK set as :meth:`KeySet.from_jwks` does, but accept a set without a usable key.
 
     Raises:
-        InvalidKey: there are more than 1,000, or ``alg`` is unknown.
+        InvalidKey: there are more than 1,000 keys, or ``alg`` is unknown.
     """
     if len(entries) > MAX_KEYS:
-        raise InvalidKey(f"a JWK set may have at most {MAX_KEYS} keys, not {len(entries)}")
+        raise InvalidKey(f"a JWK set must have at most {MAX_KEYS} keys, not {len(entries)}")
     rows = [row for row in ALGORITHMS if row.name == (_USUAL if alg is None else alg)]
     if not rows:
         given = quote(alg) if isinstance(alg, str) else describe(alg)
@@ -196,13 +196,13 @@ def read_set(entries: Sequence[object], alg: str | None) -> KeySet:
     return KeySet([key for index, key in keys.items() if index not in reasons], skipped=skipped)
 
 
-_USUAL = "RS256"  # OpenID Connect Core 1.0 §2, RFC 8414 §2: what is meant where nothing is said
+_USUAL = "RS256"  # OpenID Connect Core 1.0 §2, RFC 8414 §2: the default algorithm
 
 
 def _read_entry(entry: object, unnamed: Sequence[Algorithm]) -> Key:
-    """The key of an entry. If it names no algorithm, the first of these rows that fits it is meant."""
+    """Read the key of an entry. If it names no algorithm, use the first of these rows that fits."""
     if not isinstance(entry, Mapping):
-        raise InvalidKey(f"a JWK is an object, not {describe(entry)}")
+        raise InvalidKey(f"a JWK must be an object, not {describe(entry)}")
     return Key.from_jwk(entry, None if "alg" in entry else _infer_alg(entry, unnamed))
 
 
@@ -213,7 +213,7 @@ def _infer_alg(jwk: Mapping[str, object], unnamed: Sequence[Algorithm]) -> str |
 
 
 def _check_alg_known(skipped: Sequence[SkippedKey]) -> None:
-    """Refuse a set whose keys could all be used if it was known for which algorithm."""
+    """Refuse a set if every key lacks nothing but its algorithm."""
     if all(each.reason.startswith(ALG_NEEDED) for each in skipped):
         raise InvalidKey(
             f"{ALG_NEEDED}: no key of the JWK set names its algorithm. "
@@ -229,7 +229,7 @@ def _read_kid(entry: object) -> str | None:
 def _find_misplaced(
     keys: Mapping[int, Key], entries: Sequence[object], unnamed: Sequence[Algorithm]
 ) -> dict[int, str]:
-    """Why some keys, good by themselves, are not in the company of the others; by their place."""
+    """Return the reasons for keys that can be read but not used beside the other keys, by index."""
     mixed = len({isinstance(key.material, bytes) for key in keys.values()}) > 1
     namesakes: dict[tuple[str | None, str], set[str]] = {}
     for index, entry in enumerate(entries):
@@ -238,7 +238,7 @@ def _find_misplaced(
     reasons = {}
     for index, key in keys.items():
         if mixed and isinstance(key.material, bytes):
-            reasons[index] = "a secret does not stand among public keys"
+            reasons[index] = "a secret must not be among public keys"
         elif any(len(namesakes[key.kid, name]) > 1 for name in key.algorithm.names):
             reasons[index] = "another key of the set has the same kid and alg"
     return reasons
@@ -247,7 +247,7 @@ def _find_misplaced(
 def _list_names(
     entry: object, key: Key | None, unnamed: Sequence[Algorithm]
 ) -> Iterator[tuple[tuple[str | None, str], str]]:
-    """What an entry is found by, and which key it is: one that cannot be read is like none that can."""
+    """Return the lookup keys of an entry, with its thumbprint. Unreadable entries have none."""
     if key is not None:
         for name in key.algorithm.names:
             yield (key.kid, name), key.thumbprint

@@ -1,4 +1,4 @@
-"""The ports for keys that come from, or stay, elsewhere."""
+"""The ports for keys that come from other places, or stay there."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ __all__ = ["KeySource", "RefreshedSource", "Signer", "SigningSource"]
 
 
 class Signer(Protocol):
-    """What signs: a :class:`Key`, or a key that never leaves its KMS or HSM."""
+    """Signs data: a :class:`Key`, or a key that never leaves its KMS or HSM."""
 
     @property
     def alg(self) -> str:
-        """The ``alg`` of the tokens."""
+        """The ``alg`` of the tokens that it signs."""
         ...
 
     @property
     def kid(self) -> str:
-        """The ``kid`` of the tokens."""
+        """The ``kid`` of the tokens that it signs."""
         ...
 
     def sign(self, data: bytes, /) -> bytes:
-        """The signature of ``data``, as RFC 7518 §3 has it (ECDSA: r and s, not DER)."""
+        """Return the signature of ``data`` in the form of RFC 7518 §3 (ECDSA: r and s, not DER)."""
         ...
 
 
 @runtime_checkable
 class SigningSource(Protocol):
-    """Where a signing key that changes comes from: a keyring."""
+    """Provides a signing key that changes over time: a keyring."""
 
     def find_signing_key(self) -> Signer:
-        """What to sign with now."""
+        """Return the key that signs now."""
         ...
 
 
 class KeySource(Protocol):
-    """Where verification keys come from: a key set, a keyring, a JWKS URL."""
+    """Provides verification keys: a key set, a keyring, a JWKS URL."""
 
     @property
     def version(self) -> object:
-        """Another value, never seen before, whenever an answer of ``find`` could be another."""
+        """Changes to a new value whenever a result of ``find`` may have changed. Values never repeat."""
         ...
 
     def find(self, kid: str | None, alg: str) -> Sequence[Key]:
-        """The keys of that id and algorithm; of that algorithm, where a token gives no id."""
+        """Return the keys with that key id and algorithm. ``None`` as key id matches every key."""
         ...
 
     def ready(self, kid: str | None, alg: str) -> bool:
-        """Whether ``find`` can answer without I/O."""
+        """Return whether ``find`` can answer without I/O."""
         ...
 
 
@@ -59,8 +59,8 @@ class RefreshedSource(KeySource, Protocol):
     """A key source that refreshes its keys in the background."""
 
     def keep_fresh(self) -> None:
-        """Change ``version`` if nothing refreshes the keys in this process, as in a forked child.
+        """Change ``version`` if nothing refreshes the keys in this process, for example in a forked child.
 
-        A verifier calls this before each token that it does not know, so it must be quick.
+        A verifier calls this before every token that is not cached, so it must be fast.
         """
         ...
