@@ -202,7 +202,7 @@ def test_where_no_terminal_is_to_ask_on_it_says_so(directory) -> None:
     )
 
     assert refused.returncode == 2
-    assert "no terminal to ask for the password on: use --password-stdin" in refused.stderr
+    assert "no terminal to read the password from. Use --password-stdin" in refused.stderr
     assert "Warning" not in refused.stderr
     assert list(directory.iterdir()) == []
 

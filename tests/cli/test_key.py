@@ -96,8 +96,8 @@ def test_a_compromised_public_key_logs_nobody_out(watchword, keys, tokens, pass_
     bad, standby = keys()["signing"], keys()["published"]
     done = watchword("key", "rotate", "--compromised", bad)
     assert f"public {bad}: every server stops using it within 1 s" in done.stdout
-    assert "nobody has to log in again" in done.stdout
-    assert "accept what it signs until they fetch the JWKS again, for 600 s at most" in done.stdout
+    assert "no user has to log in again" in done.stdout
+    assert "accept its signatures until they fetch the JWKS again, for 600 s at most" in done.stdout
     assert f"public {standby}: signs now" in done.stdout
     assert "It is new" not in done.stderr
     assert keys()["compromised"] == bad
@@ -111,14 +111,17 @@ def test_a_compromised_public_key_logs_nobody_out(watchword, keys, tokens, pass_
 
 def test_a_standby_that_takes_over_before_caches_can_know_it_is_told_of(watchword, keys) -> None:
     done = watchword("key", "rotate", "--compromised", keys()["signing"])
-    assert re.search(r"It is new: services elsewhere may not know it before \d{4}-.* UTC", done.stderr)
+    assert re.search(r"It is new, so other services may not know it before \d{4}-.* UTC", done.stderr)
 
 
 def test_a_compromised_internal_key_logs_out_whom_it_logged_in(watchword, keys, tokens) -> None:
     bad = keys("internal")["signing"]
     done = watchword("key", "rotate", "--compromised", bad)
-    assert re.search(r"refreshed last while it signed, from .* UTC on, has to log in again", done.stdout)
-    assert "Services elsewhere" not in done.stdout
+    assert re.search(
+        r"have to log in again if their last login or refresh was while it signed, from .* UTC on",
+        done.stdout,
+    )
+    assert "Other services" not in done.stdout
     assert "It is new" not in done.stderr
     auth = Auth()
     with pytest.raises(InvalidGrant):
@@ -130,8 +133,8 @@ def test_a_compromised_internal_key_logs_out_whom_it_logged_in(watchword, keys, 
 def test_a_compromised_standby_logs_nobody_out_and_another_takes_its_place(watchword, keys) -> None:
     signing, bad = keys()["signing"], keys()["published"]
     done = watchword("key", "rotate", "--compromised", bad)
-    assert "It has signed nothing: nobody is logged out" in done.stdout
-    assert "Services elsewhere" in done.stdout, "it is in the JWKS that they keep"
+    assert "It has signed nothing, so no session ends" in done.stdout
+    assert "Other services" in done.stdout, "it is in the JWKS that they keep"
     assert "signs now" not in done.stdout
     assert keys()["signing"] == signing
     assert keys()["published"] != bad

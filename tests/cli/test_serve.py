@@ -114,8 +114,8 @@ def test_a_first_password_that_comes_too_late_is_said_not_to_be_used(watchword, 
         assert healthy(f"127.0.0.1:{port}")
 
     assert said[0] == (
-        "ADMIN_PASSWORD is not used, as there are accounts already; "
-        f"to set a password: {WATCHWORD} account password admin"
+        "ADMIN_PASSWORD is not used, because there are accounts already. "
+        f"To set a password: {WATCHWORD} account password admin"
     )
     assert "another" not in "\n".join(said)
     assert [line.split()[0] for line in watchword("account", "list").stdout.splitlines()[1:]] == ["alice"]
@@ -135,7 +135,7 @@ def test_a_host_of_the_environment_that_is_not_an_address_is_ignored(watchword, 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         refused = watchword("serve", "--port", str(taken.getsockname()[1]))
 
-    assert refused.stderr.startswith(f"HOST is '{host}', which is not an IP address: it is ignored")
+    assert refused.stderr.startswith(f"HOST is '{host}', which is not an IP address. The server ignores it")
     assert "Error: cannot listen on 127.0.0.1 port" in refused.stderr
 
 
@@ -221,7 +221,7 @@ def test_an_account_made_in_a_database_that_was_there_is_not_made_without_a_word
     with serving(port, ADMIN_PASSWORD=PASSWORD) as said:
         pass
 
-    assert said[0].startswith("The database was there, without any account. If it comes from a backup,")
+    assert said[0].startswith("The database exists but has no account. If it comes from a backup,")
     assert said[1].startswith('Made the account "admin"')
 
 

@@ -1,6 +1,7 @@
-"""``watchword account``: the accounts in the store.
+"""``watchword account``: manage the accounts in the store.
 
-A password is never an argument: arguments are seen by everybody in the process list, and kept by the shell.
+A password is never an argument, because the process list shows arguments to every user and the shell keeps
+them.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ __all__ = ["account"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
-# More than any password; what comes after it is not read
+# Longer than any password. The rest of a line is not read.
 _LINE_AT_MOST = 65_536
-# Characters of a username in an error; no account has a longer one
+# Characters of a username in an error. No account has a longer username.
 _SHOWN = 254
 
 
@@ -36,7 +37,7 @@ def account() -> None:
     """Add, list, rename, disable, enable and delete accounts, and set their scopes and passwords."""
 
 
-def _password_option(command: C) -> C:
+def _add_password_option(command: C) -> C:
     return click.option(
         "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking."
     )(command)
@@ -44,11 +45,13 @@ def _password_option(command: C) -> C:
 
 @account.command()
 @click.argument("username")
-@click.option("--scope", "scopes", multiple=True, help="What a login grants; may be given several times.")
-@_password_option
+@click.option(
+    "--scope", "scopes", multiple=True, help="A scope that a login grants. May be given several times."
+)
+@_add_password_option
 def add(username: str, scopes: tuple[str, ...], password_stdin: bool) -> None:
     """Add an account."""
-    password = _new_password(password_stdin)
+    password = _read_password(password_stdin)
     with open_auth(create=True) as auth:
         added = auth.accounts.add(username, password, scopes)
     click.echo(f"Added {to_visible(added.username)} (subject {added.subject})")
@@ -62,19 +65,21 @@ def list_accounts() -> None:
     print_table(("username", "subject", "scopes", "state", "created"), map(_to_row, found))
 
 
-@account.command()
+@account.command("scopes")
 @click.argument("username")
-@click.option("--scope", "given", multiple=True, help="What is granted; may be given several times.")
-@click.option("--none", "nothing", is_flag=True, help="Take all scopes away.")
-def scopes(username: str, given: tuple[str, ...], nothing: bool) -> None:
+@click.option(
+    "--scope", "given", multiple=True, help="A scope that a login grants. May be given several times."
+)
+@click.option("--none", "nothing", is_flag=True, help="Remove all scopes.")
+def set_scopes(username: str, given: tuple[str, ...], nothing: bool) -> None:
     """Set the scopes of an account, or show them.
 
-    They hold from the next login, and from the next refresh of each session.
+    New scopes count from the next login, and from the next refresh of each session.
     """
     if given and nothing:
         raise click.UsageError("--scope and --none exclude each other")
     with open_auth() as auth:
-        found = _find(auth, username)
+        found = _find_account(auth, username)
         if not given and not nothing:
             click.echo(" ".join(found.scopes))
             return
@@ -86,9 +91,9 @@ def scopes(username: str, given: tuple[str, ...], nothing: bool) -> None:
 @click.argument("username")
 @click.argument("new_username")
 def rename(username: str, new_username: str) -> None:
-    """Give an account another username. Its subject, its password and its sessions stay."""
+    """Give an account another username. The subject, password and sessions stay."""
     with open_auth() as auth:
-        found = _find(auth, username)
+        found = _find_account(auth, username)
         auth.accounts.rename(found.subject, new_username)
         renamed = auth.accounts.find(new_username)
     click.echo(f"Renamed {to_visible(found.username)} to {to_visible(renamed.username)}")
@@ -97,9 +102,9 @@ def rename(username: str, new_username: str) -> None:
 @account.command()
 @click.argument("username")
 def disable(username: str) -> None:
-    """Let an account log in no more, and end its sessions."""
+    """Disable an account, and end its sessions."""
     with open_auth() as auth:
-        found = _find(auth, username)
+        found = _find_account(auth, username)
         auth.disable_account(found.subject)
     click.echo(f"Disabled {to_visible(found.username)} and ended its sessions")
 
@@ -107,9 +112,9 @@ def disable(username: str) -> None:
 @account.command()
 @click.argument("username")
 def enable(username: str) -> None:
-    """Let a disabled account log in again."""
+    """Enable a disabled account."""
     with open_auth() as auth:
-        found = _find(auth, username)
+        found = _find_account(auth, username)
         auth.accounts.enable(found.subject)
     click.echo(f"Enabled {to_visible(found.username)}")
 
@@ -117,25 +122,25 @@ def enable(username: str) -> None:
 @account.command()
 @click.argument("username")
 def delete(username: str) -> None:
-    """Delete an account, and end its sessions. Its name becomes free."""
+    """Delete an account, and end its sessions. Its username becomes free."""
     with open_auth() as auth:
-        found = _find(auth, username)
+        found = _find_account(auth, username)
         auth.delete_account(found.subject)
     click.echo(f"Deleted {to_visible(found.username)} and ended its sessions")
 
 
-@account.command()
+@account.command("password")
 @click.argument("username")
-@_password_option
-def password(username: str, password_stdin: bool) -> None:
-    """Set an account's password, and end its sessions."""
+@_add_password_option
+def change_password(username: str, password_stdin: bool) -> None:
+    """Change the password of an account, and end its sessions."""
     with open_auth() as auth:
-        found = _find(auth, username)
-        auth.change_password(found.subject, _new_password(password_stdin))
+        found = _find_account(auth, username)
+        auth.change_password(found.subject, _read_password(password_stdin))
     click.echo(f"Changed the password of {to_visible(found.username)} and ended its sessions")
 
 
-def _find(auth: Auth, username: str) -> Account:
+def _find_account(auth: Auth, username: str) -> Account:
     try:
         return auth.accounts.find(username)
     except AccountNotFound:
@@ -155,18 +160,18 @@ def _to_row(found: Account) -> tuple[str, ...]:
     )
 
 
-def _new_password(from_stdin: bool) -> str:
-    """A password from a prompt that does not show it, or the first line of standard input."""
+def _read_password(from_stdin: bool) -> str:
+    """Return a password from a prompt that hides it, or from the first line of standard input."""
     if from_stdin:
-        # bytes that are no text become surrogates, which no password has
+        # Bytes that are not UTF-8 become surrogates, and a password with surrogates is rejected.
         return sys.stdin.buffer.readline(_LINE_AT_MOST).decode(errors="surrogateescape").rstrip("\r\n")
     with warnings.catch_warnings():
-        # getpass would go on, and show what is typed
+        # getpass would only warn, and then show the password.
         warnings.simplefilter("error", GetPassWarning)
         try:
             entered: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
         except GetPassWarning:
             raise click.UsageError(
-                "there is no terminal to ask for the password on: use --password-stdin"
+                "there is no terminal to read the password from. Use --password-stdin"
             ) from None
     return entered

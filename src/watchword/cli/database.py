@@ -1,4 +1,4 @@
-"""``watchword database``: how far the database's schema is, and bringing it up to date."""
+"""``watchword database``: show, upgrade and copy the database."""
 
 from __future__ import annotations
 
@@ -19,25 +19,28 @@ __all__ = ["database"]
 
 @click.group()
 def database() -> None:
-    """Copy the database, see how far its schema is, and upgrade it.
+    """Show the version of the schema, upgrade it, and copy the database.
 
-    Every server upgrades the schema when it starts. `upgrade` does it before.
+    Every server upgrades the schema when it starts. `upgrade` does it earlier.
     """
 
 
-@database.command()
-def status() -> None:
-    """Show the database's software and the version of its schema; change nothing."""
+@database.command("status")
+def show_status() -> None:
+    """Show the software of the database and the version of its schema."""
     found = schema_status(find_database_url())
     click.echo(f"backend: {found.backend}")
     click.echo(f"schema in the database: {found.version or 'none'}")
     click.echo(f"newest schema known here: {found.newest}")
-    click.echo(_what_to_do(found), err=True)
+    click.echo(_describe_next_step(found), err=True)
 
 
 @database.command()
 def upgrade() -> None:
-    """Bring the schema to the newest version, or make the tables. Of several who do it at once one does."""
+    """Upgrade the schema to the newest version, or make the tables.
+
+    If several processes upgrade at once, a single process does it and the others wait.
+    """
     url = find_database_url()
     before = schema_status(url)
     open_sql_stores(url).close()
@@ -50,13 +53,13 @@ def upgrade() -> None:
         click.echo(f"Made the tables, with schema version {after.version}")
 
 
-@database.command()
+@database.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
-def backup(file: Path) -> None:
-    """Copy the SQLite database to the new FILE, while servers go on.
+def back_up(file: Path) -> None:
+    """Copy the SQLite database to the new FILE, while servers are running.
 
-    The copy has everything that was acknowledged. A copy of the database file alone may lack the last hours,
-    which stand in the file beside it.
+    The copy has every acknowledged change. A plain copy of the database file may lack the last hours, which
+    are in the -wal file beside it.
     """
     url = find_database_url()
     copy_database(url, file)
@@ -68,7 +71,7 @@ def backup(file: Path) -> None:
     )
 
 
-def _what_to_do(found: SchemaStatus) -> str:
+def _describe_next_step(found: SchemaStatus) -> str:
     if found.version > found.newest:
         return "A newer Watchword upgraded it; run that one"
     if found.version < found.newest:

@@ -1,6 +1,6 @@
-"""``watchword key``: see what the signing keys do, and intervene.
+"""``watchword key``: show the signing keys, and intervene.
 
-A private key is never an argument, and never shown.
+A private key is never an argument and is never shown.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 @click.group()
 def key() -> None:
-    """See what the signing keys do; rotate, export, import and reseal them.
+    """Show the signing keys; rotate, export, import and reseal them.
 
-    Keys rotate by themselves. These commands need the settings that the servers have.
+    Keys rotate by themselves. These commands need the settings of the servers.
     """
 
 
 @key.command("list")
 def list_keys() -> None:
-    """List all keys: what each does, for how long, and what comes next."""
+    """List all keys with their states and the next change of each."""
     with open_auth() as auth:
         now = auth.stores.now()
         phases = auth.keyring.list_phases()
@@ -56,8 +56,8 @@ def list_keys() -> None:
             found.kid,
             found.alg,
             phase.state,
-            f"{_span(now - found.created_at)} ago",
-            _what_comes(phase, now),
+            f"{_format_span(now - found.created_at)} ago",
+            _describe_next_change(phase, now),
         )
         for found, phase in phases
     )
@@ -66,22 +66,27 @@ def list_keys() -> None:
 
 @key.command()
 @click.option(
-    "--compromised", "kid", metavar="KID", help="Stop using this key at once, and log out whom it logged in."
+    "--compromised",
+    "kid",
+    metavar="KID",
+    help="Stop using this key now, and invalidate the tokens that it signed.",
 )
 def rotate(kid: str | None) -> None:
-    """Let the next keys sign, as soon as no cache of the JWKS can be without them."""
+    """Let the next keys sign as soon as every cache of the JWKS has them."""
     with open_auth() as auth:
         if kid is not None:
-            _give_up(auth, kid)
+            _declare_compromised(auth, kid)
             return
         for kind in ("public", "internal"):
-            _say_start(auth.keyring.rotate(kind), auth.stores.now())
+            _print_start(auth.keyring.rotate(kind), auth.stores.now())
 
 
 @key.command()
-@click.option("--public", is_flag=True, required=True, help="The public keys: private ones are not exported.")
-def export(public: bool) -> None:  # noqa: ARG001 -- said, so that nobody takes it for a backup
-    """Show the public keys as a JWK set."""
+@click.option(
+    "--public", is_flag=True, required=True, help="Required, because private keys are not exported."
+)
+def export(public: bool) -> None:  # noqa: ARG001 -- required, so that the output is not taken for a backup
+    """Write the public keys as a JWK Set to standard output."""
     with open_auth() as auth:
         click.echo(json.dumps(auth.jwks(), indent=2))
 
@@ -89,10 +94,13 @@ def export(public: bool) -> None:  # noqa: ARG001 -- said, so that nobody takes 
 @key.command("import")
 @click.argument("file", type=click.File("rb"), default="-")
 def import_key(file: BinaryIO) -> None:
-    """Take a private key, in PEM or as a JWK, from FILE or standard input as the next public one."""
+    """Import a private key from FILE or standard input as the next public signing key.
+
+    The key is in PEM or a JWK.
+    """
     content = file.read(MAX_JWK + 1)
     if len(content) > MAX_JWK:
-        raise InvalidKey(f"a key may have at most {MAX_JWK} bytes, and there is more")
+        raise InvalidKey(f"a key has at most {MAX_JWK} bytes, but the file has more")
     with open_auth() as auth:
         algorithm = auth.settings.signing_algorithm
         is_jwk = content.lstrip().startswith(b"{")
@@ -102,18 +110,21 @@ def import_key(file: BinaryIO) -> None:
             raise InvalidKey(
                 f"{error}. The key must be a private key for {algorithm} (WATCHWORD_SIGNING_ALGORITHM)"
             ) from None
-        _say_start(auth.keyring.add(given), auth.stores.now())
+        _print_start(auth.keyring.add(given), auth.stores.now())
 
 
 @key.command()
 def reseal() -> None:
-    """Seal all keys with the newest secret of WATCHWORD_SECRET, so that the older ones can go."""
+    """Seal all keys with the newest secret of WATCHWORD_SECRET.
+
+    The older secrets are not needed any more after that.
+    """
     with open_auth() as auth:
         count = auth.keyring.reseal()
     click.echo(f"Sealed {count} keys with the newest secret")
 
 
-def _give_up(auth: Auth, kid: str) -> None:
+def _declare_compromised(auth: Auth, kid: str) -> None:
     before = {found.kid: phase for found, phase in auth.keyring.list_phases()}
     if kid not in before:
         raise RotationRefused(
@@ -125,52 +136,52 @@ def _give_up(auth: Auth, kid: str) -> None:
     click.echo(
         f"{found.kind} {to_visible(kid)}: every server stops using it within {within} and the poll itself"
     )
-    click.echo(_whom_it_logs_out(found, state))
-    if found.kind == "public":  # one that has signed nothing is in the JWKS, too
+    click.echo(_describe_logouts(found, state))
+    if found.kind == "public":  # The JWKS has it even if it has signed nothing.
         click.echo(
-            "Services elsewhere that verify our tokens accept what it signs until they fetch the JWKS again, "
+            "Other services that verify our tokens accept its signatures until they fetch the JWKS again, "
             f"for {auth.settings.jwks_max_age} s at most"
         )
     for other, phase in auth.keyring.list_phases():
         if state == "signing" and phase.state == "signing" and other.kind == found.kind:
-            _say_start(other, other.signs_from)
+            _print_start(other, other.signs_from)
             _warn_of_caches(other, auth)
 
 
-def _whom_it_logs_out(found: SealedKey, state: str) -> str:
+def _describe_logouts(found: SealedKey, state: str) -> str:
     if state in {"published", "replaced"}:
-        return "It has signed nothing: nobody is logged out"
+        return "It has signed nothing, so no session ends"
     if found.kind == "public":
-        return "Access tokens that it signed are refused: clients refresh, and nobody has to log in again"
+        return "Access tokens that it signed are refused. Clients refresh, and no user has to log in again"
     return (
-        f"Whoever logged in or refreshed last while it signed, from {_time(found.signs_from)} on, "
-        "has to log in again"
+        "Users have to log in again if their last login or refresh was while it signed, "
+        f"from {_format_time(found.signs_from)} on"
     )
 
 
 def _warn_of_caches(signer: SealedKey, auth: Auth) -> None:
     known = signer.created_at + auth.settings.jwks_max_age
     if signer.kind == "public" and known > signer.signs_from:
-        click.echo(f"It is new: services elsewhere may not know it before {_time(known)}", err=True)
+        click.echo(f"It is new, so other services may not know it before {_format_time(known)}", err=True)
 
 
-def _say_start(found: SealedKey, now: float) -> None:
-    start = "now" if found.signs_from <= now else f"from {_time(found.signs_from)}"
+def _print_start(found: SealedKey, now: float) -> None:
+    start = "now" if found.signs_from <= now else f"from {_format_time(found.signs_from)}"
     click.echo(f"{found.kind} {to_visible(found.kid)}: signs {start}")
 
 
-def _what_comes(phase: Phase, now: float) -> str:
+def _describe_next_change(phase: Phase, now: float) -> str:
     what = _NEXT[phase.state]
     if phase.until == math.inf:
         return "" if phase.state == "signing" else what
-    return f"{what} {_time(phase.until)} (in {_span(phase.until - now)})"
+    return f"{what} {_format_time(phase.until)} (in {_format_span(phase.until - now)})"
 
 
-def _time(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _span(seconds: float) -> str:
-    """In the largest unit of which there are two: what is cut off is less than half."""
+def _format_span(seconds: float) -> str:
+    """Format a duration in the largest unit that fits at least twice, so rounding loses less than half."""
     unit, length = next((row for row in _UNITS if seconds >= 2 * row[1]), _UNITS[-1])
     return f"{max(0, int(seconds // length))} {unit}s"

@@ -1,4 +1,4 @@
-"""``watchword serve``."""
+"""``watchword serve``: start the ready-made server."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ from watchword.settings import Settings
 __all__ = ["serve"]
 
 _LOOPBACK = "127.0.0.1"
-# What may hold a password, besides all that begins with WATCHWORD_
+# Variables that may hold a password, besides all names that begin with WATCHWORD_.
 _UNPREFIXED = frozenset({"ADMIN_PASSWORD", "DATABASE_URL", "SESSIONS_URL"})
 
 
-def _host_of_environment() -> str:
-    """Return the address in HOST. Shells and conda put other things there, which must not open the server."""
+def _read_host() -> str:
+    """Return the address in HOST.
+
+    Shells and conda put other names there, and such a name must not open the server to a network.
+    """
     host = os.environ.get("HOST", "").strip()
     if not host:
         return _LOOPBACK
     if host == "localhost" or _is_address(host):
         return host
     click.echo(
-        f"HOST is {host!r}, which is not an IP address: it is ignored, and {_LOOPBACK} is listened on. "
+        f"HOST is {host!r}, which is not an IP address. The server ignores it and listens on {_LOOPBACK}. "
         "To listen on the address of a name, pass --host.",
         err=True,
     )
@@ -44,13 +47,11 @@ def _is_address(host: str) -> bool:
 
 
 @click.command()
-@click.option(
-    "--host", default=_host_of_environment, show_default="HOST, or 127.0.0.1", help="Address to listen on."
-)
+@click.option("--host", default=_read_host, show_default="HOST, or 127.0.0.1", help="Address to listen on.")
 @click.option(
     "--port",
     envvar="PORT",
-    show_envvar=True,  # an error then says that the value may be from there
+    show_envvar=True,  # An error then says that the value may come from the variable.
     type=click.IntRange(1, 65_535),
     default=8000,
     show_default=True,
@@ -62,19 +63,19 @@ def _is_address(host: str) -> bool:
     type=click.IntRange(2, 256),
     default=8,
     show_default=True,
-    help="Requests that each process works on at once.",
+    help="Requests that each process handles at once.",
 )
 @click.option(
     "--stop-timeout",
     type=click.IntRange(3, 3600),
     show_default="WATCHWORD_STOP_TIMEOUT, or 10",
-    help="Seconds within which the server has stopped once it is told to.",
+    help="Seconds within which the server stops after a signal.",
 )
 def serve(host: str, port: int, workers: int, threads: int, stop_timeout: int | None) -> None:
     """Serve the login system.
 
-    The first start makes the signing keys and an account "admin", whose password is shown once, or is taken
-    from ADMIN_PASSWORD.
+    The first start makes the signing keys and an account "admin". Its password is taken from ADMIN_PASSWORD,
+    or a random password is shown once.
     """
     try:
         from watchword.server import serving  # noqa: PLC0415 - needs the extra `server`
@@ -84,47 +85,49 @@ def serve(host: str, port: int, workers: int, threads: int, stop_timeout: int | 
         if (error.name or "").partition(".")[0] not in {"flask", "granian", "prometheus_client"}:
             raise
         raise MissingExtra.from_extra("server") from None
-    address = _free_address(host, port)
+    address = _find_address(host, port)
     environment = _take_environment()
     admin_password = environment.pop("ADMIN_PASSWORD", "").strip("\r\n") or None
-    settings = _settings(environment, port, threads, stop_timeout)
-    was_there = has_database_file(settings)
+    settings = _read_settings(environment, port, threads, stop_timeout)
+    existed = has_database_file(settings)
     with open_auth(create=True, source=EnvironmentSource(settings)) as auth:
         try:
             password = serving.first_account(auth, admin_password)
         except PasswordRejected as error:
             raise PasswordRejected(f"ADMIN_PASSWORD: {error}", reason=error.reason) from None
-    if password and was_there:
+    if password and existed:
         click.echo(
-            "The database was there, without any account. If it comes from a backup, accounts may be missing"
+            "The database exists but has no account. If it comes from a backup, accounts may be missing"
         )
-    _say_who_logs_in(password, admin_password)
+    _print_first_account(password, admin_password)
     if "WATCHWORD_ISSUER" not in environment:
         click.echo(
             f"WATCHWORD_ISSUER is not set: tokens are issued by {settings.issuer}. "
             "Set it to the public URL of this server before anything else relies on its tokens."
         )
-    click.echo(f"Serving http://{_shown(host)}:{port}")
+    click.echo(f"Serving http://{_to_url_host(host)}:{port}")
     serving.serve(settings, address, port, workers=workers, threads=threads)
 
 
 def _take_environment() -> dict[str, str]:
-    """Take our settings out of the environment, where each traceback and each request would have them.
+    """Take our settings out of the environment, because tracebacks and requests would contain them.
 
-    Child processes get them otherwise. An empty value counts as none.
+    The workers receive them as arguments. An empty value counts as not set.
     """
     names = [name for name in os.environ if name in _UNPREFIXED or name.startswith("WATCHWORD_")]
     taken = {name: os.environ.pop(name) for name in names}
     return {name: value for name, value in taken.items() if value.strip()}
 
 
-def _settings(environment: dict[str, str], port: int, threads: int, stop_timeout: int | None) -> Settings:
+def _read_settings(
+    environment: dict[str, str], port: int, threads: int, stop_timeout: int | None
+) -> Settings:
     """Return the settings in the environment, with defaults that follow from the options.
 
     Raises:
-        InvalidSettings: a setting is not usable, or does not fit the options.
+        InvalidSettings: a setting is not usable, or contradicts the options.
     """
-    spared = max(1, threads // 4)  # threads that go on serving, however many passwords are hashed
+    spared = max(1, threads // 4)  # These threads never hash passwords.
     most = threads - spared
     checks = environment.get("WATCHWORD_PASSWORD_CHECKS", str(spared)).strip()
     queue = max(0, most - int(checks)) if checks.isdecimal() else 0
@@ -144,14 +147,16 @@ def _refuse_too_many_hashes(settings: Settings, most: int, threads: int) -> None
         raise InvalidSettings(
             f"WATCHWORD_PASSWORD_CHECKS is {settings.password_checks} and WATCHWORD_PASSWORD_QUEUE is "
             f"{settings.password_queue}: at most {most} of the {threads} threads may hash passwords or wait "
-            "for it, because the others have to go on serving"
+            "for it, because the other threads must go on serving"
         )
 
 
-def _say_who_logs_in(password: str | None, admin_password: str | None) -> None:
+def _print_first_account(password: str | None, admin_password: str | None) -> None:
     change = suggest_command("account password admin")
     if password is None and admin_password:
-        click.echo(f"ADMIN_PASSWORD is not used, as there are accounts already; to set a password: {change}")
+        click.echo(
+            f"ADMIN_PASSWORD is not used, because there are accounts already. To set a password: {change}"
+        )
     elif admin_password:
         click.echo('Made the account "admin" with the password of ADMIN_PASSWORD')
     elif password is not None:
@@ -159,18 +164,21 @@ def _say_who_logs_in(password: str | None, admin_password: str | None) -> None:
         click.echo(f"It is shown this once. Change it with: {change}")
 
 
-def _shown(host: str) -> str:
+def _to_url_host(host: str) -> str:
     """Return the host for a URL that a browser on this machine can open."""
     if host in {_LOOPBACK, "::1"}:
         return "localhost"
     return f"[{host}]" if ":" in host else host
 
 
-def _free_address(host: str, port: int) -> str:
-    """The numeric address to listen on. One that cannot be is refused before anything is made.
+def _find_address(host: str, port: int) -> str:
+    """Return the numeric address to listen on, before anything is made.
 
-    Granian's workers share their port. Another server's, started by mistake, would join them and answer
-    some of the requests from its own database.
+    Granian's workers share their port. So if another server were started on it by mistake, both servers would
+    answer requests, each from its own database.
+
+    Raises:
+        ClickException: the server cannot listen there.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

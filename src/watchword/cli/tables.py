@@ -1,4 +1,4 @@
-"""Tables on standard output, with every name exactly as it is stored."""
+"""Tables on standard output that show every name exactly as it is stored."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rich.table import Table
 
 __all__ = ["print_table", "to_visible"]
 
-# Wide enough for every row. A subject that was cut to the terminal's width could not be copied.
+# Wide enough for every row. Otherwise a narrow terminal would cut subjects, and they could not be copied.
 _UNLIMITED = 1_000_000
-# Controls, formats such as a change of the writing direction, surrogates, separators of lines
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# Controls, format characters such as a change of the writing direction, surrogates, line separators.
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -21,15 +21,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*map(to_visible, row))
-    # Rich would take [red] for a color, and :snake: for an emoji
+    # Otherwise Rich would read [red] as a color and :snake: as an emoji.
     Console(markup=False, emoji=False, highlight=False, width=_UNLIMITED).print(table)
 
 
 def to_visible(text: str) -> str:
-    """Escape the characters that a terminal does not show, or that change how it shows others."""
+    """Escape characters that a terminal does not show, or that change how it shows other characters."""
     return "".join(
         character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in _UNSEEN
+        if unicodedata.category(character) in _INVISIBLE
         else character
         for character in text
     )
