@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from watchword.jose import Key, KeySet
 from watchword.jose.algorithms.table import ALGORITHMS
-from watchword.jose.material.kinds import CURVES, OCTET_KINDS, KeyKind, KeyMaterial
+from watchword.jose.material.kinds import CURVES, OCTET_KINDS, KeyMaterial, MaterialKind
 
 __all__ = ["AUDIENCE", "ISSUER", "KEYS", "NOW", "certificate", "claims", "compact", "key"]
 
@@ -52,7 +52,7 @@ def certificate() -> bytes:
 
 
 @functools.cache
-def _material(kind: KeyKind, length: int) -> KeyMaterial:
+def _material(kind: MaterialKind, length: int) -> KeyMaterial:
     if kind == "oct":
         return bytes(range(length))
     if kind == "RSA":

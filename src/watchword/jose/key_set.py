@@ -153,7 +153,7 @@ class KeySet:
 
     @cached_property
     def jwks_document(self) -> JwksDocument:
-        """The JSON of :meth:`to_jwks`, encoded once: any client may ask for it, and the keys never change."""
+        """The JSON of :meth:`to_jwks`. It is encoded only once, because the keys never change."""
         body = msgspec.json.encode(self.to_jwks())
         return JwksDocument(body, base64url.encode(sha256(body).digest()))
 

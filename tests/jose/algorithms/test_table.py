@@ -7,7 +7,7 @@ import pytest
 from watchword.errors import InvalidKey
 from watchword.jose import Key
 from watchword.jose.algorithms.table import ALGORITHMS, Algorithm, choose_algorithm
-from watchword.jose.material.kinds import KeyKind
+from watchword.jose.material.kinds import MaterialKind
 
 ROWS = pytest.mark.parametrize("row", ALGORITHMS, ids=lambda row: f"{row.name}-{row.kinds[0]}")
 
@@ -38,7 +38,7 @@ def test_a_row_takes_secrets_only_where_its_keys_are_secrets(row: Algorithm) -> 
 
 
 def test_the_rows_are_for_the_kinds_of_key_that_there_are() -> None:
-    assert {kind for row in ALGORITHMS for kind in row.kinds} == set(get_args(KeyKind))
+    assert {kind for row in ALGORITHMS for kind in row.kinds} == set(get_args(MaterialKind))
 
 
 @ROWS
@@ -60,12 +60,12 @@ def test_a_row_is_found_by_its_name_and_each_of_its_kinds(row: Algorithm) -> Non
         ("ML-DSA-87", "ML-DSA-87"),
     ],
 )
-def test_the_only_algorithm_that_signs_with_a_key_need_not_be_named(kind: KeyKind, alg: str) -> None:
+def test_the_only_algorithm_that_signs_with_a_key_need_not_be_named(kind: MaterialKind, alg: str) -> None:
     assert choose_algorithm(None, kind).name == alg
 
 
 @pytest.mark.parametrize("kind", ["oct", "RSA", "X25519", "X448"])
-def test_where_several_algorithms_fit_one_must_be_named(kind: KeyKind) -> None:
+def test_where_several_algorithms_fit_one_must_be_named(kind: MaterialKind) -> None:
     with pytest.raises(InvalidKey, match="alg is needed"):
         choose_algorithm(None, kind)
 
@@ -78,7 +78,7 @@ def test_an_algorithm_that_signs_is_not_guessed_for_a_key_that_encrypts() -> Non
 @pytest.mark.parametrize(
     ("alg", "kind"), [("ES256", "P-384"), ("HS256", "RSA"), ("ES256K", "P-256"), ("Ed448", "Ed25519")]
 )
-def test_an_algorithm_does_not_go_with_another_kind_of_key(alg: str, kind: KeyKind) -> None:
+def test_an_algorithm_does_not_go_with_another_kind_of_key(alg: str, kind: MaterialKind) -> None:
     with pytest.raises(InvalidKey):
         choose_algorithm(alg, kind)
 

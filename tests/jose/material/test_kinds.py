@@ -8,11 +8,11 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, mldsa
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key
-from watchword.jose.material.kinds import KeyKind, PrivateKey, generate, identify_kind, to_public
+from watchword.jose.material.kinds import MaterialKind, PrivateKey, generate, identify_kind, to_public
 
 
-@pytest.mark.parametrize("kind", get_args(KeyKind))
-def test_what_is_generated_is_of_the_kind_that_was_asked_for(kind: KeyKind) -> None:
+@pytest.mark.parametrize("kind", get_args(MaterialKind))
+def test_what_is_generated_is_of_the_kind_that_was_asked_for(kind: MaterialKind) -> None:
     material = generate(kind, 40)
     assert identify_kind(material) == kind
     if isinstance(material, bytes):

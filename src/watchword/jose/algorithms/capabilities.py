@@ -14,7 +14,7 @@ from watchword.jose.algorithms.content_encryption import CONTENT_ENCRYPTIONS, Co
 from watchword.jose.algorithms.key_management import KeyAgreement, KeyManagement
 from watchword.jose.algorithms.signatures import SignatureScheme
 from watchword.jose.algorithms.table import ALGORITHMS, Algorithm
-from watchword.jose.material.kinds import KeyKind, KeyMaterial, generate, to_public
+from watchword.jose.material.kinds import KeyMaterial, MaterialKind, generate, to_public
 
 __all__ = ["Capability", "CapabilityUse", "capabilities"]
 
@@ -71,7 +71,9 @@ def _find_failure(trial: Callable[[], None]) -> str | None:
     return None
 
 
-def _try_algorithm(row: Algorithm, kind: KeyKind, material: Callable[[KeyKind, int], KeyMaterial]) -> None:
+def _try_algorithm(
+    row: Algorithm, kind: MaterialKind, material: Callable[[MaterialKind, int], KeyMaterial]
+) -> None:
     private = material(kind, row.secret)
     public = private if isinstance(private, bytes) else to_public(private)
     if row.scheme:

@@ -23,7 +23,7 @@ from watchword.jose.algorithms.key_management import (
     rsa_oaep,
 )
 from watchword.jose.algorithms.signatures import SignatureScheme, ecdsa, hashless, hmac, rsa_pkcs1, rsa_pss
-from watchword.jose.material.kinds import KeyKind, KeyMaterial, identify_kind, to_public
+from watchword.jose.material.kinds import KeyMaterial, MaterialKind, identify_kind, to_public
 from watchword.jose.material.strength import check_public, check_secret
 
 __all__ = [
@@ -83,7 +83,7 @@ class Algorithm(NamedTuple):
     """
 
     name: str
-    kinds: tuple[KeyKind, ...]
+    kinds: tuple[MaterialKind, ...]
     scheme: SignatureScheme | None = None
     management: KeyManagement | None = None
     secret: int = 0
@@ -144,7 +144,7 @@ class Algorithm(NamedTuple):
             check_public(to_public(material))
 
 
-_AGREEING: tuple[KeyKind, ...] = ("P-256", "P-384", "P-521", "X25519", "X448")
+_AGREEING: tuple[MaterialKind, ...] = ("P-256", "P-384", "P-521", "X25519", "X448")
 
 ALGORITHMS: tuple[Algorithm, ...] = (
     # signatures
@@ -193,7 +193,7 @@ ALGORITHMS: tuple[Algorithm, ...] = (
 """All algorithms. If several rows fit a key, the first row applies."""
 
 
-def choose_kind(alg: str, crv: str | None) -> tuple[Algorithm, KeyKind]:
+def choose_kind(alg: str, crv: str | None) -> tuple[Algorithm, MaterialKind]:
     """Return the row of an algorithm, and the kind of its keys: the given curve, or the first kind.
 
     Raises:
@@ -214,7 +214,7 @@ ALG_NEEDED = "alg is needed"
 """The beginning of the error message for a key without ``alg`` that fits several algorithms."""
 
 
-def choose_algorithm(alg: str | None, kind: KeyKind, use: str | None = None) -> Algorithm:
+def choose_algorithm(alg: str | None, kind: MaterialKind, use: str | None = None) -> Algorithm:
     """Return the row for a key: the named algorithm, or the only algorithm that signs with its kind.
 
     Raises:
@@ -231,7 +231,7 @@ def choose_algorithm(alg: str | None, kind: KeyKind, use: str | None = None) -> 
     )
 
 
-def _infer_algorithm(kind: KeyKind, rows: Sequence[Algorithm], use: str | None) -> Algorithm:
+def _infer_algorithm(kind: MaterialKind, rows: Sequence[Algorithm], use: str | None) -> Algorithm:
     signing = [row for row in rows if row.scheme and use != "enc"]
     if not signing or any(signing[0].name not in row.names for row in signing):
         raise InvalidKey(f"{ALG_NEEDED}: a key of type {kind} can be for {_join_names(signing or rows)}")

@@ -19,8 +19,8 @@ from watchword.jose import base64url
 from watchword.jose.material.kinds import (
     CURVES,
     OCTET_KINDS,
-    KeyKind,
     KeyMaterial,
+    MaterialKind,
     PrivateKey,
     PublicKey,
     identify_kind,
@@ -32,8 +32,8 @@ from watchword.jose.material.strength import check_rsa
 
 __all__ = ["SECRET_MEMBERS", "compute_thumbprint", "from_members", "to_members"]
 
-_OKP: tuple[KeyKind, ...] = ("Ed25519", "Ed448", "X25519", "X448")
-_AKP: tuple[KeyKind, ...] = ("ML-DSA-44", "ML-DSA-65", "ML-DSA-87")
+_OKP: tuple[MaterialKind, ...] = ("Ed25519", "Ed448", "X25519", "X448")
+_AKP: tuple[MaterialKind, ...] = ("ML-DSA-44", "ML-DSA-65", "ML-DSA-87")
 
 SECRET_MEMBERS = frozenset({"k", "d", "p", "q", "dp", "dq", "qi", "oth", "priv"})
 """The members of secret and private keys of every type. A prime factor alone gives an RSA key away."""
@@ -122,7 +122,7 @@ def _read_akp(jwk: Mapping[str, object]) -> PrivateKey | PublicKey:
 
 
 def _read_octet_kind(
-    jwk: Mapping[str, object], kind: KeyKind, *, public: str, private: str
+    jwk: Mapping[str, object], kind: MaterialKind, *, public: str, private: str
 ) -> PrivateKey | PublicKey:
     halves = OCTET_KINDS[kind]
     public_key = halves.from_public(_read_octets(jwk, public))
@@ -134,7 +134,7 @@ def _read_octet_kind(
     return private_key
 
 
-def _read_kind(jwk: Mapping[str, object], name: str, kinds: Collection[KeyKind]) -> KeyKind:
+def _read_kind(jwk: Mapping[str, object], name: str, kinds: Collection[MaterialKind]) -> MaterialKind:
     for kind in kinds:
         if jwk.get(name) == kind:
             return kind
@@ -167,7 +167,7 @@ def _read_integer(jwk: Mapping[str, object], name: str, most: int | None = None)
 # -- writing -------------------------------------------------------------------------------------
 
 
-def _to_public_members(kind: KeyKind, public: PublicKey) -> dict[str, str]:
+def _to_public_members(kind: MaterialKind, public: PublicKey) -> dict[str, str]:
     match public:
         case rsa.RSAPublicKey():
             rsa_numbers = public.public_numbers()

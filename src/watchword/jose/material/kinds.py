@@ -18,8 +18,8 @@ from watchword.errors import InvalidKey
 __all__ = [
     "CURVES",
     "OCTET_KINDS",
-    "KeyKind",
     "KeyMaterial",
+    "MaterialKind",
     "OctetKind",
     "PrivateKey",
     "PublicKey",
@@ -29,7 +29,7 @@ __all__ = [
     "to_public",
 ]
 
-KeyKind: TypeAlias = Literal[
+MaterialKind: TypeAlias = Literal[
     "oct",
     "RSA",
     "P-256",
@@ -70,7 +70,7 @@ PrivateKey: TypeAlias = (
 )
 KeyMaterial: TypeAlias = bytes | PublicKey | PrivateKey
 
-CURVES: Mapping[KeyKind, ec.EllipticCurve] = {
+CURVES: Mapping[MaterialKind, ec.EllipticCurve] = {
     "P-256": ec.SECP256R1(),
     "P-384": ec.SECP384R1(),
     "P-521": ec.SECP521R1(),
@@ -78,7 +78,7 @@ CURVES: Mapping[KeyKind, ec.EllipticCurve] = {
 }
 """The curves of ``kty`` EC."""
 
-_CURVE_KINDS: dict[str, KeyKind] = {curve.name: kind for kind, curve in CURVES.items()}
+_CURVE_KINDS: dict[str, MaterialKind] = {curve.name: kind for kind, curve in CURVES.items()}
 
 
 class OctetKind(NamedTuple):
@@ -105,7 +105,7 @@ def _akp(private: Any, public: Any) -> OctetKind:
     return OctetKind(private, public, private.from_seed_bytes, public.from_public_bytes)
 
 
-OCTET_KINDS: Mapping[KeyKind, OctetKind] = {
+OCTET_KINDS: Mapping[MaterialKind, OctetKind] = {
     "Ed25519": _okp(ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey),
     "Ed448": _okp(ed448.Ed448PrivateKey, ed448.Ed448PublicKey),
     "X25519": _okp(x25519.X25519PrivateKey, x25519.X25519PublicKey),
@@ -120,7 +120,7 @@ _RSA_EXPONENT = 65_537
 _RSA_BITS = 2048
 
 
-def generate(kind: KeyKind, length: int) -> KeyMaterial:
+def generate(kind: MaterialKind, length: int) -> KeyMaterial:
     """Generate material with the operating system's random source.
 
     Args:
@@ -147,7 +147,7 @@ def refuse_kind(kind: str) -> InvalidKey:
     return InvalidKey(f"the OpenSSL that cryptography uses here does not support {kind}")
 
 
-def identify_kind(material: KeyMaterial) -> KeyKind:
+def identify_kind(material: KeyMaterial) -> MaterialKind:
     """Return the kind of material.
 
     Raises:
