@@ -60,7 +60,7 @@ from watchword.events import (
     SettingsDiffer,
 )
 from watchword.jose import jws
-from watchword.keyring.sealed import seal
+from watchword.keyring.sealing import seal
 from watchword.stores.contract import Feed
 
 PASSWORD, OTHER_PASSWORD = "correct horse battery", "staple in the stable"

@@ -27,7 +27,7 @@ from watchword.jwt.issuer import Issuer
 from watchword.jwt.profiles import access_token_verifier
 from watchword.jwt.verifier import Verifier
 from watchword.keyring import Keyring, plan_schedules
-from watchword.keyring.sealed import derive_key, sealing_secrets
+from watchword.keyring.operator_secret import derive_key, find_secrets
 from watchword.logins import LoginProof, Subject
 from watchword.logins.password import PasswordLogin
 from watchword.sessions import (
@@ -118,7 +118,7 @@ class Auth:
         self._listeners: tuple[Listener, ...] = (log_event, *listeners)
         self.stores = stores = stores or open_stores(settings)
         try:
-            sealing = sealing_secrets(settings, stores)
+            sealing = find_secrets(settings, stores)
             self._revocations = Revocations(
                 stores.sessions,
                 interval=settings.revocation_interval,

@@ -9,7 +9,7 @@ from watchword.events import KeyCompromised, KeyCreated, KeyDeclaredCompromised
 from watchword.jose import jws
 from watchword.jose.jwk import Key
 from watchword.keyring import Keyring, Schedule
-from watchword.keyring.sealed import seal, unseal
+from watchword.keyring.sealing import seal, unseal
 from watchword.stores import open_sql_stores
 from watchword.stores.sql.keys import SqlKeys
 

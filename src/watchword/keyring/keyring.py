@@ -27,7 +27,7 @@ from watchword.keyring.schedule import (
     find_standby_key,
     tell_phase,
 )
-from watchword.keyring.sealed import seal, unseal
+from watchword.keyring.sealing import seal, unseal
 from watchword.stores.contract import KeyKind, KeyStore, SealedKey, StoredKeys
 
 __all__ = ["Keyring"]

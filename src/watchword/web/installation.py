@@ -14,7 +14,7 @@ from watchword.auth import Auth
 from watchword.errors import InvalidSettings
 from watchword.events import Listener
 from watchword.forks import PerProcess
-from watchword.keyring.sealed import refuse_missing_secret
+from watchword.keyring.operator_secret import refuse_missing_secret
 from watchword.sessions import Client
 from watchword.settings import Settings, check_settings
 from watchword.stores import resolve_settings

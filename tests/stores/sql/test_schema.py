@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from watchword.errors import InvalidSettings
-from watchword.keyring.sealed import unseal
+from watchword.keyring.sealing import unseal
 from watchword.stores import Stores, open_sql_stores
 from watchword.stores.sql import schema
 
