@@ -66,7 +66,7 @@ def test_what_becomes_of_claims_is_as_the_document_says(names: dict[str, Any]) -
     assert names["refused"] in DOCUMENT
     assert names["delivered"].keys() == {"iss", "iat", "nbf"}
     table = re.findall(
-        r"^\| (`.+`|Struct.*) \| (.+) \|$", DOCUMENT.partition("### What becomes")[2], re.MULTILINE
+        r"^\| (`.+`|Struct.*) \| (.+) \|$", DOCUMENT.partition("### How claims become JSON")[2], re.MULTILINE
     )
     written = {
         "`datetime`": dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC),
