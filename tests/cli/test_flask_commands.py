@@ -166,6 +166,17 @@ def test_the_first_extension_counts_unless_a_prefix_names_another(flask, directo
     assert {path.name for path in directory.rglob("*.db")} == {file}
 
 
+def test_stores_of_the_application_are_used_and_no_database_is_looked_for(flask, directory) -> None:
+    (directory / "app.py").write_text(
+        APPLICATION + "from watchword.stores import open_sql_stores\n"
+        "Watchword(app, stores=open_sql_stores('sqlite:///own.db'))\n"
+    )
+    added = flask("account", "add", "alice", "--password-stdin", stdin=PASSWORD)
+    assert added.stdout.startswith("Added alice")
+    assert {path.name for path in directory.iterdir()} >= {"own.db"}
+    assert not (directory / "instance").exists()
+
+
 def test_an_auth_that_the_application_made_is_used_as_it_is(flask, directory) -> None:
     (directory / "app.py").write_text(
         APPLICATION + "from watchword import Auth\nWatchword(app, Auth('sqlite:///given.db'))\n"
@@ -206,6 +217,11 @@ Watchword(app, Verifier(Key.generate("ES256"), issuer="https://other.example", a
             ORDINARY.replace("sqlite:///app.db", "sqlite://"),
             ("account", "list"),
             "WATCHWORD_DATABASE_URL names a database in memory",
+        ),
+        (
+            APPLICATION + "from watchword import Auth\nWatchword(app, Auth('sqlite://'))\n",
+            ("account", "list"),
+            "the application opens a database in memory",
         ),
         (
             ORDINARY.replace("sqlite:///app.db", "postgresql://me:hush-hush@127.0.0.1:1/app"),

@@ -124,6 +124,8 @@ def open_auth(*, create: bool = False, source: StoreSource | None = None) -> Ite
     # _record_act writes the acts. Without a handler Python would write warnings to standard error as well.
     logging.getLogger("watchword.security").addHandler(logging.NullHandler())
     with source.open(_record_act) as auth:
+        if auth.stores.in_memory:
+            raise InvalidSettings(_explain_memory(source))
         if missing is not None:
             click.echo(f"Made a new database: {missing}", err=True)
         with act_as(f"cli:{_find_system_user()}"):
@@ -171,11 +173,14 @@ def _find_missing_file(source: StoreSource) -> Path | None:
         return None
     file = find_database_file(url)
     if file is None and url.startswith("sqlite"):
-        # The workers of a server are processes too.
-        raise InvalidSettings(
-            f"{source.url_name} names a database in memory, which every process has for itself. Name a file"
-        )
+        raise InvalidSettings(_explain_memory(source))
     return None if file is None or file.exists() else file
+
+
+def _explain_memory(source: StoreSource) -> str:
+    # The workers of a server are processes too.
+    what = "the application opens" if source.database_url is None else f"{source.url_name} names"
+    return f"{what} a database in memory, which every process has for itself. Name a file"
 
 
 def _refuse_lone_secret(database: Path) -> None:

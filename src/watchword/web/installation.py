@@ -100,7 +100,7 @@ class Installation:
         self._before_opening = before_opening
         self._find_request = find_request
         self._opening = PerProcess(threading.Lock)
-        if auth is None:
+        if self.opens_database:
             self.settings = resolve(self.settings)
             refuse_missing_secret(self.settings)
         self._clients = ClientFinder(self.settings.trusted_proxies)
@@ -139,7 +139,7 @@ class Installation:
         # held for ever, and greenlets cannot wait for a lock from before gevent has patched the module.
         with self._opening.obtain():
             if self._auth is None:
-                self._before_opening(self.settings)
+                self._prepare_opening()
                 self._use(Auth(settings=self.settings, **self._options))
             return self._auth  # type: ignore[return-value]  # set by _use
 
@@ -173,7 +173,7 @@ class Installation:
             self._given.add_listener(listener)
             yield self._given
             return
-        self._before_opening(self.settings)
+        self._prepare_opening()
         options = {**self._options, "listeners": [*self._options.get("listeners", ()), listener]}
         # A database that allows few connections must have a connection left for a command.
         settings = msgspec.structs.replace(self.settings, database_connections=1)
@@ -202,6 +202,10 @@ class Installation:
             for each in (self.settings, other.settings)
         )
         return one == two and not is_in_memory(parse_url(self.settings.database_url))
+
+    def _prepare_opening(self) -> None:
+        if self.opens_database:
+            self._before_opening(self.settings)
 
     def _use(self, auth: FrontDesk | None) -> None:
         """Authenticate with this from now on. ``None`` stands for an Auth that is not open."""
