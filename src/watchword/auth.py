@@ -1,94 +1,80 @@
-"""The front desk: one object that puts the rooms together."""
+"""Log in, refresh, verify and log out: prove a subject with the logins, then start a session."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, cast
 
 import msgspec
 
 from watchword.accounts import Accounts, LoginThrottle, PasswordHasher
 from watchword.arguments import describe
-from watchword.deprecation import warn_renamed
-from watchword.errors import (
-    InvalidGrant,
-    InvalidSettings,
-    InvalidToken,
-    MissingToken,
-    SessionEnded,
-    StoreUnavailable,
-)
-from watchword.events import Event, Listener, SessionsEnded, log_event
+from watchword.errors import InvalidSettings, SessionEnded
+from watchword.events import Listener, SessionsEnded
 from watchword.jose.jwk import Key
-from watchword.jose.key_set import KeySet
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.profiles import access_token_verifier
 from watchword.jwt.verifier import Verifier
-from watchword.keyring import Keyring, plan_schedules
-from watchword.keyring.operator_secret import derive_key, find_secrets
 from watchword.logins import LoginProof, Subject
 from watchword.logins.password import PasswordLogin
+from watchword.node import Node
 from watchword.sessions import (
     Client,
-    FeedStatus,
     OneTime,
     ReplayGuard,
-    Revocations,
     SessionProof,
     Sessions,
-    SettingsRecord,
     Tokens,
+    read_proofs,
     refresh_verifier,
 )
 from watchword.sessions.access_tokens import ACCESS_TOKENS, Identity
+from watchword.sessions.shared_settings import SharedSettings
 from watchword.settings import Settings, check_settings
 from watchword.stores.contract import Account, Session, Stores
-from watchword.stores.opening import find_announcements, open_stores
+from watchword.stores.opening import open_stores
 
 __all__ = ["Auth", "Subject"]
 
-logger = logging.getLogger("watchword.events")
 
-
-class Auth:
+class Auth(Node):
     """Log in, refresh, verify, log out.
 
-    Opens the stores, makes its tables and keys where they are missing, and is then safe to use from many
-    threads and after a fork. Every method but :meth:`jwks`, :meth:`ready`, :meth:`revocation_staleness` and
+    Opens the stores and creates missing tables and keys. Then it is safe to use from many threads and after a
+    fork. Every method except :meth:`jwks`, :meth:`ready`, :meth:`revocation_staleness` and
     :meth:`revocation_status` may raise :class:`~watchword.errors.StoreUnavailable`.
 
     Args:
-        database_url: where state lives, as an SQLAlchemy URL; by default the settings'.
-        issuer: the ``iss`` of the tokens; by default the settings'.
-        audience: the ``aud`` of access tokens; by default the settings'.
-        keys: one fixed key that signs access tokens, in place of the keyring's in the store.
-        check_password: your own users: called with username and password, returns the
-            :class:`Subject`, or ``None`` where they do not fit. What it raises reaches the caller and is not
-            counted as a wrong password. By default the accounts in the store.
-        subject_claims: further claims of a subject's access tokens (tenant, role, ...), asked for at login
-            and at every refresh. ``scope`` (a string or a list) and ``preferred_username`` among them take
-            the place of ours. ``None`` refuses the login or the refresh, and ends the session. What it
-            raises reaches the caller; nothing is issued, and no session changes.
-        breached: whether a new password of an account is known from a data breach; asked after all other
-            rules, never at login. What it raises propagates, and the password is not set.
-        listeners: told of every security event, after the log; one that fails stops nothing.
-        settings: everything else.
-        stores: where state lives, in place of what the settings name. :meth:`close` closes them.
+        database_url: the SQLAlchemy URL of the database. By default the settings' URL.
+        issuer: the ``iss`` of the tokens. By default the settings' issuer.
+        audience: the ``aud`` of access tokens. By default the settings' audience.
+        keys: a fixed key that signs access tokens, in place of the keyring's keys.
+        check_password: checks your own users in place of our accounts. Called with username and password, it
+            returns the :class:`Subject`, or ``None`` for a wrong password. Its exceptions reach the caller
+            and are not counted as wrong passwords.
+        subject_claims: returns further claims for the access tokens of a subject (tenant, role, ...). Called
+            at each login and each refresh. ``scope`` (a string or a list) and ``preferred_username`` replace
+            ours. ``None`` refuses the subject and ends the session. Its exceptions reach the caller. Then no
+            token is issued and no session changes.
+        breached: returns whether a new password of an account is known from a data breach. Called after all
+            other rules, never at a login. Its exceptions propagate, and the password is not set.
+        listeners: called with every security event, after the log. A listener that fails stops nothing.
+        settings: all other settings.
+        stores: your own record of stores, in place of the settings' stores. :meth:`close` closes them.
 
     Attributes:
-        settings: as given.
-        stores: where state lives.
+        settings: the settings, with the arguments applied.
+        stores: the stores.
         keyring: our keys.
-        accounts: usernames and passwords.
-        one_time: tokens that work once, such as a password reset's.
-        replay_guard: lets any verified token through once.
-        find_client: asked for the Client where a caller gives none. A framework's adapter replaces it.
+        accounts: our accounts.
+        one_time: issues and redeems tokens that work once, such as for a password reset.
+        replay_guard: accepts any verified token once.
+        find_client: called for the Client of a request if a caller gives no client. A framework's adapter
+            replaces it.
 
     Raises:
-        InvalidSettings: the settings do not fit together, or the secret does not open the stored keys.
-        StoreUnavailable: the store cannot be opened.
+        InvalidSettings: the settings contradict each other, or the secret does not open the stored keys.
+        StoreUnavailable: a store cannot be opened.
     """
 
     def __init__(
@@ -107,52 +93,23 @@ class Auth:
     ) -> None:
         check_settings(settings)
         given = {"database_url": database_url, "issuer": issuer, "audience": audience}
-        self.settings = settings = msgspec.structs.replace(
+        settings = msgspec.structs.replace(
             settings or Settings(), **{name: value for name, value in given.items() if value is not None}
         )
-        if stores is not None and not isinstance(stores, Stores):
-            raise InvalidSettings(f"stores must be a Stores record, not {describe(stores)}")
-        if stores is not None and database_url is not None:
-            raise InvalidSettings("give stores or database_url, not both: the stores name where state lives")
+        _check_stores(stores, database_url)
+        stores = stores or open_stores(settings)
+        super().__init__(settings, stores, key=keys, listeners=listeners)
         self.find_client: Callable[[], Client | None] = lambda: None
-        self._listeners: tuple[Listener, ...] = (log_event, *listeners)
-        self.stores = stores = stores or open_stores(settings)
-        try:
-            sealing = find_secrets(settings, stores)
-            self._revocations = Revocations(
-                stores.sessions,
-                interval=settings.revocation_interval,
-                max_age=settings.revocation_max_age,
-                grace=settings.leeway,
-                when_stale=settings.when_stale,
-                on_keys_changed=self._follow_keys,
-                on_settings=self._follow_settings,
-                announcements=find_announcements(settings, stores),
-                in_background=self._tend_keys,
-            )
-            self.keyring = Keyring(
-                stores.keys,
-                sealing,
-                plan_schedules(settings),
-                clock=self._revocations.now,
-                notify=self._notify,
-            )
-        except BaseException:
-            stores.close()
-            raise
         access_keys = keys or self.keyring.public
-        self._fixed_keys = KeySet([keys]) if keys else None
         self._make_verifier: Callable[[int], Verifier[Identity]] = lambda leeway: access_token_verifier(
             access_keys,
             issuer=settings.issuer,
             audience=settings.audience,
             claims=ACCESS_TOKENS,
             leeway=leeway,
-            clock=self._revocations.read_fresh_time,  # verifying a token begins with what the store knows
+            clock=self._revocations.read_fresh_time,  # So each verification ensures that the set is fresh.
         )
         self._verifier = self._make_verifier(settings.leeway)
-        self._settings_record = SettingsRecord(stores.sessions, settings, notify=self._notify)
-        self._followed = self._settings_record.recorded
         self._sessions = Sessions(
             stores.sessions,
             accounts=stores.accounts,
@@ -176,7 +133,7 @@ class Auth:
         counters = getattr(stores.throttles, "address_counters", None)
         throttle = LoginThrottle(
             stores.throttles,
-            key=derive_key(sealing[-1], "throttle"),
+            key=self._derive_key("throttle"),
             settings=settings,
             addresses=counters() if counters else None,
         )
@@ -202,9 +159,9 @@ class Auth:
         """Check a password and start a session.
 
         Raises:
-            InvalidCredentials: unknown user, wrong password or disabled account.
-            Throttled: too many failures; nothing was checked.
-            Overloaded: too many passwords are being checked; nothing was counted.
+            InvalidCredentials: the username is unknown, the password is wrong, or the account is disabled.
+            Throttled: there were too many failures. The password was not checked.
+            Overloaded: too many passwords are being checked. The attempt was not counted.
             InvalidRequest: the username or password is not text.
         """
         client = client or self.find_client()
@@ -222,11 +179,11 @@ class Auth:
         )
 
     def check_password(self, username: str, password: str, client: Client | None = None) -> Subject:
-        """Check a password as :meth:`login` does, and start no session.
+        """Check a password like :meth:`login`, and start no session.
 
         Meant for a form that asks for the current password again. The check is throttled and recorded like a
-        login's, so a stolen access token does not let its thief guess the password. Compare the subject with
-        the identity of the request: user names can change hands.
+        login, so that a stolen access token does not help to guess the password. Compare the subject with
+        the identity of the request, because usernames can change hands.
 
         Raises:
             WatchwordError: the same errors as :meth:`login`.
@@ -243,16 +200,16 @@ class Auth:
         amr: Sequence[str] = (),
         claims: Mapping[str, Any] | None = None,
     ) -> Tokens:
-        """Start a session for a subject whose identity was proven elsewhere (OAuth, SAML, a passkey).
+        """Start a session for a subject that has proven its identity elsewhere (OAuth, SAML, a passkey).
 
-        If the subject is an account in the store, the account decides: its username counts, a scope is
-        granted only if the account has it, at each refresh anew, and a disabled account gets no session.
+        If the subject is an account of ours, the session has the account's username and no scope that the
+        account does not have, at each refresh anew. A disabled account gets no session.
 
         Args:
             subject: the ``sub`` of the tokens.
-            scopes: the most that they grant.
-            client: where the request came from.
-            username: the name to show, by default the subject itself.
+            scopes: the most that the tokens grant.
+            client: the client of the request.
+            username: the name to show. By default the subject itself.
             amr: the methods that proved the subject's identity, by their names in RFC 8176: ``["hwk"]``.
             claims: further claims for every access token of the session. ``subject_claims`` replaces a claim
                 of the same name. At most 2,048 bytes as JSON.
@@ -261,7 +218,7 @@ class Auth:
             InvalidSettings: an argument is malformed.
             Unissuable: ``claims`` names a claim that Watchword sets, is too large, or is not JSON.
             InvalidCredentials: the account is disabled, ``subject_claims`` refuses the subject, or all of its
-                sessions were ended meanwhile.
+                sessions ended meanwhile.
         """
         client = client or self.find_client()
         mark = self._sessions.read_mark()
@@ -271,20 +228,20 @@ class Auth:
         )
 
     def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
-        """The next pair of tokens.
+        """Return the next pair of tokens.
 
         Raises:
-            InvalidGrant: the token is not, or no longer, good.
+            InvalidGrant: the refresh token is invalid, expired or used, or its session is over.
         """
         return self._sessions.refresh(refresh_token, client or self.find_client())
 
     def authenticate(self, access_token: str) -> Identity:
-        """Who presents this access token. Does no I/O while :meth:`ready`.
+        """Verify an access token and return its identity. Does no I/O while :meth:`ready`.
 
         Raises:
-            InvalidToken: the token is not to be trusted; the subclass says why.
-            SessionEnded: it was good, and its session has ended.
-            StoreUnavailable: what is known of ended sessions is too old to be trusted.
+            InvalidToken: the token is invalid. The subclass says why.
+            SessionEnded: the token is valid, and its session has ended.
+            StoreUnavailable: the known ended sessions are too old to be trusted.
         """
         identity = self._verifier.verify(access_token)
         if self._revocations.ended(identity.session_id):
@@ -314,39 +271,27 @@ class Auth:
         refresh_token: str | None = None,
         client: Client | None = None,
     ) -> None:
-        """End the session that a token belongs to; whether it had ended before makes no difference.
+        """End the session of a token, whether or not it had ended before.
 
-        With both tokens, one good one is enough: after lunch the access token has expired.
+        If both tokens are given, a single valid token is enough, because the access token may have expired.
 
         Raises:
-            InvalidToken: neither names a session.
+            InvalidToken: neither token names a session.
             InvalidGrant: the refresh token, given alone, is not ours.
         """
-        proofs, failure = dict[str, SessionProof](), None
-        for token, read in (
-            (refresh_token, self._sessions.read_refresh_token),
-            (access_token, self._read_access_token),  # last: its failure is the one to tell
-        ):
-            if token is None:
-                continue
-            try:
-                proof = read(token)
-            except (InvalidToken, InvalidGrant) as error:
-                failure = error
-            else:
-                proofs.setdefault(proof.session_id, proof)
-        if not proofs:
-            raise failure or MissingToken
+        proofs = read_proofs(
+            (refresh_token, self._sessions.read_refresh_token), (access_token, self._read_access_token)
+        )
         client = client or self.find_client()
-        for proof in proofs.values():
+        for proof in proofs:
             self._sessions.log_out(proof, client)
 
     def logout_all(self, access_token: str, client: Client | None = None) -> None:
-        """End every session of the subject of an access token, and the token's own in any case.
+        """End every session of the subject of an access token, and the token's own session in any case.
 
         Raises:
-            InvalidToken: the token is not to be trusted; the subclass says why.
-            SessionEnded: its session has ended.
+            InvalidToken: the token is invalid. The subclass says why.
+            SessionEnded: the token's session has ended.
         """
         client = client or self.find_client()
         subject = self.authenticate(access_token).subject
@@ -356,13 +301,13 @@ class Auth:
     # -- sessions ----------------------------------------------------------------------------------
 
     def sessions(self, subject: str) -> Sequence[Session]:
-        """The subject's live sessions, newest first."""
+        """Return the subject's live sessions, newest first."""
         return self._sessions.find_live(subject)
 
     def end(self, session_id: str, client: Client | None = None) -> None:
-        """End a session. From then on its tokens are refused: here at once, elsewhere within a poll.
+        """End a session. Its tokens are refused here at once, and in other processes after their next poll.
 
-        The store need not know the session: it forgets sessions when a backup is restored.
+        The store need not know the session, because a store that is restored from a backup forgets sessions.
         """
         self._sessions.log_out(self._sessions.name_session(session_id), client or self.find_client())
 
@@ -374,10 +319,10 @@ class Auth:
         *,
         actor: str | None = None,
     ) -> None:
-        """End every session of a subject, except the one to ``keep``.
+        """End every session of a subject, except the session ``keep``.
 
         Raises:
-            InvalidSettings: the subject is not text, such as an id that is a number. No session has it.
+            InvalidSettings: the subject is not text, but for example a number. No session has such a subject.
         """
         client = client or self.find_client()
         self._sessions.end_all(subject, "logout_all", keep, client)
@@ -400,95 +345,10 @@ class Auth:
         """Do what :meth:`watchword.accounts.Accounts.delete` does."""
         self.accounts.delete(subject, actor=actor)
 
-    # -- running it --------------------------------------------------------------------------------
-
-    def jwks(self) -> dict[str, Any]:
-        """The public keys as a JWK Set (RFC 7517 §5); secret keys are never in it.
-
-        Where the store does not answer it is the one that was known last.
-        """
-        return self.published_keys().to_jwks()
-
-    def published_keys(self) -> KeySet:
-        """Return the keys behind :meth:`jwks`. Its ``version`` is another one whenever they are others."""
-        if self._fixed_keys:
-            return self._fixed_keys
-        with suppress(StoreUnavailable):
-            self._revocations.ensure_fresh()
-        return self.keyring.public.keys
-
-    def jwks_max_age(self) -> int:
-        """Whole seconds for which others may keep :meth:`jwks`: until it changes, if that comes first.
-
-        Zero while this process may have missed a change.
-        """
-        longest = self.settings.jwks_max_age
-        if self._fixed_keys:
-            return longest
-        if not self.ready():
-            return 0
-        return max(1, int(min(longest, self.keyring.public.find_next_change() - self.now())))
-
-    def ready(self) -> bool:
-        """Whether :meth:`authenticate` would do no I/O right now."""
-        return self._revocations.is_ready()
-
-    def revocation_staleness(self) -> float:
-        """Seconds by which this process may be behind with sessions that ended in others."""
-        return self._revocations.measure_staleness()
-
-    def revocation_status(self) -> FeedStatus:
-        """How it stands with the news of sessions that ended in other processes."""
-        return self._revocations.read_status()
-
-    def check(self) -> None:
-        """Return if this process can do its work; the question of a load balancer.
-
-        Raises:
-            StoreUnavailable: the store does not answer.
-            RevocationsUnavailable: it does, but no news of ended sessions come.
-        """
-        self.stores.now()
-        self._revocations.check()
-
-    def find_settings_that_differ(self) -> tuple[str, ...]:
-        """Return the names of the settings in which this node differs from the one that started last."""
-        return self._settings_record.find_differences()
-
-    def now(self) -> float:
-        """The store's time in seconds since the epoch, as of the last poll and carried forward."""
-        return self._revocations.now()
-
-    @property
-    def store(self) -> Stores:
-        """The old name of :attr:`stores`."""
-        warn_renamed("Auth.store", "Auth.stores")
-        return self.stores
-
-    def close(self) -> None:
-        """Stop the polling thread and give back the store's connections."""
-        self._revocations.close()
-        self.stores.close()
-
-    def add_listener(self, listener: Listener) -> None:
-        """Tell this listener, too, of every event from now on."""
-        self._listeners = (*self._listeners, listener)
-
-    def _follow_keys(self, version: int) -> None:
-        self.keyring.follow(version)
-
-    def _follow_settings(self, recorded: str) -> None:
-        """Accept what the other nodes accept, whatever this node's own settings are."""
-        shared = self._settings_record.follow(recorded)
-        if shared == self._followed or not self._revocations.keep_ends_for(shared.leeway):
-            return
+    def _apply(self, shared: SharedSettings) -> None:
         self._sessions.follow(shared)
         self.one_time.follow_leeway(shared.leeway)
         self._verifier = self._make_verifier(shared.leeway)
-        self._followed = shared
-
-    def _tend_keys(self) -> None:
-        self.keyring.tend()
 
     def _check_account(self, username: str, password: str) -> Account:
         return self.accounts.check(username, password)
@@ -498,13 +358,13 @@ class Auth:
 
     def _read_access_token(self, access_token: str) -> SessionProof:
         identity = self._verifier.verify(access_token)
-        session_id = cast("str", identity.session_id)  # ours all have one
+        session_id = cast("str", identity.session_id)  # All our access tokens have a session.
         until = max(float(identity.claims["exp"]), self.now() + self.settings.access_lifetime)
         return SessionProof(session_id, identity.subject, until)
 
-    def _notify(self, event: Event) -> None:
-        for listener in self._listeners:
-            try:
-                listener(event)
-            except Exception:  # the session has started or ended; its caller must not be told otherwise
-                logger.exception("a listener failed at the event %s", event.name)
+
+def _check_stores(stores: object, database_url: str | None) -> None:
+    if stores is not None and not isinstance(stores, Stores):
+        raise InvalidSettings(f"stores must be a Stores record, not {describe(stores)}")
+    if stores is not None and database_url is not None:
+        raise InvalidSettings("give stores or database_url, not both: the stores name where state lives")

@@ -1,7 +1,7 @@
 """Sessions, their tokens, and the ends of sessions in other processes."""
 
 from watchword.sessions.clients import Client
-from watchword.sessions.endings import SessionProof
+from watchword.sessions.endings import SessionProof, read_proofs
 from watchword.sessions.one_time import OneTime, ReplayGuard
 from watchword.sessions.refresh_tokens import RefreshClaims, refresh_verifier
 from watchword.sessions.revocations import FeedStatus, Revocations
@@ -20,5 +20,6 @@ __all__ = [
     "Sessions",
     "SettingsRecord",
     "Tokens",
+    "read_proofs",
     "refresh_verifier",
 ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from watchword.errors import InvalidGrant, InvalidToken, MissingToken
 from watchword.events import Event, SessionTerminated
 from watchword.sessions.clients import Client
 from watchword.sessions.revocations import Revocations
 from watchword.stores.contract import EndReason, Session, SessionEnd, SessionStore, is_session_id
 
-__all__ = ["SessionEndings", "SessionProof", "describe_session"]
+__all__ = ["SessionEndings", "SessionProof", "describe_session", "read_proofs"]
 
 
 class SessionProof(NamedTuple):
@@ -102,6 +103,33 @@ class SessionEndings:
         self._revocations.add([_to_end(session) for session in sessions])
         for session in sessions:
             self._notify(SessionTerminated(**describe_session(session, client), reason=reason))
+
+
+def read_proofs(*tokens: tuple[str | None, Callable[[str], SessionProof]]) -> list[SessionProof]:
+    """Read tokens, and return each session that a valid token names.
+
+    Args:
+        tokens: each token, or ``None`` if it is not given, with the function that reads it.
+
+    Raises:
+        MissingToken: no token is given.
+        InvalidToken: no token is valid. The error is the error of the last token.
+        InvalidGrant: as ``InvalidToken``, for a refresh token.
+    """
+    proofs: dict[str, SessionProof] = {}
+    failure: InvalidToken | InvalidGrant | None = None
+    for token, read in tokens:
+        if token is None:
+            continue
+        try:
+            proof = read(token)
+        except (InvalidToken, InvalidGrant) as error:
+            failure = error
+        else:
+            proofs.setdefault(proof.session_id, proof)
+    if not proofs:
+        raise failure or MissingToken
+    return list(proofs.values())
 
 
 def describe_session(session: Session, client: Client) -> dict[str, str | None]:

@@ -27,7 +27,7 @@ class MetadataEndpoints:
     def publish_keys(self, request: Request) -> Response:
         """Return the public keys, or a 304 to a client that has them (RFC 9110 §13.1.2)."""
         auth = self._open_auth()
-        document = auth.published_keys().jwks_document
+        document = auth.find_published_keys().jwks_document
         tag = f'"{document.digest}"'
         headers = (
             ("Cache-Control", f"public, max-age={auth.jwks_max_age()}"),
