@@ -108,7 +108,7 @@ class Issuer:
         """
         if not isinstance(subject, str):
             # RFC 7519 §4.1.2: a verifier would refuse it.
-            raise Unissuable(f"subject must be a string, not {describe(subject)}; write str(...) around it")
+            raise Unissuable(f"subject must be a string, not {describe(subject)}. Convert it with str()")
         signer = self._find_signer()
         try:
             issued = math.floor(self._clock() if issued_at is None else issued_at)
@@ -164,7 +164,7 @@ def _check_claims(claims: object) -> Mapping[str, Any]:
             name: value for name, value in fields.items() if value is not None or name not in REGISTERED
         }
     if not REGISTERED.isdisjoint(claims):
-        raise Unissuable("iss, sub, aud, exp, nbf, iat and jti are the issuer's to set, not among the claims")
+        raise Unissuable("claims must not contain iss, sub, aud, exp, nbf, iat or jti, which the Issuer sets")
     check_members(claims)
     return claims
 
