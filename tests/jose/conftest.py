@@ -48,7 +48,7 @@ def forged() -> Callable[..., str]:
 
 
 def forge(key: Key, header: dict[str, Any], plaintext: bytes = b"secret", enc: str = "A256GCM") -> str:
-    """A JWE whose header says what it wants, rightly encrypted."""
+    """Make a JWE with any header, encrypted correctly."""
     [row] = [row for row in CONTENT_ENCRYPTIONS if row.name == enc]
     management = key.algorithm.management
     stated = {"alg": key.alg, "enc": enc, **header}

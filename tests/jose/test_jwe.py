@@ -47,7 +47,7 @@ def rsa() -> Key:
 
 @pytest.fixture(scope="module")
 def keys(rsa: Key) -> dict[str, Key]:
-    """One key of each way to fail."""
+    """Return a key for each way to fail."""
     generated = {alg: Key.generate(alg) for alg in ("A128KW", "A256GCMKW", "ECDH-ES", "ECDH-ES+A192KW")}
     return {"RSA-OAEP-256": rsa, **generated}
 

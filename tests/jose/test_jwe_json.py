@@ -43,7 +43,7 @@ def one() -> dict[str, Any]:
 
 
 def several() -> dict[str, Any]:
-    """A general token with every member; the second recipient is ours."""
+    """Make a general token with every member. The second recipient is ours."""
     recipients = [Key.generate("A256KW"), Recipient(KEY, {"mine": 1})]
     header, unprotected = {"cty": "x"}, {"shared": 2}
     return jwe.encrypt_json(b"secret", recipients, header=header, unprotected=unprotected, aad=b"seen")

@@ -25,7 +25,7 @@ KEY = Key.from_secret(b"\x07" * 32, "HS256", kid="k1")
 
 
 def forged(header: dict[str, Any], payload: bytes, key: Key) -> str:
-    """A token whose header says what it wants, rightly signed."""
+    """Make a token with any header, signed correctly."""
     signed = base64url.encode(msgspec.json.encode(header)) + "." + base64url.encode(payload)
     return signed + "." + base64url.encode(key.sign(signed.encode()))
 
@@ -283,7 +283,7 @@ CHARACTERS = st.sampled_from("AQgwZz09-_.+/= \n{}\x00é😀") | st.characters()
 
 @st.composite
 def mutated(draw: st.DrawFn) -> str:
-    """A good token's text after one or several changes."""
+    """Draw a valid token after random changes."""
     text = draw(st.sampled_from(TEXTS))
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, len(text)))

@@ -27,7 +27,7 @@ def signature(
     by: Key = KEY,
     payload: str = PAYLOAD,
 ) -> dict[str, Any]:
-    """One signature whose header says what it wants, rightly made."""
+    """Make a valid signature with any header."""
     raw = protected if isinstance(protected, bytes) else msgspec.json.encode(protected)
     segment = "" if protected is None else base64url.encode(raw)
     return {

@@ -61,7 +61,7 @@ def test_a_payload_is_not_taken_for_the_encoded_form_of_another() -> None:
 
 
 def forged(header: dict[str, Any]) -> str:
-    """A token whose header says what it wants, rightly signed, its payload encoded."""
+    """Make a token with any header and an encoded payload, signed correctly."""
     signed = base64url.encode(msgspec.json.encode(header)) + "." + base64url.encode(b"payload")
     return signed + "." + base64url.encode(KEY.sign(signed.encode()))
 

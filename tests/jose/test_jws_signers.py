@@ -14,7 +14,7 @@ from watchword.jose.algorithms.signatures import raw_from_der
 
 
 class Elsewhere(NamedTuple):
-    """A key in another process, as far as this one can see."""
+    """A signer that stands for a key in another process."""
 
     alg: str
     kid: str

@@ -125,7 +125,7 @@ def test_the_size_of_a_set_is_bounded() -> None:
 
 
 def test_finding_looks_at_no_key_that_is_not_found() -> None:
-    """So it costs the same in a set of one and of a thousand, with a kid and without."""
+    """A lookup costs the same in a set of 1 and of 1,000 keys, with and without a kid."""
     keys = KeySet([Key.generate("HS256") for _ in range(1_000)])
     last = list(keys)[-1]
     assert keys.find(last.kid, "HS256") == (last,)

@@ -98,8 +98,8 @@ def merge_parts(protected: Mapping[str, Any], *unprotected: object) -> dict[str,
         unprotected: the other parts of a token in JSON serialization.
 
     Raises:
-        MalformedToken: a part is not an object or is empty, two parts have the same member, a member has the
-            wrong type or must be protected, or ``alg`` is missing.
+        MalformedToken: a part is empty or not an object, or two parts have the same member. Or a member has
+            the wrong type or must be protected, or ``alg`` is missing.
     """
     header = dict(protected)
     for part in unprotected:

@@ -53,9 +53,9 @@ class Key:
     Attributes:
         algorithm: the row of the table of algorithms.
         material: the bytes of a secret, or cryptography's key object. Never show it.
-        kid: the key id. The default is the RFC 7638 thumbprint. The thumbprint of a secret must not be
-            published (RFC 7638 §7), so the default for a secret is a short keyed hash, which is the same in
-            every process. For a password (PBES2) it is random, because a fast hash would help to guess it.
+        kid: the key id. The default is the RFC 7638 thumbprint. A secret has a short keyed hash instead,
+            because its thumbprint must not be published (RFC 7638 §7). A password (PBES2) has random bytes,
+            because a fast hash would help to guess it.
         use: the JWK's ``use``, or ``None``.
         key_ops: the JWK's ``key_ops``, or ``None``.
         is_private: whether this is a private key or a secret.

@@ -77,7 +77,7 @@ def test_what_is_encrypted_decrypts(row: ContentEncryption, plaintext: bytes, da
     ],
 )
 def test_any_change_of_anything_fails(row: ContentEncryption, part: int, change: str) -> None:
-    # Not random: under another key for CBC alone, one text in 256 has good padding.
+    # A fixed key: with another CBC key, 1 text in 256 has valid padding.
     key, iv, data = bytes(range(row.key_size)), bytes(range(row.iv_size)), b"data"
     ciphertext, tag = row.encrypt(key, iv, b"text of more than one block of AES", data)
     parts = [key, iv, ciphertext, tag, data]
@@ -117,8 +117,8 @@ def test_data_and_vector_do_not_run_into_each_other(row: ContentEncryption) -> N
 def test_bad_padding_that_is_authentic_fails_like_anything_else(
     row: ContentEncryption, ciphertext: bytes
 ) -> None:
-    """Whoever holds the key can authenticate what is no ciphertext at all."""
-    key = bytes(range(row.key_size))  # a random one would now and then make good padding of zeros
+    """The owner of a key can authenticate bytes that are not a ciphertext."""
+    key = bytes(range(row.key_size))  # A random key would sometimes make valid padding from zeros.
     tag = authenticated(row, key, ciphertext)
     with pytest.raises(DecryptionFailed) as caught:
         row.decrypt(key, IV, ciphertext, tag, b"")

@@ -27,7 +27,7 @@ PASSWORD = b"a pass phrase"
 
 def certificate(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)  # long expired, which nobody asks about
+    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)  # Expired. Validity is not checked.
     return x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + dt.timedelta(days=1)).sign(
         key, hashes.SHA256()
     )

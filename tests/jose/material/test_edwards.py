@@ -22,7 +22,7 @@ def test_the_points_of_real_keys_are_taken() -> None:
 @pytest.mark.parametrize("curve", [ED25519, ED448], ids=["Ed25519", "Ed448"])
 def test_twice_a_point_is_on_the_curve(curve: EdwardsCurve) -> None:
     p, a, d = curve
-    y = 4 * pow(5, -1, p)  # of the base point of Ed25519; of the other curve, all that counts is the equation
+    y = 4 * pow(5, -1, p)  # The base point of Ed25519. For the other curve only the equation matters.
     xx = (y * y - 1) * pow(d * y * y - a, -1, p) % p
     for _ in range(5):
         xx, y = _double(xx, y, curve)

@@ -237,7 +237,7 @@ ANYTHING = st.recursive(
 
 @st.composite
 def mutated(draw: st.DrawFn) -> dict[str, Any]:
-    """The members of a key, one of them replaced, dropped, cut, or with one character changed."""
+    """Draw the members of a key with a member replaced, dropped, cut, or changed by a character."""
     jwk: dict[str, Any] = dict(ALL_KINDS[draw(st.sampled_from(sorted(ALL_KINDS)))])
     name = draw(st.sampled_from(sorted(jwk)))
     text = jwk[name]

@@ -164,7 +164,7 @@ def test_no_text_costs_more_than_its_length(piece: bytes) -> None:
     started = process_time()
     with pytest.raises(InvalidKey):
         Key.from_pem(text)
-    assert process_time() - started < 1  # seconds; it was five for the backslashes
+    assert process_time() - started < 1  # Seconds. It was 5 for the backslashes.
 
 
 def test_a_block_that_is_cut_off_does_not_swallow_the_next_one() -> None:

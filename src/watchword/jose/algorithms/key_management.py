@@ -1,11 +1,11 @@
 """Bring a content encryption key to a recipient (RFC 7518 §4.3 to §4.8).
 
-There are two ways. The content key follows from the recipient's key (:class:`KeyAgreement`), or it is random
-and the token contains it, encrypted to the recipient (:class:`KeyWrapping`).
+There are two ways. With a :class:`KeyAgreement` the content key follows from the recipient's key. With a
+:class:`KeyWrapping` it is random, and the token contains it, encrypted to the recipient.
 
-RSA1_5 (§4.2) is not offered. A recipient that reveals, by message or by time, whether the padding is right
-lets an attacker decrypt tokens (Bleichenbacher 1998, and found in many libraries since). RFC 8725 §3.2
-advises against it, and RSA-OAEP is as widely supported.
+RSA1_5 (§4.2) is not offered. A recipient that reveals whether the padding is right, by message or by time,
+lets an attacker decrypt tokens (Bleichenbacher 1998). Many libraries have had this vulnerability. RFC 8725
+§3.2 advises against RSA1_5, and RSA-OAEP is as widely supported.
 """
 
 from __future__ import annotations
