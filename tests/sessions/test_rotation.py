@@ -140,6 +140,7 @@ near = st.one_of(
     until_end=near,
     ended=st.booleans(),
     now=st.floats(1.6e9, 2e9),
+    lifetime=st.none() | st.integers(1, 20_000),
 )
 def test_the_store_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_that_was_foreseen(
     store: SqlSessions,
@@ -149,6 +150,7 @@ def test_the_store_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_
     until_end: float,
     ended: bool,
     now: float,
+    lifetime: int | None,
 ) -> None:
     row = session(
         generation=4,
@@ -157,6 +159,7 @@ def test_the_store_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_
         access_until=float(math.floor(now) + good_for),
         expires_at=now + until_end,
         ended_at=now if ended else None,
+        lifetime=lifetime,
     )
     times = SessionTimes(access=600, idle=1_000, absolute=10_000, window=WINDOW)
     with store._database.begin_write() as connection:

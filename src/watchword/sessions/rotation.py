@@ -77,7 +77,8 @@ def rotate(session: Session, generation: int, times: SessionTimes, *, now: float
 
 def _prolong(session: Session, times: SessionTimes, now: float) -> Session:
     """Return the row with its times. They are whole seconds, because tokens carry them."""
-    regular = float(min(math.floor(now + times.idle), math.floor(session.created_at + times.absolute)))
+    absolute = times.absolute if session.lifetime is None else session.lifetime
+    regular = float(min(math.floor(now + times.idle), math.floor(session.created_at + absolute)))
     access_until = min(math.floor(now) + times.access, regular)
     return msgspec.structs.replace(
         session,

@@ -465,6 +465,7 @@ def test_what_has_expired_leaves_its_subjects_index_at_the_next_login(
     since_swap=st.none() | st.sampled_from([0, 10, 20, 40, 50]),
     until_end=st.sampled_from([-100, -10, 10, 100]),
     ended=st.booleans(),
+    lifetime=st.none() | st.sampled_from([1, 500, 20_000]),
 )
 def test_redis_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_that_was_foreseen(
     stores: Stores,
@@ -474,12 +475,14 @@ def test_redis_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_that
     since_swap: int | None,
     until_end: int,
     ended: bool,
+    lifetime: int | None,
 ) -> None:
     times = SessionTimes(access=600, idle=1_000, absolute=10_000, window=30)
     session, now = start(stores.sessions), stores.now()
     changes = {"generation": 4, "expires_at": now + until_end, "access_until": math.floor(now) + good_for}
     changes |= {} if since_swap is None else {"refreshed_at": now - since_swap}
     changes |= {"ended_at": now} if ended else {}
+    changes |= {} if lifetime is None else {"lifetime": lifetime}
     key = f"watchword:{{{shard_of('alice')}}}:session:{session.id}"
     redis_server.ask("HSET", key, *(text for change in changes.items() for text in change))
     found = stores.sessions.find_session(session.id).session

@@ -136,6 +136,7 @@ def test_an_upgrade_keeps_accounts_sessions_ends_and_keys(older: Path) -> None:
     assert (account.username, account.scopes, account.disabled) == ("Alice", ("read", "write"), False)
     (live,) = stores.sessions.live_sessions(account.subject)
     assert (live.generation, live.scopes, live.user_agent) == (2, ("read",), "firefox")
+    assert (live.amr, live.claims, live.lifetime) == ((), {}, None)
     (end,) = stores.sessions.poll(None, None, grace=0).ends
     ended = stores.sessions.find_session(end.session_id)
     assert ended is not None

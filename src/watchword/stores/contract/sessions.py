@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -80,6 +80,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         client_id: the client that its refresh tokens are for.
         credentials_version: the version of the account that the subject logged in with. ``None`` if the
             subject is not an account of ours.
+        amr: the methods that proved the subject's identity, by their names in RFC 8176. Set at the start. The
+            same holds for the two fields that follow. A session from before version 5 of the schema has the
+            default of each.
+        claims: further claims for the access tokens of the session: a JSON object.
+        lifetime: seconds from ``created_at`` to the absolute end. ``None`` for ``times.absolute``.
     """
 
     id: str
@@ -99,6 +104,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     audience: str | None = None
     client_id: str | None = None
     credentials_version: int | None = None
+    amr: tuple[str, ...] = ()
+    claims: Mapping[str, Any] = {}
+    lifetime: int | None = None
 
 
 class SessionDetails(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,10 +122,16 @@ class SessionDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewSession(SessionDetails, frozen=True, kw_only=True):
-    """What the caller knows of a session before the store has given it its times."""
+    """What the caller knows of a session before the store has given it its times.
+
+    :class:`Session` explains the fields. A swap never changes those that are not of :class:`SessionDetails`.
+    """
 
     id: str
     subject: str
+    amr: tuple[str, ...] = ()
+    claims: Mapping[str, Any] = {}
+    lifetime: int | None = None
 
 
 class SessionTimes(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +140,7 @@ class SessionTimes(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         access: how long an access token is good.
         idle: how long a session lives without a refresh.
-        absolute: how long a session lives at most.
+        absolute: how long a session without a ``lifetime`` of its own lives at most.
         window: a session swaps at most once in this time.
     """
 
@@ -188,6 +202,8 @@ class SessionStore(Protocol):
     ) -> tuple[TimedSession, Sequence[Session]] | None:
         """Insert a session at generation 1 and end the subject's oldest over ``max_live``.
 
+        A ``lifetime`` of the session takes the place of ``times.absolute``, here and at each swap.
+
         Returns the session, and those that were ended for it with ``too_many_sessions``. A repeat with
         the same id returns the row that is there.
 
@@ -214,7 +230,8 @@ class SessionStore(Protocol):
         was issued before may last until then. ``expires_at`` is never before it.
 
         Of the details, those of the client, ``username`` and ``scopes`` take the place of what is there.
-        ``audience``, ``client_id`` and ``credentials_version`` are set only where there is none.
+        ``audience``, ``client_id`` and ``credentials_version`` are set only where there is none. ``amr``,
+        ``claims`` and ``lifetime`` stay as they were set at the start.
         """
         ...
 

@@ -144,13 +144,13 @@ SWAP = Script(
 local BOUND = {audience = true, client_id = true, credentials_version = true}
 local _, id, presented, access, idle, absolute, window = unpack(ARGV)
 local key = session(id)
-local subject, generation, created_at, refreshed_at, good_until, over_at, ended_at = unpack(
+local subject, generation, created_at, refreshed_at, good_until, over_at, ended_at, lifetime = unpack(
   redis.call('HMGET', key, 'subject', 'generation', 'created_at', 'refreshed_at', 'access_until',
-    'expires_at', 'ended_at'))
+    'expires_at', 'ended_at', 'lifetime'))
 if not subject or ended_at or tonumber(over_at) <= now or tonumber(generation) > tonumber(presented)
   or (refreshed_at and tonumber(refreshed_at) > now - window) then return false end
 
-local expires_at, access_until = expiry(created_at, tonumber(good_until), access, idle, absolute)
+local expires_at, access_until = expiry(created_at, tonumber(good_until), access, idle, lifetime or absolute)
 redis.call('HDEL', key, 'user_agent', 'ip_address')
 redis.call('HSET', key, 'generation', text(presented + 1), 'refreshed_at', text(now),
   'expires_at', text(expires_at), 'access_until', text(access_until))

@@ -23,10 +23,12 @@ from watchword.stores.contract import (
 )
 from watchword.stores.redis import session_scripts as scripts
 from watchword.stores.redis.connection import RedisPort
+from watchword.stores.rows import decode_claims, encode_claims, read_row
 
 __all__ = ["RedisSessions"]
 
 _SHARDS = "0123456789abcdef"
+_NUMBERS = ("generation", "credentials_version", "lifetime")
 
 _T = TypeVar("_T")
 
@@ -54,10 +56,11 @@ class RedisSessions(RedisPort, SessionStore):
             max_live,
             times.access,
             times.idle,
-            times.absolute,
+            times.absolute if new.lifetime is None else new.lifetime,
             read_at,
             positions[_SHARDS.index(shard)],
             *_to_fields(new),
+            *_to_login_fields(new),
         )
         if started is None:
             return None
@@ -187,9 +190,27 @@ def _to_fields(details: SessionDetails) -> Sequence[str | int]:
     return [part for name, value in fields.items() if value is not None for part in (name, value)]
 
 
+def _to_login_fields(new: NewSession) -> Sequence[str | int]:
+    """Return names and values of the fields that only a start sets."""
+    fields = {
+        "amr": " ".join(new.amr) or None,
+        "claims": encode_claims(new.claims) if new.claims else None,
+        "lifetime": new.lifetime,
+    }
+    return [part for name, value in fields.items() if value is not None for part in (name, value)]
+
+
 def _to_session(row: Sequence[str]) -> Session:
+    return read_row(_convert, row)
+
+
+def _convert(row: Sequence[str]) -> Session:
     fields: dict[str, Any] = dict(zip(row[::2], row[1::2], strict=True))
     times = {name: float(value) for name, value in fields.items() if name.endswith(("_at", "_until"))}
-    numbers = {name: int(fields[name]) for name in ("generation", "credentials_version") if name in fields}
-    scopes = tuple(fields["scopes"].split())
-    return Session(**{"refreshed_at": None} | fields | times | numbers | {"scopes": scopes})
+    numbers = {name: int(fields[name]) for name in _NUMBERS if name in fields}
+    others = {
+        "scopes": tuple(fields["scopes"].split()),
+        "amr": tuple(fields.get("amr", "").split()),
+        "claims": decode_claims(fields.get("claims", "{}")),
+    }
+    return Session(**{"refreshed_at": None} | fields | times | numbers | others)

@@ -14,6 +14,7 @@ import msgspec
 
 from watchword.stores.answers import check_answer
 from watchword.stores.contract import Session, SessionDetails, SessionTimes, TimedSession
+from watchword.stores.rows import decode_claims, read_row
 from watchword.stores.sql import postgres
 from watchword.stores.sql.database import repeat_if_lost
 from watchword.stores.sql.schema import sessions
@@ -23,9 +24,8 @@ from watchword.stores.sql.sessions import SqlSessions
 __all__ = ["PostgresSessions"]
 
 _FIELDS = ", ".join(f"s.{name}" for name in Session.__struct_fields__)
-_SCOPES = Session.__struct_fields__.index("scopes")
 
-_REGULAR_END = "least(floor(now + %(idle)s), floor(created_at + %(absolute)s))"
+_REGULAR_END = "least(floor(now + %(idle)s), floor(created_at + coalesce(lifetime, %(absolute)s)))"
 
 _FIND = f"SELECT {postgres.NOW} + %(shift)s, {_FIELDS} FROM {sessions.name} AS s WHERE id = %(id)s"  # noqa: S608 - as below
 
@@ -90,7 +90,7 @@ class PostgresSessions(SqlSessions):
         def attempt() -> TimedSession | None:
             with self._postgres.use_driver_connection() as connection:
                 row = connection.execute(statement, parameters).fetchone()
-                timed = None if row is None else _to_session(row)
+                timed = None if row is None else read_row(_to_session, row)
                 check_answer(timed, session_id=parameters["id"])
             return timed
 
@@ -99,5 +99,8 @@ class PostgresSessions(SqlSessions):
 
 def _to_session(row: Sequence[Any]) -> TimedSession:
     now, *values = row
-    values[_SCOPES] = tuple(values[_SCOPES].split())
-    return TimedSession(Session(**dict(zip(Session.__struct_fields__, values, strict=True))), now)
+    fields = dict(zip(Session.__struct_fields__, values, strict=True))
+    fields["scopes"] = tuple(fields["scopes"].split())
+    fields["amr"] = tuple((fields["amr"] or "").split())
+    fields["claims"] = decode_claims(fields["claims"] or "{}")
+    return TimedSession(Session(**fields), now)

@@ -7,7 +7,8 @@ go forward only; the number reached is kept in the database.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -28,6 +29,7 @@ from sqlalchemy import (
 )
 
 from watchword.errors import InvalidSettings
+from watchword.stores.rows import encode_claims
 
 __all__ = [
     "UPGRADES",
@@ -44,8 +46,8 @@ __all__ = [
 ]
 
 
-class _Scopes(TypeDecorator[tuple[str, ...]]):
-    """Scopes as RFC 6749 §3.3 writes them: separated by spaces, which no scope contains."""
+class _Names(TypeDecorator[tuple[str, ...]]):
+    """Names separated by spaces, which no name contains: scopes (RFC 6749 §3.3) and methods of a login."""
 
     impl = Text
     cache_ok = True
@@ -53,8 +55,18 @@ class _Scopes(TypeDecorator[tuple[str, ...]]):
     def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 -- SQLAlchemy's signature
         return None if value is None else " ".join(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:  # noqa: ARG002 -- SQLAlchemy's signature
-        return None if value is None else tuple(value.split())
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:  # noqa: ARG002 -- SQLAlchemy's signature
+        return () if value is None else tuple(value.split())
+
+
+class _Claims(TypeDecorator[Mapping[str, Any]]):
+    """The claims of a session. Written as JSON, and read as text: the reader refuses what is not JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 -- SQLAlchemy's signature
+        return encode_claims(value) if value else None
 
 
 metadata = MetaData()
@@ -77,7 +89,7 @@ sessions = Table(
     Column("id", Text, primary_key=True),
     Column("subject", Text, nullable=False, index=True),
     Column("username", Text, nullable=False),
-    Column("scopes", _Scopes, nullable=False),
+    Column("scopes", _Names, nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("authenticated_at", Double, nullable=False),
@@ -93,6 +105,9 @@ sessions = Table(
     Column("audience", Text),
     Column("client_id", Text),
     Column("credentials_version", Integer),
+    Column("amr", _Names),
+    Column("claims", _Claims),
+    Column("lifetime", BigInteger),
 )
 
 # when all sessions of a subject were last ended, for as long as a login from before may be under way
@@ -124,7 +139,7 @@ accounts = Table(
     Column("username", Text, nullable=False),
     Column("name_key", Text, nullable=False, unique=True),
     Column("password_hash", Text, nullable=False),
-    Column("scopes", _Scopes, nullable=False),
+    Column("scopes", _Names, nullable=False),
     Column("disabled", Boolean, nullable=False),
     Column("credentials_version", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
@@ -221,9 +236,16 @@ def _bind_sessions(connection: Connection) -> None:
     connection.exec_driver_sql(f"ALTER TABLE {store.name} ADD COLUMN settings TEXT NOT NULL DEFAULT ''")
 
 
+def _record_logins(connection: Connection) -> None:
+    """Sessions have the methods, the claims and the lifetime of their login."""
+    for column in ("amr TEXT", "claims TEXT", "lifetime BIGINT"):
+        connection.exec_driver_sql(f"ALTER TABLE {sessions.name} ADD COLUMN {column}")
+
+
 UPGRADES: tuple[Callable[[Connection], None], ...] = (
     _create_tables,
     _add_rotation,
     _add_one_time,
     _bind_sessions,
+    _record_logins,
 )

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, Double, Row, bindparam, case, 
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from watchword.stores.contract import Session
+from watchword.stores.rows import decode_claims, read_row
 from watchword.stores.sql.schema import sessions
 
 __all__ = ["FIELDS", "KEPT", "SWAP", "expire", "greatest", "is_live", "to_session"]
@@ -22,8 +23,18 @@ _Seconds: TypeAlias = int | ColumnElement[float]
 
 
 def to_session(row: Row[tuple[object, ...]]) -> Session:
-    """Return the session in a row of :data:`FIELDS`."""
-    return msgspec.convert(row, Session, from_attributes=True)
+    """Return the session in a row of :data:`FIELDS`.
+
+    Raises:
+        StoreUnavailable: the row does not have the form that this code writes.
+    """
+    return read_row(_convert, row)
+
+
+def _convert(row: Row[tuple[object, ...]]) -> Session:
+    fields: dict[str, Any] = dict(zip(Session.__struct_fields__, row, strict=True))
+    fields["claims"] = decode_claims(fields["claims"] or "{}")
+    return msgspec.convert(fields, Session)
 
 
 def is_live(subject: str, now: float) -> ColumnElement[bool]:
@@ -102,7 +113,7 @@ def _make_swap() -> ReturningUpdate[Any]:
                 sessions.c.access_until,
                 access=access,
                 idle=idle,
-                absolute=absolute,
+                absolute=func.coalesce(sessions.c.lifetime, absolute),
             ),
         )
         .returning(*FIELDS)

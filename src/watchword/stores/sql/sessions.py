@@ -48,7 +48,8 @@ class SqlSessions(SqlPort, SessionStore):
                 return there, ()
             if self._is_overtaken(connection, now, new.subject, mark):
                 return None
-            durations = {"access": times.access, "idle": times.idle, "absolute": times.absolute}
+            absolute = times.absolute if new.lifetime is None else new.lifetime
+            durations = {"access": times.access, "idle": times.idle, "absolute": absolute}
             statement = insert(sessions).values(
                 **msgspec.structs.asdict(new),
                 generation=1,

@@ -200,6 +200,44 @@ class SessionStoreContract:
         store.time_shift += 300
         assert swap(store, session.id, 3) is None
 
+    def test_what_a_login_sets_stays_as_it_was_through_every_swap(self, store: Store) -> None:
+        claims = {"tenant": "blé", "roles": ["a", {"deep": [None, True, 1.5, 2**60]}], "nul": "\0"}
+        set_at_login: dict[str, Any] = {"amr": ("pwd", "otp"), "claims": claims, "lifetime": 15_000}
+        session = begin(store, new_session(**set_at_login))[0].session
+        assert {name: getattr(session, name) for name in set_at_login} == set_at_login
+        timed = swap(store, session.id, 1)
+        store.time_shift += TIMES.window + 1
+        again = swap(store, session.id, 2)
+        for found in (
+            timed.session,
+            again.session,
+            store.find_session(session.id).session,
+            *store.live_sessions("alice"),
+            store.end_session(session.id, "logout"),
+        ):
+            assert {name: getattr(found, name) for name in set_at_login} == set_at_login
+
+    def test_a_login_that_sets_nothing_leaves_the_defaults(self, store: Store) -> None:
+        session = start(store)
+        for found in (session, swap(store, session.id, 1).session, store.find_session(session.id).session):
+            assert (found.amr, found.claims, found.lifetime) == ((), {}, None)
+
+    @pytest.mark.parametrize("lifetime", [1, 15_000, 25_000])
+    def test_a_sessions_own_lifetime_takes_the_place_of_the_absolute_one(
+        self, store: Store, lifetime: int
+    ) -> None:
+        session = begin(store, new_session(lifetime=lifetime))[0].session
+        over = math.floor(session.created_at + lifetime)
+        assert session.expires_at == min(over, math.floor(session.created_at + TIMES.idle))
+        assert session.access_until == min(over, math.floor(session.created_at) + TIMES.access)
+        for generation in range(1, lifetime // 5_000 + 1):
+            store.time_shift += 4_990
+            timed = swap(store, session.id, generation)
+            assert timed.session.expires_at == min(over, math.floor(timed.now + TIMES.idle))
+            assert timed.session.access_until == min(over, math.floor(timed.now) + TIMES.access)
+        store.time_shift += over + 1 - now(store)
+        assert swap(store, session.id, 99) is None
+
     @pytest.mark.parametrize(
         ("generation", "seconds_after_swap", "swaps"),
         [(2, 29, False), (2, 31, True), (1, 31, False), (1, 29, False), (7, 29, False), (7, 31, True)],
