@@ -188,7 +188,7 @@ def test_a_switch_says_which_words_it_knows(given):
             {"REFRESH_WINDOW": "600"},
             "WATCHWORD_REFRESH_WINDOW (600 s) must be shorter than WATCHWORD_ACCESS_LIFETIME (600 s)",
         ),
-        ({"TRUSTED_PROXIES": "issuer"}, "WATCHWORD_TRUSTED_PROXIES: 'issuer' is no network address"),
+        ({"TRUSTED_PROXIES": "issuer"}, "WATCHWORD_TRUSTED_PROXIES: 'issuer' is not a network"),
     ],
 )
 def test_an_error_says_what_was_given_and_what_is_accepted(given, sentence):
@@ -295,7 +295,7 @@ def test_white_space_around_values_of_the_environment_does_not_count():
 
 def test_the_address_of_a_host_in_its_network_is_refused_with_the_network():
     with pytest.raises(
-        InvalidSettings, match=r"'172\.18\.0\.1/16' is an address .* the network is '172\.18\.0\.0/16'"
+        InvalidSettings, match=r"'172\.18\.0\.1/16' is an address .* The network is '172\.18\.0\.0/16'"
     ):
         Settings(trusted_proxies=["172.18.0.1/16"])
     with pytest.raises(InvalidSettings, match=r"'fd00::1/64' is an address .* 'fd00::/64'"):

@@ -1,8 +1,8 @@
-"""Watchword: JWT login for Python. Issue a token, verify it, refresh it, take it back at once.
+"""Watchword: JWT login for Python. Issue a token, verify it, refresh it, and revoke it at once.
 
-The codec is imported with the package and needs ``cryptography`` and ``msgspec`` only. What needs an extra
-(:class:`Auth` and what belongs to it, the keys of others) is imported when it is first asked for. Where the
-extra is not installed, ``from watchword import *`` and ``help(watchword)`` leave it out.
+The package imports the codec, which needs only ``cryptography`` and ``msgspec``. Names that need an extra,
+such as :class:`Auth` and :class:`RemoteKeySet`, are imported at their first use. If the extra is not
+installed, ``from watchword import *`` and ``help(watchword)`` leave them out.
 """
 
 from __future__ import annotations

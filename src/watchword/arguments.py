@@ -16,7 +16,7 @@ _CONTAINERS = (str, bytes, list, tuple, dict, set, frozenset)
 
 
 def describe(value: object) -> str:
-    """Describe a value that was given for an argument: a small number itself, of anything else the type."""
+    """Describe a given value for an error: a small number itself, or else the type of the value."""
     if value is None or isinstance(value, bool):
         return str(value)
     if isinstance(value, int | float):

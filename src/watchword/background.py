@@ -1,4 +1,4 @@
-"""A daemon thread that works for an object in every process that needs it, and ends with the object."""
+"""A daemon thread that works for an object in each process, and ends with the object."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class BackgroundThread(Generic[_T]):
     the object is collected. A forked child has no thread until it calls :meth:`start`, whatever it inherited.
 
     Args:
-        owner: the object. It is held weakly.
-        name: of the thread.
-        plan_rest: called with the owner. Returns what waits until there is work, or until the event that it
-            is given is set. It must not hold the owner.
-        work: called with the owner after each rest. Must not raise.
+        owner: the object. The thread holds it weakly.
+        name: the name of the thread.
+        plan_rest: called with the owner. Returns a function that waits until there is work, or until the
+            event in its argument is set. That function must not hold the owner.
+        work: called with the owner after each rest. It must not raise.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class BackgroundThread(Generic[_T]):
     def start(self) -> None:
         """Start the thread unless it runs in this process.
 
-        No lock is held meanwhile: starting a thread may switch to another greenlet, which may come here too.
+        No lock is held meanwhile, because starting a thread may switch to a greenlet that calls this method.
 
         Raises:
             RuntimeError: the system has no thread left.
@@ -72,12 +72,12 @@ class BackgroundThread(Generic[_T]):
         run.thread = thread
 
     def is_running(self) -> bool:
-        """Whether this process has the thread."""
+        """Return whether the thread runs in this process."""
         run = self._runs.find()
         return run is not None and not run.permits
 
     def close(self) -> None:
-        """End the thread and wait for its end. It can be started again."""
+        """End the thread, and wait for its end. It can be started again."""
         run = self._runs.remove()
         if run is None:
             return
@@ -90,9 +90,9 @@ class _Run:
     """The thread in one process.
 
     Attributes:
-        permits: holds an entry unless the thread runs. Taking the entry out is atomic, and waits for no lock.
+        permits: holds an entry unless the thread runs. Removing the entry is atomic and waits for no lock.
         stopping: set when the thread has to end.
-        thread: the last that was started.
+        thread: the thread that was started last.
     """
 
     def __init__(self) -> None:
@@ -102,9 +102,9 @@ class _Run:
 
 
 class _StopSignal(threading.Event):
-    """An event that a destructor may set, even in the middle of a wait of the same thread.
+    """An event that a destructor may set while the same thread waits for it.
 
-    ``threading.Event`` would take a lock that the thread has already.
+    ``threading.Event`` would take a lock that the thread already holds.
     """
 
     def __init__(self) -> None:

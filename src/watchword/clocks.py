@@ -1,4 +1,4 @@
-"""The clock by which ages are counted: it never goes back, and goes on while the machine sleeps."""
+"""The clock for ages. It never goes back, and it counts the time that the machine sleeps."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["elapsed", "seconds_since"]
 elapsed: Callable[[], float] = (
     partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
 )
-"""Seconds since some moment, those of the machine's sleep among them where the system counts these."""
+"""Return seconds since a fixed moment. They include sleep if the system can count it."""
 
 
 def seconds_since(began: float) -> float:
-    """How long ago :func:`elapsed` said that, for people and counters: to the microsecond."""
+    """Return the seconds since :func:`elapsed` returned a value, rounded to microseconds."""
     return round(elapsed() - began, 6)

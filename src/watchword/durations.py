@@ -1,4 +1,4 @@
-"""Durations: seconds or a timedelta, wherever one is an argument or a setting."""
+"""Durations: seconds or a timedelta, in every argument and setting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Duration", "to_seconds", "to_whole_seconds"]
 Duration: TypeAlias = float | timedelta
 """Seconds or a timedelta."""
 
-# Larger JSON numbers are not exact everywhere (RFC 8259 §6), and no clock will show them.
+# Larger JSON numbers are not exact everywhere (RFC 8259 §6), and no clock reaches them.
 _LONGEST = 2**53 - 1
 
 
@@ -25,14 +25,14 @@ def to_seconds(name: str, duration: object) -> float:
         duration: seconds or a timedelta.
 
     Raises:
-        InvalidSettings: it is neither, or it is negative.
+        InvalidSettings: the value is of another type, negative or not finite.
     """
     if isinstance(duration, timedelta):
         exact = duration.total_seconds()
         seconds: object = int(exact) if exact.is_integer() else exact
     else:
         seconds = duration
-    if type(seconds) not in {int, float}:  # a bool is an int, and not a duration
+    if type(seconds) not in {int, float}:  # A bool is an int, but not a duration.
         raise InvalidSettings(f"{name} must be seconds or a timedelta, not {type(duration).__name__}")
     if not (math.isfinite(seconds) and 0 <= seconds <= _LONGEST):  # type: ignore[arg-type,operator]
         raise InvalidSettings(f"{name} must be zero or more seconds, not {duration}")
@@ -47,7 +47,7 @@ def to_whole_seconds(name: str, duration: object) -> int:
         duration: whole seconds or a timedelta.
 
     Raises:
-        InvalidSettings: it is neither, or it is shorter than one second.
+        InvalidSettings: the value is of another type, or shorter than a second.
     """
     seconds = duration // timedelta(seconds=1) if isinstance(duration, timedelta) else duration
     if type(seconds) is not int:

@@ -22,14 +22,14 @@ class PerProcess(Generic[_T]):
 
     Safe to use from several threads and greenlets. No lock is held while the resource is made, because the
     parent might hold that lock when it forks, and because making a resource may switch to another greenlet.
-    So several threads may make the resource at the same time. The first is kept and the others are dropped
-    unused, which ``make`` has to allow for.
+    So several threads may make the resource at the same time. The first resource is kept and the others are
+    dropped unused, which ``make`` has to allow for.
 
-    What a process inherited from its parent is never used, and kept alive for as long as the process: its
-    destructor would close what belongs to the parent, or complain that it was not closed.
+    A process never uses a resource of its parent, but keeps it alive until the process ends. Otherwise the
+    destructor would close a resource of the parent, or warn that it was not closed.
 
     Args:
-        make: makes the resource.
+        make: returns a new resource.
 
     Attributes:
         inherited: the resources of the parent and of earlier ancestors.
@@ -73,6 +73,6 @@ _kept: list[object] = []
 
 
 def _keep_inherited(by_process: Mapping[int, object], inherited: Sequence[object]) -> None:
-    """Keep what others have made, when the object that held it is gone or the process ends."""
+    """Keep the resources of other processes alive when their holder is collected or the process ends."""
     _kept.extend(inherited)
     _kept.extend(resource for process, resource in by_process.items() if process != os.getpid())

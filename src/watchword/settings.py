@@ -1,4 +1,4 @@
-"""Settings: one frozen object, read the same way from Flask, Django and the environment."""
+"""Settings: a frozen object, read in the same way from Flask, Django and the environment."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from watchword.errors import InvalidSettings
 
 __all__ = ["LARGEST_LEEWAY", "Settings", "check_settings"]
 
-_IN_SECONDS = {"unit": "seconds"}  # for the error that says what is accepted
+_IN_SECONDS = {"unit": "seconds"}  # The error that names the accepted values reads it.
 Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=1, extra=_IN_SECONDS)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
-# Names the folder of the published vectors; whoever works on Watchword may have it in their environment
-_OF_THE_TESTS = "WATCHWORD_VECTORS"
+# The tests of Watchword read the folder of the published vectors from this variable.
+_VECTORS = "WATCHWORD_VECTORS"
 
-# What Kubernetes puts into each container for a Service called `watchword` or `watchword-...`
+# The variables that Kubernetes sets in each container for a Service called `watchword` or `watchword-...`.
 _SERVICE_LINK = re.compile(
     r"WATCHWORD_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)"
 )
@@ -42,47 +42,48 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ``docs/defaults.md`` gives the reason for each default.
 
     Attributes:
-        database_url: where state lives, as an SQLAlchemy URL.
-        database_connections: most connections that a process has to PostgreSQL.
-        sessions_url: where all but the accounts lives instead, as the URL of a Redis; empty for nowhere else.
-        sessions_wait_replicas: how many replicas of that Redis must have an end before it is acknowledged.
+        database_url: the database, as an SQLAlchemy URL.
+        database_connections: the most connections of a process to PostgreSQL.
+        sessions_url: the URL of a Redis that keeps everything but the accounts. Empty: the database keeps it.
+        sessions_wait_replicas: how many replicas of that Redis must have the end of a session before the end
+            is acknowledged.
         issuer: the ``iss`` of our tokens; the public URL of the service.
-        audience: the ``aud`` of our access tokens: the API that they are for.
+        audience: the ``aud`` of our access tokens: the API that accepts them.
         client_id: the ``client_id`` claim of access tokens (RFC 9068 §2.2).
-        secret: what seals private keys at rest, newest first; each of at least 32 characters.
-        signing_algorithm: of the keys that sign access tokens; another one holds from the next key on.
-        rotation_period: how long a key signs before the next one takes its place.
-        publish_lead: how long a key stands in the JWKS before it signs.
-        jwks_max_age: how long others may keep the JWKS, at most.
-        access_lifetime: how long an access token is good.
+        secret: the secrets that seal private keys at rest, newest first; each of at least 32 characters.
+        signing_algorithm: the algorithm of new keys for access tokens. A change counts from the next key on.
+        rotation_period: how long a key signs before the next key takes its place.
+        publish_lead: how long a key is in the JWKS before it signs.
+        jwks_max_age: how long other services may cache the JWKS, at most.
+        access_lifetime: the lifetime of an access token.
         idle_lifetime: how long a session lives without a refresh.
         session_lifetime: how long a session lives at most.
-        max_sessions: live sessions a subject may have; one more ends the oldest.
-        refresh_window: a session swaps at most once in this time; two tabs within it both win.
-        leeway: allowed clock difference when tokens are verified.
+        max_sessions: the most live sessions of a subject. A further login ends the oldest session.
+        refresh_window: a session swaps at most once in this time. A second refresh within it also succeeds.
+        leeway: the clock difference that is allowed when tokens are verified.
         revocation_interval: seconds between two polls for ended sessions.
-        revocation_push: whether ends of sessions are announced by the store as well, so that others hear of
+        revocation_push: whether the store also announces ended sessions, so that other processes learn of
             them before their next poll.
-        revocation_max_age: the oldest snapshot of ended sessions that is still trusted.
-        when_stale: ``reject`` answers 503 when the snapshot is too old and the store is away; ``accept`` lets
-            tokens through that may have been revoked.
-        password_min: shortest new password, in characters.
-        password_max: longest password, in characters.
-        password_checks: passwords that this process hashes at once, whatever for.
-        password_queue: calls that may wait for that, two seconds at most.
-        login_failures: failed logins that a name has free before delays begin.
-        login_delay: the longest delay between two tries on a name.
-        address_failures: failed logins that an address has in ``address_window``.
+        revocation_max_age: the greatest age of a snapshot of ended sessions that is still trusted.
+        when_stale: if the snapshot is too old and the store does not answer, ``reject`` answers 503 and
+            ``accept`` accepts tokens that may have been revoked.
+        password_min: the shortest new password, in characters.
+        password_max: the longest password, in characters.
+        password_checks: how many passwords this process hashes at once.
+        password_queue: how many calls may wait for a hash, each for two seconds at most.
+        login_failures: failed logins of a username before delays begin.
+        login_delay: the longest delay between two attempts for a username.
+        address_failures: failed logins of an address in ``address_window`` before further logins are refused.
         address_window: see ``address_failures``.
-        trusted_proxies: networks whose ``X-Forwarded-For`` is believed.
-        prefix: where the endpoints live.
-        max_body: largest request body of the endpoints, in bytes.
+        trusted_proxies: the networks of proxies whose ``X-Forwarded-For`` is trusted.
+        prefix: the path of the endpoints.
+        max_body: the largest request body of the endpoints, in bytes.
         metrics: whether ``watchword serve`` answers ``/metrics``.
-        stop_timeout: seconds within which ``watchword serve`` has stopped once it is told to.
-        scope_claim: the claim that holds the scopes of other people's tokens (bare Verifier).
+        stop_timeout: seconds within which ``watchword serve`` stops after a signal.
+        scope_claim: the claim that holds the scopes of other issuers' tokens (bare Verifier).
 
     Raises:
-        InvalidSettings: a value is of the wrong type or out of range; names the setting.
+        InvalidSettings: a value has the wrong type or is out of range; names the setting.
     """
 
     database_url: str = "sqlite:///watchword.db"
@@ -128,11 +129,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     scope_claim: Literal["scope", "scp", "permissions"] = "scope"
 
     def __post_init__(self) -> None:
-        # msgspec holds what it converts to the annotations, but not keyword arguments
-        for name, kind in _kinds().items():
+        # msgspec checks values that it converts, but not keyword arguments.
+        for name, kind in _list_types().items():
             given = getattr(self, name)
             value = to_seconds(name, given) if isinstance(given, timedelta) else given
-            msgspec.structs.force_setattr(self, name, _converted(name, value, kind, strict=True))
+            msgspec.structs.force_setattr(self, name, _convert(name, value, kind, strict=True))
         if any(len(secret) < 32 for secret in self.secret):
             raise InvalidSettings(
                 "secret must have at least 32 characters. Make one with `openssl rand -base64 32`."
@@ -162,7 +163,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 f"({self.session_lifetime} s)"
             )
         if self.refresh_window >= self.access_lifetime:
-            # A replayed access token ends with the token of the swap, and must have some life left.
+            # An access token from a replay expires with the token of the swap, so it must live longer.
             raise InvalidSettings(
                 f"refresh_window ({self.refresh_window} s) must be shorter than access_lifetime "
                 f"({self.access_lifetime} s)"
@@ -170,7 +171,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def _check_key_times(self) -> None:
         if self.publish_lead < self.jwks_max_age + self.revocation_max_age:
-            # A process that is revocation_max_age behind serves a JWKS that is kept for jwks_max_age.
+            # A process that is revocation_max_age behind serves a JWKS that others cache for jwks_max_age.
             raise InvalidSettings(
                 f"publish_lead ({self.publish_lead} s) must be at least jwks_max_age ({self.jwks_max_age} s) "
                 f"and revocation_max_age ({self.revocation_max_age:g} s) together: "
@@ -191,18 +192,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        hidden = {"secret", "database_url", "sessions_url"}  # a URL may hold a password
+        hidden = _MAY_BE_SECRET  # A URL may hold a password.
         return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in hidden]
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], prefix: str = "WATCHWORD_") -> Settings:
-        """The settings among the entries of a mapping whose names begin with ``prefix``.
+        """Read the settings from the entries of a mapping whose names begin with ``prefix``.
 
-        Serves ``app.config``, a settings module's dict and ``os.environ`` alike: names are upper case, text
-        is converted (``"600"``; lists are comma-separated), a ``timedelta`` stands for its seconds.
+        The mapping may be ``app.config``, the dict of a settings module or ``os.environ``. Names are upper
+        case. Text is converted (``"600"``; lists are comma-separated), and so is a ``timedelta``.
 
         Raises:
-            InvalidSettings: an entry is unknown, of the wrong type or out of range; names it, not its value.
+            InvalidSettings: an entry is unknown, of the wrong type or out of range. The message names the
+                entry.
         """
         given = {
             name.removeprefix(prefix).lower(): value
@@ -211,9 +213,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         }
         if unknown := sorted(given.keys() - set(cls.__struct_fields__)):
             raise InvalidSettings(" ".join(_describe_unknown(name, prefix) for name in unknown))
-        kinds = _kinds()
+        kinds = _list_types()
         values = {
-            name: _converted((prefix + name).upper(), _plain(name, value), kinds[name], strict=False)
+            name: _convert((prefix + name).upper(), _simplify(name, value), kinds[name], strict=False)
             for name, value in given.items()
         }
         try:
@@ -223,11 +225,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
-        """The settings in the process's environment.
+        """Read the settings from the environment of the process.
 
-        ``DATABASE_URL`` and ``SESSIONS_URL`` stand for the prefixed names too. White space around a value
-        does not count, and an empty value counts as none. Variables that Kubernetes sets for a Service called
-        ``watchword`` are ignored.
+        ``DATABASE_URL`` and ``SESSIONS_URL`` are read like the prefixed names. White space around a value
+        does not count, and an empty value counts as not set. Variables that Kubernetes sets for a Service
+        called ``watchword`` are ignored.
 
         Raises:
             InvalidSettings: as :meth:`from_mapping`.
@@ -242,8 +244,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def from_application(cls, config: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
         """Read the settings of an application: its configuration, and the environment for the rest.
 
-        Where both name a setting, the configuration counts. The names ``DATABASE_URL`` and ``SESSIONS_URL``
-        without the prefix belong to the application, not to Watchword.
+        If both name a setting, the configuration counts. ``DATABASE_URL`` and ``SESSIONS_URL`` without the
+        prefix belong to the application, not to Watchword.
 
         Raises:
             InvalidSettings: as :meth:`from_mapping`.
@@ -255,7 +257,7 @@ def check_settings(given: object) -> None:
     """Raise unless the value of an argument ``settings`` is a ``Settings``, or ``None``.
 
     Raises:
-        InvalidSettings: it is something else.
+        InvalidSettings: the value has another type.
     """
     if not isinstance(given, Settings | None):
         raise InvalidSettings(
@@ -269,7 +271,7 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value.strip()
         for name, value in environ.items()
-        if value.strip() and name != _OF_THE_TESTS and not _is_service_link(name, value)
+        if value.strip() and name != _VECTORS and not _is_service_link(name, value)
     }
 
 
@@ -281,15 +283,15 @@ def _describe_bad_network(text: str) -> str:
     try:
         meant = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        return f"trusted_proxies: {text!r} is no network address; 10.0.0.0/8 and 192.0.2.7 are"
-    return f"trusted_proxies: {text!r} is an address within a network; the network is {str(meant)!r}"
+        return f"trusted_proxies: {text!r} is not a network. Write it like 10.0.0.0/8 or 192.0.2.7"
+    return f"trusted_proxies: {text!r} is an address within a network. The network is {str(meant)!r}"
 
 
 _LISTS = frozenset({"secret", "trusted_proxies"})
 
 
-def _plain(name: str, value: object) -> object:
-    """One value in the form that msgspec converts from."""
+def _simplify(name: str, value: object) -> object:
+    """Return a value in a form that msgspec converts."""
     if isinstance(value, timedelta):
         return to_seconds(name, value)
     if name in _LISTS and isinstance(value, str):
@@ -298,13 +300,13 @@ def _plain(name: str, value: object) -> object:
 
 
 @functools.cache
-def _kinds() -> dict[str, Any]:
-    """Each setting's type, with its bounds."""
+def _list_types() -> dict[str, Any]:
+    """Return the type of each setting, with its bounds."""
     return {field.name: field.type for field in msgspec.structs.fields(Settings)}
 
 
-def _converted(name: str, value: object, kind: Any, *, strict: bool) -> Any:
-    """The value as what the setting is; text becomes a number unless ``strict``."""
+def _convert(name: str, value: object, kind: Any, *, strict: bool) -> Any:
+    """Convert a value to the type of the setting. Text becomes a number unless ``strict``."""
     try:
         return msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError:
@@ -314,7 +316,7 @@ def _converted(name: str, value: object, kind: Any, *, strict: bool) -> Any:
 
 
 def _describe_unknown(name: str, prefix: str) -> str:
-    """The sentence about a name that is not a setting."""
+    """Return the sentence about a name that is not a setting."""
     near = difflib.get_close_matches(name, Settings.__struct_fields__, n=1)
     hint = f"Did you mean {(prefix + near[0]).upper()}?" if near else "docs/defaults.md lists all settings."
     return f"{(prefix + name).upper()} is not a setting. {hint}"
@@ -326,7 +328,7 @@ def _name_entries(sentence: str, prefix: str) -> str:
     return re.sub(rf"(?<!['\"])\b({names})\b", lambda found: (prefix + found[0]).upper(), sentence)
 
 
-# What the type alone does not say.
+# The type alone does not describe these settings.
 _DESCRIPTIONS = {
     "secret": 'a list of texts such as ["..."], newest first (in the environment: text with commas)',
     "trusted_proxies": 'a list of networks such as ["10.0.0.0/8"] (in the environment: text with commas)',
@@ -336,7 +338,7 @@ _MAY_BE_SECRET = frozenset({"secret", "database_url", "sessions_url"})
 
 
 def _describe_kind(name: str, kind: Any) -> str:
-    """What a setting accepts, for people."""
+    """Describe the values that a setting accepts."""
     setting = name.lower().rpartition("watchword_")[2]
     if setting in _DESCRIPTIONS:
         return _DESCRIPTIONS[setting]
@@ -365,7 +367,7 @@ def _describe_bounds(least: float | None, most: float | None) -> str:
 
 
 def _describe_value(name: str, value: object) -> str:
-    """What was given: the value if it is short and cannot be a secret, else its type."""
+    """Describe a given value: itself if it is short and cannot be a secret, or else its type."""
     setting = name.lower().rpartition("watchword_")[2]
     shown = repr(value)
     if setting in _MAY_BE_SECRET or not isinstance(value, str | int | float) or len(shown) > 60:
