@@ -112,12 +112,12 @@ def test_settings_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_first_account_is_made_once(app: flask.Flask) -> None:
-    password = serving.first_account(desk(app), None)
+    password = serving.add_first_account(desk(app), None)
 
     assert password is not None
     assert len(password) >= 20
     assert desk(app).login("admin", password).subject
-    assert serving.first_account(desk(app), None) is None
+    assert serving.add_first_account(desk(app), None) is None
     assert [account.username for account in desk(app).accounts.list_all()] == ["admin"]
 
 
@@ -133,5 +133,5 @@ def test_advice_on_threads_is_kept_out_of_the_log() -> None:
     )
     news = logging.LogRecord("_granian", logging.INFO, "", 0, "Starting granian", None, None)
 
-    assert not serving._is_news(advice)
-    assert serving._is_news(news)
+    assert not serving._is_relevant(advice)
+    assert serving._is_relevant(news)

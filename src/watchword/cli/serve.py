@@ -92,7 +92,7 @@ def serve(host: str, port: int, workers: int, threads: int, stop_timeout: int | 
     existed = has_database_file(settings)
     with open_auth(create=True, source=EnvironmentSource(settings)) as auth:
         try:
-            password = serving.first_account(auth, admin_password)
+            password = serving.add_first_account(auth, admin_password)
         except PasswordRejected as error:
             raise PasswordRejected(f"ADMIN_PASSWORD: {error}", reason=error.reason) from None
     if password and existed:

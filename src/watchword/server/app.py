@@ -41,34 +41,34 @@ def create_app(settings: Settings | None = None, *, counts: Path | None = None) 
     metrics = Metrics(counts) if settings.metrics else None
     auth = Watchword(app, settings=settings, listeners=[metrics] if metrics else [])
     auth.open()
-    app.register_error_handler(HTTPException, _answer_http_error)
+    app.register_error_handler(HTTPException, _on_http_error)
 
     @app.get("/protected")
     @auth.protect()
-    def protected() -> dict[str, str]:
+    def greet() -> dict[str, str]:
         return {"message": f"Hello, {auth.identity.username}!"}
 
     @app.get("/healthz")
-    def healthz() -> dict[str, str]:
+    def tell_health() -> dict[str, str]:
         return {"status": "ok"}
 
     @app.get("/readyz")
-    def readyz() -> dict[str, object]:
-        auth.desk.check()
-        differing = auth.desk.find_settings_that_differ()
+    def tell_readiness() -> dict[str, object]:
+        auth.core.check()
+        differing = auth.core.find_settings_that_differ()
         return {"status": "ready", **({"settings_differ": differing} if differing else {})}
 
     if metrics:
-        desk = auth.desk
+        core = auth.core
 
         @app.get("/metrics")
-        def exposition() -> flask.Response:
-            metrics.publish(desk.revocation_status())
+        def expose_metrics() -> flask.Response:
+            metrics.publish(core.revocation_status())
             body, media_type = metrics.render(flask.request.headers.get("Accept", ""))
             return flask.Response(body, content_type=media_type)
 
         if counts is not None:
-            keep = partial(_keep_publishing, metrics, desk)
+            keep = partial(_keep_publishing, metrics, core)
             threading.Thread(target=keep, name="watchword-metrics", daemon=True).start()
     return app
 
@@ -80,7 +80,7 @@ def _keep_publishing(metrics: Metrics, auth: Auth) -> None:
         time.sleep(1)
 
 
-def _answer_http_error(error: HTTPException) -> flask.typing.ResponseReturnValue:
+def _on_http_error(error: HTTPException) -> flask.typing.ResponseReturnValue:
     """What werkzeug refuses, in the form of all our errors: a code, a sentence, nothing of the request."""
     status = HTTPStatus(error.code or 500)
     body = {

@@ -41,7 +41,7 @@ class BodyFirst:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
-        if self._is_to_be_read(environ):
+        if self._has_body_to_read(environ):
             if not self._reading.acquire(blocking=False):
                 refusal = to_error_response(Overloaded("too many requests at once, try again"))
                 return Response(refusal.body, refusal.status, list(refusal.headers))(environ, start_response)
@@ -52,7 +52,7 @@ class BodyFirst:
         with self._running:
             return self._app(environ, start_response)
 
-    def _is_to_be_read(self, environ: WSGIEnvironment) -> bool:
+    def _has_body_to_read(self, environ: WSGIEnvironment) -> bool:
         if "CONTENT_LENGTH" in environ:
             return 0 < int(environ["CONTENT_LENGTH"]) <= self._max_body
         return "HTTP_TRANSFER_ENCODING" in environ

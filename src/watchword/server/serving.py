@@ -28,7 +28,7 @@ from watchword.settings import Settings
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["first_account", "serve"]
+__all__ = ["add_first_account", "serve"]
 
 # Header bytes that Granian reads before it answers 431; a token is at most 16 KiB
 _HEADER_BUFFER = 65_536
@@ -60,7 +60,7 @@ _OF_A_REQUEST = (
 _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
-def _is_news(record: logging.LogRecord) -> bool:
+def _is_relevant(record: logging.LogRecord) -> bool:
     """All but Granian's advice on the number of threads: ours wait for argon2 and the disk."""
     return "Python threads" not in record.getMessage()
 
@@ -73,7 +73,7 @@ class _OneLine(logging.Formatter):
 
 
 _LOGGING = {
-    "filters": {"news": {"()": lambda: _is_news}},
+    "filters": {"news": {"()": lambda: _is_relevant}},
     "formatters": {
         "line": {"()": _OneLine, "format": "%(message)s"},
         "named": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
@@ -93,7 +93,7 @@ _LOGGING = {
 }
 
 
-def first_account(auth: Auth, password: str | None) -> str | None:
+def add_first_account(auth: Auth, password: str | None) -> str | None:
     """Make the account ``admin`` in a store that has no account yet.
 
     Args:
@@ -146,17 +146,17 @@ def serve(settings: Settings, host: str, port: int, *, workers: int, threads: in
         log_access=True,
         log_dictconfig=_LOGGING,
     )
-    server.on_startup(partial(_in_a_thread, _hand_on_signals))
-    server.on_shutdown(partial(_forget_workers_that_obeyed, server))
+    server.on_startup(partial(_start_thread, _deliver_signals))
+    server.on_shutdown(partial(_forget_stopped_workers, server))
     counts = Path(tempfile.mkdtemp(prefix="watchword-")) if settings.metrics else None
     try:
-        server.serve(target_loader=partial(_application, settings, threads, counts), wrap_loader=False)
+        server.serve(target_loader=partial(_make_application, settings, threads, counts), wrap_loader=False)
     finally:
         if counts:
             shutil.rmtree(counts, ignore_errors=True)
 
 
-def _forget_workers_that_obeyed(server: Any) -> None:
+def _forget_stopped_workers(server: Any) -> None:
     """Let a stop end with status 0 if its signal came to all processes, and a worker was the quickest.
 
     Granian takes that worker for failed.
@@ -180,17 +180,17 @@ def _allow_connections(threads: int) -> int:
     return max(_FEWEST_CONNECTIONS, allowed - others)
 
 
-def _application(settings: Settings, threads: int, counts: Path | None) -> WSGIApplication:
+def _make_application(settings: Settings, threads: int, counts: Path | None) -> WSGIApplication:
     """What each worker serves."""
-    signal.signal(signal.SIGTERM, _stop_while_starting)
-    _in_a_thread(_hand_on_stop)
+    signal.signal(signal.SIGTERM, _on_stop_before_start)
+    _start_thread(_deliver_stop)
     app = BodyFirst(
         create_app(settings, counts=counts), max_body=settings.max_body, threads=threads, bodies=_BODIES
     )
-    return _without_environment(app)
+    return _hide_environment(app)
 
 
-def _without_environment(app: WSGIApplication) -> WSGIApplication:
+def _hide_environment(app: WSGIApplication) -> WSGIApplication:
     """Hide this process's environment, which Granian copies into the environ of each request."""
     for name in [name for name in os.environ if name.startswith(_OF_A_REQUEST)]:
         del os.environ[name]  # a request without that header would have it
@@ -210,29 +210,29 @@ def _without_environment(app: WSGIApplication) -> WSGIApplication:
 # So signals are blocked, which keeps them until a thread that does nothing else hands them on.
 
 
-def _in_a_thread(target: Callable[[], None]) -> None:
+def _start_thread(target: Callable[[], None]) -> None:
     threading.Thread(target=target, name="watchword-signals", daemon=True).start()
 
 
-def _hand_on_signals() -> None:
+def _deliver_signals() -> None:
     while True:
-        _hand_on(signal.sigwait(_SIGNALS))
+        _deliver(signal.sigwait(_SIGNALS))
 
 
-def _hand_on_stop() -> None:
+def _deliver_stop() -> None:
     """A worker is told to stop by SIGTERM, once: a second request makes Granian's worker hang.
 
     A terminal sends SIGINT to all processes; it is for the main process, which then stops its workers.
     """
-    _hand_on(signal.sigwait({signal.SIGTERM}))
+    _deliver(signal.sigwait({signal.SIGTERM}))
 
 
-def _hand_on(number: int) -> None:
+def _deliver(number: int) -> None:
     handler = signal.getsignal(number)
     if callable(handler):
         handler(number, None)
 
 
-def _stop_while_starting(*_: object) -> None:
+def _on_stop_before_start(*_: object) -> None:
     """Until Granian's own handler is there: no request runs that would have to be finished."""
     os._exit(0)

@@ -12,16 +12,16 @@ from watchword.jwt.multi_issuer import MultiIssuer
 from watchword.jwt.verifier import Verifier
 from watchword.sessions.access_tokens import Identity
 
-__all__ = ["AnyVerifier", "Authenticator", "FrontDesk", "check_front_desk", "to_authenticator"]
+__all__ = ["AnyVerifier", "AuthOrVerifier", "Authenticator", "check_auth", "to_authenticator"]
 
 AnyVerifier: TypeAlias = Verifier[dict[str, Any]] | MultiIssuer[dict[str, Any]]
 """Verifies the tokens of another issuer."""
 
-FrontDesk: TypeAlias = Auth | AnyVerifier
+AuthOrVerifier: TypeAlias = Auth | AnyVerifier
 """What an application gives to an adapter."""
 
 
-def check_front_desk(auth: object) -> None:
+def check_auth(auth: object) -> None:
     """Raise unless this can authenticate requests.
 
     Raises:
@@ -32,7 +32,7 @@ def check_front_desk(auth: object) -> None:
 
 
 def to_authenticator(
-    auth: FrontDesk | Callable[[], Auth], also: Iterable[AnyVerifier], scope_claim: str
+    auth: AuthOrVerifier | Callable[[], Auth], also: Iterable[AnyVerifier], scope_claim: str
 ) -> Authenticator:
     """Return what authenticates requests with these, asked in this order.
 
@@ -191,7 +191,7 @@ def _choose_refusal(refusals: Sequence[InvalidToken | KeysUnavailable]) -> Inval
     return refusals[0]
 
 
-def _to_sole_authenticator(auth: FrontDesk | Callable[[], Auth], scope_claim: str) -> Authenticator:
+def _to_sole_authenticator(auth: AuthOrVerifier | Callable[[], Auth], scope_claim: str) -> Authenticator:
     if isinstance(auth, Verifier | MultiIssuer):
         return VerifierAuthenticator(auth, scope_claim)
     if isinstance(auth, Auth):

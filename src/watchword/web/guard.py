@@ -18,7 +18,7 @@ from watchword.errors import (
 )
 from watchword.sessions.access_tokens import Identity
 from watchword.stores.contract import checked_scopes
-from watchword.web.authenticators import AnyVerifier, FrontDesk, to_authenticator
+from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, to_authenticator
 from watchword.web.credentials import find_bearer_token, is_refresh_token
 from watchword.web.http import Request
 
@@ -106,7 +106,7 @@ class Guard:
 
     def __init__(
         self,
-        auth: FrontDesk | Callable[[], Auth],
+        auth: AuthOrVerifier | Callable[[], Auth],
         *,
         also: Iterable[AnyVerifier] = (),
         scope_claim: str = "scope",

@@ -43,7 +43,7 @@ class Headers:
         return self._values.get(name.lower(), ())
 
 
-def _no_entries() -> Mapping[str, V]:
+def _make_empty() -> Mapping[str, V]:
     return MappingProxyType({})
 
 
@@ -73,10 +73,10 @@ class Request:
     host: str = ""
     mount_path: str = ""
     path: str = "/"
-    path_parameters: Mapping[str, str] = field(default_factory=_no_entries)
-    query: Mapping[str, Sequence[str]] = field(default_factory=_no_entries, repr=False)
+    path_parameters: Mapping[str, str] = field(default_factory=_make_empty)
+    query: Mapping[str, Sequence[str]] = field(default_factory=_make_empty, repr=False)
     headers: Headers = field(default_factory=Headers, repr=False)
-    cookies: Mapping[str, str] = field(default_factory=_no_entries, repr=False)
+    cookies: Mapping[str, str] = field(default_factory=_make_empty, repr=False)
     body: bytes = field(default=b"", repr=False)
     peer: str | None = None
 

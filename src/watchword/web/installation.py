@@ -18,7 +18,7 @@ from watchword.keyring.operator_secret import refuse_missing_secret
 from watchword.sessions import Client
 from watchword.settings import Settings, check_settings
 from watchword.stores import resolve_settings
-from watchword.web.authenticators import AnyVerifier, FrontDesk, check_front_desk
+from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, check_auth
 from watchword.web.endpoints import Endpoints
 from watchword.web.guard import Guard
 from watchword.web.http import Request
@@ -29,7 +29,9 @@ __all__ = ["Installation", "check_arguments"]
 _URLS = ("database_url", "issuer", "audience")  # These arguments of an Auth are settings as well.
 
 
-def check_arguments(auth: FrontDesk | None, settings: Settings | None, options: Mapping[str, Any]) -> None:
+def check_arguments(
+    auth: AuthOrVerifier | None, settings: Settings | None, options: Mapping[str, Any]
+) -> None:
     """Raise unless an extension can be made of these arguments.
 
     Args:
@@ -47,7 +49,7 @@ def check_arguments(auth: FrontDesk | None, settings: Settings | None, options: 
         raise TypeError("for the Auth itself, not beside it: settings")
     inspect.signature(Auth).bind_partial(**options)
     if auth is not None:
-        check_front_desk(auth)
+        check_auth(auth)
     check_settings(settings)
 
 
@@ -82,7 +84,7 @@ class Installation:
 
     def __init__(
         self,
-        auth: FrontDesk | None,
+        auth: AuthOrVerifier | None,
         options: Mapping[str, Any],
         settings: Settings,
         *,
@@ -207,7 +209,7 @@ class Installation:
         if self.opens_database:
             self._before_opening(self.settings)
 
-    def _use(self, auth: FrontDesk | None) -> None:
+    def _use(self, auth: AuthOrVerifier | None) -> None:
         """Authenticate with this from now on. ``None`` stands for an Auth that is not open."""
         self._auth = auth if isinstance(auth, Auth) else None
         if self._auth is not None and self._find_request is not None:

@@ -17,7 +17,7 @@ from watchword.errors import InvalidSettings, MissingToken, WatchwordError
 from watchword.sessions import Client
 from watchword.sessions.access_tokens import Identity
 from watchword.settings import Settings
-from watchword.web.authenticators import FrontDesk
+from watchword.web.authenticators import AuthOrVerifier
 from watchword.web.current import add_identity_source
 from watchword.web.flask.blueprint import register_endpoints
 from watchword.web.flask.errors import Refused, register_handlers, to_refusal
@@ -73,7 +73,7 @@ class Watchword:
     def __init__(
         self,
         app: flask.Flask | None = None,
-        auth: FrontDesk | None = None,
+        auth: AuthOrVerifier | None = None,
         *,
         settings: Settings | None = None,
         endpoints: Mapping[str, bool] | None = None,
@@ -114,10 +114,10 @@ class Watchword:
         hide_tables_from_alembic(app)
         blueprint = register_endpoints(app, installation, installations.values())
         register_handlers(app)
-        _before_first_request(app, lambda: self._views.refuse_open(app))
+        _run_before_first_request(app, lambda: self._views.refuse_open(app))
         if blueprint is not None:
             exempt_from_csrf(app, blueprint)
-            _before_first_request(app, lambda: exempt_from_csrf(app, blueprint))  # if it comes after us
+            _run_before_first_request(app, lambda: exempt_from_csrf(app, blueprint))  # if it comes after us
         installations[self] = installation
         app.extensions.setdefault(_EXTENSION, installation)
         self._applications.add(app)
@@ -310,7 +310,7 @@ def _answer_preflight(request: flask.Request) -> flask.Response | None:
     return flask.current_app.make_default_options_response()
 
 
-def _before_first_request(app: flask.Flask, task: Callable[[], None]) -> None:
+def _run_before_first_request(app: flask.Flask, task: Callable[[], None]) -> None:
     """Run a task before the first request, and again before the next one if it fails."""
 
     def run() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import flask
 
 from watchword.settings import Settings
-from watchword.web.authenticators import FrontDesk
+from watchword.web.authenticators import AuthOrVerifier
 from watchword.web.flask.instance_folder import make_folder, resolve_in_folder
 from watchword.web.installation import Installation
 from watchword.web.wsgi import WsgiRequest
@@ -27,7 +27,7 @@ def list_installations(app: flask.Flask) -> list[Installation]:
 
 def make_installation(
     app: flask.Flask,
-    auth: FrontDesk | None,
+    auth: AuthOrVerifier | None,
     options: Mapping[str, Any],
     settings: Settings,
     endpoints: Mapping[str, bool] | None,
