@@ -10,6 +10,8 @@ from typing import Any
 import flask
 import pytest
 
+from watchword import Issuer
+
 DOCUMENT = Path("docs/flask.md").read_text("utf-8")
 BLOCKS = dict(re.findall(r"<!-- test: ([\w -]+) -->\n```python\n(.*?)```", DOCUMENT, re.DOTALL))
 PASSWORD = "correct horse battery staple"
@@ -44,7 +46,7 @@ def bearer(auth: Any, *scopes: str) -> dict[str, str]:
 def test_every_block_is_run_here() -> None:
     assert set(BLOCKS) == {
         "a view", "own login", "own format", "two extensions", "alembic", "a fixture",
-        "own rights",
+        "own rights", "old tokens",
     }  # fmt: skip
 
 
@@ -94,6 +96,21 @@ def test_customers_and_staff_are_apart(run: Any) -> None:
     assert client.get("/staff/orders", headers=own).status_code == 401
     with names["app"].test_request_context():
         assert flask.url_for("watchword_staff_auth.login") == "/staff/auth/login"
+
+
+def test_old_tokens_open_a_view_and_no_endpoint(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEGACY_JWT_SECRET", "s" * 32)
+    names = run("old tokens")
+    client, auth = names["app"].test_client(), names["auth"]
+    token = Issuer("https://old.example", names["legacy_key"]).issue("42")
+    old = {"Authorization": f"Bearer {token}"}
+    assert client.get("/profile", headers=old).get_json() == {
+        "subject": "42",
+        "issuer": "https://old.example",
+    }
+    assert client.get("/profile", headers=bearer(auth)).get_json()["subject"] == "7"
+    assert client.get("/auth/me", headers=old).status_code == 401
+    assert client.post("/auth/logout", headers=old).status_code == 401
 
 
 def test_alembic_is_told_of_our_tables_and_no_others(run: Any) -> None:

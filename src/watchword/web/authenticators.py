@@ -12,7 +12,7 @@ from watchword.jwt.multi_issuer import MultiIssuer
 from watchword.jwt.verifier import Verifier
 from watchword.sessions.access_tokens import Identity
 
-__all__ = ["AnyVerifier", "AuthOrVerifier", "Authenticator", "check_auth", "to_authenticator"]
+__all__ = ["AnyVerifier", "AuthOrVerifier", "Authenticator", "check_also", "check_auth", "to_authenticator"]
 
 AnyVerifier: TypeAlias = Verifier[dict[str, Any]] | MultiIssuer[dict[str, Any]]
 """Verifies the tokens of another issuer."""
@@ -31,6 +31,21 @@ def check_auth(auth: object) -> None:
         raise InvalidSettings(f"auth must be an Auth, a Verifier or a MultiIssuer, not {describe(auth)}")
 
 
+def check_also(also: Iterable[AnyVerifier]) -> Sequence[AnyVerifier]:
+    """Return verifiers of other kinds of tokens as a list.
+
+    Raises:
+        InvalidSettings: this is not a list of Verifiers.
+    """
+    verifiers = list(also) if isinstance(also, Iterable) else [also]
+    for verifier in verifiers:
+        if not isinstance(verifier, Verifier | MultiIssuer):
+            raise InvalidSettings(f"also must be a list of Verifiers, not {describe(also)}")
+    if verifiers and not isinstance(also, Iterable):
+        raise InvalidSettings("also must be a list of Verifiers, not a Verifier: also=[verifier]")
+    return verifiers
+
+
 def to_authenticator(
     auth: AuthOrVerifier | Callable[[], Auth], also: Iterable[AnyVerifier], scope_claim: str
 ) -> Authenticator:
@@ -45,7 +60,7 @@ def to_authenticator(
         InvalidSettings: an argument is of the wrong form.
     """
     first = _to_sole_authenticator(auth, scope_claim)
-    others = _check_also(also)
+    others = check_also(also)
     if not others:
         return first
     return ChainedAuthenticator(first, [VerifierAuthenticator(each, scope_claim) for each in others])
@@ -199,13 +214,3 @@ def _to_sole_authenticator(auth: AuthOrVerifier | Callable[[], Auth], scope_clai
     if callable(auth) and not isinstance(auth, type):
         return LateAuthenticator(auth)
     raise InvalidSettings(f"auth must be an Auth, a Verifier or a MultiIssuer, not {describe(auth)}")
-
-
-def _check_also(also: Iterable[AnyVerifier]) -> Sequence[AnyVerifier]:
-    verifiers = list(also) if isinstance(also, Iterable) else [also]
-    for verifier in verifiers:
-        if not isinstance(verifier, Verifier | MultiIssuer):
-            raise InvalidSettings(f"also must be a list of Verifiers, not {describe(also)}")
-    if verifiers and not isinstance(also, Iterable):
-        raise InvalidSettings("also must be a list of Verifiers, not a Verifier: also=[verifier]")
-    return verifiers

@@ -17,11 +17,11 @@ from watchword.errors import InvalidSettings, MissingToken, WatchwordError
 from watchword.sessions import Client
 from watchword.sessions.access_tokens import Identity
 from watchword.settings import Settings
-from watchword.web.authenticators import AuthOrVerifier
+from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, check_also
 from watchword.web.current import add_identity_source
 from watchword.web.flask.blueprint import register_endpoints
 from watchword.web.flask.errors import Refused, register_handlers, to_refusal
-from watchword.web.flask.installations import INSTALLATIONS, make_installation
+from watchword.web.flask.installations import INSTALLATIONS, make_installation, run_before_first_request
 from watchword.web.flask.neighbours import (
     exempt_from_csrf,
     hide_tables_from_alembic,
@@ -45,29 +45,31 @@ _IDENTITY = "_watchword_identity"
 class Watchword:
     """The Flask extension: guard, identity and endpoints.
 
-    ``Watchword(app)``, or ``Watchword()`` and later :meth:`init_app`. Settings come from ``settings``, or
-    from the entries of ``app.config`` that begin with ``WATCHWORD_``, and where those say nothing, from the
+    Write ``Watchword(app)``, or ``Watchword()`` and later :meth:`init_app`. Settings come from ``settings``.
+    Without it they come from the entries of ``app.config`` that begin with ``WATCHWORD_``, and then from the
     environment. They are checked at once. The store is opened at the first request, or by :meth:`open`. A
     relative path of an SQLite file is relative to the instance folder of the application.
 
-    An application may have several extensions. Each has endpoints, identities and a guard of its own; the
-    endpoints need different prefixes, and the key set of the first is published.
+    An application may have several extensions. Each has its own endpoints, identities and guard. Their
+    endpoints need different prefixes, and only the first extension publishes its keys.
 
     Args:
         app: the application.
-        auth: an :class:`~watchword.Auth` made elsewhere; or a bare :class:`~watchword.Verifier` or
-            :class:`~watchword.MultiIssuer` for an API that verifies another issuer's tokens, which then has
-            guard and identity but no endpoints. By default an Auth made from the settings.
-        settings: in place of those of the application and the environment.
-        endpoints: which endpoints are served, by name: ``{"login": False}`` makes our login 404, so that
-            it is no way around a login view of the application. The names are ``login``, ``refresh``,
+        auth: an :class:`~watchword.Auth` that the application made. Or a :class:`~watchword.Verifier` or
+            :class:`~watchword.MultiIssuer`, for an API that verifies another issuer's tokens: the extension
+            then has a guard and identities, but no endpoints. By default an Auth made from the settings.
+        also: verifiers of other kinds of tokens, which the guard accepts as well. They are meant for a
+            migration, and know nothing of our sessions.
+        settings: replaces the settings of the application and of the environment.
+        endpoints: which endpoints are served, by name. ``{"login": False}`` makes our login a 404, so that
+            clients cannot bypass a login view of the application. The names are ``login``, ``refresh``,
             ``logout``, ``logout_all``, ``me``, ``sessions``, ``end_session`` and ``jwks``.
-        auth_options: for that Auth: its other arguments, such as ``keys``, ``check_password``,
+        auth_options: further arguments for that Auth, such as ``keys``, ``check_password``,
             ``subject_claims`` and ``listeners``.
 
     Raises:
-        InvalidSettings: an argument is of the wrong form, or see :meth:`init_app`.
-        TypeError: an argument is not one of an Auth's, or stands beside an Auth instead of in it.
+        InvalidSettings: an argument has the wrong form, or as :meth:`init_app`.
+        TypeError: an argument is not an argument of an Auth, or would be ignored beside the given Auth.
     """
 
     def __init__(
@@ -75,12 +77,14 @@ class Watchword:
         app: flask.Flask | None = None,
         auth: AuthOrVerifier | None = None,
         *,
+        also: Iterable[AnyVerifier] = (),
         settings: Settings | None = None,
         endpoints: Mapping[str, bool] | None = None,
         **auth_options: Any,
     ) -> None:
         check_arguments(auth, settings, auth_options)
         self._given = auth
+        self._also = check_also(also)
         self._settings = settings
         self._endpoints = endpoints
         self._auth_options = auth_options
@@ -92,11 +96,11 @@ class Watchword:
             self.init_app(app)
 
     def init_app(self, app: flask.Flask) -> None:
-        """Set an application up: its guard, its endpoints, and JSON answers to our errors.
+        """Set up an application: its guard, its endpoints, and JSON answers to our errors.
 
         Raises:
-            InvalidSettings: this is no application; a setting is not usable; another extension has the same
-                prefix or would accept the same tokens; or a view stands open because ``protect`` stands
+            InvalidSettings: this is not an application, a setting is not usable, another extension has the
+                same prefix or would accept the same tokens, or a view is open because ``protect`` stands
                 above its route.
         """
         if not isinstance(app, flask.Flask):
@@ -106,7 +110,12 @@ class Watchword:
             raise InvalidSettings(f"this extension is set up for the application {app.name!r} already")
         self._views.refuse_open(app)
         installation = make_installation(
-            app, self._given, self._auth_options, self._read_settings(app), self._endpoints
+            app,
+            self._given,
+            self._auth_options,
+            self._read_settings(app),
+            switches=self._endpoints,
+            also=self._also,
         )
         if self._given is None and self._settings is None:
             warn_of_default_issuer(installation.settings)
@@ -114,26 +123,27 @@ class Watchword:
         hide_tables_from_alembic(app)
         blueprint = register_endpoints(app, installation, installations.values())
         register_handlers(app)
-        _run_before_first_request(app, lambda: self._views.refuse_open(app))
+        run_before_first_request(app, lambda: self._views.refuse_open(app))
         if blueprint is not None:
             exempt_from_csrf(app, blueprint)
-            _run_before_first_request(app, lambda: exempt_from_csrf(app, blueprint))  # if it comes after us
+            # The protection may be set up after this extension.
+            run_before_first_request(app, lambda: exempt_from_csrf(app, blueprint))
         installations[self] = installation
         app.extensions.setdefault(_EXTENSION, installation)
         self._applications.add(app)
         self._only = _find_none
 
-    # -- the front desk ----------------------------------------------------------------------------
+    # -- the Auth ----------------------------------------------------------------------------------
 
     @property
     def core(self) -> Auth:
-        """The front desk of the current application, opened if need be.
+        """The Auth of the current application. It is opened if it is not open.
 
-        Outside of an application context it is that of the only application.
+        Outside of an application context it is the Auth of the only application.
 
         Raises:
-            RuntimeError: it is not clear which application is meant, or it is not set up.
-            TypeError: the extension has a bare Verifier.
+            RuntimeError: the extension has no application or several, or is not set up for this application.
+            TypeError: the extension was given a Verifier.
             InvalidSettings: the settings do not fit what is in the store.
             StoreUnavailable: the store cannot be opened.
         """
@@ -145,7 +155,7 @@ class Watchword:
         return self.core
 
     def open(self) -> None:
-        """Open the store now, not at the first request: mistakes then show at the start.
+        """Open the store now, not at the first request. Mistakes then show at the start.
 
         Raises:
             RuntimeError, TypeError, InvalidSettings, StoreUnavailable: as :attr:`core`.
@@ -153,9 +163,9 @@ class Watchword:
         self._find_installation().open()
 
     def close(self) -> None:
-        """Close what was opened for the applications of this extension: connections and threads.
+        """Close the connections and threads that were opened for the applications of this extension.
 
-        An Auth that was given is left open. A request that comes later opens the store anew.
+        An Auth that was given is left open. A later request opens the store anew.
         """
         for app in self._applications:
             app.extensions[INSTALLATIONS][self].close()
@@ -167,7 +177,8 @@ class Watchword:
         """The identity of the running request.
 
         Raises:
-            Refused: there is none, which is answered with 401. The view is not protected, or only optionally.
+            Refused: the request has no identity. The answer is a 401. The view is not protected, or its
+                identity is optional.
         """
         identity = self._find_identity()
         if identity is None:
@@ -177,16 +188,19 @@ class Watchword:
 
     @property
     def is_authenticated(self) -> bool:
-        """Whether this request has an :attr:`identity`; the question of a view with ``optional=True``."""
+        """Whether the running request has an :attr:`identity`. For views with ``optional=True``."""
         return self._find_identity() is not None
 
     def client(self, request: flask.Request | None = None) -> Client:
         """Return the address and user agent of a request's client, behind trusted proxies or not.
 
-        Within a request the methods of :attr:`core` take it where they are given no client.
+        Within a request the methods of :attr:`core` use this client where they are given none.
 
         Args:
-            request: the running request by default.
+            request: the request. By default the running request.
+
+        Raises:
+            TypeError: the extension was given a Verifier.
         """
         return self._find_installation().find_client(WsgiRequest((request or flask.request).environ))
 
@@ -202,6 +216,7 @@ class Watchword:
         /,
         *,
         scopes: Iterable[str] = (),
+        any_scopes: Iterable[str] | None = None,
         fresh: Duration | None = None,
         optional: bool = False,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
@@ -212,26 +227,29 @@ class Watchword:
         /,
         *,
         scopes: Iterable[str] = (),
+        any_scopes: Iterable[str] | None = None,
         fresh: Duration | None = None,
         optional: bool = False,
     ) -> Callable[..., Any]:
-        """Decorate a view: it is called only with a good token (put ``@app.route`` above this).
+        """Guard a view, as a decorator below ``@app.route``. The view is called only with a good token.
 
-        The view then raises :class:`Refused`, an HTTP error, for any other request. An OPTIONS request needs
-        no token: it is answered as Flask answers it, and the view is not called.
+        For any other request the view raises :class:`Refused`, which is an HTTP error. An OPTIONS request
+        needs no token: it is answered as Flask answers it, and the view is not called.
 
         Args:
             view: the view, if there are no parentheses.
-            scopes: what the token has to grant, all of it; otherwise 403.
-            fresh: how long ago the subject may have logged in at most, in seconds or as a timedelta;
-                otherwise 401.
-            optional: a request without a token is let through, without an identity. A bad token is not.
+            scopes: the token must grant all of these. Otherwise 403.
+            any_scopes: the token must grant at least one of these. Otherwise 403.
+            fresh: how long ago the subject may have logged in at most, in seconds or as a timedelta.
+                Otherwise 401.
+            optional: a request without a token passes, without an identity. A request with a bad token does
+                not.
 
         Raises:
-            InvalidSettings: an argument is of the wrong form; or the view is a class, or has been registered
-                without the guard.
+            InvalidSettings: an argument has the wrong form, the view is a class, or the view has been
+                registered without the guard.
         """
-        requirements = Requirements(scopes=scopes, fresh=fresh, optional=optional)
+        requirements = Requirements(scopes=scopes, any_scopes=any_scopes, fresh=fresh, optional=optional)
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             check_view(view)
@@ -259,12 +277,12 @@ class Watchword:
             raise to_refusal(error) from error
         if identity is None:
             return _answer_preflight(request)
-        attributes = request.__dict__  # takes a third of the time of setattr
+        attributes = request.__dict__  # This takes a third of the time of setattr.
         attributes[self._slot] = attributes[_IDENTITY] = identity
         return None
 
     def _find_identity(self) -> Identity | None:
-        """The identity that the guard put on the request, and that goes with it."""
+        """Return the identity that the guard attached to the running request."""
         request = flask.request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug's API
         return getattr(request, self._slot, None)
 
@@ -276,7 +294,11 @@ class Watchword:
         return self._settings or Settings.from_application(app.config, os.environ)
 
     def _find_installation(self) -> Installation:
-        """The current application's; where there is only one, Flask's slow proxy is not asked which."""
+        """Return what the current application has. With a single application Flask's proxy is not asked.
+
+        Raises:
+            RuntimeError: as :attr:`core`.
+        """
         applications = list(self._applications)
         if len(applications) == 1:
             (app,) = applications
@@ -300,7 +322,7 @@ class Watchword:
 
 
 def _find_none() -> None:
-    """The only installation, where there are none or several."""
+    """Stand in for the only installation where there are none or several."""
 
 
 def _answer_preflight(request: flask.Request) -> flask.Response | None:
@@ -310,19 +332,8 @@ def _answer_preflight(request: flask.Request) -> flask.Response | None:
     return flask.current_app.make_default_options_response()
 
 
-def _run_before_first_request(app: flask.Flask, task: Callable[[], None]) -> None:
-    """Run a task before the first request, and again before the next one if it fails."""
-
-    def run() -> None:
-        task()
-        others = [function for function in app.before_request_funcs[None] if function is not run]
-        app.before_request_funcs[None] = others  # a new list, because Flask is walking over the old one
-
-    app.before_request(run)
-
-
 def _find_running_identity() -> Identity | None:
-    """The identity of the running request, whichever extension found it."""
+    """Return the identity of the running request, whichever extension found it."""
     if not flask.has_request_context():
         return None
     return getattr(flask.request._get_current_object(), _IDENTITY, None)  # type: ignore[attr-defined]  # noqa: SLF001 - as above

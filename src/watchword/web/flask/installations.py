@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 import flask
 
 from watchword.settings import Settings
-from watchword.web.authenticators import AuthOrVerifier
+from watchword.web.authenticators import AnyVerifier, AuthOrVerifier
 from watchword.web.flask.instance_folder import make_folder, resolve_in_folder
 from watchword.web.installation import Installation
 from watchword.web.wsgi import WsgiRequest
 
-__all__ = ["INSTALLATIONS", "list_installations", "make_installation"]
+__all__ = ["INSTALLATIONS", "list_installations", "make_installation", "run_before_first_request"]
 
 INSTALLATIONS = "watchword.all"  # in app.extensions
 
@@ -30,7 +30,9 @@ def make_installation(
     auth: AuthOrVerifier | None,
     options: Mapping[str, Any],
     settings: Settings,
-    endpoints: Mapping[str, bool] | None,
+    *,
+    switches: Mapping[str, bool] | None,
+    also: Iterable[AnyVerifier],
 ) -> Installation:
     """Make what an extension has in an application. The database lies in the instance folder.
 
@@ -42,11 +44,23 @@ def make_installation(
         auth,
         options,
         settings,
-        switches=endpoints,
+        switches=switches,
+        also=also,
         resolve=partial(resolve_in_folder, folder=folder),
         before_opening=partial(make_folder, folder=folder),
         find_request=_find_request,
     )
+
+
+def run_before_first_request(app: flask.Flask, task: Callable[[], None]) -> None:
+    """Run a task before the first request, and again before the next request if the task fails."""
+
+    def run() -> None:
+        task()
+        others = [function for function in app.before_request_funcs[None] if function is not run]
+        app.before_request_funcs[None] = others  # Flask is iterating over the old list.
+
+    app.before_request(run)
 
 
 def _find_request() -> WsgiRequest | None:
