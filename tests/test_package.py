@@ -12,7 +12,7 @@ import pytest
 import watchword
 
 EXTRAS = [
-    "flask", "werkzeug", "sqlalchemy", "argon2", "limits", "click", "rich", "granian", "urllib3",
+    "flask", "werkzeug", "sqlalchemy", "argon2", "click", "rich", "granian", "urllib3",
     "opentelemetry", "prometheus_client",
 ]  # fmt: skip
 ROOMS_OF_THE_FRONT_DESK = ["watchword.auth", "watchword.sessions", "watchword.stores", "watchword.web"]
@@ -117,7 +117,6 @@ def test_an_unknown_name_is_an_attribute_error():
     [
         ("sqlalchemy", "sql,passwords", "watchword.Auth('sqlite://')"),
         ("argon2", "sql,passwords", "watchword.Auth"),
-        ("limits", "sql,passwords", "from watchword import Auth"),
         (
             "redis",
             "redis",

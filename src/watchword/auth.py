@@ -130,13 +130,7 @@ class Auth(Node):
         )
         self.replay_guard = ReplayGuard(stores.one_time, notify=self._notify)
         self._hasher = PasswordHasher(settings=settings)
-        counters = getattr(stores.throttles, "address_counters", None)
-        throttle = LoginThrottle(
-            stores.throttles,
-            key=self._derive_key("throttle"),
-            settings=settings,
-            addresses=counters() if counters else None,
-        )
+        throttle = LoginThrottle(stores.throttles, key=self._derive_key("throttle"), settings=settings)
         self._has_own_users = check_password is not None
         self._password_login = PasswordLogin(
             check_password or self._check_account,

@@ -12,7 +12,9 @@ import pytest
 from redis_servers import RedisCluster, RedisServer, open_redis_stores
 from sqlalchemy import make_url
 
+from watchword.accounts import LoginThrottle
 from watchword.errors import StoreUnavailable
+from watchword.settings import Settings
 from watchword.stores.redis.url import client_maker
 from watchword.stores.sql.postgres import PostgresDatabase
 from watchword.testing.store_contract.announcements import seconds_of
@@ -59,10 +61,9 @@ def test_a_user_with_the_rights_of_the_page_can_do_everything(
         assert stores.sessions.end_sessions(other.subject, "logout_all")
         assert len(stores.sessions.poll(None, None, grace=30).ends) == 2
         assert insert_key(stores.keys, 1, "kid")
-        assert stores.throttles.charge("key", free=1, max_delay=1, forget_after=1).wait == 0
-        stores.throttles.refund("key")
-        stores.throttles.remember("key", lifetime=10)
-        assert stores.throttles.remembers("key")
+        throttle = LoginThrottle(stores.throttles, key=b"k" * 32, settings=Settings(login_failures=1))
+        for settle in (throttle.record_failure, throttle.record_success, throttle.refund):
+            settle(throttle.admit(settle.__name__, "192.0.2.1"))
         assert stores.one_time.spend("key", "attempt", keep_until=stores.now() + 10)
         stores.announcements.wait(0.3, threading.Event())
         stores.announcements.announce()

@@ -18,6 +18,8 @@ import pytest
 from redis_servers import RedisServer
 
 from watchword import Auth, Settings
+from watchword.accounts import LoginThrottle
+from watchword.errors import Throttled
 from watchword.sessions import Revocations
 from watchword.stores import Stores, open_stores
 from watchword.stores.contract import NewSession, SessionTimes, new_session_id
@@ -92,6 +94,27 @@ with ThreadPoolExecutor({THREADS}) as pool:
     hear()
     barrier.wait({PATIENCE})
     tell(collections.Counter(future.result() for future in redeeming))
+"""
+
+GUESSER = f"""
+import collections, threading
+from concurrent.futures import ThreadPoolExecutor
+from watchword.accounts import LoginThrottle
+
+throttle = LoginThrottle(auth.stores.throttles, key=b"k" * 32, settings=auth.settings)
+barrier = threading.Barrier({THREADS} + 1)
+
+def guess(name):
+    barrier.wait({PATIENCE})
+    throttle.record_failure(throttle.admit(name, "192.0.2.1"))  # an address tries many usernames
+    return said(throttle.admit, "alice", "192.0.2.2")  # and many clients behind an address try a username
+
+with ThreadPoolExecutor({THREADS}) as pool:
+    guessing = [pool.submit(guess, name) for name in hear()]
+    tell("ready")
+    hear()
+    barrier.wait({PATIENCE})
+    tell(collections.Counter(future.result() for future in guessing))
 """
 
 
@@ -179,6 +202,26 @@ def test_of_64_threads_in_4_processes_that_redeem_one_token_at_once_one_wins(
         node.tell("go")
     told = sum((Counter(node.hear()) for node in nodes), Counter())
     assert told == {"good": 1, "token_spent": PROCESSES * THREADS - 1}
+
+
+def test_64_threads_in_4_processes_count_guesses_together(auth: Auth, start: Start) -> None:
+    guesses = PROCESSES * THREADS
+    nodes = [start(GUESSER, login_failures=5, address_failures=guesses + 1) for _ in range(PROCESSES)]
+    for number, node in enumerate(nodes):
+        node.tell([f"name {number} {thread}" for thread in range(THREADS)])
+    assert [node.hear() for node in nodes] == ["ready"] * PROCESSES
+    for node in nodes:
+        node.tell("go")
+    told = sum((Counter(node.hear()) for node in nodes), Counter())
+    assert told == {"good": 5, "throttled": guesses - 5}
+
+    def admit(address_failures: int) -> None:
+        settings = Settings(address_failures=address_failures)
+        LoginThrottle(auth.stores.throttles, key=b"k" * 32, settings=settings).admit("bob", "192.0.2.1")
+
+    admit(address_failures=guesses + 1)
+    with pytest.raises(Throttled):
+        admit(address_failures=guesses)
 
 
 # -- revocation ----------------------------------------------------------------------------------

@@ -30,7 +30,14 @@ from redis_servers import Proxy, RedisCluster, RedisServer, free_port, open_redi
 from watchword.errors import InvalidSettings, StoreUnavailable
 from watchword.sessions.rotation import RefreshDecision, decide_refresh, rotate
 from watchword.stores import Stores
-from watchword.stores.contract import Session, SessionTimes, new_session_id, shard_of
+from watchword.stores.contract import (
+    LoginCounter,
+    LoginCounters,
+    Session,
+    SessionTimes,
+    new_session_id,
+    shard_of,
+)
 from watchword.stores.redis import connection as redis_connection
 from watchword.stores.redis import url as redis_url
 from watchword.testing.store_contract.keys import insert_key
@@ -409,9 +416,10 @@ def test_whatever_grows_with_use_goes_by_itself(stores: Stores, redis_server: Re
     swap(stores.sessions, lives.id, 1)  # with longer times
     stores.sessions.end_session(ended.id, "logout")
     insert_key(stores.keys, 1, "kid")
-    stores.throttles.charge("throttle", free=0, max_delay=60, forget_after=100)
-    stores.throttles.charge("long delay", free=-9, max_delay=200, forget_after=100)
-    stores.throttles.remember("remembered", lifetime=100)
+    for counter in (LoginCounter("own", 5, 60), LoginCounter("long delay", -9, 200)):
+        stores.throttles.admit(LoginCounters("alice", counter), forget_after=100)
+    stores.throttles.record_success("alice", own="other", shared=None, device="device", lifetime=100)
+    stores.throttles.hit("address", 100)
     stores.one_time.spend("spent", "attempt", keep_until=stores.now() + 100)
     shard = f"watchword:{{{shard_of('alice')}}}"
     with redis_server.client() as client:
@@ -426,9 +434,10 @@ def test_whatever_grows_with_use_goes_by_itself(stores: Stores, redis_server: Re
         f"{shard}:session:{ended.id}": pytest.approx(of_the_end, abs=5),
         f"{shard}:feed": pytest.approx(of_the_end, abs=5),
         f"{shard}:feed_until": pytest.approx(of_the_end, abs=5),
-        "watchword:throttle:throttle": pytest.approx(100, abs=5),
-        "watchword:throttle:long delay": pytest.approx(200, abs=5),
-        "watchword:remembered:remembered": pytest.approx(100, abs=5),
+        "watchword:throttle:{alice}:own": pytest.approx(100, abs=5),
+        "watchword:throttle:{alice}:long delay": pytest.approx(200, abs=5),
+        "watchword:throttle:{alice}:device": pytest.approx(100, abs=5),
+        "watchword:hits:address": pytest.approx(100, abs=5),
         "watchword:spent:spent": pytest.approx(100, abs=5),
     }
 

@@ -392,11 +392,10 @@ from watchword.stores import open_sql_stores
 stores = open_sql_stores(sys.argv[1])
 child = os.fork() if sys.argv[2] == "with hooks" else ctypes.PyDLL(None).fork()
 for number in range(3):
-    stores.throttles.remember(f"from {os.getpid()}", lifetime=100)
-    assert stores.throttles.remembers(f"from {os.getpid()}")
+    assert stores.throttles.hit(f"from {os.getpid()}", 100) == number + 1
 if child:
     assert os.waitpid(child, 0)[1] == 0
-    assert stores.throttles.remembers(f"from {child}")
+    assert stores.throttles.hit(f"from {child}", 100) == 4
 stores.close()
 """
 

@@ -13,6 +13,7 @@ from watchword.errors import InvalidSettings
 from watchword.keyring.sealing import unseal
 from watchword.stores import Stores, open_sql_stores
 from watchword.stores.sql import schema
+from watchword.testing.store_contract.throttles import admit
 
 DATABASES = Path(__file__).parent / "databases"
 SECRET = "correct horse battery staple, thirty-two"
@@ -53,11 +54,11 @@ def age_of(path: Path) -> float:
 
 def test_opening_again_keeps_everything(tmp_path: Path) -> None:
     stores = reopened(tmp_path / "app.db")
-    stores.throttles.remember("key", lifetime=100)
+    stores.throttles.hit("key", 100)
     identity = stores.sessions.poll(None, None, grace=0).identity
     stores.close()
     stores = reopened(tmp_path / "app.db")
-    assert stores.throttles.remembers("key")
+    assert stores.throttles.hit("key", 100) > 1
     assert stores.sessions.poll(None, None, grace=0).identity == identity
     stores.close()
 
@@ -79,7 +80,7 @@ def test_an_older_database_is_upgraded_step_by_step_and_once(
 ) -> None:
     path = tmp_path / "app.db"
     stores = reopened(path)
-    stores.throttles.remember("key", lifetime=100)
+    stores.throttles.hit("key", 100)
     stores.close()
 
     steps: list[str] = []
@@ -95,7 +96,7 @@ def test_an_older_database_is_upgraded_step_by_step_and_once(
     monkeypatch.setattr(schema, "UPGRADES", (*schema.UPGRADES, one, another))
     for _ in range(2):
         stores = reopened(path)
-        assert stores.throttles.remembers("key")
+        assert stores.throttles.hit("key", 100) > 1
         stores.close()
     assert steps == ["one", "another"]
     assert version_in(path) == len(schema.UPGRADES)
@@ -141,7 +142,7 @@ def test_an_upgrade_keeps_accounts_sessions_ends_and_keys(older: Path) -> None:
     ended = stores.sessions.find_session(end.session_id)
     assert ended is not None
     assert ended.session.end_reason == "logout"
-    assert stores.throttles.remembers("key")
+    assert admit(stores.throttles, "home", device="key").is_known
     keys = stores.keys.keys().keys
     assert {unseal(key, [SECRET]).kid for key in keys} == {key.kid for key in keys}
     assert {(key.kind, key.alg) for key in keys} == {("public", "EdDSA"), ("internal", "HS256")}
@@ -165,14 +166,14 @@ def test_a_failed_upgrade_leaves_the_database_as_it_was(
 
     path = tmp_path / "app.db"
     stores = reopened(path)
-    stores.throttles.remember("key", lifetime=100)
+    stores.throttles.hit("key", 100)
     stores.close()
     with monkeypatch.context() as patch:
         patch.setattr(schema, "UPGRADES", (*schema.UPGRADES, broken))
         with pytest.raises(InvalidSettings, match="broken"):
             reopened(path)
     stores = reopened(path)
-    assert stores.throttles.remembers("key")
+    assert stores.throttles.hit("key", 100) > 1
     stores.close()
 
 

@@ -24,7 +24,7 @@ from sqlalchemy import Connection
 
 from watchword.errors import StoreUnavailable
 from watchword.stores import Stores, open_sql_stores
-from watchword.stores.contract import NewSession, SessionDetails, SessionTimes
+from watchword.stores.contract import LoginCounter, LoginCounters, NewSession, SessionDetails, SessionTimes
 from watchword.stores.sql import sqlite
 from watchword.stores.sql.database import PURGE_BATCH
 
@@ -255,7 +255,7 @@ stores = open_sql_stores(sys.argv[1])
 stop = threading.Event()
 def work():
     while not stop.is_set():
-        stores.throttles.remember("from a thread", lifetime=100)
+        stores.throttles.hit("from a thread", 100)
         stores.now()
 threads = [threading.Thread(target=work) for _ in range(3)]
 for thread in threads:
@@ -263,13 +263,13 @@ for thread in threads:
 for number in range(5):
     child = os.fork()
     if child == 0:
-        stores.throttles.remember(f"from child {number}", lifetime=100)
-        os._exit(0 if stores.throttles.remembers(f"from child {number}") else 1)
+        stores.throttles.hit(f"from child {number}", 100)
+        os._exit(0 if stores.throttles.hit(f"from child {number}", 100) == 2 else 1)
     assert os.waitpid(child, 0)[1] == 0
 stop.set()
 for thread in threads:
     thread.join()
-assert all(stores.throttles.remembers(f"from child {number}") for number in range(5))
+assert all(stores.throttles.hit(f"from child {number}", 100) == 3 for number in range(5))
 stores.close()
 """
 
@@ -283,15 +283,15 @@ def test_a_forked_child_has_connections_and_locks_of_its_own(tmp_path: Path) -> 
 def test_what_a_child_commits_stays_when_its_parent_closes_the_file(path: Path) -> None:
     """SQLite would take the parent's locks for the child's, and the parent would delete the child's log."""
     stores = open_sql_stores(f"sqlite:///{path}")
-    stores.throttles.remember("from the parent", lifetime=100)
+    stores.throttles.hit("from the parent", 100)
     of_child, to_child = os.pipe(), os.pipe()
 
     def work() -> bool:
-        stores.throttles.remember("before", lifetime=100)
+        stores.throttles.hit("before", 100)
         os.write(of_child[1], b".")
         os.read(to_child[0], 1)
-        stores.throttles.remember("after", lifetime=100)
-        return stores.throttles.remembers("from the parent")
+        stores.throttles.hit("after", 100)
+        return stores.throttles.hit("from the parent", 100) == 2
 
     def close_in_parent() -> None:
         os.read(of_child[0], 1)
@@ -302,7 +302,8 @@ def test_what_a_child_commits_stays_when_its_parent_closes_the_file(path: Path) 
     closer.start()
     assert answer_of_child(work)
     closer.join()
-    assert [stores.throttles.remembers(key) for key in ("from the parent", "before", "after")] == [True] * 3
+    counts = [stores.throttles.hit(key, 100) for key in ("from the parent", "before", "after")]
+    assert counts == [3, 2, 2]
     stores.close()
 
 
@@ -312,33 +313,33 @@ def test_a_child_does_not_touch_what_a_thread_of_its_parent_was_doing(path: Path
         assert connection.exec_driver_sql("SELECT count(*) FROM watchword_sessions").scalar_one() == 0
 
         def work() -> bool:
-            stores.throttles.remember("key", lifetime=100)
-            return stores.throttles.remembers("key")
+            stores.throttles.hit("key", 100)
+            return stores.throttles.hit("key", 100) == 2
 
         assert answer_of_child(work)
-        assert connection.exec_driver_sql("SELECT count(*) FROM watchword_remembered").scalar_one() == 0
-    assert stores.throttles.remembers("key")
+        assert connection.exec_driver_sql("SELECT count(*) FROM watchword_throttles").scalar_one() == 0
+    assert stores.throttles.hit("key", 100) == 3
     stores.close()
 
 
 @pytest.mark.parametrize("fork", [os.fork, hard_fork], ids=["with hooks", "without hooks"])
 def test_a_child_goes_on_with_a_copy_of_a_database_in_memory(fork: Callable[[], int]) -> None:
     stores = open_sql_stores("sqlite://")
-    stores.throttles.remember("key", lifetime=100)
+    stores.throttles.hit("key", 100)
 
-    def work() -> list[bool]:
-        stores.throttles.remember("of the child", lifetime=100)
-        return [stores.throttles.remembers("key"), stores.throttles.remembers("of the child")]
+    def work() -> list[int]:
+        stores.throttles.hit("of the child", 100)
+        return [stores.throttles.hit("key", 100), stores.throttles.hit("of the child", 100)]
 
     with stores.backends[0]._writing.obtain():
-        assert answer_of_child(work, fork) == [True, True]
-    assert not stores.throttles.remembers("of the child")
+        assert answer_of_child(work, fork) == [2, 2]
+    assert stores.throttles.hit("of the child", 100) == 1
     stores.close()
 
 
 def test_a_store_that_is_gone_has_closed_its_file(path: Path) -> None:
     stores = open_sql_stores(f"sqlite:///{path}")
-    stores.throttles.remember("key", lifetime=100)
+    stores.throttles.hit("key", 100)
     wal = path.with_name(f"{path.name}-wal")
     assert wal.exists()
     del stores
@@ -362,10 +363,10 @@ def test_a_session_leaves_the_table_when_no_token_and_no_feed_needs_it(stores: S
         stores.sessions.end_session("s1", "logout")
     needed = (TIMES.access if ended else TIMES.idle) + 300 + 120
     stores.sessions.time_shift = needed - 2
-    stores.throttles.clear_charges("any write")
+    stores.throttles.refund("any", ["write"])
     assert stores.sessions.find_session("s1") is not None
     stores.sessions.time_shift = needed + 60
-    stores.throttles.clear_charges("any write")
+    stores.throttles.refund("any", ["write"])
     assert stores.sessions.find_session("s1") is None
 
 
@@ -374,31 +375,35 @@ def test_a_swap_puts_the_purge_off(stores: Stores) -> None:
     stores.sessions.time_shift = 9_000
     stores.sessions.swap_session("s1", 1, TIMES, DETAILS)
     stores.sessions.time_shift = 9_000 + TIMES.idle
-    stores.throttles.clear_charges("any write")
+    stores.throttles.refund("any", ["write"])
     assert stores.sessions.find_session("s1") is not None
 
 
-def test_throttles_and_remembered_keys_leave_their_tables_when_they_are_over(stores: Stores) -> None:
-    stores.throttles.charge("old", free=5, max_delay=60, forget_after=100)
-    stores.throttles.charge("blocked for longer", free=0, max_delay=500, forget_after=1)
-    stores.throttles.remember("old", lifetime=100)
+def test_throttles_and_remembered_devices_leave_their_tables_when_they_are_over(stores: Stores) -> None:
+    def use(name: str) -> None:
+        stores.throttles.admit(LoginCounters(name, LoginCounter(name, 5, 60)), forget_after=100)
+        stores.throttles.hit(name, 100)
+        stores.throttles.record_success(name, own="own", shared=None, device=name, lifetime=100)
+
+    use("old")
+    delayed = LoginCounter("delayed for longer", free=-9, max_delay=500)
+    stores.throttles.admit(LoginCounters("delayed", delayed), forget_after=1)
     stores.sessions.time_shift = 200
-    stores.throttles.charge("new", free=5, max_delay=60, forget_after=100)
-    stores.throttles.remember("new", lifetime=100)
+    use("new")
     stores.sessions.time_shift = 261
-    stores.throttles.clear_charges("any write")
-    assert rows(stores, "watchword_throttles") == 1
+    stores.throttles.refund("any", ["write"])
+    assert rows(stores, "watchword_throttles") == 3  # two with the new name, and the delayed counter
     assert rows(stores, "watchword_remembered") == 1
 
 
 def test_a_purge_takes_a_batch_with_each_write_until_none_is_left(stores: Stores) -> None:
     for number in range(2 * PURGE_BATCH + 1):
-        stores.throttles.remember(f"key {number}", lifetime=1)
+        stores.throttles.hit(f"key {number}", 1)
     stores.sessions.time_shift = 120
     left = []
     for _ in range(4):
-        stores.throttles.clear_charges("any write")
-        left.append(rows(stores, "watchword_remembered"))
+        stores.throttles.refund("any", ["write"])
+        left.append(rows(stores, "watchword_throttles"))
     assert left == [PURGE_BATCH + 1, 1, 0, 0]
 
 
@@ -419,9 +424,8 @@ def test_two_stores_on_one_file_write_without_losing_each_others_updates(
     both = [open_sql_stores(f"sqlite:///{path}") for _ in range(2)]
 
     def charge_often(charged: Stores) -> list[float]:
-        return [
-            charged.throttles.charge("key", free=1_000, max_delay=1, forget_after=100).wait for _ in range(40)
-        ]
+        counters = LoginCounters("alice", LoginCounter("own", free=1_000, max_delay=1))
+        return [charged.throttles.admit(counters, forget_after=100).wait for _ in range(40)]
 
     with ThreadPoolExecutor(2) as pool:
         waits = [wait for waits in pool.map(charge_often, both) for wait in waits]

@@ -32,19 +32,30 @@ from watchword.stores.contract.sessions import (
     shard_of,
 )
 from watchword.stores.contract.stores import Backend, Stores
-from watchword.stores.contract.throttles import Charge, ThrottleStore
+from watchword.stores.contract.throttles import (
+    Admission,
+    HitLimit,
+    LoginCounter,
+    LoginCounters,
+    NetworkCounters,
+    ThrottleStore,
+)
 
 __all__ = [
     "MARK_LIFETIME",
     "Account",
     "AccountStore",
+    "Admission",
     "Announcements",
     "Backend",
-    "Charge",
     "EndReason",
     "Feed",
+    "HitLimit",
     "KeyKind",
     "KeyStore",
+    "LoginCounter",
+    "LoginCounters",
+    "NetworkCounters",
     "NewSession",
     "OneTimeStore",
     "SealedKey",
