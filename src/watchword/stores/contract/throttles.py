@@ -105,10 +105,10 @@ class ThrottleStore(Protocol):
         6. If the shared counter is delayed, refuse.
         7. Charge ``own`` and the shared counter.
 
-        A refused attempt is charged to no counter. The limit of ``address`` counts attempts that have ended, so
-        parallel attempts can exceed it. Therefore a store that is spread over several nodes may read and hit
-        ``address`` in steps of their own. If the operation is repeated after a lost connection, it may charge
-        twice.
+        A refused attempt is charged to no counter. The limit of ``address`` counts attempts that have ended,
+        so parallel attempts can exceed it. Therefore a store that is spread over several nodes may read and
+        hit ``address`` in steps of their own. If the operation is repeated after a lost connection, it may
+        charge twice.
         """
         ...
 
