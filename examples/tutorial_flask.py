@@ -1,13 +1,12 @@
 """The classic JWT tutorial, done right: POST /login, GET /protected, a user table in SQLite, HS256.
 
 export TUTORIAL_SECRET=$(python3 -c "import secrets; print(secrets.token_urlsafe(32))")
-flask --app tutorial_flask add-user alice
+flask --app tutorial_flask watchword account add alice
 flask --app tutorial_flask run
 """
 
 import os
 
-import click
 from flask import Flask
 
 from watchword import Key
@@ -22,13 +21,6 @@ app.config.update(
     WATCHWORD_PREFIX="",  # the endpoints are /login, /refresh, /logout, ...
 )
 auth = Watchword(app, keys=Key.from_secret(os.environ["TUTORIAL_SECRET"], alg="HS256"))
-
-
-@app.cli.command("add-user")
-@click.argument("username")
-def add_user(username: str) -> None:
-    password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    auth.desk.accounts.add(username, password)
 
 
 @app.get("/protected")
