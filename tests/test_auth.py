@@ -1107,7 +1107,7 @@ def test_failures_of_an_address_are_counted_by_all_processes_together(make, url,
 
 
 def test_with_redis_there_is_no_file_beside_which_a_secret_could_be_made(make, url, tmp_path, redis_settings):
-    with pytest.raises(InvalidSettings, match="secret: a store on a server"):
+    with pytest.raises(InvalidSettings, match="secret must be set for a store on a server"):
         make(url, settings=msgspec.structs.replace(redis_settings, secret=()))
     make(url, settings=redis_settings)
     assert not list(tmp_path.glob("*.secret"))
