@@ -41,7 +41,7 @@ def test_what_cannot_work_is_refused_at_the_start_in_one_clear_line(refused, red
         ({"SESSIONS_URL": "redis://user:swordfish@host:port"}, "sessions_url: supported are redis://"),
         (
             {"SESSIONS_URL": redis_server.url, "WATCHWORD_SECRET": None},
-            "secret must be set for a store on a server needs one",
+            "secret must be set for a store on a server",
         ),
         ({"SESSIONS_URL": "redis://user:swordfish@127.0.0.1:1"}, "the store does not answer"),
     ):
