@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -879,10 +880,81 @@ def test_the_claims_of_a_checked_subject_are_the_claims_of_its_login(make):
         assert auth.authenticate(access_token).claims["directory"] == "ldap"
 
 
+@pytest.mark.parametrize("where", ["sqlite", "redis"])
+@pytest.mark.parametrize(
+    ("lifetime", "days"), [(timedelta(days=20), 20), (2 * 86_400, 2), (timedelta(days=100), 100), (None, 90)]
+)
+def test_a_session_ends_with_the_lifetime_of_its_login_however_often_it_is_refreshed(
+    make, url, where, redis_settings, lifetime, days
+):
+    auth = make(url, settings=redis_settings if where == "redis" else SETTINGS)
+    tokens, waited = auth.start("7", lifetime=lifetime), 0
+    (session,) = auth.sessions("7")
+    assert session.lifetime == (None if lifetime is None else days * 86_400)
+    while days * 86_400 - waited > 10 * 86_400:
+        wait(auth, 10 * 86_400 - 60)
+        waited += 10 * 86_400 - 60
+        tokens = auth.refresh(tokens.refresh_token)
+    left = days * 86_400 - waited
+    assert tokens.refresh_expires_in in {left, left - 1, left - 2}
+    wait(auth, left + 1)
+    assert refuses_to_refresh(auth, tokens)
+    assert auth.sessions("7") == []
+
+
+def test_a_session_records_the_methods_and_the_claims_of_its_login(make, url, redis_settings):
+    for name, settings in {"alice": SETTINGS, "bob": redis_settings}.items():
+        auth = make(
+            url, settings=settings, check_password=lambda name, _: Subject(name, claims={"via": name})
+        )
+        tokens = auth.login(name, PASSWORD)
+        auth.refresh(tokens.refresh_token)
+        (session,) = auth.sessions(name)
+        assert (session.amr, session.claims, session.lifetime) == (("pwd",), {"via": name}, None)
+
+
+def change_row(auth: Auth, assignment: str) -> None:
+    """Do what somebody who can write to the database can do."""
+    with create_engine(auth.settings.database_url).begin() as connection:
+        connection.exec_driver_sql(f"UPDATE watchword_sessions SET {assignment}")
+
+
+@pytest.mark.parametrize(
+    ("given", "written"), [(None, 10**9), (3_600, 10**9), (3_600, "NULL"), (3_600, 3_599)]
+)
+def test_a_lifetime_that_only_the_row_has_ends_the_refreshes(make, url, given, written):
+    auth = make(url)
+    tokens = auth.start("7", lifetime=given)
+    change_row(auth, f"lifetime = {written}")
+    assert refuses_to_refresh(auth, tokens)
+    change_row(auth, f"lifetime = {'NULL' if given is None else given}")
+    assert auth.refresh(tokens.refresh_token).subject == "7"
+
+
+def test_methods_and_claims_that_only_the_row_has_grant_nothing(make, url):
+    auth = make(url)
+    tokens = auth.start("7", amr=["otp"])
+    change_row(auth, """amr = 'pwd hwk', claims = '{"role": "admin"}'""")
+    identity = auth.authenticate(auth.refresh(tokens.refresh_token).access_token)
+    assert identity.amr == ("otp",)
+    assert "role" not in identity.claims
+
+
+def test_refresh_tokens_from_before_there_were_methods_go_on(auth):
+    tokens = auth.start("7")
+    claims = inspect_unverified(tokens.refresh_token).claims
+    assert not {"amr", "claims", "lifetime"} & claims.keys(), "a token without them is the same as before"
+    identity = auth.authenticate(auth.refresh(tokens.refresh_token).access_token)
+    assert (identity.amr, "amr" in identity.claims) == ((), False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
         ({"claims": {"sub": "8"}}, Unissuable),
+        ({"lifetime": 0}, InvalidSettings),
+        ({"lifetime": "1 day"}, InvalidSettings),
+        ({"lifetime": timedelta(days=10_000)}, InvalidSettings),
         ({"claims": {"amr": ["otp"]}}, Unissuable),
         ({"claims": {"big": "x" * 3_000}}, Unissuable),
         ({"claims": ["tenant"]}, Unissuable),

@@ -9,6 +9,7 @@ import msgspec
 
 from watchword.accounts import Accounts, LoginThrottle, PasswordHasher
 from watchword.arguments import describe
+from watchword.durations import Duration
 from watchword.errors import InvalidSettings, SessionEnded
 from watchword.events import Listener, SessionsEnded
 from watchword.jose.jwk import Key
@@ -193,6 +194,7 @@ class Auth(Node):
         username: str | None = None,
         amr: Sequence[str] = (),
         claims: Mapping[str, Any] | None = None,
+        lifetime: Duration | None = None,
     ) -> Tokens:
         """Start a session for a subject that has proven its identity elsewhere (OAuth, SAML, a passkey).
 
@@ -207,6 +209,8 @@ class Auth(Node):
             amr: the methods that proved the subject's identity, by their names in RFC 8176: ``["hwk"]``.
             claims: further claims for every access token of the session. ``subject_claims`` replaces a claim
                 of the same name. At most 2,048 bytes as JSON.
+            lifetime: how long the session lives at most, in seconds or as a timedelta, in place of the
+                setting ``session_lifetime``. A refresh is still needed within ``idle_lifetime``.
 
         Raises:
             InvalidSettings: an argument is malformed.
@@ -218,7 +222,15 @@ class Auth(Node):
         mark = self._sessions.read_mark()
         account = None if self._has_own_users else self.accounts.find_by_subject(subject)
         return self._sessions.start(
-            subject, username or subject, scopes, client, account=account, mark=mark, amr=amr, claims=claims
+            subject,
+            username or subject,
+            scopes,
+            client,
+            account=account,
+            mark=mark,
+            amr=amr,
+            claims=claims,
+            lifetime=lifetime,
         )
 
     def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:

@@ -24,7 +24,13 @@ SETTINGS = Settings()
 
 @pytest.mark.parametrize(
     ("given_amr", "kept"),
-    [((), ()), ([], ()), (["pwd"], ("pwd",)), (("pwd", "otp"), ("pwd", "otp")), (["ä" * 64], ("ä" * 64,))],
+    [
+        ((), ()),
+        ([], ()),
+        (["pwd"], ("pwd",)),
+        (("pwd", "otp"), ("pwd", "otp")),
+        (["urn:example:" + "x" * 52], ("urn:example:" + "x" * 52,)),
+    ],
 )
 def test_methods_are_kept_in_their_order(given_amr: Any, kept: tuple[str, ...]) -> None:
     assert check_amr(given_amr) == kept
@@ -42,13 +48,16 @@ def test_methods_are_kept_in_their_order(given_amr: Any, kept: tuple[str, ...]) 
         ({"pwd"}, "not set"),
         (b"pwd", "not bytes"),
         (["pwd"] * 11, "at most 10 names"),
-        (["x" * 65], "at most 64 characters"),
+        (["x" * 65], "at most 64 printable ASCII characters"),
+        (["two words"], "with str in it"),
+        (["new\nline"], "with str in it"),
+        (["ä"], "with str in it"),
     ],
 )
 def test_malformed_methods_are_refused_with_what_is_accepted(given_amr: Any, said: str) -> None:
     with pytest.raises(InvalidSettings, match=said) as caught:
         check_amr(given_amr)
-    assert str(caught.value).startswith("amr must be ")
+    assert str(caught.value).startswith("amr must ")
 
 
 json_values = st.recursive(
@@ -111,6 +120,13 @@ def _nest(levels: int) -> dict[str, Any]:
 def test_claims_that_no_token_can_hold_are_refused(claims: Any, said: str) -> None:
     with pytest.raises(Unissuable, match=said):
         check_claims(claims)
+
+
+def test_claims_may_be_as_large_as_the_bound() -> None:
+    largest = {"a": "x" * (LARGEST_CLAIMS - len('{"a":""}'))}
+    assert check_claims(largest) == largest
+    with pytest.raises(Unissuable, match=f"at most {LARGEST_CLAIMS} bytes as JSON, not {LARGEST_CLAIMS + 1}"):
+        check_claims({"a": largest["a"] + "x"})
 
 
 def test_claims_may_be_as_deep_as_a_refresh_token_can_hold_them() -> None:

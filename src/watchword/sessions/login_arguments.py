@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from watchword.arguments import describe, describe_names, is_names
+from watchword.arguments import describe, describe_names
 from watchword.durations import to_whole_seconds
 from watchword.errors import InvalidSettings, MalformedToken, Unissuable
 from watchword.jose.strict_json import decode_object, encode_object
@@ -20,6 +21,7 @@ LARGEST_CLAIMS = 2_048
 
 MOST_METHODS = 10
 LONGEST_METHOD = 64
+_METHOD = re.compile(rf"[!-~]{{1,{LONGEST_METHOD}}}")
 
 _RESERVED = REGISTERED | SESSION_CLAIMS | {"preferred_username", "scope"}
 
@@ -28,15 +30,21 @@ def check_amr(amr: object) -> tuple[str, ...]:
     """Return the names of authentication methods as a tuple (RFC 8176).
 
     Raises:
-        InvalidSettings: they are not a sequence of names, or there are more than ten.
+        InvalidSettings: they are not a list of names, or there are more than ten.
     """
-    if isinstance(amr, list | tuple) and is_names(amr):
-        if len(amr) <= MOST_METHODS and max(map(len, amr), default=0) <= LONGEST_METHOD:
-            return tuple(amr)
+    if not isinstance(amr, list | tuple) or not all(map(_is_method, amr)):
         raise InvalidSettings(
-            f"amr must be at most {MOST_METHODS} names of at most {LONGEST_METHOD} characters each"
+            f'amr must be a list of names such as ["pwd", "otp"], each of at most {LONGEST_METHOD} printable '
+            f"ASCII characters without a space, not {describe_names(amr, _is_method)}"
         )
-    raise InvalidSettings(f'amr must be a list of names such as ["pwd", "otp"], not {describe_names(amr)}')
+    if len(amr) > MOST_METHODS:
+        raise InvalidSettings(f"amr must have at most {MOST_METHODS} names, not {len(amr)}")
+    return tuple(amr)
+
+
+def _is_method(name: object) -> bool:
+    """Return whether a name can be stored between spaces."""
+    return isinstance(name, str) and _METHOD.fullmatch(name) is not None
 
 
 def check_claims(claims: object) -> dict[str, Any]:
@@ -57,8 +65,9 @@ def check_claims(claims: object) -> dict[str, Any]:
         )
     # Nested as in a refresh token, which must not become too deep for its verifier.
     encoded = encode_object({"claims": dict(claims)})
-    if len(encoded) > LARGEST_CLAIMS:
-        raise Unissuable(f"claims must have at most {LARGEST_CLAIMS} bytes as JSON, not {len(encoded)}")
+    size = len(encoded) - len('{"claims":}')
+    if size > LARGEST_CLAIMS:
+        raise Unissuable(f"claims must have at most {LARGEST_CLAIMS} bytes as JSON, not {size}")
     try:
         plain: dict[str, Any] = decode_object(encoded)["claims"]
     except MalformedToken as error:

@@ -29,6 +29,7 @@ class SessionBounds(Claims, frozen=True, kw_only=True, omit_defaults=True):
         preferred_username: the username at login of a subject that is not an account.
         amr: the methods that proved the subject's identity.
         claims: the claims of the login, for every access token of the session.
+        lifetime: the session's own lifetime in seconds. ``None`` for the setting ``session_lifetime``.
     """
 
     account: bool = False
@@ -36,6 +37,7 @@ class SessionBounds(Claims, frozen=True, kw_only=True, omit_defaults=True):
     preferred_username: str | None = None
     amr: tuple[str, ...] = ()
     claims: dict[str, Any] = msgspec.field(default_factory=dict)
+    lifetime: int | None = None
 
 
 class RefreshClaims(SessionBounds, frozen=True, kw_only=True):

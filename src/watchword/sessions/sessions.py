@@ -10,6 +10,7 @@ import msgspec
 
 from watchword.arguments import describe, is_name
 from watchword.clocks import elapsed, seconds_since
+from watchword.durations import Duration
 from watchword.errors import InvalidCredentials, InvalidGrant, InvalidSettings, InvalidToken
 from watchword.events import (
     Event,
@@ -26,7 +27,7 @@ from watchword.sessions import rotation
 from watchword.sessions.clients import Client, clean_client, compare_clients
 from watchword.sessions.endings import SessionEndings, SessionProof, describe_session
 from watchword.sessions.grants import Grant, Grants, Refusal, SubjectClaims
-from watchword.sessions.login_arguments import check_amr, check_claims
+from watchword.sessions.login_arguments import check_amr, check_claims, check_lifetime
 from watchword.sessions.refresh_tokens import RefreshClaims, SessionBounds
 from watchword.sessions.revocations import Revocations
 from watchword.sessions.rotation import RefreshDecision, decide_refresh
@@ -111,6 +112,7 @@ class Sessions:
         began: float | None = None,
         amr: Sequence[str] = (),
         claims: Mapping[str, Any] | None = None,
+        lifetime: Duration | None = None,
     ) -> Tokens:
         """Start a session for a subject that has just proven its identity. Return its first pair of tokens.
 
@@ -127,11 +129,14 @@ class Sessions:
             began: the time at which the login began, by :func:`~watchword.clocks.elapsed`. By default now.
             amr: the methods that proved the subject's identity, by their names in RFC 8176.
             claims: further claims for every access token of the session.
+            lifetime: how long the session lives at most, in seconds or as a timedelta. By default the setting
+                ``session_lifetime``.
 
         Raises:
             InvalidCredentials: the account is disabled, ``subject_claims`` refuses the subject, or all of the
                 subject's sessions ended after the mark was read.
-            InvalidSettings: the subject or the username is not text, or a scope or ``amr`` is malformed.
+            InvalidSettings: the subject or the username is not text, or a scope, ``amr`` or
+                ``lifetime`` is malformed.
             Unissuable: ``claims``, or what ``subject_claims`` returned, cannot be issued.
             StoreUnavailable: the store does not answer.
         """
@@ -143,6 +148,7 @@ class Sessions:
             preferred_username=username if account is None else None,
             amr=check_amr(amr),
             claims=check_claims(claims),
+            lifetime=check_lifetime(lifetime, self._settings),
         )
         began = elapsed() if began is None else began
         client = clean_client(client)
@@ -153,7 +159,14 @@ class Sessions:
         except Refusal:
             raise self._refuse_login(subject, client, began) from None
         details = self._make_details(grant, client)
-        new = NewSession(id=new_session_id(subject), subject=subject, **msgspec.structs.asdict(details))
+        new = NewSession(
+            id=new_session_id(subject),
+            subject=subject,
+            amr=bounds.amr,
+            claims=bounds.claims,
+            lifetime=bounds.lifetime,
+            **msgspec.structs.asdict(details),
+        )
         now = self._revocations.now()
         # A trial. Tokens that cannot be signed must not start a session, nor end the oldest session for it.
         self._issue(rotation.begin(new, self._times, now=now), grant, now)
@@ -290,11 +303,15 @@ class Sessions:
         return timed, decision
 
     def _is_for_us(self, token: RefreshClaims, session: Session) -> bool:
-        """Return whether subject, audience and client are the same in the token, in the row and here."""
+        """Return whether token, row and settings agree on the session.
+
+        The store takes the lifetime from the row. So a lifetime that only the row has must not count.
+        """
         audiences = {token.audience, session.audience} - {None}  # Unknown before version 4 of the schema.
         clients = {token.client_id, session.client_id} - {None}
         return (
             token.sub == session.subject
+            and token.lifetime == session.lifetime
             and audiences <= {self._settings.audience}
             and clients <= {self._settings.client_id}
         )
