@@ -166,8 +166,9 @@ class Node:
         self._revocations.close()
         self.stores.close()
 
-    def _follow_keys(self, version: int) -> None:
-        self.keyring.follow(version)
+    def _follow_keys(self, version: int | None) -> None:
+        # A session store that does not have the keys does not know their version.
+        self.keyring.follow(self.stores.keys.keys().version if version is None else version)
 
     def _tend_keys(self) -> None:
         self.keyring.tend()

@@ -75,7 +75,7 @@ class Revocations:
         when_stale: what happens when the set is too old and the store does not answer. ``reject`` raises and
             ``accept`` goes on.
         on_keys_changed: called with the key version of the first poll, and whenever a poll brings another
-            version. If it raises, the poll has failed.
+            version. Called after each poll that brings ``None``. If it raises, the poll has failed.
         on_settings: called with the recorded settings after each answered poll. If it raises, the poll has
             failed.
         announcements: pushes ends to and from other processes. ``None`` for polls alone.
@@ -99,7 +99,7 @@ class Revocations:
         max_age: float,
         grace: float,
         when_stale: Literal["reject", "accept"] = "reject",
-        on_keys_changed: Callable[[int], None] | None = None,
+        on_keys_changed: Callable[[int | None], None] | None = None,
         on_settings: Callable[[str], None] | None = None,
         announcements: Announcements | None = None,
         in_background: Callable[[], None] | None = None,
@@ -333,7 +333,8 @@ class Revocations:
         self._merge(feed)
         polls.identity, polls.position = feed.identity, feed.position
         self._offset = feed.now - sent_at
-        if feed.key_version != self.key_version and self._on_keys_changed is not None:
+        has_changed = feed.key_version is None or feed.key_version != self.key_version
+        if has_changed and self._on_keys_changed is not None:
             self._on_keys_changed(feed.key_version)
         self.key_version = feed.key_version
         if self._on_settings is not None:

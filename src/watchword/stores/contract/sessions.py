@@ -174,7 +174,8 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
         now: the store's time.
         identity: changes when the store is another one than before (restored, failed over).
         position: where the next poll goes on; opaque, in commit order, never a time.
-        key_version: changes when the set of stored keys did.
+        key_version: changes when the set of stored keys did. ``None`` if another store has the keys: the
+            caller then asks that store after each poll.
         ends: the sessions that ended.
         settings: what :meth:`SessionStore.record_settings` recorded; empty where nothing is.
     """
@@ -182,7 +183,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     now: float
     identity: str
     position: int
-    key_version: int
+    key_version: int | None
     ends: tuple[SessionEnd, ...]
     settings: str = ""
 
