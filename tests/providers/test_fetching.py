@@ -695,6 +695,7 @@ def test_the_password_of_a_proxy_is_not_shown() -> None:
     policy = FetchPolicy(proxy="http://user:hidden@proxy.example:3128", timeout=5)
     assert "hidden" not in f"{policy!r} {policy} {list(policy.__rich_repr__())}"
     assert "timeout=5" in repr(policy)
+    assert repr(connections.parse_proxy(policy.proxy)) == "Proxy(proxy.example:3128)"
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])

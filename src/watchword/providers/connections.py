@@ -92,6 +92,9 @@ class Proxy(NamedTuple):
     port: int
     headers: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        return f"Proxy({self.host}:{self.port})"  # The credentials must not appear in a traceback's locals.
+
 
 class Connector:
     """Opens the connections of a fetch.
