@@ -24,12 +24,12 @@ __all__ = ["create_app"]
 
 
 def create_app(settings: Settings | None = None, *, counts: Path | None = None) -> flask.Flask:
-    """The login system as a WSGI application.
+    """Make the login system as a WSGI application.
 
     Args:
-        settings: how it behaves; by default what the environment says.
-        counts: a folder where the processes of a server keep what ``/metrics`` sums up; by default there is
-            only this process.
+        settings: the settings. By default they come from the environment.
+        counts: a folder in which the processes of a server keep the numbers that ``/metrics`` sums up. By
+            default this process is the only process.
 
     Raises:
         InvalidSettings: a setting is not usable.
@@ -37,7 +37,8 @@ def create_app(settings: Settings | None = None, *, counts: Path | None = None) 
     """
     settings = resolve_settings(settings or Settings.from_environment(os.environ))
     app = flask.Flask(__name__, static_folder=None)
-    app.url_map.merge_slashes = False  # a redirect to the one slash would carry a password to where Host says
+    # A redirect to the path with a single slash would send a password to the host that the Host header names.
+    app.url_map.merge_slashes = False
     metrics = Metrics(counts) if settings.metrics else None
     auth = Watchword(app, settings=settings, listeners=[metrics] if metrics else [])
     auth.open()
@@ -74,14 +75,14 @@ def create_app(settings: Settings | None = None, *, counts: Path | None = None) 
 
 
 def _keep_publishing(metrics: Metrics, auth: Auth) -> None:
-    """Let the other workers know each second how it stands with this worker, for as long as it lives."""
+    """Publish the status of this worker's revocation feed each second, for as long as the worker lives."""
     while True:
         metrics.publish(auth.revocation_status())
         time.sleep(1)
 
 
 def _on_http_error(error: HTTPException) -> flask.typing.ResponseReturnValue:
-    """What werkzeug refuses, in the form of all our errors: a code, a sentence, nothing of the request."""
+    """Answer an error of werkzeug in the form of our errors, with nothing from the request."""
     status = HTTPStatus(error.code or 500)
     body = {
         "error": "server_error" if status == 500 else re.sub(r"\W+", "_", status.phrase.lower()),

@@ -1,4 +1,4 @@
-"""Requests whose body arrives slowly must not keep the others waiting."""
+"""Read the bodies of requests before the application runs, so that slow bodies delay no other request."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ __all__ = ["BodyFirst"]
 
 
 class BodyFirst:
-    """Calls a WSGI application once the whole body is there, from so many threads at once at most.
+    """Calls a WSGI application once the whole body is read, in a bounded number of threads at once.
 
-    Granian bounds how long headers take, and not how long a body takes: a thread that reads one waits for as
-    long as the client likes. So the server has more threads than the application may use; of these a bounded
-    number waits for bodies, and the rest is left to requests that have none.
+    Granian bounds the time for headers, but not the time for a body: a thread that reads a body waits for as
+    long as the client likes. So the server has more threads than the application may use. A bounded number of
+    threads waits for bodies, and the others are left to requests without a body.
 
     Args:
         app: the application.
-        max_body: bytes up to which a body is read. A longer one is the application's to refuse, unread or,
-            if its length was not announced, cut off one byte later.
+        max_body: bytes up to which a body is read. The application refuses a longer body. Such a body is not
+            read if its length was announced, and cut off one byte later if not.
         threads: calls of the application at once.
-        bodies: bodies being read at once; more are answered with 503.
+        bodies: bodies being read at once. Any further request with a body gets a 503.
     """
 
     def __init__(self, app: WSGIApplication, *, max_body: int, threads: int, bodies: int) -> None:

@@ -1,4 +1,4 @@
-"""From nothing to a running server: the first account, then Granian."""
+"""Add the first account and run Granian."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
 __all__ = ["add_first_account", "serve"]
 
-# Header bytes that Granian reads before it answers 431; a token is at most 16 KiB
+# Granian answers 431 to more bytes of headers than this. A token has at most 16 KiB.
 _HEADER_BUFFER = 65_536
-# Seconds without a byte, or for the head of a request, after which a connection is closed
+# A connection is closed after this many seconds without a byte, or if the headers take longer.
 _SILENCE = 10
-# Connections of a worker, if the system allows it so many open files
+# A worker has this many connections, if the system allows that many open files.
 _CONNECTIONS = 8_192
 _FEWEST_CONNECTIONS = 128
-# Open files of a worker besides its connections, and those of each thread: SQLite has three
+# A worker has other open files besides its connections, and each thread has its own: SQLite has three.
 _OTHER_FILES = 128
 _FILES_OF_A_THREAD = 4
-# Request bodies that may be on their way at once, each with a thread that waits for it (some 80 KiB)
+# Bodies of requests that may be read at once. For each of them a thread waits, which takes about 80 KiB.
 _BODIES = 512
-# Seconds that are left, once running requests were cut off, for the processes to end
+# Once running requests are cut off, the processes have this many seconds left to end.
 _EXIT = 2
-# How names begin that mean something in a request's environ (PEP 3333)
+# The beginnings of names that have a meaning in the environ of a request (PEP 3333)
 _OF_A_REQUEST = (
     "HTTP_",
     "CONTENT_",
@@ -56,17 +56,17 @@ _OF_A_REQUEST = (
     "SCRIPT_",
     "SERVER_",
 )
-# To stop, and to start the workers anew
+# The signals to stop, and to restart the workers
 _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 def _is_relevant(record: logging.LogRecord) -> bool:
-    """All but Granian's advice on the number of threads: ours wait for argon2 and the disk."""
+    """Return whether to log a record. Granian's advice on the number of threads does not apply here."""
     return "Python threads" not in record.getMessage()
 
 
 class _OneLine(logging.Formatter):
-    """One line of ASCII, whatever is in it: a path may hold a line break and what looks like an event."""
+    """Formats a record as a single line of ASCII. A path may hold a line break and a forged event."""
 
     def format(self, record: logging.LogRecord) -> str:
         return super().format(record).encode("unicode_escape").decode("ascii")
@@ -94,14 +94,14 @@ _LOGGING = {
 
 
 def add_first_account(auth: Auth, password: str | None) -> str | None:
-    """Make the account ``admin`` in a store that has no account yet.
+    """Add the account ``admin`` to a store without accounts.
 
     Args:
-        auth: the front desk of that store.
-        password: its password; a random one by default.
+        auth: the Auth of that store.
+        password: the password of the account. By default a random password.
 
     Returns:
-        The password if an account was made, to be shown once; ``None`` if there was nothing to do.
+        The password if the account was added, to be shown once. ``None`` if the store has accounts.
 
     Raises:
         PasswordRejected: the password is too short or too long.
@@ -112,29 +112,29 @@ def add_first_account(auth: Auth, password: str | None) -> str | None:
     try:
         auth.accounts.add("admin", password)
     except UsernameTaken:
-        return None  # another process that started at the same time was first
+        return None  # Another process that started at the same time has added the account.
     return password
 
 
 def serve(settings: Settings, host: str, port: int, *, workers: int, threads: int) -> None:
-    """Serve until SIGTERM or SIGINT; running requests are finished first.
+    """Serve until SIGTERM or SIGINT. Running requests are finished before the end.
 
-    Each worker is a process of its own, which is given the settings: no secret stays in the environment.
+    Each worker is a separate process that receives the settings, so no secret stays in the environment.
 
     Args:
-        settings: how the application behaves.
+        settings: the settings of the application.
         host: the address to listen on.
         port: the port to listen on.
-        workers: processes.
-        threads: requests that each process works on at once.
+        workers: the number of processes.
+        threads: the number of requests that each process works on at once.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # here, and so in all threads and workers
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # All threads and workers inherit the mask.
     server = Server(
         "watchword",
         interface=Interfaces.WSGI,
         address=host,
         port=port,
-        # over HTTP/2 a connection that says nothing is never closed, and headers are bounded at 16 MiB
+        # Over HTTP/2 a silent connection is never closed, and headers may have 16 MiB.
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(max_buffer_size=_HEADER_BUFFER, header_read_timeout=_SILENCE * 1000),
         websockets=False,
@@ -157,16 +157,16 @@ def serve(settings: Settings, host: str, port: int, *, workers: int, threads: in
 
 
 def _forget_stopped_workers(server: Any) -> None:
-    """Let a stop end with status 0 if its signal came to all processes, and a worker was the quickest.
+    """Let a stop end with status 0 if its signal came to all processes and a worker stopped first.
 
-    Granian takes that worker for failed.
+    Granian would take that worker for failed.
     """
     if server.interrupt_signal:
         server.interrupt_children.clear()
 
 
 def _allow_connections(threads: int) -> int:
-    """Raise the limit of open files as far as needed. Return how many connections a worker may have."""
+    """Raise the limit of open files as far as needed. Return the number of connections for a worker."""
     others = _OTHER_FILES + _FILES_OF_A_THREAD * threads
     limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = _CONNECTIONS + others
@@ -176,12 +176,12 @@ def _allow_connections(threads: int) -> int:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
         except (OSError, ValueError):
-            allowed = limit  # macOS has a bound below the hard limit that it tells
+            allowed = limit  # macOS has a bound below the hard limit that it reports.
     return max(_FEWEST_CONNECTIONS, allowed - others)
 
 
 def _make_application(settings: Settings, threads: int, counts: Path | None) -> WSGIApplication:
-    """What each worker serves."""
+    """Make the application that a worker serves."""
     signal.signal(signal.SIGTERM, _on_stop_before_start)
     _start_thread(_deliver_stop)
     app = BodyFirst(
@@ -191,9 +191,9 @@ def _make_application(settings: Settings, threads: int, counts: Path | None) -> 
 
 
 def _hide_environment(app: WSGIApplication) -> WSGIApplication:
-    """Hide this process's environment, which Granian copies into the environ of each request."""
+    """Remove this process's environment from each request. Granian copies it into the environ."""
     for name in [name for name in os.environ if name.startswith(_OF_A_REQUEST)]:
-        del os.environ[name]  # a request without that header would have it
+        del os.environ[name]  # A request without that header would seem to have it.
     names = tuple(os.environ)
 
     def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -204,10 +204,10 @@ def _hide_environment(app: WSGIApplication) -> WSGIApplication:
     return call
 
 
-# Python runs a handler in the main thread, between two steps of it. A signal that comes just before the
-# main thread begins to wait is not seen then, one that comes in the middle of Event.wait() deadlocks with
-# Event.set(), and one that comes while a worker is forked is handled there by what it has of its parent.
-# So signals are blocked, which keeps them until a thread that does nothing else hands them on.
+# Python runs a signal handler in the main thread, between two bytecodes. A signal that arrives just before
+# the main thread begins to wait is not handled in time. A signal in the middle of Event.wait() deadlocks with
+# Event.set(). A signal during the fork of a worker is handled there with the state of the parent. So signals
+# are blocked, which keeps them pending until a thread that does nothing else delivers them.
 
 
 def _start_thread(target: Callable[[], None]) -> None:
@@ -220,9 +220,9 @@ def _deliver_signals() -> None:
 
 
 def _deliver_stop() -> None:
-    """A worker is told to stop by SIGTERM, once: a second request makes Granian's worker hang.
+    """Deliver SIGTERM to a worker a single time: a second signal makes Granian's worker hang.
 
-    A terminal sends SIGINT to all processes; it is for the main process, which then stops its workers.
+    A terminal sends SIGINT to all processes. The main process handles it and stops its workers.
     """
     _deliver(signal.sigwait({signal.SIGTERM}))
 
@@ -234,5 +234,5 @@ def _deliver(number: int) -> None:
 
 
 def _on_stop_before_start(*_: object) -> None:
-    """Until Granian's own handler is there: no request runs that would have to be finished."""
+    """Exit at once. Granian has not set its own handler yet, so no request has to be finished."""
     os._exit(0)

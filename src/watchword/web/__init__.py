@@ -1,4 +1,4 @@
-"""The HTTP API, and how a web framework gets at it."""
+"""The HTTP API, and what web frameworks need to serve it."""
 
 from watchword.web.current import current_identity
 

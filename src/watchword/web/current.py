@@ -13,12 +13,12 @@ _sources: list[Callable[[], Identity | None]] = []
 
 
 def add_identity_source(source: Callable[[], Identity | None]) -> None:
-    """Ask this function for the identity of the running request; an adapter's module calls it once."""
+    """Add a function that finds the identity of the running request. Adapters call this at import."""
     _sources.append(source)
 
 
 def current_identity() -> Identity | None:
-    """Return the identity that a guard found for the running request; ``None`` without one."""
+    """Return the identity that a guard found for the running request, or ``None``."""
     return next((identity for source in _sources if (identity := source()) is not None), None)
 
 

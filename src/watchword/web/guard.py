@@ -30,7 +30,7 @@ class Requirements:
 
     Args:
         scopes: the token must grant all of these.
-        any_scopes: the token must grant at least one of these. An empty collection would let nobody in.
+        any_scopes: the token must grant at least one of these. An empty collection is refused.
         fresh: how long ago the subject may have logged in at most, in seconds or as a timedelta.
         optional: a request without a token passes, without an identity. A request with a bad token does not.
 

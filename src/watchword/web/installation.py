@@ -110,7 +110,9 @@ class Installation:
         if auth is None or isinstance(auth, Auth):
             self.endpoints = Endpoints(self.open, self.settings, switches)
         elif switches is not None:
-            raise InvalidSettings("endpoints: a bare Verifier brings no endpoints that could be switched")
+            raise InvalidSettings(
+                "endpoints needs an Auth, and this extension was given a Verifier, which has no endpoints"
+            )
         self._auth: Auth | None = None
         self._use(auth)
 
@@ -128,7 +130,7 @@ class Installation:
         """Open the store if it is not open, and return the Auth.
 
         Raises:
-            TypeError: the extension has a bare Verifier.
+            TypeError: the extension was given a Verifier.
             InvalidSettings: the settings do not fit what is in the store.
             StoreUnavailable: the store cannot be opened.
         """
@@ -136,7 +138,7 @@ class Installation:
         if auth is not None:
             return auth
         if self._given is not None:
-            raise TypeError("a bare Verifier has no front desk")
+            raise TypeError("this needs an Auth, and the extension was given a Verifier")
         # The lock belongs to this process and is made at the first token. A lock of the parent process may be
         # held for ever, and greenlets cannot wait for a lock from before gevent has patched the module.
         with self._opening.obtain():
@@ -154,7 +156,7 @@ class Installation:
 
     @property
     def has_accounts(self) -> bool:
-        """Whether there is an Auth behind the extension, not a bare Verifier."""
+        """Whether the extension has an Auth, not a Verifier."""
         return self._given is None or isinstance(self._given, Auth)
 
     @property
@@ -189,10 +191,10 @@ class Installation:
         """Return the client of a request.
 
         Raises:
-            TypeError: the extension has a bare Verifier.
+            TypeError: the extension was given a Verifier.
         """
         if self.endpoints is None:
-            raise TypeError("a bare Verifier has no clients")
+            raise TypeError("clients are found with an Auth, and the extension was given a Verifier")
         return self._clients.find(request)
 
     def has_tokens_of(self, other: Installation) -> bool:

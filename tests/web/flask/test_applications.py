@@ -63,7 +63,7 @@ def test_two_extensions_never_answer_for_each_other(first):
     assert client.get("/customers", headers=foreign).status_code == 401
     assert client.get("/staff", headers=own).status_code == 401
     assert client.get("/auth/me", headers=own).get_json()["subject"] == "7"
-    with pytest.raises(TypeError, match="no front desk"):
+    with pytest.raises(TypeError, match="was given a Verifier"):
         _ = staff.core
     customers.close()
 
@@ -155,7 +155,7 @@ def test_an_endpoint_that_is_switched_off_is_not_there_and_the_others_are(name):
         (None, {"login": "no"}, "login must be True or False, not str"),
         (None, ["login"], "endpoints must be a mapping such as .*, not list"),
         (None, False, "endpoints must be a mapping such as .*, not False"),
-        (STAFF, {"login": False}, "a bare Verifier brings no endpoints"),
+        (STAFF, {"login": False}, "a Verifier, which has no endpoints"),
     ],
 )
 def test_a_switch_that_switches_nothing_is_refused(auth, endpoints, told):
@@ -392,7 +392,7 @@ def test_a_login_view_of_ones_own_knows_its_client_as_the_built_in_one_does():
 def test_a_bare_verifier_has_no_clients():
     app = configured()
     auth = Watchword(app, STAFF)
-    with app.test_request_context(), pytest.raises(TypeError, match="no clients"):
+    with app.test_request_context(), pytest.raises(TypeError, match="was given a Verifier"):
         auth.client()
 
 

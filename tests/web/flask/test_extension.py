@@ -396,7 +396,7 @@ def test_several_issuers_guard_as_one_does():
 def test_a_bare_verifier_brings_no_endpoints_and_no_front_desk():
     app, auth = guarding()
     assert app.test_client().post("/auth/login").status_code == 404
-    with app.app_context(), pytest.raises(TypeError, match="no front desk"):
+    with app.app_context(), pytest.raises(TypeError, match="was given a Verifier"):
         _ = auth.desk
 
 

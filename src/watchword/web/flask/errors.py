@@ -1,7 +1,7 @@
-"""Our errors in a Flask application: as HTTP errors from the guard, as answers from our own endpoints.
+"""Turn our errors into HTTP errors and responses of Flask.
 
-An error without an HTTP status is a mistake of the application. It is not touched here, so Flask treats it as
-any other: the debugger, the log, the handlers of the application and its page for status 500.
+An error without an HTTP status is a mistake of the application. Flask treats it as any other exception: with
+the debugger, the log, the handlers of the application and its page for status 500.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ __all__ = ["Refused", "register_handlers", "to_flask_response", "to_refusal"]
 class Refused(HTTPException):
     """A request that a guard refused.
 
-    Flask, and extensions such as Flask-RESTX, answer an ``HTTPException`` with its status, and 500 for all
-    else. Each refusal is also the werkzeug exception of its status, for ``@app.errorhandler(401)``.
+    Flask, and extensions such as Flask-RESTX, answer an ``HTTPException`` with its status, and any other
+    exception with 500. Each refusal is also the werkzeug exception of its status, for
+    ``@app.errorhandler(401)``.
 
     Attributes:
         error: why the request was refused, with its stable ``code``.
-        data: the body of the answer, as Flask-RESTX reads it.
+        data: the body of the response. Flask-RESTX reads it.
     """
 
     def __init__(self, error: WatchwordError) -> None:
@@ -39,7 +40,7 @@ class Refused(HTTPException):
         self.data = flask.json.loads(response.body)
 
     def get_headers(self, *_: Any) -> list[tuple[str, str]]:
-        """Return the headers of the answer, the challenge among them."""
+        """Return the headers of the response, with the challenge."""
         return [(name, value) for name, value in self.get_response().headers if name != "Content-Length"]
 
 
@@ -65,8 +66,8 @@ def to_flask_response(response: Response) -> flask.Response:
 def register_handlers(app: flask.Flask) -> None:
     """Answer refusals and our errors that have a status, unless the application has handlers for them.
 
-    The application's handlers count whether they are registered before or after this, for one error, for
-    :class:`~watchword.errors.WatchwordError`, or on a blueprint.
+    The application's handlers may be registered before or after this, for a single error or for
+    :class:`~watchword.errors.WatchwordError`, on the application or on a blueprint.
     """
     taken = app.error_handler_spec[None][None]
     if Refused not in taken:
@@ -96,7 +97,7 @@ def _on_error(error: WatchwordError) -> flask.typing.ResponseReturnValue:
 
 
 def _ask_application(error: WatchwordError) -> flask.typing.ResponseReturnValue | None:
-    """Return what the application's own handler answers; ``None`` if it has no handler for this error."""
+    """Return the response of the application's own handler, or ``None`` without a handler for this error."""
     handlers = flask.current_app.error_handler_spec
     for name in (*flask.request.blueprints, None):
         own = handlers[name][None]

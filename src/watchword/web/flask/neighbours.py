@@ -1,4 +1,4 @@
-"""Other extensions in the same Flask application: what they would do to us, and what they left behind."""
+"""Get along with other extensions in the same Flask application."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ _done: set[str] = set()
 
 
 def exempt_from_csrf(app: flask.Flask, blueprint: flask.Blueprint) -> None:
-    """Tell Flask-WTF's CSRFProtect, if it is there, to leave our endpoints alone.
+    """Exempt our endpoints from Flask-WTF's CSRFProtect, if the application has it.
 
-    They read no cookies, and their bodies must be declared as JSON, which no form of another site can do.
+    The endpoints read no cookies, and their bodies must be declared as JSON. A form of another site cannot
+    declare that.
     """
     protection: Any = app.extensions.get("csrf")
     if hasattr(protection, "exempt"):
@@ -34,7 +35,7 @@ def exempt_from_csrf(app: flask.Flask, blueprint: flask.Blueprint) -> None:
 
 
 def warn_of_default_issuer(settings: Settings) -> None:
-    """Log that the issuer is that of a server on this machine, which is for trying things out."""
+    """Log a warning if the issuer is the default, which is meant for trials on this machine."""
     if settings.issuer == Settings().issuer:
         logger.warning(
             "WATCHWORD_ISSUER is not set: tokens are issued by %s. "
@@ -44,11 +45,11 @@ def warn_of_default_issuer(settings: Settings) -> None:
 
 
 def warn_of_left_over_settings(app: flask.Flask) -> None:
-    """Log the names of settings of Flask-JWT-Extended that have no effect, because it is not in use."""
+    """Log the names of settings of Flask-JWT-Extended that have no effect, if it is not in use."""
     names = sorted(name for name in app.config if name.startswith("JWT_"))
     if names and "flask_jwt_extended" not in sys.modules:
         logger.warning(
-            "these settings are of Flask-JWT-Extended and have no effect here: %s. "
+            "these settings belong to Flask-JWT-Extended and have no effect here: %s. "
             "docs/defaults.md lists the settings of Watchword.",
             ", ".join(names),
         )
@@ -57,9 +58,9 @@ def warn_of_left_over_settings(app: flask.Flask) -> None:
 def hide_tables_from_alembic(app: flask.Flask) -> None:
     """Keep Alembic, and so Flask-Migrate, from dropping our tables in a migration that it generates.
 
-    Alembic compares the database with the models of the application, to which our tables do not belong.
-    Nothing happens unless Alembic is imported, now or before the first context of the application, in which
-    ``flask db migrate`` runs.
+    Alembic compares the database with the models of the application, to which our tables do not belong. This
+    has an effect only if Alembic is imported now or before the first context of the application. The command
+    ``flask db migrate`` runs in that context.
     """
     _hide_tables()
     flask.appcontext_pushed.connect(_on_context, app)
@@ -85,7 +86,7 @@ def _hide_tables() -> None:
 
 
 def _forget_own_tables(_context: Any, operations: Any, _schemas: Iterable[str | None]) -> None:
-    """Take our tables out of what Alembic is about to write into a migration."""
+    """Remove our tables from the operations that Alembic is about to write into a migration."""
     from watchword.stores.sql.schema import metadata  # noqa: PLC0415 -- Alembic needs SQLAlchemy as well
 
     operations.ops[:] = [

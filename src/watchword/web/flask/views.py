@@ -1,4 +1,4 @@
-"""Which views are guarded, and whether one stands open because its decorators are in the wrong order."""
+"""Guard views, and find views that are open because their decorators are in the wrong order."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from watchword.errors import InvalidSettings
 __all__ = ["GuardedViews", "check_view", "guard_view"]
 
 
-# Of all extensions: a function may stand behind one guard at one path, and behind another at the next.
+# The guarded views of all extensions: a function may be behind the guards of two extensions at two paths.
 _guarded: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
 
 
 class GuardedViews:
-    """The views that one extension guards. Neither they nor their applications are kept alive by it."""
+    """The views that an extension guards. It keeps neither the views nor their applications alive."""
 
     def __init__(self) -> None:
         self._bare: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
 
     def add(self, guarded: Callable[..., Any], view: Callable[..., Any]) -> None:
-        """Remember a guarded view, and the view inside it, which must not be registered without its guard."""
+        """Add a guarded view, and the view inside it, which must not be registered without its guard."""
         _guarded.add(guarded)
         if not _is_guarded(view):
             self._bare.add(view)
 
     def refuse_open(self, app: flask.Flask) -> None:
-        """Return if no view is registered in an application without the guard that it was given.
+        """Raise if a guarded view is registered in an application without its guard.
 
         Raises:
             InvalidSettings: there is such a view.
@@ -41,8 +41,8 @@ class GuardedViews:
             if not _is_guarded(view) and any(layer in self._bare for layer in _unwrap(view)):
                 raise InvalidSettings(
                     f"the view {endpoint!r} is open to every client, because protect() stands above its "
-                    "route: put @app.route(...) above @auth.protect(). A view that is to be open as well "
-                    "needs a function of its own."
+                    "route: put @app.route(...) above @auth.protect(). To serve the view without the guard "
+                    "as well, write a second function."
                 )
 
 
@@ -66,10 +66,10 @@ def guard_view(view: Callable[..., Any], check: Callable[[], flask.Response | No
 
 
 def check_view(view: object) -> None:
-    """Return if this can be a view.
+    """Raise unless this can be a view.
 
     Raises:
-        InvalidSettings: it is a class, whose route would lead to the class itself; or it cannot be called.
+        InvalidSettings: it is a class, whose route would lead to the class itself, or it cannot be called.
     """
     if inspect.isclass(view):
         raise InvalidSettings(
@@ -89,7 +89,7 @@ def _is_guarded(view: Callable[..., Any]) -> bool:
 
 
 def _unwrap(view: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
-    """The view, and what other decorators have wrapped, from the outside to the inside."""
+    """List a view and the functions that its decorators have wrapped, the outermost first."""
     layer: Callable[..., Any] | None = view
     while layer is not None:
         yield layer

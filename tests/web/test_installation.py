@@ -1,0 +1,127 @@
+"""What an extension has in an application, without a framework."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from watchword import Auth, Key, Settings, Verifier
+from watchword.errors import InvalidSettings, InvalidToken, MissingToken
+from watchword.web.http import Headers, Request
+from watchword.web.installation import Installation, check_arguments
+
+VERIFIER = Verifier(Key.generate("HS256"))
+
+
+def bearing(token):
+    return Request(headers=Headers([("Authorization", f"Bearer {token}")]))
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "app.db"
+
+
+@pytest.fixture
+def installation(file):
+    made = Installation(None, {}, Settings(database_url=f"sqlite:///{file}", audience="api"))
+    yield made
+    made.close()
+
+
+def test_the_store_is_opened_by_the_first_token_and_by_no_request_without(installation, file):
+    with pytest.raises(MissingToken):
+        installation.guard.check(Request())
+    assert not file.exists()
+    with pytest.raises(InvalidToken):
+        installation.guard.check(bearing("a.b.c"))
+    assert file.exists()
+    assert installation.core is installation.desk is installation.open()
+
+
+def test_after_it_was_closed_the_next_token_opens_the_store_anew(installation):
+    before = installation.core
+    token = before.start("7").access_token
+    installation.close()
+    installation.close()
+    assert installation.guard.check(bearing(token)).subject == "7"
+    assert installation.core is not before
+
+
+def test_the_first_token_may_come_to_an_event_loop(installation):
+    token = installation.core.start("7").access_token
+    installation.close()
+    assert asyncio.run(installation.guard.check_async(bearing(token))).subject == "7"
+
+
+def test_what_is_done_before_opening_may_refuse_to_open(file):
+    def refuse(settings):
+        raise InvalidSettings(f"not there: {settings.audience}")
+
+    settings = Settings(database_url=f"sqlite:///{file}", audience="api")
+    installation = Installation(None, {"issuer": "https://x.example"}, settings, before_opening=refuse)
+    with pytest.raises(InvalidSettings, match="not there: api"):
+        installation.open()
+    assert not file.exists()
+    assert installation.settings.issuer == "https://x.example"
+
+
+@pytest.mark.parametrize(("trusted", "address"), [((), "10.0.0.1"), (("10.0.0.0/8",), "203.0.113.9")])
+def test_the_auth_knows_the_client_of_the_running_request(trusted, address):
+    running = [
+        Request(
+            peer="10.0.0.1", headers=Headers([("X-Forwarded-For", "203.0.113.9"), ("User-Agent", "curl/8")])
+        )
+    ]
+    installation = Installation(
+        None,
+        {},
+        Settings(database_url="sqlite://", trusted_proxies=trusted),
+        find_request=lambda: running[0] if running else None,
+    )
+    installation.core.start("7")
+    running.clear()
+    installation.core.start("8")
+    sessions = [installation.core.sessions(subject)[0] for subject in "78"]
+    installation.close()
+    assert [(each.ip_address, each.user_agent) for each in sessions] == [(address, "curl/8"), (None, None)]
+
+
+def test_an_auth_that_was_given_stays_open(desk):
+    installation = Installation(desk, {}, desk.settings, switches={"login": False})
+    installation.close()
+    assert installation.guard.check(bearing(desk.start("7").access_token)).subject == "7"
+    assert "login" not in [route.name for route in installation.endpoints.routes]
+
+
+def test_a_verifier_brings_a_guard_and_nothing_else():
+    installation = Installation(VERIFIER, {}, Settings())
+    assert (installation.endpoints, installation.has_accounts) == (None, False)
+    with pytest.raises(TypeError, match="was given a Verifier"):
+        installation.open()
+    with pytest.raises(TypeError, match="was given a Verifier"):
+        installation.find_client(Request())
+    with pytest.raises(InvalidSettings, match="which has no endpoints"):
+        Installation(VERIFIER, {}, Settings(), switches={})
+
+
+@pytest.mark.parametrize(
+    ("make_auth", "settings", "options", "expected"),
+    [
+        (lambda: None, None, {"chek_password": 1}, TypeError),
+        (lambda: VERIFIER, None, {"audience": "api"}, TypeError),
+        (lambda: Auth("sqlite://"), Settings(), {}, TypeError),
+        (lambda: "secret", None, {}, InvalidSettings),
+        (lambda: None, {"prefix": "/staff"}, {}, InvalidSettings),
+    ],
+)
+def test_an_argument_that_would_be_ignored_or_is_of_another_type_is_an_error(
+    make_auth, settings, options, expected
+):
+    auth = make_auth()
+    with pytest.raises(expected) as caught:
+        check_arguments(auth, settings, options)
+    assert "secret" not in str(caught.value)
+    if isinstance(auth, Auth):
+        auth.close()
