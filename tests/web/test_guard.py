@@ -226,7 +226,7 @@ def test_the_requirements_count_for_every_kind(desk, check):
 def test_a_session_that_has_ended_gets_in_by_no_other_verifier(desk, check):
     tokens = desk.start("7")
     lenient = Verifier(
-        desk.published_keys(), issuer="https://issuer.example", audience="api", typ=["at+jwt", None]
+        desk.find_published_keys(), issuer="https://issuer.example", audience="api", typ=["at+jwt", None]
     )
     guard = Guard(desk, also=[lenient])
     assert check(guard, bearing(tokens.access_token)).subject == "7"
