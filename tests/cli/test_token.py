@@ -32,7 +32,7 @@ def test_inspecting_needs_no_database_and_says_that_nothing_was_verified(watchwo
     assert shown.exit_code == 0
     assert json.loads(shown.stdout)["claims"]["sub"] == "user-1"
     assert json.loads(shown.stdout)["header"]["alg"] == "EdDSA"
-    assert shown.stderr.startswith("NOT VERIFIED: anybody can have written this\n")
+    assert shown.stderr.startswith("NOT VERIFIED: an attacker may have written this\n")
     assert "\nexp is 20" in shown.stderr
     assert list(directory.iterdir()) == []
 
@@ -68,7 +68,7 @@ def test_what_people_copy_along_with_a_token_is_left_out_and_told(watchword, tok
     done = watchword("token", command, stdin=around.format(*parts))
     assert done.exit_code == 0
     assert done.stderr.startswith(
-        "Left out what is not part of a token: Bearer, quotation marks or line breaks\n"
+        "Removed text that is not part of a token: Bearer, quotation marks or line breaks\n"
     )
 
 

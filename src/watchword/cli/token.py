@@ -1,6 +1,6 @@
-"""``watchword token``: look at a token, verify it, or verify a file of them.
+"""``watchword token``: inspect a token, verify it, or verify a file of tokens.
 
-A token is never an argument: it is a secret, and arguments are seen by everybody in the process list.
+A token is a secret. It is never an argument, because the process list shows arguments to every user.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ from watchword.jwt.verifier import Verifier
 __all__ = ["token"]
 
 _TIMES = ("exp", "nbf", "iat", "auth_time")
-# What people copy along with a token: a header, a JSON string, a line of a shell script.
+# Text that people copy along with a token: a header, a JSON string, a line of a shell script.
 _AROUND = re.compile(r"""^["'`]*(authorization:\s*)?(bearer\s+)?["'`]*|["'`,;]+$""", re.IGNORECASE)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*){2,4}")
-# More than any token; what comes after it is not read
+# Longer than any token. The rest of the input is not read.
 _READ_AT_MOST = 1_048_576
 
 
 @click.group()
 def token() -> None:
-    """Look at a token, or verify it. Reads the token from FILE, or from standard input."""
+    """Inspect a token, or verify it. Reads the token from FILE or from standard input."""
 
 
-_token_file = click.argument("file", type=click.File(encoding="utf-8", errors="replace"), default="-")
+_add_file_argument = click.argument("file", type=click.File(encoding="utf-8", errors="replace"), default="-")
 
 
 @token.command("inspect")
-@_token_file
+@_add_file_argument
 def inspect_token(file: TextIO) -> None:
-    """Show what a token says, without verifying anything."""
-    inspection = inspect_unverified(_read(file))
-    click.echo("NOT VERIFIED: anybody can have written this", err=True)
+    """Show the header and the claims of a token. Nothing is verified."""
+    inspection = inspect_unverified(_read_token(file))
+    click.echo("NOT VERIFIED: an attacker may have written this", err=True)
     if inspection.is_encrypted:
-        click.echo("ENCRYPTED: only its reader can see the claims", err=True)
-        click.echo(_pretty({"header": inspection.header}))
+        click.echo("ENCRYPTED: only the recipient can read the claims", err=True)
+        click.echo(_format_json({"header": inspection.header}))
         return
-    click.echo(_pretty({"header": inspection.header, "claims": inspection.claims}))
-    _say_times(inspection.claims)
+    click.echo(_format_json({"header": inspection.header, "claims": inspection.claims}))
+    _print_times(inspection.claims)
 
 
 @token.command()
-@_token_file
+@_add_file_argument
 @click.option(
     "--batch",
     type=click.File("rb"),
@@ -93,7 +93,7 @@ def verify(
         keys = _read_keys(jwks.read(_READ_AT_MOST), alg)
         verifier = Verifier(keys, issuer=issuer, audience=audience, typ=typ or None, cache_size=0)
     if batch is None:
-        _verify_one(_read(file), verifier)
+        _verify_one(_read_token(file), verifier)
     elif context.get_parameter_source("file") is not ParameterSource.DEFAULT:
         raise click.UsageError("with --batch there is no other FILE")
     elif not _verify_file(batch, verifier):
@@ -117,8 +117,8 @@ def _verify_one(text: str, verifier: Verifier[dict[str, Any]] | None) -> None:
     except InvalidToken as error:
         raise click.ClickException(f"{error.code}: {error}") from None
     click.echo("The token is good", err=True)
-    click.echo(_pretty(claims))
-    _say_times(claims)
+    click.echo(_format_json(claims))
+    _print_times(claims)
 
 
 def _verify_file(file: BinaryIO, verifier: Verifier[dict[str, Any]] | None) -> bool:
@@ -128,23 +128,23 @@ def _verify_file(file: BinaryIO, verifier: Verifier[dict[str, Any]] | None) -> b
         return verify_lines(file, partial(verify_in_threads, auth.authenticate))
 
 
-def _read(file: TextIO) -> str:
+def _read_token(file: TextIO) -> str:
     text = file.read(_READ_AT_MOST).strip()
     if not text:
-        raise click.ClickException("there is no token to read")
+        raise click.ClickException("there is no token to read. Give it in FILE or on standard input")
     token = "".join(_AROUND.sub("", text).split())
     if token == text or not _TOKEN.fullmatch(token):
         return text
-    click.echo("Left out what is not part of a token: Bearer, quotation marks or line breaks", err=True)
+    click.echo("Removed text that is not part of a token: Bearer, quotation marks or line breaks", err=True)
     return token
 
 
-def _pretty(content: object) -> str:
-    # the standard library's writer escapes all but ASCII: a token cannot write to the terminal as it likes
+def _format_json(content: object) -> str:
+    # The standard library escapes all characters but ASCII, so a token cannot control the terminal.
     return json.dumps(content, indent=2)
 
 
-def _say_times(claims: dict[str, Any]) -> None:
+def _print_times(claims: dict[str, Any]) -> None:
     for name in _TIMES:
         value = claims.get(name)
         if isinstance(value, int | float) and 0 <= value < 2**35:
