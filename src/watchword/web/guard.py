@@ -177,7 +177,7 @@ def find_token(request: Request, requirements: Requirements) -> str | None:
 def _check_any_scopes(any_scopes: Iterable[str]) -> frozenset[str]:
     checked = frozenset(checked_scopes(any_scopes))
     if not checked:
-        raise InvalidSettings("any_scopes must name at least one scope: no token grants one of none")
+        raise InvalidSettings("any_scopes must name at least one scope. Leave it out to require no scope.")
     return checked
 
 

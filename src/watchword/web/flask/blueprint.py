@@ -58,15 +58,14 @@ def _check_others(installation: Installation, others: Iterable[Installation]) ->
     prefix = installation.settings.prefix
     if prefix in [other.settings.prefix for other in others]:
         raise InvalidSettings(
-            f"prefix must differ from that of another extension of this application, and not be {prefix!r} "
-            "as well. Give this one settings of its own: "
-            'Watchword(app, settings=Settings(prefix="/staff", audience="staff"))'
+            f"prefix must differ from the prefixes of other extensions, and {prefix!r} is taken. Give this "
+            'extension its own settings: Watchword(app, settings=Settings(prefix="/staff", audience="staff"))'
         )
     for other in others:
         if installation.has_tokens_of(other):
             raise InvalidSettings(
-                "audience or database_url must differ from that of the extension at "
-                f"{other.settings.prefix!r}: otherwise the tokens of the one are good at the other"
+                "audience or database_url must differ from the setting of the extension at "
+                f"{other.settings.prefix!r}: otherwise each extension accepts the tokens of the other"
             )
 
 
