@@ -23,7 +23,6 @@ from sqlalchemy import create_engine, text
 from watchword import (
     Auth,
     Client,
-    Identity,
     Issuer,
     Key,
     KeySet,
@@ -41,7 +40,6 @@ from watchword.errors import (
     InvalidGrant,
     InvalidSettings,
     InvalidToken,
-    MalformedClaim,
     MissingToken,
     Overloaded,
     PasswordRejected,
@@ -60,7 +58,6 @@ from watchword.events import (
     SessionTerminated,
     SettingsDiffer,
 )
-from watchword.jose import jws
 from watchword.keyring.sealing import seal
 from watchword.stores.contract import Feed
 
@@ -1492,67 +1489,7 @@ def test_keys_are_made_with_an_event_at_the_first_start_only(make, url):
     ] * 2  # the one that signs, and the next
 
 
-# -- identities of other people's tokens -----------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("claims", "scope_claim", "expected"),
-    [
-        ({"scope": "a b"}, "scope", ("a", "b")),
-        ({"scope": ""}, "scope", ()),
-        ({}, "scope", ()),
-        ({"scp": ["a", "b"]}, "scp", ("a", "b")),
-        ({"scp": "a b"}, "scp", ("a", "b")),
-        ({"permissions": ["read:x"], "scope": "a"}, "permissions", ("read:x",)),
-        ({"scope": "a"}, "scp", ()),
-    ],
-)
-def test_scopes_are_read_from_the_claim_that_has_them(claims, scope_claim, expected):
-    assert Identity.from_claims({"sub": "7", **claims}, scope_claim=scope_claim).scopes == expected
-
-
-@pytest.mark.parametrize(
-    ("claim", "value"),
-    [
-        ("sub", None),
-        ("sub", 7.0),
-        ("sub", True),
-        ("sid", 7),
-        ("sid", ["x"]),
-        ("auth_time", "now"),
-        ("auth_time", True),
-        pytest.param("auth_time", 10**400, id="auth_time-huge"),
-        ("scope", 7),
-        ("scope", None),
-        ("scope", [7]),
-        ("scope", {"read": True}),
-    ],
-)
-def test_a_claim_of_the_wrong_type_is_refused(claim, value):
-    with pytest.raises(MalformedClaim) as caught:
-        Identity.from_claims({"sub": "7", claim: value})
-    assert caught.value.claim == claim
-
-
-@pytest.mark.parametrize(
-    ("amr", "read"),
-    [(["pwd", "otp"], ("pwd", "otp")), ([], ()), ("pwd", ()), (["pwd", 5], ()), (None, ()), ({"pwd": 1}, ())],
-)
-def test_only_a_list_of_names_says_how_the_subject_of_another_issuer_logged_in(amr, read):
-    assert Identity.from_claims({"sub": "7", "amr": amr}).amr == read
-    assert Identity.from_claims({"sub": "7"}).amr == ()
-
-
-def test_an_identity_needs_no_more_than_a_subject():
-    identity = Identity.from_claims({"sub": "7", "preferred_username": 5})
-    assert (identity.username, identity.session_id, identity.authenticated_at) == ("7", None, None)
-
-
-def test_the_subject_is_text_where_an_issuer_has_numbers():
-    key = Key.generate("HS256")
-    token = jws.sign(b'{"sub": 7, "exp": 9999999999}', key)
-    identity = Identity.from_claims(Verifier(key, sub_type=int).verify(token))
-    assert (identity.subject, identity.username, identity.claims["sub"]) == ("7", "7", 7)
+# -- arguments ------------------------------------------------------------------------------------
 
 
 def test_an_access_token_without_a_session_is_refused(auth):
@@ -1566,21 +1503,6 @@ def test_an_access_token_without_a_session_is_refused(auth):
 def test_the_store_is_the_one_at_the_url(auth):
     assert auth.stores.in_memory
     assert auth.stores.file is None
-
-
-@pytest.mark.parametrize("issuer", ["https://one.example", "https://other.example", None])
-def test_an_identity_says_whose_subject_it_is(issuer):
-    claims = {"sub": "7"} if issuer is None else {"sub": "7", "iss": issuer}
-    assert Identity.from_claims(claims).issuer == issuer
-
-
-@pytest.mark.parametrize("claims", [{}, {"cnf": {"jkt": "x"}}, {"cnf": {"x5t#S256": "x"}}, {"cnf": None}])
-def test_an_identity_says_whether_its_token_needs_a_proof_of_possession(claims):
-    assert Identity.from_claims({"sub": "7", **claims}).is_bound is ("cnf" in claims)
-    auth = Auth("sqlite://", subject_claims=lambda _: claims, settings=Settings(issuer="https://one.example"))
-    identity = auth.authenticate(auth.start("7").access_token)
-    auth.close()
-    assert (identity.issuer, identity.is_bound) == ("https://one.example", "cnf" in claims)
 
 
 def test_a_session_has_the_client_that_the_adapter_finds_unless_one_is_given():
