@@ -72,3 +72,12 @@ def test_a_session_that_an_administrator_ends_names_the_administrator(
         auth.end(session)
     assert isinstance(events[-1], Act)
     assert (events[-1].name, events[-1].session, events[-1].actor) == ("session_ended", session, "admin")
+
+
+def test_a_listener_that_is_added_later_hears_of_later_events_only(auth: Auth, events: list[Event]) -> None:
+    later: list[Event] = []
+    auth.start("alice")
+    auth.add_listener(later.append)
+    auth.end_all("alice")
+    assert [event.name for event in later] == ["session_ended", "sessions_ended"]
+    assert events[-2:] == later

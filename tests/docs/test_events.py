@@ -45,7 +45,7 @@ def test_every_reason_for_an_end_is_explained() -> None:
 def test_the_listener_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     paged: list[str] = []
-    names: dict[str, Any] = {"page_somebody": paged.append}
+    names: dict[str, Any] = {"page_the_team": paged.append}
     exec(compile(LISTENER, "docs/events.md", "exec"), names)
     auth: Auth = names["auth"]
     auth.close()
