@@ -5,7 +5,6 @@ A text from an environment variable may have quotes around it and ``\n`` instead
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Mapping
 
@@ -22,6 +21,7 @@ from watchword.errors import InvalidKey
 from watchword.jose.material.der import encode_key, read_der
 from watchword.jose.material.kinds import PrivateKey, PublicKey
 from watchword.jose.material.loaders import MAX_KEY, Loader, load_key, make_public_loader
+from watchword.jose.material.texts import decode_base64
 
 __all__ = ["read_pem", "write_pem"]
 
@@ -32,7 +32,6 @@ _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,32})-----")
 _SSH = re.compile(rb"(?:ssh|ecdsa-sha2|sk)-[!-~]{1,64} +AAAA[A-Za-z0-9+/]+={0,2}")
 _BASE64 = re.compile(rb"M[A-Za-z0-9+/_-]+={0,2}")  # the Base64 of a SEQUENCE, as every key in DER is
 _DER = (b"\x30\x81", b"\x30\x82")  # a SEQUENCE of more than 127 bytes
-_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 _PRIVATE: Mapping[bytes, Loader] = {
     **dict.fromkeys(
@@ -95,9 +94,8 @@ def _read_bare(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
 
 def _read_base64(text: bytes, password: bytes | None) -> PrivateKey | PublicKey:
     try:
-        der = binascii.a2b_base64(text.translate(_TO_STANDARD).rstrip(b"=") + b"==")
-        return read_der(der, password)
-    except (binascii.Error, InvalidKey):
+        return read_der(decode_base64(text), password)
+    except (ValueError, InvalidKey):
         raise InvalidKey(
             "the text is not a key or certificate, neither in PEM nor in Base64: "
             "give the whole content of the file, with its BEGIN and END lines, not the name of the file"

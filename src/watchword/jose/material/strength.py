@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import re
 from contextlib import suppress
 
@@ -14,6 +13,7 @@ from watchword.errors import InvalidKey, WeakKey
 from watchword.jose.material.edwards import ED448, ED25519, check_point
 from watchword.jose.material.kinds import PublicKey
 from watchword.jose.material.loaders import UNREADABLE
+from watchword.jose.material.texts import decode_base64
 
 __all__ = ["check_public", "check_rsa", "check_secret"]
 
@@ -106,24 +106,23 @@ _KEY_TEXT = re.compile(
     rb"|[\"'](?:kty|keys)\\*[\"']\s*:"  # a JWK or a JWK set, also in a JSON string or as a Python repr
 )
 _ESCAPED = re.compile(rb"\\u00([0-7][0-9a-fA-F])")  # JSON may escape any letter like this.
-_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _SSH = re.compile(rb"\0{3}.(?:ssh|ecdsa-sha2|sk)-", re.DOTALL)  # the decoded Base64 of an OpenSSH key
 
 
 def _is_key_text(secret: bytes) -> bool:
     """Return whether a secret is a key in PEM, OpenSSH, JWK or DER, or the Base64 of such a key."""
     bare = _ESCAPED.sub(_unescape_letter, secret).strip(_BLANK)
-    return any(_KEY_TEXT.search(data) or _is_key(data) for data in (secret, bare, _decode_base64(bare)))
+    return any(_KEY_TEXT.search(data) or _is_key(data) for data in (secret, bare, _try_base64(bare)))
 
 
 def _unescape_letter(escaped: re.Match[bytes]) -> bytes:
     return bytes.fromhex(escaped[1].decode())
 
 
-def _decode_base64(text: bytes) -> bytes:
+def _try_base64(text: bytes) -> bytes:
     try:
-        return binascii.a2b_base64(text.translate(_TO_STANDARD) + b"==")
-    except binascii.Error:
+        return decode_base64(text)
+    except ValueError:
         return b""
 
 

@@ -1,10 +1,14 @@
-"""Turn the texts that callers give (secrets, PEM, passwords, key ids) into bytes."""
+"""Turn the texts that callers give (secrets, PEM, Base64, passwords, key ids) into bytes."""
 
 from __future__ import annotations
 
+import binascii
+
 from watchword.errors import InvalidKey
 
-__all__ = ["encode_text"]
+__all__ = ["decode_base64", "encode_text"]
+
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def encode_text(text: object) -> bytes:
@@ -21,3 +25,12 @@ def encode_text(text: object) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         raise InvalidKey("the text has a lone surrogate, which UTF-8 cannot encode") from None
+
+
+def decode_base64(text: bytes) -> bytes:
+    """Decode Base64 or base64url, with or without padding. Not for tokens: their base64url is strict.
+
+    Raises:
+        ValueError: the text is not Base64.
+    """
+    return binascii.a2b_base64(text.translate(_TO_STANDARD).rstrip(b"=") + b"==")
