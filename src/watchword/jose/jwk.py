@@ -14,7 +14,6 @@ from watchword.arguments import quote
 from watchword.errors import InvalidKey
 from watchword.jose.algorithms.signatures import SignFunction, VerifyFunction
 from watchword.jose.algorithms.table import Algorithm, Operation, choose_algorithm, choose_kind
-from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import (
     KeyDescription,
     decode_jwk,
@@ -25,6 +24,7 @@ from watchword.jose.jwk_description import (
 from watchword.jose.key_ids import check_key_id, make_key_id
 from watchword.jose.material.certificates import read_certificates
 from watchword.jose.material.der import read_der, write_der
+from watchword.jose.material.jwk_defects import mend
 from watchword.jose.material.jwk_members import compute_thumbprint, from_members, to_members
 from watchword.jose.material.kinds import (
     KeyMaterial,

@@ -15,9 +15,9 @@ from watchword.errors import InvalidKey
 from watchword.jose import base64url
 from watchword.jose.algorithms.table import ALG_NEEDED, ALGORITHMS, Algorithm
 from watchword.jose.jwk import Key
-from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_jwk
 from watchword.jose.key_arguments import check_key, check_several
+from watchword.jose.material.jwk_defects import mend
 
 __all__ = [
     "MAX_JWKS",

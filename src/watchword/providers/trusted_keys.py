@@ -9,9 +9,9 @@ from watchword.arguments import quote
 from watchword.errors import InvalidKey, KeysUnavailable
 from watchword.jose.algorithms.table import ALGORITHMS
 from watchword.jose.jwk import Key
-from watchword.jose.jwk_defects import mend
 from watchword.jose.jwk_description import decode_jwk
 from watchword.jose.key_set import MAX_JWKS, KeySet, SkippedKey, list_reasons, read_set
+from watchword.jose.material.jwk_defects import mend
 from watchword.jose.material.jwk_members import SECRET_MEMBERS
 
 __all__ = ["MAX_TRUSTED_KEYS", "PUBLIC_KEY_ALGORITHMS", "NoUsableKey", "read_trusted_keys"]

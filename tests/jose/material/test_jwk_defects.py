@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from watchword.errors import InvalidKey
 from watchword.jose import Key, base64url
-from watchword.jose.jwk_defects import mend
+from watchword.jose.material.jwk_defects import mend
 
 RSA_INTEGERS = ("n", "e", "d", "p", "q", "dp", "dq", "qi")
 
