@@ -13,7 +13,7 @@ import pytest
 from postgres_servers import PostgresServer
 
 from watchword.errors import MissingExtra
-from watchword.stores import open_sql_stores, schema_status
+from watchword.stores import find_schema_status, open_sql_stores
 from watchword.stores.sql.schema import UPGRADES
 
 NEWEST = len(UPGRADES)
@@ -40,7 +40,7 @@ def test_the_status_of_an_older_database_is_told_and_nothing_is_changed(watchwor
         f"newest schema known here: {NEWEST}",
     ]
     assert "`watchword database upgrade` brings it up to date" in shown.stderr
-    assert schema_status(f"sqlite:///{older}").version == 2
+    assert find_schema_status(f"sqlite:///{older}").version == 2
     assert older.read_bytes()[100:] == before[100:], "all but the header, which says how SQLite writes"
 
 
@@ -98,7 +98,7 @@ def test_a_missing_sqlalchemy_names_the_extra_that_brings_it(monkeypatch) -> Non
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     with pytest.raises(MissingExtra, match=r"watchword\[sql,passwords\]"):
-        schema_status("sqlite://")
+        find_schema_status("sqlite://")
 
 
 # -- backup ----------------------------------------------------------------------------------------

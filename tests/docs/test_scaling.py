@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from watchword.accounts import LoginThrottle
 from watchword.errors import StoreUnavailable
 from watchword.settings import Settings
-from watchword.stores.redis.url import client_maker
+from watchword.stores.redis.url import make_client_factory
 from watchword.stores.sql.postgres import PostgresDatabase
 from watchword.testing.store_contract.announcements import seconds_of
 from watchword.testing.store_contract.keys import insert_key
@@ -33,7 +33,7 @@ def test_the_page_has_a_url_of_each_kind() -> None:
 @pytest.mark.parametrize("url", URLS)
 def test_a_url_of_the_page_is_understood(url: str) -> None:
     for scheme in ("redis", "rediss"):
-        client_maker(url.replace("redis", scheme, 1))
+        make_client_factory(url.replace("redis", scheme, 1))
 
 
 @pytest.mark.parametrize("url", POSTGRES_URLS)

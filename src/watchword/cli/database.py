@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from watchword.cli.hints import suggest_command
 from watchword.cli.store import find_database_url
-from watchword.stores import copy_database, open_sql_stores, schema_status
-
-if TYPE_CHECKING:
-    from watchword.stores.sql.database import SchemaStatus
+from watchword.stores import SchemaStatus, copy_database, find_schema_status, open_sql_stores
 
 __all__ = ["database"]
 
@@ -28,7 +24,7 @@ def database() -> None:
 @database.command("status")
 def show_status() -> None:
     """Show the software of the database and the version of its schema."""
-    found = schema_status(find_database_url())
+    found = find_schema_status(find_database_url())
     click.echo(f"backend: {found.backend}")
     click.echo(f"schema in the database: {found.version or 'none'}")
     click.echo(f"newest schema known here: {found.newest}")
@@ -42,9 +38,9 @@ def upgrade() -> None:
     If several processes upgrade at once, a single process does it and the others wait.
     """
     url = find_database_url()
-    before = schema_status(url)
+    before = find_schema_status(url)
     open_sql_stores(url).close()
-    after = schema_status(url)
+    after = find_schema_status(url)
     if before.version == after.version:
         click.echo(f"Schema version {after.version} is the newest already")
     elif before.version:

@@ -4,18 +4,24 @@ from watchword.stores.contract import Stores
 from watchword.stores.opening import (
     copy_database,
     find_database_file,
+    find_schema_status,
+    is_in_memory,
+    list_tables,
     open_sql_stores,
     open_stores,
     resolve_settings,
-    schema_status,
 )
+from watchword.stores.schema_status import SchemaStatus
 
 __all__ = [
+    "SchemaStatus",
     "Stores",
     "copy_database",
     "find_database_file",
+    "find_schema_status",
+    "is_in_memory",
+    "list_tables",
     "open_sql_stores",
     "open_stores",
     "resolve_settings",
-    "schema_status",
 ]

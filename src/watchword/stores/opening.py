@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from watchword.errors import InvalidSettings, MissingExtra
 from watchword.settings import Settings
 from watchword.stores.contract import Announcements, Stores
-
-if TYPE_CHECKING:
-    from watchword.stores.sql.database import SchemaStatus
+from watchword.stores.schema_status import SchemaStatus
 
 __all__ = [
     "copy_database",
     "find_announcements",
     "find_database_file",
+    "find_schema_status",
+    "is_in_memory",
+    "list_tables",
     "open_sql_stores",
     "open_stores",
     "resolve_settings",
-    "schema_status",
 ]
 
 _EXTRAS = {"sqlalchemy": "sql,passwords", "psycopg": "postgres", "redis": "redis"}
@@ -85,15 +84,15 @@ def find_announcements(settings: Settings, stores: Stores) -> Announcements | No
     return stores.announcements
 
 
-def schema_status(url: str) -> SchemaStatus:
+def find_schema_status(url: str) -> SchemaStatus:
     """Return how far the schema of the database at a URL is. Nothing is changed.
 
     Raises:
         InvalidSettings, MissingExtra, StoreUnavailable: as :func:`open_sql_stores`.
     """
     with _name_missing_extra():
-        from watchword.stores.sql.opening import find_schema_status  # noqa: PLC0415 -- as above
-    return find_schema_status(url)
+        from watchword.stores.sql import opening as sql  # noqa: PLC0415 -- as above
+    return sql.find_schema_status(url)
 
 
 def resolve_settings(settings: Settings, folder: Path | None = None) -> Settings:
@@ -116,9 +115,9 @@ def resolve_settings(settings: Settings, folder: Path | None = None) -> Settings
 
             check_url(parsed)
         if settings.sessions_url:
-            from watchword.stores.redis.url import client_maker  # noqa: PLC0415 -- as above
+            from watchword.stores.redis.url import make_client_factory  # noqa: PLC0415 -- as above
 
-            client_maker(settings.sessions_url)
+            make_client_factory(settings.sessions_url)
     url = resolve_url(settings.database_url, folder)
     if settings.revocation_push and not settings.sessions_url and url.startswith("sqlite"):
         raise InvalidSettings(_SILENT)
@@ -135,6 +134,29 @@ def find_database_file(url: str) -> Path | None:
     with _name_missing_extra():
         from watchword.stores.sql.url import find_file, parse_url  # noqa: PLC0415 -- as above
     return find_file(parse_url(url))
+
+
+def is_in_memory(url: str) -> bool:
+    """Return whether the URL of a database names an SQLite database in memory.
+
+    Raises:
+        InvalidSettings: no store of ours has such a URL.
+        MissingExtra: SQLAlchemy is not installed.
+    """
+    with _name_missing_extra():
+        from watchword.stores.sql import url as urls  # noqa: PLC0415 -- as above
+    return urls.is_in_memory(urls.parse_url(url))
+
+
+def list_tables() -> frozenset[str]:
+    """Return the names of the tables that our stores have in a database.
+
+    Raises:
+        MissingExtra: SQLAlchemy is not installed.
+    """
+    with _name_missing_extra():
+        from watchword.stores.sql.schema import metadata  # noqa: PLC0415 -- as above
+    return frozenset(metadata.tables)
 
 
 def copy_database(url: str, target: Path) -> None:

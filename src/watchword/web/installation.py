@@ -17,7 +17,7 @@ from watchword.forks import PerProcess
 from watchword.keyring.operator_secret import refuse_missing_secret
 from watchword.sessions import Client
 from watchword.settings import Settings, check_settings
-from watchword.stores import resolve_settings
+from watchword.stores import is_in_memory, resolve_settings
 from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, check_auth
 from watchword.web.endpoints import Endpoints
 from watchword.web.guard import Guard
@@ -199,13 +199,11 @@ class Installation:
 
     def has_tokens_of(self, other: Installation) -> bool:
         """Return whether both accept the same tokens, because store, issuer and audience are the same."""
-        from watchword.stores.sql.url import is_in_memory, parse_url  # noqa: PLC0415 -- needs the extra `sql`
-
         one, two = (
             (each.database_url, each.sessions_url, each.issuer, each.audience)
             for each in (self.settings, other.settings)
         )
-        return one == two and not is_in_memory(parse_url(self.settings.database_url))
+        return one == two and not is_in_memory(self.settings.database_url)
 
     def _prepare_opening(self) -> None:
         if self.opens_database:

@@ -22,7 +22,7 @@ from postgres_servers import PostgresServer
 from sqlalchemy import Connection
 
 from watchword.errors import InvalidSettings, StoreUnavailable
-from watchword.stores import Stores, open_sql_stores, schema_status
+from watchword.stores import Stores, find_schema_status, open_sql_stores
 from watchword.stores.contract import Feed, NewSession, SessionDetails, SessionTimes
 from watchword.stores.sql import postgres as postgres_module
 from watchword.stores.sql import schema
@@ -349,9 +349,9 @@ def test_an_upgrade_gives_up_where_a_table_is_in_use_and_leaves_all_as_it_was(
         beside.execute("SELECT count(*) FROM watchword_sessions")
         with pytest.raises(StoreUnavailable):
             open_sql_stores(url)
-    assert schema_status(url).version == len(schema.UPGRADES) - 1
+    assert find_schema_status(url).version == len(schema.UPGRADES) - 1
     open_sql_stores(url).close()
-    assert schema_status(url).version == len(schema.UPGRADES)
+    assert find_schema_status(url).version == len(schema.UPGRADES)
 
 
 def test_a_role_that_owns_nothing_but_its_schema_is_enough(

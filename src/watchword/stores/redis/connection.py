@@ -25,7 +25,7 @@ from redis.exceptions import (
 from watchword.errors import StoreUnavailable
 from watchword.forks import PerProcess
 from watchword.stores.redis.scripts import Script
-from watchword.stores.redis.url import RedisClient, client_maker
+from watchword.stores.redis.url import RedisClient, make_client_factory
 
 __all__ = ["RedisConnection", "RedisPort", "Subscription"]
 
@@ -69,7 +69,7 @@ class RedisConnection:
     """Runs scripts. Whatever goes wrong is ``StoreUnavailable``; the log gets Redis' words.
 
     Args:
-        url: see :func:`~watchword.stores.redis.url.client_maker`.
+        url: see :func:`~watchword.stores.redis.url.make_client_factory`.
         wait_replicas: how many replicas must have a durable change before it is acknowledged.
 
     Attributes:
@@ -83,7 +83,7 @@ class RedisConnection:
 
     def __init__(self, url: str, *, wait_replicas: int = 0) -> None:
         self._wait_replicas = wait_replicas
-        self._clients: PerProcess[RedisClient] = PerProcess(client_maker(url))
+        self._clients: PerProcess[RedisClient] = PerProcess(make_client_factory(url))
 
     def now(self) -> float:
         """Return the time of the node that has the keys and the settings.

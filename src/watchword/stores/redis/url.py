@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from watchword.errors import InvalidSettings
 
-__all__ = ["RedisClient", "client_maker"]
+__all__ = ["RedisClient", "make_client_factory"]
 
 RedisClient: TypeAlias = Redis | RedisCluster
 
@@ -24,7 +24,7 @@ _FILES = {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
 _SENTINEL_ACCESS = {"sentinel_username", "sentinel_password"}
 
 
-def client_maker(url: str) -> Callable[[], RedisClient]:
+def make_client_factory(url: str) -> Callable[[], RedisClient]:
     """What makes a client for that URL.
 
     Raises:

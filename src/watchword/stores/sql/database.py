@@ -13,16 +13,16 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, select
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from watchword.errors import StoreUnavailable
 from watchword.stores.contract import Announcements
+from watchword.stores.schema_status import SchemaStatus
 from watchword.stores.sql import schema
 
-__all__ = ["SchemaStatus", "SqlDatabase", "SqlPort", "repeat_if_lost"]
+__all__ = ["SqlDatabase", "SqlPort", "repeat_if_lost"]
 
 logger = logging.getLogger("watchword.stores")
 
@@ -30,20 +30,6 @@ PURGE_INTERVAL = 60.0  # seconds between two purges, unless a purge left rows ov
 PURGE_BATCH = 100  # rows of each table: a write pays a few milliseconds at most
 
 _T = TypeVar("_T")
-
-
-class SchemaStatus(msgspec.Struct, frozen=True):
-    """How far the schema of a database is.
-
-    Attributes:
-        backend: the name and version of the database's software.
-        version: the version of the schema in the database. 0 if there are no tables yet.
-        newest: the version that this code upgrades to.
-    """
-
-    backend: str
-    version: int
-    newest: int
 
 
 class SqlDatabase(ABC):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from watchword.stores.contract import Stores
+from watchword.stores.schema_status import SchemaStatus
 from watchword.stores.sql.accounts import SqlAccounts
-from watchword.stores.sql.database import SchemaStatus, SqlDatabase, repeat_if_lost
+from watchword.stores.sql.database import SqlDatabase, repeat_if_lost
 from watchword.stores.sql.keys import SqlKeys
 from watchword.stores.sql.one_time import SqlOneTime
 from watchword.stores.sql.postgres import PostgresDatabase

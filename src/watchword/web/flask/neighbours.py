@@ -10,6 +10,7 @@ from typing import Any
 import flask
 
 from watchword.settings import Settings
+from watchword.stores import list_tables
 
 __all__ = [
     "exempt_from_csrf",
@@ -87,10 +88,7 @@ def _hide_tables() -> None:
 
 def _forget_own_tables(_context: Any, operations: Any, _schemas: Iterable[str | None]) -> None:
     """Remove our tables from the operations that Alembic is about to write into a migration."""
-    from watchword.stores.sql.schema import metadata  # noqa: PLC0415 -- Alembic needs SQLAlchemy as well
-
+    own = list_tables()
     operations.ops[:] = [
-        operation
-        for operation in operations.ops
-        if getattr(operation, "table_name", None) not in metadata.tables
+        operation for operation in operations.ops if getattr(operation, "table_name", None) not in own
     ]
