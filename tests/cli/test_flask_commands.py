@@ -294,7 +294,7 @@ def test_without_a_part_of_the_extras_it_names_them_and_other_commands_work(
     assert (routes.returncode, routes.stderr) == (0, "")
 
 
-def test_other_commands_of_flask_do_not_import_the_front_desk(directory, application) -> None:
+def test_other_commands_of_flask_do_not_import_auth(directory, application) -> None:
     script = "import sys, watchword.cli.flask_commands; print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"rich", "sqlalchemy", "argon2", "watchword.auth"} & set(done.stdout.split())

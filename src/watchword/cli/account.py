@@ -34,7 +34,7 @@ _SHOWN = 254
 
 @click.group()
 def account() -> None:
-    """Add, list, rename, disable, enable and delete accounts, and set their scopes and passwords."""
+    """Manage accounts, their scopes and their passwords."""
 
 
 def _add_password_option(command: C) -> C:

@@ -15,7 +15,7 @@ __all__ = ["database"]
 
 @click.group()
 def database() -> None:
-    """Show the version of the schema, upgrade it, and copy the database.
+    """Show, upgrade and copy the database.
 
     Every server upgrades the schema when it starts. `upgrade` does it earlier.
     """
@@ -52,10 +52,10 @@ def upgrade() -> None:
 @database.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
 def back_up(file: Path) -> None:
-    """Copy the SQLite database to the new FILE, while servers are running.
+    """Copy the SQLite database to a new FILE.
 
-    The copy has every acknowledged change. A plain copy of the database file may lack the last hours, which
-    are in the -wal file beside it.
+    Servers may be running. The copy has every acknowledged change. A plain copy of the database file may lack
+    the last hours, which are in the -wal file beside it.
     """
     url = find_database_url()
     copy_database(url, file)

@@ -76,7 +76,7 @@ def watchword(context: click.Context, prefix: str | None) -> None:
 
     Settings come from the application: its code, its app.config, and WATCHWORD_... in the environment.
     """
-    from watchword.cli.store import use_source  # noqa: PLC0415 - imports the whole front desk
+    from watchword.cli.store import use_source  # noqa: PLC0415 - imports Auth, which is large
 
     use_source(context, ApplicationSource(context.ensure_object(ScriptInfo), prefix))
 

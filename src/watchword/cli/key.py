@@ -38,7 +38,7 @@ _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 @click.group()
 def key() -> None:
-    """Show the signing keys; rotate, export, import and reseal them.
+    """Show, rotate, export, import and reseal signing keys.
 
     Keys rotate by themselves. These commands need the settings of the servers.
     """
@@ -72,7 +72,10 @@ def list_keys() -> None:
     help="Stop using this key now, and invalidate the tokens that it signed.",
 )
 def rotate(kid: str | None) -> None:
-    """Let the next keys sign as soon as every cache of the JWKS has them."""
+    """Let the next keys take over.
+
+    They sign as soon as every cache of the JWKS has them.
+    """
     with open_auth() as auth:
         if kid is not None:
             _declare_compromised(auth, kid)
@@ -94,9 +97,9 @@ def export(public: bool) -> None:  # noqa: ARG001 -- required, so that the outpu
 @key.command("import")
 @click.argument("file", type=click.File("rb"), default="-")
 def import_key(file: BinaryIO) -> None:
-    """Import a private key from FILE or standard input as the next public signing key.
+    """Import a private key as the next public signing key.
 
-    The key is in PEM or a JWK.
+    FILE (or standard input) has the key in PEM or as a JWK.
     """
     content = file.read(MAX_JWK + 1)
     if len(content) > MAX_JWK:
