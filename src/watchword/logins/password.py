@@ -9,7 +9,7 @@ from contextlib import suppress
 from watchword.accounts import LoginThrottle
 from watchword.accounts.throttle import Attempt
 from watchword.arguments import describe
-from watchword.clocks import elapsed, seconds_since
+from watchword.clocks import measure_since, read_clock
 from watchword.errors import (
     InvalidCredentials,
     InvalidRequest,
@@ -75,12 +75,12 @@ class PasswordLogin:
         for name, value in (("username", username), ("password", password)):
             if not isinstance(value, str):
                 raise InvalidRequest(f"the {name} must be text, not {type(value).__name__}")
-        began = elapsed()
+        began = read_clock()
         attempt = self._admit(username, address)
         proof = self._prove_admitted(attempt, username, password, began)
         if proof is None:
             self._throttle.record_failure(attempt)
-            self._notify(LoginFailed(address=address, seconds=seconds_since(began)))
+            self._notify(LoginFailed(address=address, seconds=measure_since(began)))
             raise InvalidCredentials
         self._throttle.record_success(attempt)
         return proof

@@ -42,7 +42,7 @@ class LoginProof(NamedTuple):
         amr: the methods that proved the identity, by their names in RFC 8176.
         mark: the store's mark, read before the check. If all sessions of the subject end after the mark, no
             session starts.
-        began: the time at which the login began, by :func:`~watchword.clocks.elapsed`.
+        began: the time at which the login began, by :func:`~watchword.clocks.read_clock`.
     """
 
     subject: Subject

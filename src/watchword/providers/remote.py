@@ -12,7 +12,7 @@ from functools import partial
 
 from watchword.arguments import is_names, quote
 from watchword.background import BackgroundThread
-from watchword.clocks import elapsed
+from watchword.clocks import read_clock
 from watchword.errors import InvalidSettings, KeysUnavailable, WatchwordError
 from watchword.events import Event, KeyFetchFailed, KeysFetched, log_event
 from watchword.forks import PerProcess
@@ -78,7 +78,7 @@ class RemoteKeySet:
         algorithms: Collection[str] | None = None,
         fetch: FetchPolicy | None = None,
         notify: Callable[[Event], None] = log_event,
-        monotonic: Callable[[], float] = elapsed,
+        monotonic: Callable[[], float] = read_clock,
     ) -> None:
         self._url = url
         self._algorithms = _check_algorithms(algorithms)
@@ -275,7 +275,7 @@ class IssuerKeySet(RemoteKeySet):
         algorithms: Collection[str] | None = None,
         fetch: FetchPolicy | None = None,
         notify: Callable[[Event], None] = log_event,
-        monotonic: Callable[[], float] = elapsed,
+        monotonic: Callable[[], float] = read_clock,
     ) -> None:
         check_issuer(issuer)
         super().__init__(issuer, algorithms=algorithms, fetch=fetch, notify=notify, monotonic=monotonic)

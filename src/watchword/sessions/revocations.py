@@ -19,7 +19,7 @@ from typing import Literal
 import msgspec
 
 from watchword.background import BackgroundThread
-from watchword.clocks import elapsed
+from watchword.clocks import read_clock
 from watchword.errors import RevocationsUnavailable, StoreUnavailable
 from watchword.forks import PerProcess
 from watchword.sessions.ended import EndedSessions
@@ -103,7 +103,7 @@ class Revocations:
         on_settings: Callable[[str], None] | None = None,
         announcements: Announcements | None = None,
         in_background: Callable[[], None] | None = None,
-        monotonic: Callable[[], float] = elapsed,
+        monotonic: Callable[[], float] = read_clock,
     ) -> None:
         self._store = store
         self._interval = interval

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from watchword.arguments import describe, is_name
-from watchword.clocks import elapsed, seconds_since
+from watchword.clocks import measure_since, read_clock
 from watchword.durations import Duration
 from watchword.errors import InvalidCredentials, InvalidGrant, InvalidSettings, InvalidToken
 from watchword.events import (
@@ -126,7 +126,7 @@ class Sessions:
             client: the client of the request.
             account: the subject's account, if it has an account.
             mark: the mark read before the subject proved its identity. By default it is read now.
-            began: the time at which the login began, by :func:`~watchword.clocks.elapsed`. By default now.
+            began: the time at which the login began, by :func:`~watchword.clocks.read_clock`. By default now.
             amr: the methods that proved the subject's identity, by their names in RFC 8176.
             claims: further claims for every access token of the session.
             lifetime: how long the session lives at most, in seconds or as a timedelta. By default the setting
@@ -150,7 +150,7 @@ class Sessions:
             claims=check_claims(claims),
             lifetime=check_lifetime(lifetime, self._settings),
         )
-        began = elapsed() if began is None else began
+        began = read_clock() if began is None else began
         client = clean_client(client)
         self._revocations.ensure_fresh()  # A compromised key must not sign.
         mark = self._store.read_mark() if mark is None else mark
@@ -180,7 +180,7 @@ class Sessions:
         except BaseException:
             self._endings.end(new.id, "login_failed", client)
             raise
-        self._notify(LoginSucceeded(**describe_session(timed.session, client), seconds=seconds_since(began)))
+        self._notify(LoginSucceeded(**describe_session(timed.session, client), seconds=measure_since(began)))
         return tokens
 
     def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
@@ -194,7 +194,7 @@ class Sessions:
                 subject is refused.
             StoreUnavailable: the store does not answer.
         """
-        began = elapsed()
+        began = read_clock()
         client = clean_client(client)
         token = self._verify(refresh_token)
         timed, decision = self._judge(token, client)
@@ -203,7 +203,7 @@ class Sessions:
             tokens = self._swap(token, timed, grant, client)
             if tokens is not None:
                 self._notify(
-                    SessionRefreshed(**describe_session(timed.session, client), seconds=seconds_since(began))
+                    SessionRefreshed(**describe_session(timed.session, client), seconds=measure_since(began))
                 )
                 return tokens
             # Another request swapped first. If this decision is ROTATE again, the window has passed since.
@@ -362,13 +362,13 @@ class Sessions:
         )
 
     def _refuse_login(self, subject: str, client: Client, began: float) -> InvalidCredentials:
-        self._notify(LoginFailed(subject=subject, address=client.ip_address, seconds=seconds_since(began)))
+        self._notify(LoginFailed(subject=subject, address=client.ip_address, seconds=measure_since(began)))
         return InvalidCredentials()
 
     def _report_replay(self, session: Session, client: Client, began: float) -> None:
         swapper = Client(ip_address=session.ip_address, user_agent=session.user_agent)
         about = {**describe_session(session, client), "swapped_by": session.ip_address}
-        seconds = seconds_since(began)
+        seconds = measure_since(began)
         if differs := compare_clients(swapper, client):
             self._notify(RefreshReplayedElsewhere(**about, differs=differs, seconds=seconds))
         else:

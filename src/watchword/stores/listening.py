@@ -6,7 +6,7 @@ import logging
 import threading
 from abc import abstractmethod
 
-from watchword.clocks import elapsed
+from watchword.clocks import read_clock
 from watchword.stores.contract import Announcements
 
 __all__ = ["ListeningAnnouncements"]
@@ -26,15 +26,15 @@ class ListeningAnnouncements(Announcements):
     errors: tuple[type[Exception], ...]
 
     def wait(self, seconds: float, stopping: threading.Event) -> None:  # noqa: D102 -- the contract's
-        until = elapsed() + seconds
+        until = read_clock() + seconds
         try:
-            while not stopping.is_set() and (left := until - elapsed()) > 0:
+            while not stopping.is_set() and (left := until - read_clock()) > 0:
                 if self.heard_within(min(STEP, left)):
                     return
         except self.errors as error:
             logger.info("announcements of ends are not heard, the polls go on: %s", type(error).__name__)
             self.close()
-            stopping.wait(max(0, until - elapsed()))
+            stopping.wait(max(0, until - read_clock()))
 
     @abstractmethod
     def heard_within(self, seconds: float) -> bool:
