@@ -15,7 +15,13 @@ EXTRAS = [
     "flask", "werkzeug", "sqlalchemy", "argon2", "click", "rich", "granian", "urllib3",
     "opentelemetry", "prometheus_client",
 ]  # fmt: skip
-ROOMS_OF_THE_FRONT_DESK = ["watchword.auth", "watchword.sessions", "watchword.stores", "watchword.web"]
+ROOMS_OF_THE_FRONT_DESK = [
+    "watchword.auth",
+    "watchword.logins",
+    "watchword.sessions",
+    "watchword.stores",
+    "watchword.web",
+]
 
 WITHOUT = """
 import sys

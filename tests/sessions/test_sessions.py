@@ -426,7 +426,7 @@ def test_a_session_that_is_over_by_the_lifetimes_of_the_newest_node_is_refused_b
 def test_a_replay_whose_access_token_would_have_expired_is_refused(house: House) -> None:
     tokens = house.start()
     shorter = House(access_lifetime=40)
-    shorter.sessions._store = house.stores.sessions
+    shorter.sessions._refresher._store = house.stores.sessions
     house.wait(700)  # the first access token has expired
     shorter.sessions.refresh(tokens.refresh_token)
     house.sessions.follow(shared(house.settings, refresh_window=60))
@@ -527,7 +527,7 @@ def test_missing_keys_are_not_taken_for_a_bad_token(house: House, monkeypatch: p
             return False
 
     tokens = house.start()
-    monkeypatch.setattr(house.sessions, "_refresh_verifier", refresh_verifier(Away(), issuer=ISSUER))
+    monkeypatch.setattr(house.sessions._refresher, "_verifier", refresh_verifier(Away(), issuer=ISSUER))
     with pytest.raises(KeysUnavailable):
         house.sessions.refresh(tokens.refresh_token)
 
@@ -707,9 +707,9 @@ def test_a_refresh_token_opens_no_other_audience_and_no_other_client(
     tokens = house.start()
     house.sessions.refresh(tokens.refresh_token)
     house.wait(31)
-    house.sessions._settings = msgspec.structs.replace(SETTINGS, **changed)
+    house.sessions._refresher._settings = msgspec.structs.replace(SETTINGS, **changed)
     assert refused(house, tokens.refresh_token), "a late token, too"
-    house.sessions._settings = SETTINGS
+    house.sessions._refresher._settings = SETTINGS
     assert len(house.sessions.find_live("alice")) == 1
 
 

@@ -68,7 +68,7 @@ class Accounts:
         hasher: hashes and verifies passwords.
         sessions: the sessions that a change ends.
         notify: called with an event for each change of an account.
-        breached: returns whether a new password is known from a breach; see :class:`PasswordPolicy`.
+        breached: returns whether a new password is known from a breach. See :class:`PasswordPolicy`.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Accounts:
     def check(self, username: str, password: str) -> Account:
         """Check a username and a password, and return the account.
 
-        A hash with other parameters than the current ones is renewed.
+        A hash with outdated parameters is renewed.
 
         Raises:
             InvalidCredentials: the account does not exist, the password is wrong, or the account is disabled.

@@ -1,4 +1,4 @@
-"""Prove who a person is. Each module proves a :class:`Subject`, and none starts a session."""
+"""Prove the identity of a subject. Each module proves a :class:`Subject` and starts no session."""
 
 from watchword.logins.subjects import LoginProof, Subject
 

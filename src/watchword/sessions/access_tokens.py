@@ -16,9 +16,9 @@ __all__ = ["ACCESS_TOKENS", "SESSION_CLAIMS", "Identity", "write_access_claims"]
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who makes a request, as a verified access token says.
+    """The subject of a request, from a verified access token.
 
-    A subject is unique for its issuer only. A person is the pair of ``issuer`` and ``subject``.
+    A subject is unique for its issuer only. The pair of ``issuer`` and ``subject`` identifies a person.
 
     Attributes:
         subject: the ``sub``. A number is given as text.

@@ -10,8 +10,17 @@ import msgspec
 
 from watchword.errors import InvalidSettings, Unissuable
 from watchword.sessions.access_tokens import SESSION_CLAIMS
+from watchword.sessions.clients import Client
 from watchword.sessions.refresh_tokens import RefreshClaims, SessionBounds
-from watchword.stores.contract import Account, AccountStore, EndReason, Session, checked_scopes
+from watchword.settings import Settings
+from watchword.stores.contract import (
+    Account,
+    AccountStore,
+    EndReason,
+    Session,
+    SessionDetails,
+    checked_scopes,
+)
 
 __all__ = ["Grant", "Grants", "Refusal", "SubjectClaims"]
 
@@ -50,6 +59,18 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     bounds: SessionBounds
     claims: Mapping[str, Any] = {}
     account_version: int | None = None
+
+    def to_details(self, client: Client, settings: Settings) -> SessionDetails:
+        """Return what the row of the session records about the grant and its client."""
+        return SessionDetails(
+            username=self.username,
+            scopes=self.scopes,
+            user_agent=client.user_agent,
+            ip_address=client.ip_address,
+            audience=settings.audience,
+            client_id=settings.client_id,
+            credentials_version=self.account_version,
+        )
 
 
 class Grants:

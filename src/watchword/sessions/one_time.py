@@ -1,9 +1,9 @@
 """Issue and redeem tokens that work once: password reset, e-mail verification, magic link, invitation.
 
-The store spends the id of a token in one atomic step. So only one of several processes that see the token at
-the same moment redeems it. The store's clock decides how long a spent id is kept, and the store refuses an id
-that it would not keep. So a token never works twice, whatever the clocks of the nodes say. An id is kept for
-the largest leeway that a node can have, because nodes may have different leeways.
+The store spends the id of a token in a single atomic step. So of several processes that see the token at the
+same moment, a single process redeems it. The store's clock decides how long a spent id is kept, and the store
+refuses an id that it would not keep. So a token never works twice, whatever the clocks of the nodes say. An
+id is kept for the largest leeway that a node can have, because nodes may have different leeways.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class OneTime:
 
         Raises:
             TokenSpent: the token was redeemed before.
-            InvalidToken: the token is not ours, is for another purpose, or has expired; see the subclass.
+            InvalidToken: the token is not ours, is for another purpose, or has expired.
             InvalidSettings: the purpose is empty, or the name of our issuer or API.
             StoreUnavailable: the store does not answer. The token may have been spent or not.
         """

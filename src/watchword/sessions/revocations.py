@@ -150,7 +150,7 @@ class Revocations:
         return self._monotonic() <= polls.spared_until or self._is_prompt(polls)
 
     def is_free_of_io(self) -> bool:
-        """Whether :meth:`ensure_fresh` does no I/O, now and for a moment. It may raise all the same."""
+        """Return whether :meth:`ensure_fresh` does no I/O, now and for a moment. It may still raise."""
         polls = self._polls.obtain()
         soon = self._monotonic() + MARGIN
         return soon <= polls.spared_until or soon <= self._find_prompt_end(polls) or soon < polls.retry_at

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,26 +10,22 @@ import msgspec
 from watchword.arguments import describe, is_name
 from watchword.clocks import measure_since, read_clock
 from watchword.durations import Duration
-from watchword.errors import InvalidCredentials, InvalidGrant, InvalidSettings, InvalidToken
+from watchword.errors import InvalidCredentials, InvalidSettings
 from watchword.events import (
     Event,
     LoginFailed,
     LoginSucceeded,
-    RefreshReplayed,
-    RefreshReplayedElsewhere,
-    RefreshReused,
-    SessionRefreshed,
 )
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.verifier import Verifier
 from watchword.sessions import rotation
-from watchword.sessions.clients import Client, clean_client, compare_clients
+from watchword.sessions.clients import Client, clean_client
 from watchword.sessions.endings import SessionEndings, SessionProof, describe_session
 from watchword.sessions.grants import Grant, Grants, Refusal, SubjectClaims
 from watchword.sessions.login_arguments import check_amr, check_claims, check_lifetime
 from watchword.sessions.refresh_tokens import RefreshClaims, SessionBounds
+from watchword.sessions.refresher import SessionRefresher
 from watchword.sessions.revocations import Revocations
-from watchword.sessions.rotation import RefreshDecision, decide_refresh
 from watchword.sessions.shared_settings import SharedSettings
 from watchword.sessions.token_pairs import TokenPairs, Tokens
 from watchword.settings import Settings
@@ -40,17 +35,13 @@ from watchword.stores.contract import (
     EndReason,
     NewSession,
     Session,
-    SessionDetails,
     SessionStore,
     SessionTimes,
-    TimedSession,
     checked_scopes,
     new_session_id,
 )
 
 __all__ = ["Sessions"]
-
-logger = logging.getLogger("watchword.sessions")
 
 
 class Sessions:
@@ -85,12 +76,22 @@ class Sessions:
         self._store = store
         self._grants = Grants(accounts, subject_claims)
         self._pairs = TokenPairs(access=access, refresh=refresh, settings=settings)
-        self._refresh_verifier = refresh_verifier
         self._revocations = revocations
         self._settings = settings
         self._notify = notify
         self._endings = SessionEndings(store, revocations, notify)
         self._times = _to_times(settings)
+        self._refresher = SessionRefresher(
+            store,
+            refresh_verifier,
+            grants=self._grants,
+            pairs=self._pairs,
+            endings=self._endings,
+            revocations=revocations,
+            settings=settings,
+            times=self._times,
+            notify=notify,
+        )
 
     def read_mark(self) -> str:
         """Return a mark of the present moment. Read it before a subject proves its identity.
@@ -158,14 +159,13 @@ class Sessions:
             grant = self._grants.decide_login(subject, bounds, account)
         except Refusal:
             raise self._refuse_login(subject, client, began) from None
-        details = self._make_details(grant, client)
         new = NewSession(
             id=new_session_id(subject),
             subject=subject,
             amr=bounds.amr,
             claims=bounds.claims,
             lifetime=bounds.lifetime,
-            **msgspec.structs.asdict(details),
+            **msgspec.structs.asdict(grant.to_details(client, self._settings)),
         )
         now = self._revocations.now()
         # A trial. Tokens that cannot be signed must not start a session, nor end the oldest session for it.
@@ -194,23 +194,7 @@ class Sessions:
                 subject is refused.
             StoreUnavailable: the store does not answer.
         """
-        began = read_clock()
-        client = clean_client(client)
-        token = self._verify(refresh_token)
-        timed, decision = self._judge(token, client)
-        grant = self._decide(token, timed.session, client)
-        if decision is RefreshDecision.ROTATE:
-            tokens = self._swap(token, timed, grant, client)
-            if tokens is not None:
-                self._notify(
-                    SessionRefreshed(**describe_session(timed.session, client), seconds=measure_since(began))
-                )
-                return tokens
-            # Another request swapped first. If this decision is ROTATE again, the window has passed since.
-            timed, _ = self._judge(token, client)
-        tokens = self._issue(timed.session, grant, timed.now)
-        self._report_replay(timed.session, client, began)
-        return tokens
+        return self._refresher.refresh(refresh_token, clean_client(client))
 
     def read_refresh_token(self, refresh_token: str) -> SessionProof:
         """Return the session of a refresh token, for a logout. Token and session may be expired.
@@ -218,7 +202,7 @@ class Sessions:
         Raises:
             InvalidGrant: the token is not ours.
         """
-        token = self._verify(refresh_token)
+        token = self._refresher.verify(refresh_token)
         return self.name_session(token.sid, token.sub)
 
     def name_session(self, session_id: str, subject: str | None = None) -> SessionProof:
@@ -268,6 +252,7 @@ class Sessions:
     def follow(self, shared: SharedSettings) -> None:
         """Use these lifetimes and this refresh window from now on, as all nodes do."""
         self._times = _to_times(shared)
+        self._refresher.follow(self._times)
 
     def find_live(self, subject: str) -> Sequence[Session]:
         """Return the subject's sessions that have neither ended nor expired, newest first.
@@ -279,113 +264,12 @@ class Sessions:
         _check_text("subject", subject)
         return self._store.live_sessions(subject)
 
-    def _verify(self, refresh_token: str) -> RefreshClaims:
-        self._revocations.ensure_fresh()  # A compromised key must not verify tokens either.
-        try:
-            return self._refresh_verifier.verify(refresh_token)
-        except InvalidToken:
-            raise InvalidGrant from None
-
-    def _judge(self, token: RefreshClaims, client: Client) -> tuple[TimedSession, RefreshDecision]:
-        """Return the token's row and the decision, ``ROTATE`` or ``REPLAY``.
-
-        Raises:
-            InvalidGrant: the decision is to refuse the token. A reused token has ended its session.
-        """
-        timed = self._store.find_session(token.sid)
-        if timed is None or token.exp <= timed.now or not self._is_for_us(token, timed.session):
-            raise InvalidGrant
-        decision = decide_refresh(timed.session, token.gen, now=timed.now, window=self._times.window)
-        if decision is RefreshDecision.REUSE:
-            self._end_reused(timed.session, token.gen, client)
-        if decision not in {RefreshDecision.ROTATE, RefreshDecision.REPLAY}:
-            raise InvalidGrant
-        return timed, decision
-
-    def _is_for_us(self, token: RefreshClaims, session: Session) -> bool:
-        """Return whether token, row and settings agree on the session.
-
-        The store takes the lifetime from the row. So a lifetime that only the row has must not count.
-        """
-        audiences = {token.audience, session.audience} - {None}  # Unknown before version 4 of the schema.
-        clients = {token.client_id, session.client_id} - {None}
-        return (
-            token.sub == session.subject
-            and token.lifetime == session.lifetime
-            and audiences <= {self._settings.audience}
-            and clients <= {self._settings.client_id}
-        )
-
-    def _decide(self, token: RefreshClaims, session: Session, client: Client) -> Grant:
-        """Return what the subject is granted now. End the session of a refused subject."""
-        try:
-            return self._grants.decide_refresh(token, session)
-        except Refusal as refusal:
-            self._endings.end_known(session.id, refusal.reason, client)
-            raise InvalidGrant from None
-
-    def _swap(self, token: RefreshClaims, timed: TimedSession, grant: Grant, client: Client) -> Tokens | None:
-        """Issue the next pair and swap. Return ``None`` if another request swapped first.
-
-        The pair comes first, because a signer that fails after the swap would waste the refresh token.
-        """
-        ahead = rotation.rotate(timed.session, token.gen, self._times, now=timed.now)
-        tokens = self._issue(ahead, grant, timed.now)
-        swapped = self._store.swap_session(
-            token.sid, token.gen, self._times, self._make_details(grant, client)
-        )
-        if swapped is None:
-            return None
-        if swapped.session.access_until == ahead.access_until:
-            return tokens
-        # The store's time has moved on since the row was read. All pairs of a generation expire together.
-        try:
-            return self._issue(swapped.session, grant, swapped.now)
-        except Exception:
-            if swapped.session.access_until < ahead.access_until:
-                raise  # The store's clock was set back, so the pair would outlive the row.
-            logger.exception("the signer failed after a swap: the pair that was made before expires earlier")
-            return tokens
-
     def _issue(self, session: Session, grant: Grant, now: float) -> Tokens:
         return self._pairs.issue(session, grant, now, lifetime=self._times.access)
-
-    def _make_details(self, grant: Grant, client: Client) -> SessionDetails:
-        return SessionDetails(
-            username=grant.username,
-            scopes=grant.scopes,
-            user_agent=client.user_agent,
-            ip_address=client.ip_address,
-            audience=self._settings.audience,
-            client_id=self._settings.client_id,
-            credentials_version=grant.account_version,
-        )
 
     def _refuse_login(self, subject: str, client: Client, began: float) -> InvalidCredentials:
         self._notify(LoginFailed(subject=subject, address=client.ip_address, seconds=measure_since(began)))
         return InvalidCredentials()
-
-    def _report_replay(self, session: Session, client: Client, began: float) -> None:
-        swapper = Client(ip_address=session.ip_address, user_agent=session.user_agent)
-        about = {**describe_session(session, client), "swapped_by": session.ip_address}
-        seconds = measure_since(began)
-        if differs := compare_clients(swapper, client):
-            self._notify(RefreshReplayedElsewhere(**about, differs=differs, seconds=seconds))
-        else:
-            self._notify(RefreshReplayed(**about, seconds=seconds))
-
-    def _end_reused(self, session: Session, generation: int, client: Client) -> None:
-        ended = self._store.end_session(session.id, "refresh_reused")
-        if ended is None:
-            return
-        self._notify(
-            RefreshReused(
-                **describe_session(session, client),
-                seen="recent_predecessor" if generation == session.generation - 1 else "old_lineage",
-                swapped_by=session.ip_address,
-            )
-        )
-        self._endings.report([ended], "refresh_reused", client)
 
 
 def _check_text(name: str, given: object) -> None:
