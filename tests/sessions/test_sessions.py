@@ -204,7 +204,7 @@ def test_whose_session_it_is_must_be_text(house: House, subject: Any, username: 
 def test_a_subject_that_is_no_text_is_no_outage(house: House, given: Any) -> None:
     house.sessions.start("42", "Alice")
     for call in (house.sessions.end_all, house.sessions.find_live):
-        with pytest.raises(InvalidSettings, match=r"must be text that is not empty, not "):
+        with pytest.raises(InvalidSettings, match=r"must be a non-empty string, not "):
             call(given)
     assert len(house.sessions.find_live("42")) == 1
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from watchword.arguments import describe
 from watchword.errors import InvalidSettings, Unissuable
 from watchword.sessions.access_tokens import SESSION_CLAIMS
 from watchword.sessions.clients import Client
@@ -139,7 +140,9 @@ class Grants:
             raise Unissuable(f"subject_claims must return a mapping or None, not {type(claims).__name__}")
         if not SESSION_CLAIMS.isdisjoint(claims):
             ours = ", ".join(sorted(SESSION_CLAIMS.intersection(claims)))
-            raise Unissuable(f"subject_claims: {ours} are set by Watchword")
+            raise Unissuable(
+                f"subject_claims: {ours} cannot be among them, because Watchword sets these claims"
+            )
         return msgspec.structs.replace(
             grant,
             claims={**grant.claims, **{name: claims[name] for name in claims if name not in _REPLACEABLE}},
@@ -174,7 +177,7 @@ def _check_version(account: Account, version: int | None) -> None:
 
 def _read_scopes(given: object) -> tuple[str, ...]:
     if not isinstance(given, str | list | tuple) or not all(isinstance(s, str) for s in given):
-        raise Unissuable("subject_claims: scope must be a string or a list of scopes")
+        raise Unissuable(f"subject_claims: scope must be a string or a list of scopes, not {describe(given)}")
     try:
         return checked_scopes(given)
     except InvalidSettings as error:
@@ -183,5 +186,7 @@ def _read_scopes(given: object) -> tuple[str, ...]:
 
 def _read_username(given: object) -> str:
     if not isinstance(given, str) or not given:
-        raise Unissuable("subject_claims: preferred_username must be a string that is not empty")
+        raise Unissuable(
+            f"subject_claims: preferred_username must be a non-empty string, not {describe(given)}"
+        )
     return given

@@ -275,7 +275,7 @@ class Sessions:
 def _check_text(name: str, given: object) -> None:
     if not is_name(given):
         hint = f'. Write "{given}"' if type(given) is int else ""
-        raise InvalidSettings(f"{name} must be text that is not empty, not {describe(given)}{hint}")
+        raise InvalidSettings(f"{name} must be a non-empty string, not {describe(given)}{hint}")
 
 
 def _to_times(settings: Settings | SharedSettings) -> SessionTimes:
