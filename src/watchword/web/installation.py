@@ -197,7 +197,26 @@ class Installation:
             raise TypeError("clients are found with an Auth, and the extension was given a Verifier")
         return self._clients.find(request)
 
-    def has_tokens_of(self, other: Installation) -> bool:
+    def check_others(self, others: Iterable[Installation]) -> None:
+        """Raise if this cannot stand beside the endpoints of other extensions in the same application.
+
+        Raises:
+            InvalidSettings: another extension has the same prefix, or would accept the same tokens.
+        """
+        prefix = self.settings.prefix
+        for other in others:
+            if other.settings.prefix == prefix:
+                raise InvalidSettings(
+                    f"prefix must differ from the prefixes of other extensions, and {prefix!r} is taken. "
+                    'Give this extension settings=Settings(prefix="/staff", audience="staff")'
+                )
+            if self._has_tokens_of(other):
+                raise InvalidSettings(
+                    "audience or database_url must differ from the setting of the extension at "
+                    f"{other.settings.prefix!r}: otherwise each extension accepts the tokens of the other"
+                )
+
+    def _has_tokens_of(self, other: Installation) -> bool:
         """Return whether both accept the same tokens, because store, issuer and audience are the same."""
         one, two = (
             (each.database_url, each.sessions_url, each.issuer, each.audience)

@@ -19,16 +19,20 @@ from watchword.sessions.access_tokens import Identity
 from watchword.settings import Settings
 from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, check_also
 from watchword.web.current import add_identity_source
-from watchword.web.flask.blueprint import register_endpoints
 from watchword.web.flask.errors import Refused, register_handlers, to_refusal
-from watchword.web.flask.installations import INSTALLATIONS, make_installation, run_before_first_request
+from watchword.web.flask.installations import (
+    INSTALLATIONS,
+    make_installation,
+    register_endpoints,
+    run_before_first_request,
+)
 from watchword.web.flask.neighbours import (
     exempt_from_csrf,
     hide_tables_from_alembic,
     warn_of_default_issuer,
     warn_of_left_over_settings,
 )
-from watchword.web.flask.views import GuardedViews, check_view, guard_view
+from watchword.web.flask.views import GuardedViews, answer_preflight, check_view, guard_view
 from watchword.web.guard import Requirements
 from watchword.web.installation import Installation, check_arguments
 from watchword.web.wsgi import WsgiRequest
@@ -276,7 +280,7 @@ class Watchword:
                 raise
             raise to_refusal(error) from error
         if identity is None:
-            return _answer_preflight(request)
+            return answer_preflight(request)
         attributes = request.__dict__  # This takes a third of the time of setattr.
         attributes[self._slot] = attributes[_IDENTITY] = identity
         return None
@@ -323,13 +327,6 @@ class Watchword:
 
 def _find_none() -> None:
     """Stand in for the only installation where there are none or several."""
-
-
-def _answer_preflight(request: flask.Request) -> flask.Response | None:
-    """Answer an OPTIONS request to a known path as Flask does. ``None`` for all other requests."""
-    if request.method != "OPTIONS" or request.routing_exception is not None:
-        return None
-    return flask.current_app.make_default_options_response()
 
 
 def _find_running_identity() -> Identity | None:

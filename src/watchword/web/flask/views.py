@@ -12,7 +12,7 @@ import flask
 
 from watchword.errors import InvalidSettings
 
-__all__ = ["GuardedViews", "check_view", "guard_view"]
+__all__ = ["GuardedViews", "answer_preflight", "check_view", "guard_view"]
 
 
 # The guarded views of all extensions: a function may be behind the guards of two extensions at two paths.
@@ -63,6 +63,13 @@ def guard_view(view: Callable[..., Any], check: Callable[[], flask.Response | No
         return view(*args, **kwargs) if response is None else response
 
     return call_guarded
+
+
+def answer_preflight(request: flask.Request) -> flask.Response | None:
+    """Answer an OPTIONS request to a known path as Flask does. ``None`` for all other requests."""
+    if request.method != "OPTIONS" or request.routing_exception is not None:
+        return None
+    return flask.current_app.make_default_options_response()
 
 
 def check_view(view: object) -> None:
