@@ -102,4 +102,4 @@ def deactivate(email: str) -> None:
     if user is None:
         raise click.ClickException("there is no such user")
     # After the commit, so that no new login gets in; the next refresh would end the sessions anyway.
-    auth.desk.end_all(str(user["id"]))
+    auth.core.end_all(str(user["id"]))

@@ -33,7 +33,7 @@ def protected_hs256() -> Case:
 def _request(path: str, alg: str) -> Case:
     app, auth = _application(alg)
     with app.app_context():
-        tokens = auth.desk.start(specimen.SUBJECT, ("read", "write"), username="alice")
+        tokens = auth.core.start(specimen.SUBJECT, ("read", "write"), username="alice")
     return request(app, path, tokens.access_token)
 
 
@@ -59,5 +59,5 @@ def _application(alg: str) -> tuple[flask.Flask, Watchword]:
 
     with app.app_context():
         for number in range(20):  # the set of ended sessions is never empty where people log out
-            auth.desk.end(auth.desk.start(f"gone-{number}").session_id)
+            auth.core.end(auth.core.start(f"gone-{number}").session_id)
     return app, auth
