@@ -24,7 +24,7 @@ from nodes_chart import svg
 from report import placed
 from watchword import Settings
 from watchword.sessions.revocations import Revocations
-from watchword.stores.contract import Feed, SessionEnd, new_session_id
+from watchword.stores.contract import Feed, SessionEnd, make_session_id
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -163,7 +163,7 @@ class MadeUpStore:
             identity="made up",
             position=int(self.now),
             key_version=1,
-            ends=tuple(SessionEnd(new_session_id("somebody"), until) for _ in range(self.logouts)),
+            ends=tuple(SessionEnd(make_session_id("somebody"), until) for _ in range(self.logouts)),
         )
 
     def poll(self, _identity: str | None, _position: int | None, *, grace: float) -> Feed:

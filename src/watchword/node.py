@@ -168,7 +168,7 @@ class Node:
 
     def _follow_keys(self, version: int | None) -> None:
         # A session store that does not have the keys does not know their version.
-        self.keyring.follow(self.stores.keys.keys().version if version is None else version)
+        self.keyring.follow(self.stores.keys.list_keys().version if version is None else version)
 
     def _tend_keys(self) -> None:
         self.keyring.tend()

@@ -17,7 +17,7 @@ from watchword.errors import StoreUnavailable
 from watchword.settings import Settings
 from watchword.stores.redis.url import make_client_factory
 from watchword.stores.sql.postgres import PostgresDatabase
-from watchword.testing.store_contract.announcements import seconds_of
+from watchword.testing.store_contract.announcements import measure_seconds
 from watchword.testing.store_contract.keys import insert_key
 from watchword.testing.store_contract.sessions import start, swap
 
@@ -67,7 +67,7 @@ def test_a_user_with_the_rights_of_the_page_can_do_everything(
         assert stores.one_time.spend("key", "attempt", keep_until=stores.now() + 10)
         stores.announcements.wait(0.3, threading.Event())
         stores.announcements.announce()
-        assert seconds_of(lambda: stores.announcements.wait(30, threading.Event())) < 10
+        assert measure_seconds(lambda: stores.announcements.wait(30, threading.Event())) < 10
 
 
 def test_a_user_that_lacks_a_right_is_refused_with_the_command_and_where_the_rights_are_listed(

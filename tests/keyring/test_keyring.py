@@ -32,9 +32,9 @@ def node(store, *secrets, notify=ignored, algorithm="EdDSA"):
 
 def poll(keyring, store):
     """What a process does once an interval."""
-    keyring.follow(store.keys().version)
+    keyring.follow(store.list_keys().version)
     keyring.tend()
-    keyring.follow(store.keys().version)
+    keyring.follow(store.list_keys().version)
 
 
 def put(store, secret, kind, epoch, key, *, not_before=0.0, lead=0.0):
@@ -102,8 +102,8 @@ def test_nodes_that_start_at_once_end_with_the_same_keys(tmp_path, secret):
     class PausedKeys(SqlKeys):
         """Lets every node see that there are no keys before any of them makes one."""
 
-        def keys(self):
-            answer = super().keys()
+        def list_keys(self):
+            answer = super().list_keys()
             if not answer.keys and not self.seen:
                 self.seen = True
                 together.wait(10)
@@ -118,7 +118,7 @@ def test_nodes_that_start_at_once_end_with_the_same_keys(tmp_path, secret):
             return (
                 keyring.public.find_signing_key().kid,
                 keyring.internal.find_signing_key().kid,
-                len(store.keys().keys),
+                len(store.list_keys().keys),
             )
         finally:
             store._database.close()
@@ -193,7 +193,7 @@ def test_a_new_key_that_cannot_be_opened_is_not_used_and_the_others_are_followed
     alien = Key.generate("EdDSA")
     put(store, "another operator's secret, as long", "public", 3, alien)
     store.compromise_key(first.kid, successor=standby.kid)
-    keyring.follow(store.keys().version)
+    keyring.follow(store.list_keys().version)
     assert kids(keyring) == [standby.kid]
     assert keyring.public.find_signing_key().kid == standby.kid
     assert "a new signing key is not used by this process: WATCHWORD_SECRET does not open" in caplog.text
@@ -205,13 +205,13 @@ def test_tokens_of_a_key_that_cannot_be_opened_may_be_good(store, secret):
     """Another process has a secret that this one lacks: who logged in there is not logged out here."""
     keyring, alien = node(store, secret), Key.generate("EdDSA")
     put(store, "another operator's secret, as long", "public", 3, alien)
-    keyring.follow(store.keys().version)
+    keyring.follow(store.list_keys().version)
     token = jws.sign(b"content", alien)
     with pytest.raises(KeysUnavailable):
         jws.verify(token, keyring.public)
     assert len(keyring.public.find(None, "EdDSA")) == 2
     keyring.compromise(alien.kid)
-    keyring.follow(store.keys().version)
+    keyring.follow(store.list_keys().version)
     with pytest.raises(UnknownKey):
         jws.verify(token, keyring.public)
 
@@ -226,7 +226,7 @@ def test_a_new_key_in_the_store_is_read_when_the_key_version_changes(store, secr
     assert [found.kid for found in keyring.public.find(key.kid, "EdDSA")] == [key.kid]
     assert keyring.public.version != ring_version
     assert keyring.public.find_signing_key().kid == key.kid
-    assert keyring.version == store.keys().version
+    assert keyring.version == store.list_keys().version
 
 
 def test_keys_are_those_from_before_while_the_store_is_away(store, secret):
@@ -258,7 +258,7 @@ def test_a_database_dump_holds_no_private_key_material(store, secret):
         if name in {"d", "k"}
     ]
     assert len(private) == 4
-    dump = repr(store.keys())
+    dump = repr(store.list_keys())
     assert not any(value in dump for value in (*private, secret))
 
 
@@ -284,9 +284,9 @@ def test_keys_take_turns_by_the_stores_time_and_the_next_is_made_at_once(store, 
 
 def test_nothing_is_written_where_nothing_is_due(store, secret):
     keyring = node(store, secret)
-    version = store.keys().version
+    version = store.list_keys().version
     keyring.tend()
-    assert store.keys().version == version
+    assert store.list_keys().version == version
 
 
 def test_of_several_nodes_that_tend_one_makes_the_key_and_all_have_it(store, secret):
@@ -297,7 +297,7 @@ def test_of_several_nodes_that_tend_one_makes_the_key_and_all_have_it(store, sec
     for each in nodes:
         each.tend()  # none has heard of what the others made
     for each in nodes:
-        each.follow(store.keys().version)
+        each.follow(store.list_keys().version)
     assert [event.kind for event in events] == ["public", "internal"]
     assert len({tuple(kids(each)) for each in nodes}) == 1
     assert states(nodes[0]) == [(1, "verifying"), (2, "signing"), (3, "published")]
@@ -307,9 +307,9 @@ def test_a_start_neither_replaces_nor_deletes_keys(store, secret):
     """A command that is run beside the server may have other settings."""
     node(store, secret)
     store.time_shift += LEAD + 1
-    version = store.keys().version
+    version = store.list_keys().version
     node(store, secret, algorithm="ES256")
-    assert store.keys().version == version
+    assert store.list_keys().version == version
     store.time_shift += PERIOD + VERIFY_FOR
     assert states(node(store, secret)) == [(1, "gone"), (2, "signing"), (3, "published")]
 
@@ -381,7 +381,7 @@ def test_a_compromised_key_neither_signs_nor_verifies_and_every_process_tells(st
     events.clear()
     assert here.compromise(first).kid == first
     for keyring in (here, there):
-        keyring.follow(store.keys().version)
+        keyring.follow(store.list_keys().version)
         assert keyring.public.find_signing_key().kid == second
         assert keyring.public.find(first, "EdDSA") == ()
         assert kids(keyring) == [second]
@@ -411,7 +411,7 @@ def test_a_compromised_key_that_only_verified_changes_nothing_else(store, secret
     store.time_shift += PERIOD + 1
     poll(keyring, store)
     keyring.compromise(first)
-    keyring.follow(store.keys().version)
+    keyring.follow(store.list_keys().version)
     assert keyring.public.find_signing_key().kid == second
     assert states(keyring) == [(1, "compromised"), (2, "signing"), (3, "published")]
 
@@ -461,10 +461,10 @@ REFUSED = {
 @pytest.mark.parametrize(("key", "reason"), REFUSED.values(), ids=REFUSED)
 def test_a_key_that_will_not_do_is_not_taken(store, secret, key, reason):
     keyring = node(store, secret)
-    version = store.keys().version
+    version = store.list_keys().version
     with pytest.raises(RotationRefused, match=reason):
         keyring.add(key)
-    assert store.keys().version == version
+    assert store.list_keys().version == version
 
 
 def test_a_kid_is_taken_once(store, secret):
@@ -493,8 +493,8 @@ def test_keys_that_change_during_the_resealing_are_left_alone(secret):
 
         interrupt = None
 
-        def keys(self):
-            answer = super().keys()
+        def list_keys(self):
+            answer = super().list_keys()
             interrupt, self.interrupt = self.interrupt, None
             if interrupt is not None:
                 interrupt()

@@ -25,7 +25,7 @@ from watchword.stores import Stores, open_sql_stores
 from watchword.stores.contract import Announcements, Feed
 from watchword.stores.sql.postgres_announcements import CHANNEL
 from watchword.stores.sql.sessions import SqlSessions
-from watchword.testing.store_contract.announcements import seconds_of
+from watchword.testing.store_contract.announcements import measure_seconds
 
 INTERVAL, SOON = 30.0, 10.0  # seconds: what holds within the one does not wait for a poll
 
@@ -163,11 +163,13 @@ def assert_replaced(stores: Stores, lose: Callable[[], object], caplog: pytest.L
     announcements.wait(0.2, threading.Event())
     lose()
     with caplog.at_level(logging.INFO, "watchword.stores"):
-        assert 0.3 <= seconds_of(lambda: announcements.wait(0.3, threading.Event())) < SOON, "and goes on"
+        assert 0.3 <= measure_seconds(lambda: announcements.wait(0.3, threading.Event())) < SOON, (
+            "and goes on"
+        )
     assert "not heard" in caplog.text
     announcements.wait(0.2, threading.Event())
     announcements.announce()
-    assert seconds_of(lambda: announcements.wait(INTERVAL, threading.Event())) < SOON
+    assert measure_seconds(lambda: announcements.wait(INTERVAL, threading.Event())) < SOON
 
 
 def test_a_server_that_is_gone_does_not_keep_an_end_from_being_made(mortal_postgres: PostgresServer) -> None:
@@ -177,11 +179,11 @@ def test_a_server_that_is_gone_does_not_keep_an_end_from_being_made(mortal_postg
         announcements.wait(0.2, threading.Event())
         mortal_postgres.kill()
         announcements.announce()
-        assert 0.3 <= seconds_of(lambda: announcements.wait(0.3, threading.Event())) < SOON
+        assert 0.3 <= measure_seconds(lambda: announcements.wait(0.3, threading.Event())) < SOON
         mortal_postgres.start()
         announcements.wait(0.2, threading.Event())
         announcements.announce()
-        assert seconds_of(lambda: announcements.wait(INTERVAL, threading.Event())) < SOON
+        assert measure_seconds(lambda: announcements.wait(INTERVAL, threading.Event())) < SOON
 
 
 def test_a_cluster_that_is_gone_is_no_error_to_who_waits(redis_executable: str, tmp_path: Path) -> None:
@@ -190,7 +192,7 @@ def test_a_cluster_that_is_gone_is_no_error_to_who_waits(redis_executable: str, 
         cluster.stop()
         stores.close()  # so that it has to be found anew
         stores.announcements.announce()
-        assert 0.3 <= seconds_of(lambda: stores.announcements.wait(0.3, threading.Event())) < SOON
+        assert 0.3 <= measure_seconds(lambda: stores.announcements.wait(0.3, threading.Event())) < SOON
 
 
 def test_a_forked_child_hears_on_a_connection_of_its_own(urls: dict[str, str], node: Open) -> None:
@@ -208,7 +210,7 @@ def test_a_forked_child_hears_on_a_connection_of_its_own(urls: dict[str, str], n
 
 
 def hears(announcements: Announcements) -> bool:
-    return seconds_of(lambda: announcements.wait(INTERVAL, threading.Event())) < SOON
+    return measure_seconds(lambda: announcements.wait(INTERVAL, threading.Event())) < SOON
 
 
 def test_a_file_announces_nothing_and_says_so_at_the_start(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def instead_of(asked: Session | NewSession, answered: Session) -> dict[str, str]
 ASKED: dict[str, Callable[[Any, Session], object]] = {
     "find": lambda store, session: store.find_session(session.id),
     "swap": lambda store, session: swap(store, session.id, 1),
-    "live": lambda store, session: store.live_sessions(session.subject),
+    "live": lambda store, session: store.list_live_sessions(session.subject),
     "end": lambda store, session: store.end_session(session.id, "logout"),
     "end all": lambda store, session: store.end_sessions(session.subject, "logout_all"),
 }

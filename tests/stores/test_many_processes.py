@@ -22,7 +22,7 @@ from watchword.accounts import LoginThrottle
 from watchword.errors import Throttled
 from watchword.sessions import Revocations
 from watchword.stores import Stores, open_stores
-from watchword.stores.contract import NewSession, SessionTimes, new_session_id
+from watchword.stores.contract import NewSession, SessionTimes, make_session_id
 
 PROCESSES, THREADS = 4, 16
 PATIENCE = 60
@@ -287,7 +287,7 @@ def test_a_node_that_starts_while_ends_arrive_misses_none(auth: Auth, shared_url
         stores = open_shared(shared_urls)
         times = SessionTimes(access=600, idle=10_000, absolute=20_000, window=30)
         while not enough.is_set():
-            session_id = new_session_id("alice")
+            session_id = make_session_id("alice")
             new = NewSession(
                 id=session_id, subject="alice", username="", scopes=(), user_agent=None, ip_address=None
             )

@@ -18,7 +18,7 @@ from watchword.testing.store_contract.sessions import start
 def test_a_url_opens_the_store_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     stores = open_sql_stores("sqlite:///app.db")
-    assert stores.accounts.accounts() == []
+    assert stores.accounts.list_accounts() == []
     assert (tmp_path / "app.db").stat().st_size > 0
     stores.close()
 
@@ -116,7 +116,7 @@ def test_accounts_are_in_sql_and_the_rest_is_in_redis(tmp_path: Path, redis_serv
         assert (stores.file, stores.in_memory) == (None, False), "the keys are not in the file"
     assert redis_server.ask("DBSIZE") > 0
     with closing(open_sql_stores(url)) as stores:
-        assert stores.accounts.accounts() == [account]
+        assert stores.accounts.list_accounts() == [account]
         assert stores.sessions.find_session(session.id) is None
 
 

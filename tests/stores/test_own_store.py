@@ -75,7 +75,7 @@ class MySessions(SessionStore):
         read_at, happened = mark.split()
         if now >= float(read_at) + MARK_LIFETIME or self._ends_of_all.get(new.subject, 0) > int(happened):
             return None
-        others = self.live_sessions(new.subject)
+        others = self.list_live_sessions(new.subject)
         row = Session(
             **msgspec.structs.asdict(new),
             generation=1,
@@ -122,7 +122,7 @@ class MySessions(SessionStore):
         return None if row is None else TimedSession(row, self.now())
 
     @atomic
-    def live_sessions(self, subject: str) -> Sequence[Session]:
+    def list_live_sessions(self, subject: str) -> Sequence[Session]:
         live = [row for row in self._rows.values() if row.subject == subject and is_live(row, self.now())]
         return sorted(live, key=lambda row: row.created_at, reverse=True)
 
@@ -213,12 +213,12 @@ def auth(sessions: MySessions) -> Iterator[Auth]:
 def test_a_login_its_refresh_and_its_logout_are_in_the_own_store(auth: Auth, sessions: MySessions) -> None:
     account = auth.accounts.add("alice", "correct horse battery staple")
     tokens = auth.login("alice", "correct horse battery staple")
-    assert [row.id for row in sessions.live_sessions(account.subject)] == [tokens.session_id]
+    assert [row.id for row in sessions.list_live_sessions(account.subject)] == [tokens.session_id]
     refreshed = auth.refresh(tokens.refresh_token)
     assert auth.authenticate(refreshed.access_token).subject == account.subject
     assert sessions.find_session(tokens.session_id).session.generation == 2
     auth.logout(refreshed.access_token)
-    assert sessions.live_sessions(account.subject) == []
+    assert sessions.list_live_sessions(account.subject) == []
     with pytest.raises(SessionEnded):
         auth.authenticate(refreshed.access_token)
     with pytest.raises(InvalidGrant):

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from watchword.errors import StoreUnavailable
 from watchword.stores import Stores
-from watchword.stores.contract import shard_of
+from watchword.stores.contract import find_shard
 from watchword.stores.sql import schema
 from watchword.testing.store_contract.sessions import begin, new_session, start, swap
 
@@ -20,7 +20,7 @@ UNREADABLE = ["secret", "[]", "7", '"secret"', '{"secret": ', "[" * 100_000]
 USES: dict[str, Callable[[Any, str], object]] = {
     "find": lambda store, session_id: store.find_session(session_id),
     "swap": lambda store, session_id: swap(store, session_id, 1),
-    "live": lambda store, session_id: store.live_sessions("alice"),
+    "live": lambda store, session_id: store.list_live_sessions("alice"),
     "end": lambda store, session_id: store.end_session(session_id, "logout"),
 }
 
@@ -62,8 +62,8 @@ def test_fields_in_redis_that_cannot_be_read_are_refused(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     session = start(redis_stores.sessions)
-    key = f"watchword:{{{shard_of('alice')}}}:session:{session.id}"
-    redis_stores.backends[0]._node(key).hset(key, field, value)
+    key = f"watchword:{{{find_shard('alice')}}}:session:{session.id}"
+    redis_stores.backends[0]._find_node(key).hset(key, field, value)
     assert_refused(redis_stores, use, session.id, caplog)
 
 

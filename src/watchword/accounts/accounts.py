@@ -35,7 +35,7 @@ from watchword.events import (
     log_event,
 )
 from watchword.settings import Settings
-from watchword.stores.contract import Account, AccountStore, EndReason, checked_scopes
+from watchword.stores.contract import Account, AccountStore, EndReason, check_scopes
 
 __all__ = ["AccountSessions", "Accounts"]
 
@@ -115,7 +115,7 @@ class Accounts:
             PasswordRejected: the password is too short, too long or easy to guess. Its ``reason`` says which.
             InvalidSettings: a scope is malformed (RFC 6749 §3.3).
         """
-        username, scopes = usernames.normalize(username), checked_scopes(scopes)
+        username, scopes = usernames.normalize(username), check_scopes(scopes)
         account = self._store.insert_account(
             subject=secrets.token_urlsafe(16),
             username=username,
@@ -150,7 +150,7 @@ class Accounts:
 
     def list_all(self) -> Sequence[Account]:
         """Return all accounts, sorted by name."""
-        return self._store.accounts()
+        return self._store.list_accounts()
 
     def all(self) -> Sequence[Account]:
         """Return all accounts. Deprecated: use :meth:`list_all`."""
@@ -186,7 +186,7 @@ class Accounts:
             AccountNotFound: the account does not exist.
             InvalidSettings: a scope is malformed (RFC 6749 §3.3).
         """
-        scopes = checked_scopes(scopes)
+        scopes = check_scopes(scopes)
         _require_found(self._store.set_scopes(subject, scopes))
         self._notify(ScopesChanged(subject=subject, scopes=scopes, actor=actor))
 

@@ -127,7 +127,7 @@ class Keyring:
         Raises:
             StoreUnavailable: the store does not answer.
         """
-        stored = self._store.keys()
+        stored = self._store.list_keys()
         return [
             (key, tell_phase(self._schedules[key.kind], _select_kind(key.kind, stored), key, stored.now))
             for key in stored.keys
@@ -140,7 +140,7 @@ class Keyring:
             RotationRefused: there is no next key at the moment.
             StoreUnavailable: the store does not answer.
         """
-        stored = self._store.keys()
+        stored = self._store.list_keys()
         following = find_standby_key(_select_kind(kind, stored), stored.now)
         lead = self._schedules[kind].publish_lead
         advanced = None if following is None else self._store.advance_key(following.kid, lead=lead)
@@ -159,7 +159,7 @@ class Keyring:
             RotationRefused: no key has that id, the key is compromised already, or no other key could sign.
             StoreUnavailable: the store does not answer.
         """
-        stored = self._store.keys()
+        stored = self._store.list_keys()
         key = next((key for key in stored.keys if key.kid == kid), None)
         if key is None:
             raise RotationRefused("no key has this kid: `watchword key list` shows the keys")
@@ -194,7 +194,7 @@ class Keyring:
             )
         if not (0 < len(key.kid) <= _LONGEST_KID and key.kid.isprintable()):
             raise RotationRefused(f"the kid of the key must be 1 to {_LONGEST_KID} printable characters")
-        stored = self._store.keys()
+        stored = self._store.list_keys()
         siblings = _select_kind("public", stored)
         following = find_standby_key(siblings, stored.now)
         wanted = NextKey(
@@ -206,7 +206,7 @@ class Keyring:
         if any(other.kid == key.kid for other in stored.keys) or not self._insert("public", wanted, key):
             raise RotationRefused("a key with this kid exists, or another key was made at the same moment")
         self._notify(KeyImported(kid=key.kid, kind="public", actor=actor))
-        return next(added for added in self._store.keys().keys if added.kid == key.kid)
+        return next(added for added in self._store.list_keys().keys if added.kid == key.kid)
 
     def reseal(self, *, actor: str | None = None) -> int:
         """Seal every key that is not compromised with the newest secret. Return how many keys that were.
@@ -216,7 +216,7 @@ class Keyring:
             RotationRefused: another process changed the keys at the same moment.
             StoreUnavailable: the store does not answer.
         """
-        stored = self._store.keys()
+        stored = self._store.list_keys()
         resealed = {
             key.sealed: seal(unseal(key, self._secrets), self._secrets[0], kind=key.kind, epoch=key.epoch)
             for key in stored.keys
@@ -260,7 +260,7 @@ class Keyring:
 
         A key that was unsealed before is not unsealed again.
         """
-        stored = self._store.keys()
+        stored = self._store.list_keys()
         unsealed, failure = {}, None
         for key in stored.keys:
             if key.compromised_at is not None:

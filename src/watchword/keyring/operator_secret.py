@@ -39,7 +39,7 @@ def find_secrets(settings: Settings, stores: Stores) -> tuple[str, ...]:
     if stores.file is None:
         raise InvalidSettings(_MISSING)
     path = stores.file.with_name(stores.file.name + ".secret")
-    return (read_secret_file(path, create=not stores.keys.keys().keys),)
+    return (read_secret_file(path, create=not stores.keys.list_keys().keys),)
 
 
 def refuse_missing_secret(settings: Settings) -> None:

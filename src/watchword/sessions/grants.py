@@ -20,7 +20,7 @@ from watchword.stores.contract import (
     EndReason,
     Session,
     SessionDetails,
-    checked_scopes,
+    check_scopes,
 )
 
 __all__ = ["Grant", "Grants", "Refusal", "SubjectClaims"]
@@ -179,7 +179,7 @@ def _read_scopes(given: object) -> tuple[str, ...]:
     if not isinstance(given, str | list | tuple) or not all(isinstance(s, str) for s in given):
         raise Unissuable(f"subject_claims: scope must be a string or a list of scopes, not {describe(given)}")
     try:
-        return checked_scopes(given)
+        return check_scopes(given)
     except InvalidSettings as error:
         raise Unissuable(f"subject_claims: {error}") from None
 

@@ -37,8 +37,8 @@ from watchword.stores.contract import (
     Session,
     SessionStore,
     SessionTimes,
-    checked_scopes,
-    new_session_id,
+    check_scopes,
+    make_session_id,
 )
 
 __all__ = ["Sessions"]
@@ -145,7 +145,7 @@ class Sessions:
         _check_text("username", username)
         bounds = SessionBounds(
             account=account is not None,
-            scope=None if scopes is None else " ".join(checked_scopes(scopes)),
+            scope=None if scopes is None else " ".join(check_scopes(scopes)),
             preferred_username=username if account is None else None,
             amr=check_amr(amr),
             claims=check_claims(claims),
@@ -160,7 +160,7 @@ class Sessions:
         except Refusal:
             raise self._refuse_login(subject, client, began) from None
         new = NewSession(
-            id=new_session_id(subject),
+            id=make_session_id(subject),
             subject=subject,
             amr=bounds.amr,
             claims=bounds.claims,
@@ -262,7 +262,7 @@ class Sessions:
             StoreUnavailable: the store does not answer.
         """
         _check_text("subject", subject)
-        return self._store.live_sessions(subject)
+        return self._store.list_live_sessions(subject)
 
     def _issue(self, session: Session, grant: Grant, now: float) -> Tokens:
         return self._pairs.issue(session, grant, now, lifetime=self._times.access)

@@ -29,7 +29,7 @@ class ListeningAnnouncements(Announcements):
         until = read_clock() + seconds
         try:
             while not stopping.is_set() and (left := until - read_clock()) > 0:
-                if self.heard_within(min(STEP, left)):
+                if self.wait_for_message(min(STEP, left)):
                     return
         except self.errors as error:
             logger.info("announcements of ends are not heard, the polls go on: %s", type(error).__name__)
@@ -37,6 +37,6 @@ class ListeningAnnouncements(Announcements):
             stopping.wait(max(0, until - read_clock()))
 
     @abstractmethod
-    def heard_within(self, seconds: float) -> bool:
+    def wait_for_message(self, seconds: float) -> bool:
         """Whether something was announced since the last call, or is within that time."""
         ...

@@ -17,7 +17,7 @@ from watchword.errors import (
     WrongType,
 )
 from watchword.sessions.access_tokens import Identity
-from watchword.stores.contract import checked_scopes
+from watchword.stores.contract import check_scopes
 from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, to_authenticator
 from watchword.web.credentials import find_bearer_token, is_refresh_token
 from watchword.web.http import Request
@@ -51,7 +51,7 @@ class Requirements:
         if not isinstance(optional, bool):  # "no" would leave the view open
             raise InvalidSettings(f"optional must be True or False, not {describe(optional)}")
         self.optional = optional
-        self._scopes = frozenset(checked_scopes(scopes))
+        self._scopes = frozenset(check_scopes(scopes))
         self._any_scopes = None if any_scopes is None else _check_any_scopes(any_scopes)
         self._max_age = None if fresh is None else to_seconds("fresh", fresh)
 
@@ -175,7 +175,7 @@ def find_token(request: Request, requirements: Requirements) -> str | None:
 
 
 def _check_any_scopes(any_scopes: Iterable[str]) -> frozenset[str]:
-    checked = frozenset(checked_scopes(any_scopes))
+    checked = frozenset(check_scopes(any_scopes))
     if not checked:
         raise InvalidSettings("any_scopes must name at least one scope. Leave it out to require no scope.")
     return checked

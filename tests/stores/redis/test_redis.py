@@ -35,8 +35,8 @@ from watchword.stores.contract import (
     LoginCounters,
     Session,
     SessionTimes,
-    new_session_id,
-    shard_of,
+    find_shard,
+    make_session_id,
 )
 from watchword.stores.redis import connection as redis_connection
 from watchword.stores.redis import url as redis_url
@@ -345,7 +345,7 @@ def test_a_slot_that_moves_is_refused_and_found_again_where_it_arrives(
         other = open_store(cluster.url)
         session = start(stores.sessions)
         feed = other.sessions.poll(None, None, grace=30)
-        for _ in cluster.moving(shard_of(session.subject)):
+        for _ in cluster.moving(find_shard(session.subject)):
             with pytest.raises(StoreUnavailable):
                 stores.sessions.end_session(session.id, "logout")
             with pytest.raises(StoreUnavailable):
@@ -368,7 +368,7 @@ def test_a_cluster_fails_over_and_no_end_that_was_waited_for_is_lost(
     monkeypatch.setattr(redis_url, "ANSWER_TIMEOUT", 1.5)
     cluster = RedisCluster(redis_executable, tmp_path / "cluster", node_timeout=1_000)
     try:
-        shard = shard_of("alice")
+        shard = find_shard("alice")
         cluster.replica(shard, start_redis)
         stores = open_store(cluster.url, wait_replicas=1)
         ended, living = [start(stores.sessions) for _ in range(10)], start(stores.sessions)
@@ -421,7 +421,7 @@ def test_whatever_grows_with_use_goes_by_itself(stores: Stores, redis_server: Re
     stores.throttles.record_success("alice", own="other", shared=None, device="device", lifetime=100)
     stores.throttles.hit("address", 100)
     stores.one_time.spend("spent", "attempt", keep_until=stores.now() + 100)
-    shard = f"watchword:{{{shard_of('alice')}}}"
+    shard = f"watchword:{{{find_shard('alice')}}}"
     with redis_server.client() as client:
         seconds_left = {key: client.ttl(key) for key in client.scan_iter()}
     forever = {key for key, seconds in seconds_left.items() if seconds == -1}
@@ -450,7 +450,7 @@ def test_entries_leave_the_feed_when_no_token_can_need_them(
     stores.sessions.time_shift = TIMES.access + 300 + 120 + 2
     second = start(stores.sessions)
     stores.sessions.end_session(second.id, "logout")
-    shard = f"watchword:{{{shard_of('alice')}}}"
+    shard = f"watchword:{{{find_shard('alice')}}}"
     for key in ("feed", "feed_until"):
         entries = redis_server.ask("ZRANGE", f"{shard}:{key}", 0, -1)
         assert [entry.split(" ")[1] for entry in entries] == [second.id]
@@ -460,9 +460,9 @@ def test_what_has_expired_leaves_its_subjects_index_at_the_next_login(
     stores: Stores, redis_server: RedisServer
 ) -> None:
     gone = start(stores.sessions)
-    shard = f"watchword:{{{shard_of('alice')}}}"
+    shard = f"watchword:{{{find_shard('alice')}}}"
     redis_server.ask("DEL", f"{shard}:session:{gone.id}")
-    assert stores.sessions.live_sessions("alice") == []
+    assert stores.sessions.list_live_sessions("alice") == []
     session = start(stores.sessions)
     assert redis_server.ask("ZRANGE", f"{shard}:subject:alice", 0, -1) == [session.id]
 
@@ -492,7 +492,7 @@ def test_redis_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_that
     changes |= {} if since_swap is None else {"refreshed_at": now - since_swap}
     changes |= {"ended_at": now} if ended else {}
     changes |= {} if lifetime is None else {"lifetime": lifetime}
-    key = f"watchword:{{{shard_of('alice')}}}:session:{session.id}"
+    key = f"watchword:{{{find_shard('alice')}}}:session:{session.id}"
     redis_server.ask("HSET", key, *(text for change in changes.items() for text in change))
     found = stores.sessions.find_session(session.id).session
     rotates = decide_refresh(found, generation, now=now, window=30)
@@ -504,10 +504,10 @@ def test_redis_swaps_exactly_where_the_decision_is_to_rotate_and_to_the_row_that
 
 
 def test_an_id_that_was_not_made_for_its_subject_is_refused(stores: Stores) -> None:
-    elsewhere = next(name for name in map(str, range(100)) if shard_of(name) != shard_of("alice"))
-    with pytest.raises(ValueError, match="new_session_id"):
+    elsewhere = next(name for name in map(str, range(100)) if find_shard(name) != find_shard("alice"))
+    with pytest.raises(ValueError, match="make_session_id"):
         stores.sessions.start_session(
-            new_session(id=new_session_id(elsewhere)), TIMES, max_live=100, mark=stores.sessions.read_mark()
+            new_session(id=make_session_id(elsewhere)), TIMES, max_live=100, mark=stores.sessions.read_mark()
         )
 
 
@@ -524,7 +524,7 @@ def test_a_subject_of_any_form_has_its_sessions(
 ) -> None:
     stores = open_store(redis_cluster.url)
     session = start(stores.sessions, subject)
-    assert stores.sessions.live_sessions(subject) == [session]
+    assert stores.sessions.list_live_sessions(subject) == [session]
     assert [ended.id for ended in stores.sessions.end_sessions(subject, "logout_all")] == [session.id]
     assert ends(stores) == {session.id}
 
@@ -562,7 +562,7 @@ def test_a_forked_child_does_not_wait_for_what_the_parent_was_doing(
     held.wait(20)
 
     def work() -> bool:
-        stores.backends[0]._look_again()
+        stores.backends[0]._forget_connections()
         return stores.sessions.find_session(session.id).session == session
 
     assert answer_of_child(work)

@@ -290,7 +290,7 @@ def test_a_subject_never_has_more_sessions_than_allowed_however_many_start_at_on
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(one, range(24)))
-    assert len(stores.sessions.live_sessions("a")) == 3
+    assert len(stores.sessions.list_live_sessions("a")) == 3
 
 
 # -- opening -------------------------------------------------------------------------------------

@@ -135,7 +135,7 @@ def test_an_upgrade_keeps_accounts_sessions_ends_and_keys(older: Path) -> None:
     account = stores.accounts.find_account(name_key="alice")
     assert account is not None
     assert (account.username, account.scopes, account.disabled) == ("Alice", ("read", "write"), False)
-    (live,) = stores.sessions.live_sessions(account.subject)
+    (live,) = stores.sessions.list_live_sessions(account.subject)
     assert (live.generation, live.scopes, live.user_agent) == (2, ("read",), "firefox")
     assert (live.amr, live.claims, live.lifetime) == ((), {}, None)
     (end,) = stores.sessions.poll(None, None, grace=0).ends
@@ -143,7 +143,7 @@ def test_an_upgrade_keeps_accounts_sessions_ends_and_keys(older: Path) -> None:
     assert ended is not None
     assert ended.session.end_reason == "logout"
     assert admit(stores.throttles, "home", device="key").is_known
-    keys = stores.keys.keys().keys
+    keys = stores.keys.list_keys().keys
     assert {unseal(key, [SECRET]).kid for key in keys} == {key.kid for key in keys}
     assert {(key.kind, key.alg) for key in keys} == {("public", "EdDSA"), ("internal", "HS256")}
     assert all(key.compromised_at is None and key.signs_from >= key.created_at for key in keys)
@@ -152,7 +152,7 @@ def test_an_upgrade_keeps_accounts_sessions_ends_and_keys(older: Path) -> None:
 
 def test_keys_from_before_rotation_sign_from_when_they_were_made(older: Path) -> None:
     stores = reopened(older)
-    first = [key for key in stores.keys.keys().keys if key.epoch == 1]
+    first = [key for key in stores.keys.list_keys().keys if key.epoch == 1]
     assert all(key.signs_from == key.created_at for key in first)
     stores.close()
 

@@ -217,7 +217,7 @@ def test_a_database_in_memory_is_gone_when_closed() -> None:
     stores = open_sql_stores("sqlite://")
     stores.close()
     with pytest.raises(StoreUnavailable):
-        stores.accounts.accounts()
+        stores.accounts.list_accounts()
     stores.close()
 
 
@@ -414,7 +414,7 @@ def test_threads_share_one_store(stores: Stores, monkeypatch: pytest.MonkeyPatch
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(stores.sessions.live_sessions("alice")) == 30
+    assert len(stores.sessions.list_live_sessions("alice")) == 30
 
 
 def test_two_stores_on_one_file_write_without_losing_each_others_updates(

@@ -15,7 +15,7 @@ from watchword.stores.contract.accounts import Account, AccountStore
 from watchword.stores.contract.announcements import Announcements
 from watchword.stores.contract.keys import KeyKind, KeyStore, SealedKey, StoredKeys
 from watchword.stores.contract.one_time import OneTimeStore
-from watchword.stores.contract.scopes import checked_scopes
+from watchword.stores.contract.scopes import check_scopes
 from watchword.stores.contract.sessions import (
     MARK_LIFETIME,
     EndReason,
@@ -27,9 +27,9 @@ from watchword.stores.contract.sessions import (
     SessionStore,
     SessionTimes,
     TimedSession,
+    find_shard,
     is_session_id,
-    new_session_id,
-    shard_of,
+    make_session_id,
 )
 from watchword.stores.contract.stores import Backend, Stores
 from watchword.stores.contract.throttles import (
@@ -68,8 +68,8 @@ __all__ = [
     "Stores",
     "ThrottleStore",
     "TimedSession",
-    "checked_scopes",
+    "check_scopes",
+    "find_shard",
     "is_session_id",
-    "new_session_id",
-    "shard_of",
+    "make_session_id",
 ]

@@ -50,7 +50,7 @@ class AccountStore(Protocol):
         """The account of that name or that subject (give exactly one)."""
         ...
 
-    def accounts(self) -> Sequence[Account]:
+    def list_accounts(self) -> Sequence[Account]:
         """All accounts, by name."""
         ...
 

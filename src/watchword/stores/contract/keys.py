@@ -53,7 +53,7 @@ class StoredKeys(msgspec.Struct, frozen=True):
 class KeyStore(Protocol):
     """Signing keys, sealed. Each operation that changes something changes the key version."""
 
-    def keys(self) -> StoredKeys:
+    def list_keys(self) -> StoredKeys:
         """All keys, as one consistent read."""
         ...
 

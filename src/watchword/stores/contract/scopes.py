@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from watchword.arguments import describe
 from watchword.errors import InvalidSettings
 
-__all__ = ["checked_scopes"]
+__all__ = ["check_scopes"]
 
 # RFC 6749 §3.3; a store may keep several of them in one text, between spaces
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
-def checked_scopes(scopes: str | Iterable[str]) -> tuple[str, ...]:
+def check_scopes(scopes: str | Iterable[str]) -> tuple[str, ...]:
     """Return scopes as a tuple, if each is of the form that RFC 6749 §3.3 gives it.
 
     Args:

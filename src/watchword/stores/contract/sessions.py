@@ -21,9 +21,9 @@ __all__ = [
     "SessionStore",
     "SessionTimes",
     "TimedSession",
+    "find_shard",
     "is_session_id",
-    "new_session_id",
-    "shard_of",
+    "make_session_id",
 ]
 
 EndReason: TypeAlias = Literal[
@@ -38,20 +38,20 @@ MARK_LIFETIME = 600
 _SESSION_ID = re.compile(r"[\w-]{22}[0-9a-f]", re.ASCII)
 
 
-def new_session_id(subject: str) -> str:
-    """An id for a session of that subject: random, and :func:`shard_of` the subject at its end.
+def make_session_id(subject: str) -> str:
+    """An id for a session of that subject: random, and :func:`find_shard` the subject at its end.
 
     So a store that spreads its sessions can keep those of one subject together, and finds them by either.
     """
-    return secrets.token_urlsafe(16) + shard_of(subject)
+    return secrets.token_urlsafe(16) + find_shard(subject)
 
 
 def is_session_id(text: str) -> bool:
-    """Return whether :func:`new_session_id` can have made this."""
+    """Return whether :func:`make_session_id` can have made this."""
     return _SESSION_ID.fullmatch(text) is not None
 
 
-def shard_of(subject: str) -> str:
+def find_shard(subject: str) -> str:
     """One of sixteen places, as a hexadecimal digit: always the same for one subject."""
     return hashlib.sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()[-1]
 
@@ -60,7 +60,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One login that goes on until it is ended or expires: one row, all the state there is.
 
     Attributes:
-        id: random, unguessable, never reused; made by :func:`new_session_id`.
+        id: random, unguessable, never reused; made by :func:`make_session_id`.
         subject: whose session it is; an opaque string.
         username: what to call the subject, as of the last login or swap.
         scopes: what the subject was granted, as of the last login or swap.
@@ -247,7 +247,7 @@ class SessionStore(Protocol):
         """The session, ended or not, with the store's time; ``None`` if there is none."""
         ...
 
-    def live_sessions(self, subject: str) -> Sequence[Session]:
+    def list_live_sessions(self, subject: str) -> Sequence[Session]:
         """The subject's sessions that are neither ended nor expired, newest first."""
         ...
 

@@ -34,5 +34,5 @@ class RedisAnnouncements(ListeningAnnouncements):
         if subscription is not None:
             subscription.close()
 
-    def heard_within(self, seconds: float) -> bool:
-        return self._subscriptions.obtain().heard_within(seconds)
+    def wait_for_message(self, seconds: float) -> bool:
+        return self._subscriptions.obtain().wait_for_message(seconds)

@@ -47,13 +47,13 @@ class Subscription:
         self._messages: PubSub = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         self._messages.subscribe(channel)
 
-    def heard_within(self, seconds: float) -> bool:
+    def wait_for_message(self, seconds: float) -> bool:
         """Whether there was a message since the last call, or is one within that time.
 
         Raises:
             StoreUnavailable: Redis does not answer.
         """
-        with _unavailable_without_redis():
+        with _translate_errors():
             if self._messages.get_message(timeout=seconds) is None:
                 return False
             while self._messages.get_message() is not None:
@@ -95,29 +95,29 @@ class RedisConnection:
 
     def run(self, script: Script, key: str, *args: _Argument) -> Any:
         """What the script returns; ``key`` says on which node it runs."""
-        return self._guarded(lambda: self._run(script, key, args))
+        return self._repeat_if_lost(lambda: self._run(script, key, args))
 
     def run_durably(self, script: Script, key: str, *args: _Argument) -> Any:
         """As :meth:`run`, and as many replicas as are wanted have what was written, now or before."""
         if not self._wait_replicas:
             return self.run(script, key, *args)
-        return self._guarded(lambda: self._run_and_wait(script, key, args))
+        return self._repeat_if_lost(lambda: self._run_and_wait(script, key, args))
 
     def run_each(self, script: Script, calls: Sequence[_Call]) -> Sequence[Any]:
         """What each of several calls returns; one round trip for each node."""
-        return self._guarded(lambda: self._run_each(script, calls))
+        return self._repeat_if_lost(lambda: self._run_each(script, calls))
 
     def ask(self, question: Callable[[Redis], _T]) -> Sequence[_T]:
         """What each master answers."""
-        return self._guarded(lambda: [question(master) for master in self._masters()])
+        return self._repeat_if_lost(lambda: [question(master) for master in self._list_masters()])
 
     def publish(self, channel: str) -> None:
         """Send an empty message to whoever has subscribed."""
-        self._guarded(lambda: self._client().publish(channel, ""))
+        self._repeat_if_lost(lambda: self._client().publish(channel, ""))
 
     def subscribe(self, channel: str) -> Subscription:
         """Listen to a channel, on a connection of its own."""
-        with _unavailable_without_redis():
+        with _translate_errors():
             return Subscription(self._client(), channel)
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class RedisConnection:
         if client is not None:
             client.close()
 
-    def warn_of_forgetfulness(self) -> None:
+    def warn_if_forgetful(self) -> None:
         """Warn if Redis may forget what it was told. INFO works where CONFIG GET is not allowed.
 
         Raises:
@@ -145,7 +145,7 @@ class RedisConnection:
     # -- one attempt -----------------------------------------------------------------------------
 
     def _run(self, script: Script, key: str, args: Sequence[_Argument]) -> Any:
-        node = self._node(key)
+        node = self._find_node(key)
         try:
             return node.evalsha(script.digest, 1, key, self.time_shift, *args)
         except NoScriptError:
@@ -157,7 +157,7 @@ class RedisConnection:
         EVAL, since after a NOSCRIPT both would have to be sent again. Errors are not raised by the pipeline,
         which would add the command with all of its arguments.
         """
-        pipeline = self._node(key).pipeline(transaction=False)
+        pipeline = self._find_node(key).pipeline(transaction=False)
         pipeline.eval(script.text, 1, key, self.time_shift, *args)
         pipeline.wait(self._wait_replicas, int(REPLICAS_ANSWER_WITHIN * 1_000))
         result, replicas = pipeline.execute(raise_on_error=False)
@@ -172,7 +172,7 @@ class RedisConnection:
     def _run_each(self, script: Script, calls: Sequence[_Call]) -> Sequence[Any]:
         of_node = defaultdict(list)
         for number, (key, _) in enumerate(calls):
-            of_node[self._node(key)].append(number)
+            of_node[self._find_node(key)].append(number)
         results: dict[int, Any] = {}
         for node, numbers in of_node.items():
             pipeline = node.pipeline(transaction=False)
@@ -180,9 +180,9 @@ class RedisConnection:
                 key, args = calls[number]
                 pipeline.evalsha(script.digest, 1, key, self.time_shift, *args)
             results.update(zip(numbers, pipeline.execute(raise_on_error=False), strict=True))
-        return [self._settled(results[number], script, *call) for number, call in enumerate(calls)]
+        return [self._check_result(results[number], script, *call) for number, call in enumerate(calls)]
 
-    def _settled(self, result: Any, script: Script, key: str, args: Sequence[_Argument]) -> Any:
+    def _check_result(self, result: Any, script: Script, key: str, args: Sequence[_Argument]) -> Any:
         """The result, after another try where the node does not know the script."""
         if isinstance(result, NoScriptError):
             return self._run(script, key, args)
@@ -195,14 +195,14 @@ class RedisConnection:
     def _client(self) -> RedisClient:
         return self._clients.obtain()
 
-    def _node(self, key: str) -> Redis:
+    def _find_node(self, key: str) -> Redis:
         """Where the key is; a cluster's own client would follow a slot that moves, to half of its keys."""
         client = self._client()
         if isinstance(client, RedisCluster):
             return client.get_redis_connection(client.get_node_from_key(key))  # type: ignore[no-untyped-call]
         return client
 
-    def _masters(self) -> Sequence[Redis]:
+    def _list_masters(self) -> Sequence[Redis]:
         client = self._client()
         if isinstance(client, RedisCluster):
             return [client.get_redis_connection(node) for node in client.get_primaries()]  # type: ignore[no-untyped-call]
@@ -210,21 +210,21 @@ class RedisConnection:
 
     # -- errors ----------------------------------------------------------------------------------
 
-    def _guarded(self, attempt: Callable[[], _T]) -> _T:
+    def _repeat_if_lost(self, attempt: Callable[[], _T]) -> _T:
         """Once more after a connection was lost, or a node turned out not to be the key's master any more."""
-        with _unavailable_without_redis():
+        with _translate_errors():
             try:
                 return attempt()
             except TimeoutError:
-                self._look_again()  # and no repeat: who waited that long has waited long enough
+                self._forget_connections()  # and no repeat: who waited that long has waited long enough
                 raise
             except (ConnectionError, SlotNotCoveredError, ResponseError) as error:
                 if isinstance(error, ResponseError) and not _is_of_another_node(error):
                     raise
-                self._look_again()
+                self._forget_connections()
                 return attempt()
 
-    def _look_again(self) -> None:
+    def _forget_connections(self) -> None:
         """Forget connections to what may no longer be there, and where a cluster's slots were."""
         client = self._client()
         if isinstance(client, RedisCluster):
@@ -254,16 +254,16 @@ class RedisPort:
 
 
 @contextmanager
-def _unavailable_without_redis() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (RedisError, RedisClusterException, OSError) as error:
-        hint = ". Give the user the rights that docs/scaling.md lists" if _lacks_a_right(error) else ""
+        hint = ". Give the user the rights that docs/scaling.md lists" if _is_forbidden(error) else ""
         logger.warning("the store does not answer: %s%s", error, hint)
         raise StoreUnavailable from None
 
 
-def _lacks_a_right(error: Exception) -> bool:
+def _is_forbidden(error: Exception) -> bool:
     # what a script or a pipeline meets is no error class of redis-py's
     return isinstance(error, NoPermissionError) or "NOPERM" in str(error)
 

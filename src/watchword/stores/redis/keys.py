@@ -134,7 +134,7 @@ return 1
 class RedisKeys(RedisPort, KeyStore):
     """A :class:`~watchword.stores.contract.KeyStore` in Redis."""
 
-    def keys(self) -> StoredKeys:
+    def list_keys(self) -> StoredKeys:
         version, now, keys = self._redis.run(_LIST, _KEY)
         oldest_first = sorted(map(_to_key, keys), key=lambda key: (key.created_at, key.kind, key.epoch))
         return StoredKeys(int(version), float(now), tuple(oldest_first))

@@ -31,7 +31,7 @@ def move_to_redis(stores: Stores, url: str, *, wait_replicas: int = 0) -> Stores
         StoreUnavailable: Redis does not answer.
     """
     redis = RedisConnection(url, wait_replicas=wait_replicas)
-    redis.warn_of_forgetfulness()  # also the proof that Redis answers
+    redis.warn_if_forgetful()  # also the proof that Redis answers
     return msgspec.structs.replace(
         stores,
         sessions=RedisSessions(redis),

@@ -19,7 +19,7 @@ from watchword.stores.contract import (
     SessionStore,
     SessionTimes,
     TimedSession,
-    shard_of,
+    find_shard,
 )
 from watchword.stores.redis import session_scripts as scripts
 from watchword.stores.redis.connection import RedisPort
@@ -44,9 +44,9 @@ class RedisSessions(RedisPort, SessionStore):
     def start_session(
         self, new: NewSession, times: SessionTimes, *, max_live: int, mark: str
     ) -> tuple[TimedSession, Sequence[Session]] | None:
-        shard = shard_of(new.subject)
+        shard = find_shard(new.subject)
         if not new.id.endswith(shard):
-            raise ValueError("a session's id is made by new_session_id, for its subject")
+            raise ValueError("a session's id is made by make_session_id, for its subject")
         read_at, *positions = mark.split(" ")
         started = self._redis.run(
             scripts.START,
@@ -103,8 +103,8 @@ class RedisSessions(RedisPort, SessionStore):
             return None
         return self._check(TimedSession(_to_session(row), float(now)), session_id=session_id)
 
-    def live_sessions(self, subject: str) -> Sequence[Session]:
-        rows = self._redis.run(scripts.LIVE, _to_key(shard_of(subject)), subject)
+    def list_live_sessions(self, subject: str) -> Sequence[Session]:
+        rows = self._redis.run(scripts.LIVE, _to_key(find_shard(subject)), subject)
         return self._check([_to_session(row) for row in rows], subject=subject)
 
     def end_session(self, session_id: str, reason: EndReason) -> Session | None:
@@ -114,7 +114,7 @@ class RedisSessions(RedisPort, SessionStore):
         return self._check(_to_session(ended[0]), session_id=session_id) if ended else None
 
     def end_sessions(self, subject: str, reason: EndReason, *, keep: str | None = None) -> Sequence[Session]:
-        key = _to_key(shard_of(subject))
+        key = _to_key(find_shard(subject))
         ended = self._redis.run_durably(scripts.END_ALL, key, subject, reason, keep or "")
         return self._check([_to_session(row) for row in ended], subject=subject)
 

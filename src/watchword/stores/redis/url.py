@@ -43,16 +43,16 @@ def make_client_factory(url: str) -> Callable[[], RedisClient]:
         ) from None
 
 
-def _single(parts: SplitResult) -> Callable[[], RedisClient]:
-    ((host, port),) = _hosts(parts, default_port=6379)
-    options = _options(parts, _FILES)
-    database = _database(parts.path.strip("/"))
+def _plan_single(parts: SplitResult) -> Callable[[], RedisClient]:
+    ((host, port),) = _read_hosts(parts, default_port=6379)
+    options = _read_options(parts, _FILES)
+    database = _read_database(parts.path.strip("/"))
     return lambda: Redis(host=host, port=port, db=database, **options)
 
 
-def _cluster(parts: SplitResult) -> Callable[[], RedisClient]:
-    hosts = _hosts(parts, default_port=6379)
-    options = _options(parts, _FILES)
+def _plan_cluster(parts: SplitResult) -> Callable[[], RedisClient]:
+    hosts = _read_hosts(parts, default_port=6379)
+    options = _read_options(parts, _FILES)
     if parts.path.strip("/"):
         raise ValueError("a cluster has one database only")
 
@@ -63,14 +63,14 @@ def _cluster(parts: SplitResult) -> Callable[[], RedisClient]:
     return make
 
 
-def _sentinel(parts: SplitResult) -> Callable[[], RedisClient]:
-    hosts = _hosts(parts, default_port=26379)
-    options = _options(parts, _FILES | _SENTINEL_ACCESS)
+def _plan_sentinel(parts: SplitResult) -> Callable[[], RedisClient]:
+    hosts = _read_hosts(parts, default_port=26379)
+    options = _read_options(parts, _FILES | _SENTINEL_ACCESS)
     access = {name: options.pop(f"sentinel_{name}", None) for name in ("username", "password")}
     service, _, database_name = parts.path.strip("/").partition("/")
     if not service:
         raise ValueError("which service?")
-    database = _database(database_name)
+    database = _read_database(database_name)
 
     def make() -> RedisClient:
         sentinel = Sentinel(hosts, sentinel_kwargs=options | access)  # type: ignore[no-untyped-call]
@@ -81,16 +81,16 @@ def _sentinel(parts: SplitResult) -> Callable[[], RedisClient]:
 
 
 _MAKERS: dict[str, Callable[[SplitResult], Callable[[], RedisClient]]] = {
-    "redis": _single,
-    "rediss": _single,
-    "redis+cluster": _cluster,
-    "rediss+cluster": _cluster,
-    "redis+sentinel": _sentinel,
-    "rediss+sentinel": _sentinel,
+    "redis": _plan_single,
+    "rediss": _plan_single,
+    "redis+cluster": _plan_cluster,
+    "rediss+cluster": _plan_cluster,
+    "redis+sentinel": _plan_sentinel,
+    "rediss+sentinel": _plan_sentinel,
 }
 
 
-def _hosts(parts: SplitResult, *, default_port: int) -> Sequence[tuple[str, int]]:
+def _read_hosts(parts: SplitResult, *, default_port: int) -> Sequence[tuple[str, int]]:
     hosts = []
     for address in parts.netloc.rpartition("@")[2].split(","):
         host = urlsplit(f"//{address}")
@@ -100,7 +100,7 @@ def _hosts(parts: SplitResult, *, default_port: int) -> Sequence[tuple[str, int]
     return hosts
 
 
-def _options(parts: SplitResult, known: set[str]) -> dict[str, Any]:
+def _read_options(parts: SplitResult, known: set[str]) -> dict[str, Any]:
     given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     if parts.fragment or not given.keys() <= known:
         raise ValueError("what is not understood is not ignored")
@@ -118,5 +118,5 @@ def _options(parts: SplitResult, known: set[str]) -> dict[str, Any]:
     }
 
 
-def _database(text: str) -> int:
+def _read_database(text: str) -> int:
     return int(text or "0")

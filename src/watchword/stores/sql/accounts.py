@@ -51,7 +51,7 @@ class SqlAccounts(SqlPort, AccountStore):
 
         return self._database.read(check_answers_of(find, subject=subject))
 
-    def accounts(self) -> Sequence[Account]:
+    def list_accounts(self) -> Sequence[Account]:
         def list_all(connection: Connection, _now: float) -> Sequence[Account]:
             return [
                 _to_account(row) for row in connection.execute(select(accounts).order_by(accounts.c.name_key))

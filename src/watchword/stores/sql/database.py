@@ -113,7 +113,7 @@ class SqlDatabase(ABC):
 
         def attempt() -> SchemaStatus:
             with self.begin_read() as connection:
-                dialect, version = connection.dialect, schema.version_of(connection)
+                dialect, version = connection.dialect, schema.read_version(connection)
             server = ".".join(map(str, dialect.server_version_info or ()))
             return SchemaStatus(f"{_NAMES[dialect.name]} {server}", version, len(schema.UPGRADES))
 

@@ -21,7 +21,7 @@ _LOCK = "keys"  # every change of a key depends on the other keys
 class SqlKeys(SqlPort, KeyStore):
     """A :class:`~watchword.stores.contract.KeyStore` in an SQL database."""
 
-    def keys(self) -> StoredKeys:
+    def list_keys(self) -> StoredKeys:
         def list_all(connection: Connection, now: float) -> StoredKeys:
             version = connection.execute(select(store.c.key_version)).scalar_one()
             oldest_first = select(keys).order_by(keys.c.created_at, keys.c.kind, keys.c.epoch)

@@ -91,7 +91,7 @@ class _Route:
 
     is_pooled = False
 
-    def notice_a_pooler(self, connection: Any, _record: object) -> None:
+    def notice_pooler(self, connection: Any, _record: object) -> None:
         """Prepare no statements behind a pooler: each transaction may have another connection."""
         (process,) = connection.execute("SELECT pg_backend_pid()").fetchone()
         if process != connection.info.backend_pid:  # a pooler makes its own number up
@@ -133,13 +133,13 @@ class PostgresDatabase(SqlDatabase):
     @contextmanager
     def begin_read(self) -> Iterator[Connection]:
         """A transaction that sees one consistent state and keeps nobody from writing."""
-        with self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY") as connection:
+        with self._begin("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY") as connection:
             yield connection
 
     @contextmanager
     def begin_write(self) -> Iterator[Connection]:
         """A transaction that has committed at the end."""
-        with self._transaction("BEGIN") as connection:
+        with self._begin("BEGIN") as connection:
             yield connection
 
     @contextmanager
@@ -209,7 +209,7 @@ class PostgresDatabase(SqlDatabase):
                     pooled.invalidate()
                     raise
                 except driver_error as error:
-                    is_lost = connection.closed or _is_a_loss(error)
+                    is_lost = connection.closed or _is_loss(error)
                     if is_lost:
                         pooled.invalidate()
                     raise
@@ -219,7 +219,7 @@ class PostgresDatabase(SqlDatabase):
             raise DBAPIError(None, None, error, connection_invalidated=is_lost) from None
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[Connection]:
+    def _begin(self, begin: str) -> Iterator[Connection]:
         with self._engines.obtain().connect() as connection:
             # one round trip for all of it
             connection.exec_driver_sql(
@@ -248,8 +248,8 @@ def _make_engine(url: URL, connections: int, route: _Route) -> Engine:
         if error.name != "psycopg":
             raise
         raise MissingExtra.from_extra("postgres") from None
-    event.listen(engine, "connect", route.notice_a_pooler)
-    event.listen(engine, "handle_error", _notice_a_loss)
+    event.listen(engine, "connect", route.notice_pooler)
+    event.listen(engine, "handle_error", _on_error)
     return engine
 
 
@@ -288,7 +288,7 @@ def to_milliseconds(seconds: float) -> str:
     return str(int(seconds * 1_000))
 
 
-def _is_a_loss(error: Any) -> bool:
+def _is_loss(error: Any) -> bool:
     """Whether it is about the connection: what the server says of a statement has a code.
 
     Seldom psycopg is told by the system that a socket is closed before libpq is, and its connection does not
@@ -299,6 +299,6 @@ def _is_a_loss(error: Any) -> bool:
     return isinstance(error, OperationalError) and error.sqlstate is None
 
 
-def _notice_a_loss(context: ExceptionContext) -> None:
-    if context.connection is not None and _is_a_loss(context.original_exception):
+def _on_error(context: ExceptionContext) -> None:
+    if context.connection is not None and _is_loss(context.original_exception):
         context.is_disconnect = True

@@ -46,7 +46,7 @@ class PostgresAnnouncements(ListeningAnnouncements):
         if connection is not None:
             connection.close()
 
-    def heard_within(self, seconds: float) -> bool:
+    def wait_for_message(self, seconds: float) -> bool:
         connection = self._listening.obtain()
         heard = list(connection.notifies(timeout=seconds, stop_after=1))
         if heard:

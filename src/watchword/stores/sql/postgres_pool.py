@@ -93,11 +93,11 @@ class PatientPool(Pool):
             with self._changed:
                 self._open -= 1
                 self._changed.notify_all()
-            if not isinstance(error, Exception) or not self._may_try_again(error, deadline):
+            if not isinstance(error, Exception) or not self._can_retry(error, deadline):
                 raise
             return None
 
-    def _may_try_again(self, error: Exception, deadline: float) -> bool:
+    def _can_retry(self, error: Exception, deadline: float) -> bool:
         """Wait until it is worth another try to get a connection. Return whether it is."""
         remaining = deadline - time.monotonic()
         with self._changed:

@@ -35,6 +35,7 @@ __all__ = [
     "UPGRADES",
     "accounts",
     "keys",
+    "read_version",
     "remembered",
     "sessions",
     "spent",
@@ -42,7 +43,6 @@ __all__ = [
     "subject_ends",
     "throttles",
     "upgrade",
-    "version_of",
 ]
 
 
@@ -176,7 +176,7 @@ def upgrade(connection: Connection) -> None:
     Raises:
         InvalidSettings: newer code than this has upgraded the database.
     """
-    version = version_of(connection)
+    version = read_version(connection)
     if version > len(UPGRADES):
         raise InvalidSettings(
             f"the database has schema version {version}, and this Watchword knows {len(UPGRADES)} at most: "
@@ -188,7 +188,7 @@ def upgrade(connection: Connection) -> None:
         connection.execute(update(store).values(schema_version=len(UPGRADES)))
 
 
-def version_of(connection: Connection) -> int:
+def read_version(connection: Connection) -> int:
     """The version of the schema that is there; 0 where there is none."""
     if not inspect(connection).has_table(store.name):
         return 0

@@ -98,7 +98,7 @@ class SqlSessions(SqlPort, SessionStore):
 
         return self._database.read(check_answers_of(find, session_id=session_id))
 
-    def live_sessions(self, subject: str) -> Sequence[Session]:
+    def list_live_sessions(self, subject: str) -> Sequence[Session]:
         def list_live(connection: Connection, now: float) -> Sequence[Session]:
             live = select(*FIELDS).where(is_live(subject, now))
             newest_first = connection.execute(live.order_by(sessions.c.created_at.desc()))

@@ -161,7 +161,7 @@ class _Connections:
         references = self.opened.valuerefs()
         return [connection for reference in references if (connection := reference()) is not None]
 
-    def give_up_inherited(self, inherited: _Connections) -> None:
+    def abandon_inherited(self, inherited: _Connections) -> None:
         """Close what the parent's threads were not using when it forked, and abandon the rest.
 
         SQLite keeps its locks by process and file. A child that inherits a connection to a file believes that
@@ -188,7 +188,7 @@ def _make_engine(path: Path) -> Engine:
     engine = create_engine(
         "sqlite://", creator=partial(_connect, path), poolclass=QueuePool, pool_timeout=BUSY_TIMEOUT
     )
-    event.listen(engine, "handle_error", partial(_name_the_file, path))
+    event.listen(engine, "handle_error", partial(_on_error, path))
     event.listen(engine, "checkout", _on_checkout)
     event.listen(engine, "checkin", _on_checkin)
     return engine
@@ -222,15 +222,15 @@ def _connect(path: Path) -> _SqliteConnection:
     connections = _connections.obtain()
     with connections.opening:
         while _connections.inherited:
-            connections.give_up_inherited(_connections.inherited.pop())
-        file = _file_id(path)  # before it is opened, and compared after: a swap in between shows
+            connections.abandon_inherited(_connections.inherited.pop())
+        file = _identify_file(path)  # before it is opened, and compared after: a swap in between shows
         # mode=rw: a database that was deleted is an error, not a new and empty one
         connection = _open(f"{path.as_uri()}?mode=rw", uri=True)
         connection.path, connection.file = path, file
         connections.opened[id(connection)] = connection
     try:
         _check_file(connection)
-        _switch_to_wal(connection)
+        _use_write_ahead_log(connection)
         return _prepare(connection)
     except BaseException:
         connection.close()
@@ -241,7 +241,7 @@ def _check_file(connection: object) -> None:
     """Raise if the path no longer names the connection's file: what is written there would be lost."""
     if not isinstance(connection, _SqliteConnection) or connection.path is None:
         return
-    if connection.file is None or connection.file != _file_id(connection.path):
+    if connection.file is None or connection.file != _identify_file(connection.path):
         raise DisconnectionError
 
 
@@ -265,7 +265,7 @@ def _prepare(connection: _SqliteConnection) -> _SqliteConnection:
     return connection
 
 
-def _switch_to_wal(connection: _SqliteConnection) -> None:
+def _use_write_ahead_log(connection: _SqliteConnection) -> None:
     """Write-ahead logging; SQLite itself does not wait for a process that switches at the same moment."""
     deadline = time.monotonic() + BUSY_TIMEOUT
     while True:
@@ -293,29 +293,29 @@ def _create_file(path: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
             raise
-        raise _not_permitted(path.parent, error.strerror) from None
+        raise _describe_refusal(path.parent, error.strerror) from None
 
 
 def _check_access(path: Path) -> None:
     # Both are needed: SQLite keeps a log and its index beside the file.
     for place, rights in ((path, os.R_OK | os.W_OK), (path.parent, os.W_OK | os.X_OK)):
         if not os.access(place, rights):
-            raise _not_permitted(place, os.strerror(errno.EACCES))
+            raise _describe_refusal(place, os.strerror(errno.EACCES))
 
 
-def _not_permitted(place: Path, reason: str | None) -> InvalidSettings:
+def _describe_refusal(place: Path, reason: str | None) -> InvalidSettings:
     return InvalidSettings(
         f"database_url: {place} must be readable and writable for the user of this process "
         f"(user id {os.getuid()}): {reason}. Change its owner or mode, or name another file"
     )
 
 
-def _name_the_file(path: Path, context: ExceptionContext) -> None:
+def _on_error(path: Path, context: ExceptionContext) -> None:
     """Add the path to what SQLite says, which is no more than "unable to open database file"."""
     context.original_exception.add_note(str(path))
 
 
-def _file_id(path: Path) -> _FileId | None:
+def _identify_file(path: Path) -> _FileId | None:
     try:
         status = path.stat()
     except OSError:

@@ -47,7 +47,7 @@ class StoresContract:
     def test_a_poll_brings_the_version_of_the_keys_or_none(self, stores: Stores) -> None:
         for epoch in (1, 2):
             insert_key(stores.keys, epoch, f"kid-{epoch}")
-            version = stores.keys.keys().version
+            version = stores.keys.list_keys().version
             assert stores.sessions.poll(None, None, grace=0).key_version in {version, None}
 
     def test_the_time_of_the_record_is_that_of_the_sessions(self, stores: Stores) -> None:

@@ -35,12 +35,12 @@ class AccountStoreContract:
         account = insert_account(store)
         assert insert_account(store, password_hash="$argon2id$2") == account
         assert insert_account(store, subject="s2") is None
-        assert store.accounts() == [account]
+        assert store.list_accounts() == [account]
 
     def test_accounts_are_listed_by_name(self, store: Store) -> None:
         insert_account(store, "s1", "bob")
         insert_account(store, "s2", "alice")
-        assert [account.name_key for account in store.accounts()] == ["alice", "bob"]
+        assert [account.name_key for account in store.list_accounts()] == ["alice", "bob"]
 
     def test_what_must_end_sessions_raises_the_credentials_version_and_a_rehash_does_not(
         self, store: Store

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from watchword.stores.contract import Announcements
 
-__all__ = ["AnnouncementsContract", "seconds_of"]
+__all__ = ["AnnouncementsContract", "measure_seconds"]
 
 LONG, SOON = 30.0, 10.0  # seconds: who waits for the one is done within the other
 
@@ -20,35 +20,35 @@ class AnnouncementsContract:
         _listen(announcements)
         announcing = threading.Timer(0.2, announcements.announce)
         announcing.start()
-        assert seconds_of(lambda: announcements.wait(LONG, threading.Event())) < SOON
+        assert measure_seconds(lambda: announcements.wait(LONG, threading.Event())) < SOON
         announcing.join()
 
     def test_what_was_announced_between_two_waits_ends_the_second(self, announcements: Announcements) -> None:
         _listen(announcements)
         announcements.announce()
-        assert seconds_of(lambda: announcements.wait(LONG, threading.Event())) < SOON
+        assert measure_seconds(lambda: announcements.wait(LONG, threading.Event())) < SOON
 
     def test_waiting_ends_when_it_is_to_stop(self, announcements: Announcements) -> None:
         stopping = threading.Event()
         threading.Timer(0.2, stopping.set).start()
-        assert seconds_of(lambda: announcements.wait(LONG, stopping)) < SOON
+        assert measure_seconds(lambda: announcements.wait(LONG, stopping)) < SOON
 
     def test_waiting_ends_when_the_time_is_over(self, announcements: Announcements) -> None:
-        assert 0.3 <= seconds_of(lambda: announcements.wait(0.3, threading.Event())) < SOON
+        assert 0.3 <= measure_seconds(lambda: announcements.wait(0.3, threading.Event())) < SOON
 
     def test_after_closing_it_is_listened_to_anew(self, announcements: Announcements) -> None:
         _listen(announcements)
         announcements.close()
         _listen(announcements)
         announcements.announce()
-        assert seconds_of(lambda: announcements.wait(LONG, threading.Event())) < SOON
+        assert measure_seconds(lambda: announcements.wait(LONG, threading.Event())) < SOON
 
 
 def _listen(announcements: Announcements) -> None:
     announcements.wait(0.3, threading.Event())
 
 
-def seconds_of(action: Callable[[], object]) -> float:
+def measure_seconds(action: Callable[[], object]) -> float:
     """How long that takes."""
     began = time.monotonic()
     action()

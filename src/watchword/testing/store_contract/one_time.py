@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 
-from watchword.testing.store_contract.racing import Store, at_once
+from watchword.testing.store_contract.racing import Store, run_at_once
 
 __all__ = ["OneTimeStoreContract"]
 
@@ -39,5 +39,5 @@ class OneTimeStoreContract:
 
     def test_of_many_attempts_at_once_exactly_one_spends(self, store: Store) -> None:
         until = time.time() + store.time_shift + 1_000
-        spent = at_once(lambda: store.spend("key", secrets.token_hex(8), keep_until=until))
+        spent = run_at_once(lambda: store.spend("key", secrets.token_hex(8), keep_until=until))
         assert sum(spent) == 1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias, TypeVar
 
-__all__ = ["THREADS", "Store", "at_once"]
+__all__ = ["THREADS", "Store", "run_at_once"]
 
 THREADS = 8
 
@@ -16,7 +16,7 @@ Store: TypeAlias = Any
 T = TypeVar("T")
 
 
-def at_once(action: Callable[[], T]) -> Sequence[T]:
+def run_at_once(action: Callable[[], T]) -> Sequence[T]:
     """What comes of it when that many threads do it at once."""
     with ThreadPoolExecutor(THREADS) as pool:
         return [future.result() for future in [pool.submit(action) for _ in range(THREADS)]]

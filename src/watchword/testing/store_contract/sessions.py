@@ -14,9 +14,9 @@ from watchword.stores.contract import (
     Session,
     SessionDetails,
     SessionTimes,
-    new_session_id,
+    make_session_id,
 )
-from watchword.testing.store_contract.racing import THREADS, Store, at_once
+from watchword.testing.store_contract.racing import THREADS, Store, run_at_once
 
 __all__ = ["SessionStoreContract", "start"]
 
@@ -90,8 +90,11 @@ class SessionStoreContract:
 
         assert {session.id for session in ended} == {sessions[0].id, sessions[1].id}
         assert {session.end_reason for session in ended} == {"too_many_sessions"}
-        assert [session.id for session in store.live_sessions("alice")] == [newest.session.id, sessions[2].id]
-        assert [session.id for session in store.live_sessions("bob")] == [other.id]
+        assert [session.id for session in store.list_live_sessions("alice")] == [
+            newest.session.id,
+            sessions[2].id,
+        ]
+        assert [session.id for session in store.list_live_sessions("bob")] == [other.id]
         assert {end.session_id for end in store.poll(None, None, grace=0).ends} == {
             s.id for s in sessions[:2]
         }
@@ -99,7 +102,7 @@ class SessionStoreContract:
     def test_the_only_session_allowed_is_the_new_one(self, store: Store) -> None:
         start(store)
         timed, _ = begin(store, new_session(), max_live=1)
-        assert [session.id for session in store.live_sessions("alice")] == [timed.session.id]
+        assert [session.id for session in store.list_live_sessions("alice")] == [timed.session.id]
 
     def test_an_end_of_all_wins_over_each_login_that_began_before_it_and_over_none_after(
         self, store: Store
@@ -107,7 +110,7 @@ class SessionStoreContract:
         before, of_another = store.read_mark(), store.read_mark()
         assert list(store.end_sessions("alice", "logout_all")) == []
         assert store.start_session(new_session(), TIMES, max_live=1, mark=before) is None
-        assert not store.live_sessions("alice")
+        assert not store.list_live_sessions("alice")
         assert store.start_session(new_session("bob"), TIMES, max_live=1, mark=of_another) is not None
         assert begin(store, new_session()) is not None
         store.end_sessions("alice", "logout_all", keep=start(store).id)
@@ -134,7 +137,7 @@ class SessionStoreContract:
             pool.submit(store.end_sessions, "alice", "logout_all").result()
             for login in logins:
                 login.result()
-        assert not store.live_sessions("alice")
+        assert not store.list_live_sessions("alice")
 
     # -- swapping
 
@@ -212,7 +215,7 @@ class SessionStoreContract:
             timed.session,
             again.session,
             store.find_session(session.id).session,
-            *store.live_sessions("alice"),
+            *store.list_live_sessions("alice"),
             store.end_session(session.id, "logout"),
         ):
             assert {name: getattr(found, name) for name in set_at_login} == set_at_login
@@ -264,7 +267,7 @@ class SessionStoreContract:
 
     def test_of_many_callers_with_one_generation_exactly_one_swaps(self, store: Store) -> None:
         session = start(store)
-        assert sum(timed is not None for timed in at_once(lambda: swap(store, session.id, 1))) == 1
+        assert sum(timed is not None for timed in run_at_once(lambda: swap(store, session.id, 1))) == 1
         assert store.find_session(session.id).session.generation == 2
 
     # -- finding and listing
@@ -282,7 +285,7 @@ class SessionStoreContract:
         older = start(store)
         store.time_shift += 5
         newer = start(store)
-        assert [session.id for session in store.live_sessions("alice")] == [newer.id, older.id]
+        assert [session.id for session in store.list_live_sessions("alice")] == [newer.id, older.id]
 
     # -- ending
 
@@ -301,9 +304,9 @@ class SessionStoreContract:
         other = start(store, "bob")
         store.end_session(first.id, "logout")
         assert [s.id for s in store.end_sessions("alice", "password_changed", keep=kept.id)] == [second.id]
-        assert [session.id for session in store.live_sessions("alice")] == [kept.id]
+        assert [session.id for session in store.list_live_sessions("alice")] == [kept.id]
         assert [s.id for s in store.end_sessions("alice", "logout_all")] == [kept.id]
-        assert [session.id for session in store.live_sessions("bob")] == [other.id]
+        assert [session.id for session in store.list_live_sessions("bob")] == [other.id]
 
     def test_a_kept_session_gets_the_newer_version_and_no_older_one(self, store: Store) -> None:
         session, ended = start(store), start(store)
@@ -321,13 +324,13 @@ class SessionStoreContract:
         assert not store.keep_session(session.id, "alice", 10)
 
     def test_the_end_of_a_forgotten_session_is_told_once_and_starts_nothing(self, store: Store) -> None:
-        forgotten, until = new_session_id("alice"), float(math.floor(now(store)) + 500)
+        forgotten, until = make_session_id("alice"), float(math.floor(now(store)) + 500)
         feed = store.poll(None, None, grace=30)
         for _ in range(2):
             store.record_end(forgotten, "logout", until)
         told = store.poll(feed.identity, feed.position, grace=30).ends
         assert [(end.session_id, end.access_until) for end in told] == [(forgotten, until)]
-        assert not store.live_sessions("alice")
+        assert not store.list_live_sessions("alice")
         assert swap(store, forgotten, 1) is None
         store.time_shift += 540
         assert store.poll(None, None, grace=30).ends == ()
@@ -350,7 +353,7 @@ class SessionStoreContract:
 
     def test_of_many_callers_exactly_one_ends_a_session(self, store: Store) -> None:
         session = start(store)
-        ended = at_once(lambda: store.end_session(session.id, "logout"))
+        ended = run_at_once(lambda: store.end_session(session.id, "logout"))
         assert sum(row is not None for row in ended) == 1
 
     # -- the feed
@@ -418,7 +421,7 @@ def now(store: Store) -> Any:
 
 def new_session(subject: str = "alice", **changes: Any) -> NewSession:
     fields: dict[str, Any] = {
-        "id": new_session_id(subject),
+        "id": make_session_id(subject),
         "subject": subject,
         "username": "Alice",
         "scopes": ("read", "write"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from watchword.stores.contract import Admission, HitLimit, LoginCounter, LoginCounters, NetworkCounters
-from watchword.testing.store_contract.racing import THREADS, Store, at_once
+from watchword.testing.store_contract.racing import THREADS, Store, run_at_once
 
 __all__ = ["ThrottleStoreContract"]
 
@@ -60,7 +60,7 @@ class ThrottleStoreContract:
         assert 2.0**63 < charge(store) <= 2.0**80
 
     def test_of_many_attempts_at_once_only_the_free_attempts_are_admitted(self, store: Store) -> None:
-        waits = at_once(lambda: charge(store))
+        waits = run_at_once(lambda: charge(store))
         assert sorted(waits)[:4] == [0.0, 0.0, 0.0, DELAYED]
         assert sum(wait == 0.0 for wait in waits) == 3
 
@@ -98,7 +98,7 @@ class ThrottleStoreContract:
 
     def test_of_many_networks_at_once_only_the_free_attempts_are_admitted(self, store: Store) -> None:
         networks = iter([f"network {number}" for number in range(THREADS)])
-        waits = at_once(lambda: admit(store, next(networks)).wait)
+        waits = run_at_once(lambda: admit(store, next(networks)).wait)
         assert sum(wait == 0.0 for wait in waits) == 6
 
     # -- the limit of an address -------------------------------------------------------------------
@@ -181,7 +181,7 @@ class ThrottleStoreContract:
     def test_refunds_at_once_take_back_a_single_charge_each(self, store: Store) -> None:
         for _ in range(20):
             charge(store, free=100)
-        at_once(lambda: store.refund("alice", ["own", "other"]))
+        run_at_once(lambda: store.refund("alice", ["own", "other"]))
         left = 20 - THREADS
         assert [charge(store, free=left + 2) for _ in range(3)] == [0.0, 0.0, DELAYED]
 
@@ -204,7 +204,7 @@ class ThrottleStoreContract:
         assert store.hit("key", 100.0) == 4
 
     def test_hits_at_once_are_all_counted(self, store: Store) -> None:
-        counts = at_once(lambda: [store.hit("key", 100.0) for _ in range(5)])
+        counts = run_at_once(lambda: [store.hit("key", 100.0) for _ in range(5)])
         assert sorted(count for some in counts for count in some) == list(range(1, 5 * THREADS + 1))
 
 
