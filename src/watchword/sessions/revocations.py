@@ -23,6 +23,7 @@ from watchword.clocks import read_clock
 from watchword.errors import RevocationsUnavailable, StoreUnavailable
 from watchword.forks import PerProcess
 from watchword.sessions.ended import EndedSessions
+from watchword.sessions.polls import Polls, wait_for_end, wait_for_stop
 from watchword.sessions.shared_calls import SharedCall
 from watchword.stores.contract import Announcements, Feed, SessionEnd, SessionStore
 
@@ -33,7 +34,6 @@ logger = logging.getLogger("watchword.revocations")
 PATIENCE = 1.0  # Seconds that a request waits for a poll in progress.
 SHORT_PATIENCE = 0.1  # Seconds, while the set is still trusted and the poll would only make it newer.
 LONGEST_PAUSE = 5.0  # Seconds between two polls while the store does not answer.
-SPACING = 0.1  # The least part of an interval between two polls: many ends at once share a poll.
 
 # Seconds beyond the interval after which requests poll in place of the thread. The thread may be dead, or
 # wait for the interpreter's lock, which uWSGI without --enable-threads never releases between two requests.
@@ -121,7 +121,7 @@ class Revocations:
         self._poll_seconds: float | None = None
         self._offset = time.time() - monotonic()
         self._spared_until = -math.inf
-        self._polls = PerProcess(_Polls)
+        self._polls = PerProcess(Polls)
         self._shared_call = SharedCall()
         self._thread = BackgroundThread(
             self, "watchword-revocations", plan_rest=Revocations._plan_rest, work=Revocations._work
@@ -239,7 +239,7 @@ class Revocations:
         """Stop the thread. It starts again when needed."""
         self._thread.close()
 
-    def _catch_up(self, polls: _Polls) -> None:
+    def _catch_up(self, polls: Polls) -> None:
         """Poll, or wait for the caller that polls. After a failure do nothing until the next try is due."""
         patience = SHORT_PATIENCE if self._is_trusted(polls) else PATIENCE
         if self._must_wait(polls) or not polls.polling.acquire(timeout=patience):
@@ -250,28 +250,28 @@ class Revocations:
         finally:
             polls.polling.release()
 
-    def _is_trusted(self, polls: _Polls) -> bool:
+    def _is_trusted(self, polls: Polls) -> bool:
         return self._monotonic() <= polls.sent_at + self._max_age
 
-    def _is_prompt(self, polls: _Polls) -> bool:
+    def _is_prompt(self, polls: Polls) -> bool:
         """Return whether requests need not poll.
 
         The last poll is recent. Or the store does not answer and the set is still trusted.
         """
         return self._monotonic() <= self._find_prompt_end(polls)
 
-    def _find_prompt_end(self, polls: _Polls) -> float:
+    def _find_prompt_end(self, polls: Polls) -> float:
         if polls.failures:
             return polls.sent_at + self._max_age
         return polls.sent_at + min(self._interval + LATE, self._max_age)
 
-    def _spare(self, polls: _Polls) -> None:
+    def _spare(self, polls: Polls) -> None:
         """Let the next requests skip the check of process, thread and polls."""
         now, prompt_until = self._monotonic(), self._find_prompt_end(polls)
         until = prompt_until if now <= prompt_until else polls.sent_at + self._max_age
         polls.spared_until = self._spared_until = min(now + SPARED, until)
 
-    def _must_wait(self, polls: _Polls) -> bool:
+    def _must_wait(self, polls: Polls) -> bool:
         return self._monotonic() < polls.retry_at
 
     def _start_thread(self) -> None:
@@ -288,7 +288,7 @@ class Revocations:
         if self._in_background is not None and not polls.failures:
             self._run_in_background(self._in_background, polls)
 
-    def _run_in_background(self, work: Callable[[], None], polls: _Polls) -> None:
+    def _run_in_background(self, work: Callable[[], None], polls: Polls) -> None:
         """Do the background work. Log a failure once until it succeeds, and retry after the next poll."""
         try:
             work()
@@ -305,17 +305,17 @@ class Revocations:
         polls, announcements = self._polls.obtain(), self._announcements
         pause = self._choose_pause(polls)
         if announcements is None:
-            return partial(_wait, pause)
+            return partial(wait_for_stop, pause)
         if polls.failures:
             announcements.close()  # Its connection may be dead, too.
-            return partial(_wait, pause)
-        return partial(_listen, announcements, pause, self._monotonic)
+            return partial(wait_for_stop, pause)
+        return partial(wait_for_end, announcements, pause, self._monotonic)
 
-    def _choose_pause(self, polls: _Polls) -> float:
+    def _choose_pause(self, polls: Polls) -> float:
         """Return the seconds until the next poll: the interval, doubled with each failure up to a bound."""
         return min(self._interval * 2.0 ** min(polls.failures, 16), max(self._interval, LONGEST_PAUSE))
 
-    def _try_poll(self, polls: _Polls) -> None:
+    def _try_poll(self, polls: Polls) -> None:
         """Poll. Log a failure once for each outage, and plan the next try."""
         try:
             self._poll(polls)
@@ -326,7 +326,7 @@ class Revocations:
                 expected = isinstance(error, StoreUnavailable)
                 logger.warning("the poll for ended sessions failed: %s", error, exc_info=not expected)
 
-    def _poll(self, polls: _Polls) -> None:
+    def _poll(self, polls: Polls) -> None:
         sent_at = self._monotonic()
         feed = self._read_feed(polls)
         self._poll_seconds = self._monotonic() - sent_at
@@ -345,7 +345,7 @@ class Revocations:
         polls.failures = 0
         polls.retry_at = -math.inf
 
-    def _read_feed(self, polls: _Polls) -> Feed:
+    def _read_feed(self, polls: Polls) -> Feed:
         feed = self._store.poll(polls.identity, polls.position, grace=self._grace)
         if feed.now < polls.store_time:
             # The store's clock was set back. Ends that were removed at the later time count again.
@@ -358,48 +358,3 @@ class Revocations:
         with self._polls.obtain().changing:
             self._ended.add(feed.ends)
             self._ended.forget(feed.now - self._grace)
-
-
-class _Polls:
-    """The state of the polls in this process. A forked child starts anew, without a position in the feed.
-
-    The child keeps the ends that its parent knew, because an end is never taken back.
-
-    Attributes:
-        polling: held during a poll.
-        changing: held while the set of ends changes.
-        identity: the identity of the store, as of the last poll.
-        position: the position in the feed, as of the last poll.
-        store_time: the store's time, as of the last poll.
-        sent_at: the time at which the last answered poll was sent.
-        spared_until: the time before which requests skip the check of the polls.
-        retry_at: the time before which no request polls.
-        failures: the number of failed polls since the last answered poll.
-        background_failed: whether the background work failed last time.
-    """
-
-    def __init__(self) -> None:
-        self.polling = threading.Lock()
-        self.changing = threading.Lock()
-        self.identity: str | None = None
-        self.position: int | None = None
-        self.store_time = -math.inf
-        self.sent_at = self.spared_until = self.retry_at = -math.inf
-        self.failures = 0
-        self.background_failed = False
-
-
-def _wait(seconds: float, stopping: threading.Event) -> None:
-    stopping.wait(seconds)
-
-
-def _listen(
-    announcements: Announcements,
-    seconds: float,
-    monotonic: Callable[[], float],
-    stopping: threading.Event,
-) -> None:
-    """Wait until an end is announced, and a little longer for other ends at the same time."""
-    began = monotonic()
-    announcements.wait(seconds, stopping)
-    stopping.wait(max(0.0, began + seconds * SPACING - monotonic()))
