@@ -57,7 +57,7 @@ def test_a_newer_database_is_told_and_left_alone(watchword, alice, directory) ->
     database.close()
     shown = watchword("database", "status")
     assert "schema in the database: 99" in shown.stdout
-    assert shown.stderr == "A newer Watchword upgraded it; run that one\n"
+    assert shown.stderr == "A newer Watchword upgraded it. Run that version\n"
     refused = watchword("database", "upgrade")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "a newer Watchword upgraded it" in refused.stderr

@@ -69,7 +69,7 @@ def back_up(file: Path) -> None:
 
 def _describe_next_step(found: SchemaStatus) -> str:
     if found.version > found.newest:
-        return "A newer Watchword upgraded it; run that one"
+        return "A newer Watchword upgraded it. Run that version"
     if found.version < found.newest:
         return (
             f"`{suggest_command('database upgrade')}` brings it up to date, as does any server when it starts"

@@ -1,7 +1,7 @@
 """The place of an SQLite file: a relative path is relative to the application's instance folder.
 
-Flask-SQLAlchemy reads a relative path in the same way. So both find one file from one URL, and a command
-finds the file of the server, whatever folder each of them was started in.
+Flask-SQLAlchemy reads a relative path in the same way. So a URL means the same file for both, and for
+every command and server, whatever folder they are started in.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def resolve_in_folder(settings: Settings, folder: Path) -> Settings:
 
     Raises:
         InvalidSettings: a URL is not the URL of a store; or the file is missing in the instance folder, but
-            stands in the working directory, where earlier versions looked for it.
+            exists in the working directory, where earlier versions looked for it.
         MissingExtra: the library of a store is not installed.
     """
     resolved = resolve_settings(settings, folder)
