@@ -1,4 +1,4 @@
-"""Turn a token into an Identity, whether an Auth, a Verifier or several of them know the token."""
+"""Authenticate a token with an Auth, with a Verifier, or with several of them in turn."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def check_also(also: Iterable[AnyVerifier]) -> Sequence[AnyVerifier]:
 def to_authenticator(
     auth: AuthOrVerifier | Callable[[], Auth], also: Iterable[AnyVerifier], scope_claim: str
 ) -> Authenticator:
-    """Return what authenticates requests with these, asked in this order.
+    """Return an authenticator that asks these in turn.
 
     Args:
-        auth: knows the tokens. A function is called at the first token, and returns the Auth.
-        also: know other kinds of tokens.
-        scope_claim: where another issuer's tokens have their scopes.
+        auth: authenticates first. A function is called at the first token and returns the Auth.
+        also: verifiers of other kinds of tokens.
+        scope_claim: the claim that holds the scopes of another issuer's tokens.
 
     Raises:
         InvalidSettings: an argument is of the wrong form.
@@ -134,13 +134,13 @@ class LateAuthenticator:
 class ChainedAuthenticator:
     """Asks several authenticators in turn. The first that accepts a token makes the identity.
 
-    Another is asked only about a token that is invalid for all before it. A token of a session that has ended
-    is refused at once, and so is every token while the first authenticator does not work: a token of ours
-    must not get in by another way.
+    The next authenticator is asked only about a token that all before it find invalid. A token of a session
+    that has ended is refused at once. So is every token while the store of the first authenticator is away,
+    because another authenticator must not accept a token that the first would refuse.
 
     Args:
-        first: the application's own.
-        others: know other kinds of tokens.
+        first: the authenticator of the application's own tokens.
+        others: authenticators of other kinds of tokens.
 
     Attributes:
         now: the clock of the first.

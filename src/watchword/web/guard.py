@@ -96,8 +96,8 @@ class Guard:
         auth: an :class:`~watchword.Auth`, a :class:`~watchword.Verifier` or a
             :class:`~watchword.MultiIssuer`. Or a function that opens an Auth at the first token.
         also: verifiers of other kinds of tokens, which are accepted too. They are asked in turn about a token
-            that ``auth`` finds invalid. The identity has the token's own ``sub``, ``sid`` and
-            ``auth_time``, as :meth:`Identity.from_claims` reads them. Its ``issuer`` tells whose it is.
+            that ``auth`` finds invalid, and must return claims as a dict. :meth:`Identity.from_claims` makes
+            the identity of these claims. Its ``session_id`` does not belong to a session of ours.
         scope_claim: the claim that holds the scopes of another issuer's tokens.
 
     Raises:
