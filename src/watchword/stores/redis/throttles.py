@@ -33,7 +33,7 @@ _ADMIT = Script(
     """
 local forget_after, full_for, device = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 
-local function counter(first)
+local function read_counter(first)
   local name, free, max_delay = unpack(ARGV, first, first + 2)
   local charges, blocked_until, keep_until = unpack(redis.call('HMGET', key_of(name),
     'charges', 'blocked_until', 'keep_until'))
@@ -62,13 +62,13 @@ local function charge(outcome, counters)
   return answer
 end
 
-local own = counter(5)
+local own = read_counter(5)
 if device == '' then return charge('admitted', {own}) end
 local remembered_until = redis.call('GET', key_of(device))
-if remembered_until and tonumber(remembered_until) > now then return charge('known', {counter(8)}) end
+if remembered_until and tonumber(remembered_until) > now then return charge('known', {read_counter(8)}) end
 if full_for > 0 then return {'refused', text(full_for)} end
 if own.wait > 0 then return {'own delay', text(own.wait)} end
-return charge('admitted', {own, counter(own.charges < own.free and 11 or 14)})
+return charge('admitted', {own, read_counter(own.charges < own.free and 11 or 14)})
 """,
 )
 
