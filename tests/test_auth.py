@@ -59,6 +59,7 @@ from watchword.events import (
     SettingsDiffer,
 )
 from watchword.keyring.sealing import seal
+from watchword.sessions.login_arguments import LARGEST_CLAIMS
 from watchword.stores.contract import Feed
 
 PASSWORD, OTHER_PASSWORD = "correct horse battery", "staple in the stable"
@@ -856,6 +857,13 @@ def test_methods_and_claims_of_a_login_stay_those_of_its_session(make, url, redi
         identity = auth.authenticate(auth.refresh(other.refresh_token).access_token)
         assert identity.amr == ()
         assert not {"amr", "device"} & identity.claims.keys()
+
+
+def test_tokens_with_the_largest_claims_fit_into_a_cookie(make):
+    auth = make(settings=msgspec.structs.replace(SETTINGS, audience="a" * 50, client_id="c" * 50))
+    subject = auth.accounts.add("alice", PASSWORD, ["reports:read", "reports:write"]).subject
+    tokens = auth.start(subject, amr=["pwd", "otp"], claims={"a": "x" * (LARGEST_CLAIMS - len('{"a":""}'))})
+    assert max(len(tokens.access_token), len(tokens.refresh_token)) < 3_800
 
 
 def test_subject_claims_win_over_the_claims_of_the_login(make):

@@ -17,7 +17,7 @@ from watchword.settings import MOST_PERIODS, Settings
 __all__ = ["LARGEST_CLAIMS", "check_amr", "check_claims", "check_lifetime"]
 
 LARGEST_CLAIMS = 2_048
-"""Bytes that the claims of a login may have as JSON. Each token of the session holds them."""
+"""Bytes that the claims of a login may have as JSON. So each token fits into a cookie of 4,096 bytes."""
 
 MOST_METHODS = 10
 LONGEST_METHOD = 64
