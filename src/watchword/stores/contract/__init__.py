@@ -1,14 +1,15 @@
-"""What a store keeps, and what each of its operations promises.
+"""The ports of a store, and what each of their operations promises.
 
 Read this before writing a store of your own. Three rules hold for every operation:
 
-* **The store's clock counts.** No operation takes the caller's time for a fact; each reads the store's
-  own time inside the statement or transaction that writes, and hands it back where the caller needs it.
-* **Each operation may be repeated once** after a connection was lost in its middle, so doing it twice is
-  the same as doing it once, or the second attempt can tell that the first took effect.
-* **Nothing but** :class:`~watchword.errors.StoreUnavailable` is raised when the store does not answer.
+* **The store's clock counts.** No operation relies on the caller's time. Each operation reads the store's own
+  time inside the statement or transaction that writes. It returns that time if the caller needs it.
+* **Each operation may be repeated once** after a connection was lost in its middle. So two calls have the
+  effect of a single call, or the second call notices that the first took effect.
+* **If the store does not answer**, an operation raises :class:`~watchword.errors.StoreUnavailable` and no
+  other error.
 
-Times are seconds since the epoch, as floats; durations are seconds.
+Times are seconds since the epoch, as floats. Durations are seconds.
 """
 
 from watchword.stores.contract.accounts import Account, AccountStore

@@ -1,4 +1,4 @@
-"""Accounts."""
+"""The port for accounts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """A username with a password.
 
     Attributes:
-        subject: random, never reused.
-        username: as it was typed, NFKC-normalized.
-        name_key: the case-folded form under which it is unique.
-        password_hash: argon2id, in PHC form; never shown.
+        subject: random and never reused.
+        username: the name as it was typed, in Unicode's form NFKC.
+        name_key: the case-folded name, which is unique.
+        password_hash: argon2id, in PHC form. It is never shown.
         scopes: what a login is granted.
-        disabled: a disabled account cannot log in.
+        disabled: whether logins are refused.
         credentials_version: grows with each change that must end the sessions before it.
-        created_at: when it was made.
+        created_at: when the account was made.
     """
 
     subject: str
@@ -38,48 +38,54 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountStore(Protocol):
-    """Accounts. SQL only: Redis is for what may be rebuilt."""
+    """Usernames and password hashes. Ours are in SQL only, because Redis is for state that can be rebuilt."""
 
     def insert_account(
         self, *, subject: str, username: str, name_key: str, password_hash: str, scopes: tuple[str, ...]
     ) -> Account | None:
-        """Insert an account; ``None`` if the name is taken. A repeat with one subject returns the row."""
+        """Insert an account and return it. ``None`` if the name is taken.
+
+        A repeat with the same subject returns the existing row.
+        """
         ...
 
     def find_account(self, *, name_key: str | None = None, subject: str | None = None) -> Account | None:
-        """The account of that name or that subject (give exactly one)."""
+        """Return the account with a name or a subject. Give exactly one of the two."""
         ...
 
     def list_accounts(self) -> Sequence[Account]:
-        """All accounts, by name."""
+        """Return all accounts, sorted by name."""
         ...
 
     def set_password(self, subject: str, password_hash: str, *, version: int) -> bool:
-        """Set a new password and raise ``credentials_version``, only if it is still ``version``.
+        """Set a new password and raise ``credentials_version`` if it is still ``version``.
 
-        A repeat with the same hash after a lost connection is told that it was done.
+        Returns whether the account has the password: a repeat with the same hash returns true.
         """
         ...
 
     def set_scopes(self, subject: str, scopes: tuple[str, ...]) -> bool:
-        """Set the scopes; whether there is such an account. Keeps the version."""
+        """Set the scopes and keep the version. Return whether the account exists."""
         ...
 
     def rename_account(self, subject: str, username: str, name_key: str) -> bool:
-        """Give an account another name; whether it has it now. Keeps the version.
+        """Rename an account and keep the version. Return whether it has the name now.
 
-        Not if another account has that name, or if there is no such account.
+        Nothing changes if another account has the name, or if the account does not exist.
         """
         ...
 
     def replace_hash(self, subject: str, old: str, new: str) -> bool:
-        """Swap the same password's hash for a better one, only if it is still ``old``; keeps the version."""
+        """Replace the hash of an unchanged password if it is still ``old``. Keep the version.
+
+        Returns whether the hash was replaced.
+        """
         ...
 
     def set_disabled(self, subject: str, disabled: bool) -> bool:
-        """Disable or enable, and raise ``credentials_version``; whether there is such an account."""
+        """Disable or enable an account and raise ``credentials_version``. Return whether it exists."""
         ...
 
     def delete_account(self, subject: str) -> bool:
-        """Delete the account; whether it was there. Its sessions and their ends stay until they expire."""
+        """Delete an account. Return whether it existed. Its sessions and their ends stay."""
         ...

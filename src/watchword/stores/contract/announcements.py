@@ -1,4 +1,4 @@
-"""Word of ended sessions between two polls."""
+"""The port for push notifications that sessions have ended."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ __all__ = ["Announcements"]
 
 
 class Announcements(Protocol):
-    """Word that sessions have ended, which comes sooner than the next poll.
+    """Push notifications that sessions have ended. Optional: polling alone is enough.
 
-    Nobody relies on it: it says nothing but that there is news, may come for nothing, and may be lost. So
-    nothing is ever raised here, and whoever waits polls again when the time is over.
+    An announcement says only that a poll is worthwhile. It may be lost, and it may come without an end. So no
+    method raises, and a process that waits polls again when its time is over.
     """
 
     def announce(self) -> None:
-        """Tell all that wait, in every process; called when an end has committed."""
+        """Notify every process that waits. Called when an end has committed."""
         ...
 
     def wait(self, seconds: float, stopping: threading.Event) -> None:
-        """Return when something was announced since the last call, when that time is over, or when it stops.
+        """Wait for an announcement since the last call, for ``seconds`` at most or until ``stopping`` is set.
 
-        What is announced between two calls may not be lost, unless the connection is. One thread calls this.
+        An announcement between two calls must not be lost, unless the connection is lost. A single thread of
+        a process calls this.
         """
         ...
 
     def close(self) -> None:
-        """Give back the connection; the next call of :meth:`wait` makes another one."""
+        """Close the connection. The next call of :meth:`wait` opens another connection."""
         ...

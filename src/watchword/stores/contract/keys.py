@@ -1,4 +1,4 @@
-"""Signing keys, sealed."""
+"""The port for signing keys, which are sealed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ class SealedKey(msgspec.Struct, frozen=True, kw_only=True):
     """A private key at rest.
 
     Attributes:
-        kind: ``public`` keys sign what others verify, ``internal`` ones what only we do.
-        epoch: counts a kind's keys from 1; unique with the kind.
+        kind: tokens signed with a ``public`` key are verified by others too, with an ``internal`` key by us
+            only.
+        epoch: counts the keys of a kind from 1.
         kid: the key's id.
         alg: the key's algorithm.
         sealed: the private JWK as a JWE.
         created_at: the store's time of the insert.
-        signs_from: the store's time from which it may sign.
-        compromised_at: when it was declared compromised; ``None`` if it was not.
+        signs_from: the store's time from which the key may sign.
+        compromised_at: when the key was declared compromised. ``None`` if it was not.
     """
 
     kind: KeyKind
@@ -37,10 +38,10 @@ class SealedKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredKeys(msgspec.Struct, frozen=True):
-    """All keys as of one moment.
+    """All keys at a single moment.
 
     Attributes:
-        version: changes whenever they do.
+        version: changes whenever the keys change.
         now: the store's time.
         keys: oldest first.
     """
@@ -51,10 +52,10 @@ class StoredKeys(msgspec.Struct, frozen=True):
 
 
 class KeyStore(Protocol):
-    """Signing keys, sealed. Each operation that changes something changes the key version."""
+    """Signing keys, sealed. Each operation that changes a key changes the key version."""
 
     def list_keys(self) -> StoredKeys:
-        """All keys, as one consistent read."""
+        """Return all keys, as a single consistent read."""
         ...
 
     def insert_key(
@@ -62,25 +63,25 @@ class KeyStore(Protocol):
     ) -> bool:
         """Insert a key that signs from ``not_before``, or ``lead`` seconds from now if that is later.
 
-        Whether this call did: not if the kind has a key of that epoch or a later one, or any key has that
-        ``kid``. A repeat with the same ``kid`` and epoch after a lost connection is told that it won.
+        Nothing is inserted if the kind has a key of that epoch or a later epoch, or if any key has that
+        ``kid``. Returns whether the key is there: a repeat with the same ``kid`` and epoch returns true.
         """
         ...
 
     def advance_key(self, kid: str, *, lead: float) -> SealedKey | None:
-        """Let a key sign as soon as it has been there for ``lead`` seconds; the key after it.
+        """Let a key sign as soon as it is ``lead`` seconds old. Return the key as it is then.
 
-        Nothing is changed if it signs from then or earlier. ``None`` if there is no such key or it is
+        Nothing changes if the key signs from that time or earlier. Returns ``None`` if the key is unknown or
         compromised.
         """
         ...
 
     def compromise_key(self, kid: str, *, successor: str | None) -> bool:
-        """Declare a key compromised and let ``successor`` sign from now, in one step; whether that was done.
+        """Declare a key compromised and let ``successor`` sign from now, as an atomic step.
 
-        Not if there is no such key. Not either if no key of its kind would be left to sign: the successor is
-        not there or compromised or, where none is named, no other key of the kind may sign already. A key
-        that was compromised before stays so from then.
+        Returns false and changes nothing if the key is unknown, or if no key of its kind could sign
+        afterwards. That is so if the successor is unknown or compromised. Without a successor it is so if no
+        other key of the kind may sign already. A repeat keeps the first ``compromised_at``.
         """
         ...
 
@@ -89,8 +90,8 @@ class KeyStore(Protocol):
         ...
 
     def reseal_keys(self, sealed: Mapping[str, str]) -> bool:
-        """Put new seals in the place of old ones, all or none; whether this call did.
+        """Replace sealed keys by new sealed keys, all or none. Return whether they were replaced.
 
-        ``sealed`` has the new seal by the old. Not if one of the old is not there any more.
+        ``sealed`` maps the old to the new. Nothing is replaced if an old value is missing in the store.
         """
         ...

@@ -1,4 +1,4 @@
-"""Keys that can be spent once."""
+"""The port for keys that can be spent once."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class OneTimeStore(Protocol):
     """Keys that can be spent once: the ids of tokens that work once."""
 
     def spend(self, key: str, attempt: str, *, keep_until: float) -> bool:
-        """Spend a key; whether it is this attempt that did.
+        """Spend a key. Return whether this attempt spent it.
 
-        Of any number of attempts exactly one spends the key, and a repeat of that one is told so again. A
-        spent key is remembered until ``keep_until`` at least, the store's time from which nobody can come
-        with its token any more; from then on nothing can be spent under it.
+        Exactly one of any number of attempts spends the key. A repeat of that attempt returns true again. A
+        spent key is kept until ``keep_until`` at least, a time of the store from which no token with the key
+        is valid. From that time on the key cannot be spent.
         """
         ...

@@ -10,18 +10,18 @@ from watchword.errors import InvalidSettings
 
 __all__ = ["check_scopes"]
 
-# RFC 6749 §3.3; a store may keep several of them in one text, between spaces
+# RFC 6749 §3.3. A store may keep several scopes in a single text, separated by spaces.
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
 def check_scopes(scopes: str | Iterable[str]) -> tuple[str, ...]:
-    """Return scopes as a tuple, if each is of the form that RFC 6749 §3.3 gives it.
+    """Return scopes as a tuple, if each scope has the form of RFC 6749 §3.3.
 
     Args:
-        scopes: each scope, or one text with spaces between them.
+        scopes: the scopes, or a text in which spaces separate them.
 
     Raises:
-        InvalidSettings: one of them is of another form.
+        InvalidSettings: a scope has another form.
     """
     several = scopes.split() if isinstance(scopes, str) else scopes
     if not isinstance(several, Iterable) or isinstance(several, bytes | Mapping):

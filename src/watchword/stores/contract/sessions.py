@@ -1,4 +1,4 @@
-"""Sessions, and the feed of their ends."""
+"""The port for sessions, and for the feed of their ends."""
 
 from __future__ import annotations
 
@@ -32,58 +32,59 @@ EndReason: TypeAlias = Literal[
 ]  # fmt: skip
 
 MARK_LIFETIME = 600
-"""Seconds that a login may take at most, from the mark to the start of its session."""
+"""Seconds that a login may take at most, from its mark to the start of its session."""
 
 
 _SESSION_ID = re.compile(r"[\w-]{22}[0-9a-f]", re.ASCII)
 
 
 def make_session_id(subject: str) -> str:
-    """An id for a session of that subject: random, and :func:`find_shard` the subject at its end.
+    """Return a random id for a session of a subject. Its last character is :func:`find_shard` of the subject.
 
-    So a store that spreads its sessions can keep those of one subject together, and finds them by either.
+    A store that spreads its sessions can so keep the sessions of a subject together. It finds the shard by
+    the id and by the subject.
     """
     return secrets.token_urlsafe(16) + find_shard(subject)
 
 
 def is_session_id(text: str) -> bool:
-    """Return whether :func:`make_session_id` can have made this."""
+    """Return whether :func:`make_session_id` can have made a text."""
     return _SESSION_ID.fullmatch(text) is not None
 
 
 def find_shard(subject: str) -> str:
-    """One of sixteen places, as a hexadecimal digit: always the same for one subject."""
+    """Return the shard of a subject: one of sixteen hexadecimal digits, always the same for the subject."""
     return hashlib.sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()[-1]
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One login that goes on until it is ended or expires: one row, all the state there is.
+    """A login that lasts until the session is ended or expires. A single row holds all of its state.
 
     Attributes:
-        id: random, unguessable, never reused; made by :func:`make_session_id`.
-        subject: whose session it is; an opaque string.
-        username: what to call the subject, as of the last login or swap.
+        id: random, unguessable and never reused. :func:`make_session_id` makes it.
+        subject: the owner of the session, an opaque string.
+        username: the subject's name, as of the last login or swap.
         scopes: what the subject was granted, as of the last login or swap.
-        generation: grows by one at each swap; refresh tokens carry it.
-        created_at: when it started.
-        authenticated_at: when the subject last proved who they are.
-        refreshed_at: time of the last swap, ``None`` before the first.
-        access_until: no access token of this session is valid after it. It never moves back.
-        expires_at: the session is over then unless refreshed before. It lies past the absolute end only if
-            ``access_until`` does.
-        ended_at: when it was ended, ``None`` while it lives.
+        generation: grows by one at each swap. Refresh tokens carry it.
+        created_at: when the session started.
+        authenticated_at: when the subject last proved their identity.
+        refreshed_at: time of the last swap. ``None`` before the first swap.
+        access_until: no access token of this session is valid after this time. It never moves back.
+        expires_at: when the session expires unless it is refreshed before. It is later than the absolute end
+            only if ``access_until`` is.
+        ended_at: when the session was ended. ``None`` if it was not.
         end_reason: why it was ended.
-        user_agent: of the last login or swap.
-        ip_address: of the last login or swap.
-        audience: the ``aud`` of its access tokens. It is ``None`` in a session from before version 4 of the
-            schema, until its next swap. The same holds for the two fields that follow.
-        client_id: the client that its refresh tokens are for.
-        credentials_version: the version of the account that the subject logged in with. ``None`` if the
-            subject is not an account of ours.
+        user_agent: the client of the last login or swap.
+        ip_address: the client's address at the last login or swap.
+        audience: the ``aud`` of the session's access tokens. A session from before version 4 of the schema
+            has ``None`` until its next swap. The same holds for the two fields that follow.
+        client_id: the client that the session's refresh tokens are for.
+        credentials_version: the version of the account at the login. ``None`` if the subject is not an
+            account of ours.
         amr: the methods that proved the subject's identity, by their names in RFC 8176. Set at the start. The
             same holds for the two fields that follow. A session from before version 5 of the schema has the
             default of each.
-        claims: further claims for the access tokens of the session: a JSON object.
+        claims: further claims for the access tokens of the session, a JSON object.
         lifetime: seconds from ``created_at`` to the absolute end. ``None`` for ``times.absolute``.
     """
 
@@ -110,7 +111,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """What a login or a swap says of a session. :class:`Session` explains the fields."""
+    """The fields that a login or a swap sets. :class:`Session` explains them."""
 
     username: str
     scopes: tuple[str, ...]
@@ -122,9 +123,9 @@ class SessionDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewSession(SessionDetails, frozen=True, kw_only=True):
-    """What the caller knows of a session before the store has given it its times.
+    """A session before the store gives it its times.
 
-    :class:`Session` explains the fields. A swap never changes those that are not of :class:`SessionDetails`.
+    :class:`Session` explains the fields. A swap changes the fields of :class:`SessionDetails` only.
     """
 
     id: str
@@ -135,12 +136,12 @@ class NewSession(SessionDetails, frozen=True, kw_only=True):
 
 
 class SessionTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """The lifetimes that a store applies to its own time, in seconds.
+    """The lifetimes that a store adds to its own time, in seconds.
 
     Attributes:
-        access: how long an access token is good.
-        idle: how long a session lives without a refresh.
-        absolute: how long a session without a ``lifetime`` of its own lives at most.
+        access: lifetime of an access token.
+        idle: lifetime of a session without a refresh.
+        absolute: longest lifetime of a session that has no ``lifetime`` of its own.
         window: a session swaps at most once in this time.
     """
 
@@ -151,33 +152,33 @@ class SessionTimes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimedSession(msgspec.Struct, frozen=True):
-    """A session and the store's time at which it was read or written."""
+    """A session, and the store's time when it was read or written."""
 
     session: Session
     now: float
 
 
 class SessionEnd(msgspec.Struct, frozen=True):
-    """A session that ended, and until when tokens of it could still be about."""
+    """A session that ended, and the time until which its access tokens could be valid."""
 
     session_id: str
     access_until: float
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer to a poll: what ended since a position, and what travels with it.
+    """The answer to a poll: the sessions that ended since a position, and the state that all processes share.
 
-    An end is never taken back, so a caller adds these to what it knew: also after a store was rolled back
-    and has forgotten some.
+    No end is ever revoked. So a caller adds the ends to the ends that it knows, even if a store was rolled
+    back and has forgotten some.
 
     Attributes:
         now: the store's time.
-        identity: changes when the store is another one than before (restored, failed over).
-        position: where the next poll goes on; opaque, in commit order, never a time.
+        identity: changes when the store is replaced (by a restored backup, or by a promoted replica).
+        position: where the next poll continues. It is opaque and follows the order of commits.
         key_version: changes when the set of stored keys did. ``None`` if another store has the keys: the
             caller then asks that store after each poll.
         ends: the sessions that ended.
-        settings: what :meth:`SessionStore.record_settings` recorded; empty where nothing is.
+        settings: what :meth:`SessionStore.record_settings` recorded. Empty if nothing was recorded.
     """
 
     now: float
@@ -194,23 +195,23 @@ class SessionStore(Protocol):
     def read_mark(self) -> str:
         """Return an opaque mark of the present moment, for :meth:`start_session`.
 
-        Read it before a subject proves who they are. The mark is good for :data:`MARK_LIFETIME` seconds.
+        Read the mark before a subject proves their identity. It is valid for :data:`MARK_LIFETIME` seconds.
         """
         ...
 
     def start_session(
         self, new: NewSession, times: SessionTimes, *, max_live: int, mark: str
     ) -> tuple[TimedSession, Sequence[Session]] | None:
-        """Insert a session at generation 1 and end the subject's oldest over ``max_live``.
+        """Insert a session at generation 1. End the subject's oldest sessions if it has over ``max_live``.
 
         A ``lifetime`` of the session takes the place of ``times.absolute``, here and at each swap.
 
-        Returns the session, and those that were ended for it with ``too_many_sessions``. A repeat with
-        the same id returns the row that is there.
+        Returns the session, and the sessions that were ended for it with ``too_many_sessions``. A repeat with
+        the same id returns the existing row.
 
-        Returns ``None`` and changes nothing if an :meth:`end_sessions` of the subject committed after
-        ``mark`` was read, whether or not it found a session, or if the mark is too old. So what ends all
-        sessions of a subject wins over each login that began before it. Both are one atomic step: either
+        Returns ``None`` and changes nothing if the mark is too old. The same happens if an
+        :meth:`end_sessions` of the subject committed after ``mark`` was read, whether or not it found a
+        session. So an end of all sessions wins over each login that began before it. Both are atomic: either
         ``end_sessions`` ends the new session, or the session does not start. An ``end_sessions`` that is
         not acknowledged when the mark is read may count as later.
         """
@@ -219,75 +220,73 @@ class SessionStore(Protocol):
     def swap_session(
         self, session_id: str, generation: int, times: SessionTimes, details: SessionDetails
     ) -> TimedSession | None:
-        """The compare-and-swap behind a refresh; the row after it, or ``None`` where nothing was swapped.
+        """Swap a session to its next generation. Return the new row, or ``None`` if nothing was swapped.
 
-        Swaps if the session is live, its generation is at most ``generation``, and its last swap is at
-        least ``times.window`` old (or there was none): sets the generation to ``generation + 1``, and
-        ``refreshed_at``, ``access_until`` and ``expires_at`` from the store's time. Of any number of
-        callers with the same generation exactly one swaps. A swap on an ended or expired session, or on
-        an unknown id, changes nothing.
+        This is the compare-and-swap behind a refresh. It swaps if the session is live, its generation is at
+        most ``generation``, and it has not swapped within ``times.window``. It sets the generation to
+        ``generation + 1``, and ``refreshed_at``, ``access_until`` and ``expires_at`` from the store's time.
+        Exactly one of any number of callers with the same generation swaps. A swap of an ended, expired or
+        unknown session changes nothing.
 
         ``access_until`` never moves back, whatever the times or the clock, because an access token that
-        was issued before may last until then. ``expires_at`` is never before it.
+        was issued before may last until then. ``expires_at`` is never before ``access_until``.
 
-        Of the details, those of the client, ``username`` and ``scopes`` take the place of what is there.
-        ``audience``, ``client_id`` and ``credentials_version`` are set only where there is none. ``amr``,
+        ``username``, ``scopes``, ``user_agent`` and ``ip_address`` replace the values of the row.
+        ``audience``, ``client_id`` and ``credentials_version`` are set only if the row has none. ``amr``,
         ``claims`` and ``lifetime`` stay as they were set at the start.
         """
         ...
 
     def keep_session(self, session_id: str, subject: str, credentials_version: int) -> bool:
-        """Raise a live session's ``credentials_version`` to at least this; whether there is such a session.
+        """Raise a live session's ``credentials_version`` to at least this version.
 
-        A session that has no version gets this one. A session of another subject is left alone.
+        A session without a version gets this version. Returns whether the subject has such a live session.
         """
         ...
 
     def find_session(self, session_id: str) -> TimedSession | None:
-        """The session, ended or not, with the store's time; ``None`` if there is none."""
+        """Return a session, ended or not, with the store's time. ``None`` if it is unknown."""
         ...
 
     def list_live_sessions(self, subject: str) -> Sequence[Session]:
-        """The subject's sessions that are neither ended nor expired, newest first."""
+        """Return the subject's sessions that are neither ended nor expired, newest first."""
         ...
 
     def end_session(self, session_id: str, reason: EndReason) -> Session | None:
-        """End one session; the ended row, or ``None`` if it was unknown or had ended before.
+        """End a session. Return the ended row, or ``None`` if it was unknown or had ended before.
 
-        The end has committed, and is in the feed, when this returns. The first reason stays.
+        When this returns, the end has committed and is in the feed. The first reason stays.
         """
         ...
 
     def end_sessions(self, subject: str, reason: EndReason, *, keep: str | None = None) -> Sequence[Session]:
-        """End all of a subject's sessions except ``keep``; returns those that this call ended.
+        """End all sessions of a subject except ``keep``. Return the sessions that this call ended.
 
-        No login of the subject whose mark was read before starts a session afterwards, see
-        :meth:`start_session`.
+        A login whose mark was read before starts no session afterwards, see :meth:`start_session`.
         """
         ...
 
     def record_end(self, session_id: str, reason: EndReason, access_until: float) -> None:
-        """Put the end of a session that the store does not know into the feed.
+        """Add the end of a session to the feed, even if the store does not know the session.
 
-        A store that was rolled back has forgotten sessions whose tokens are still good. A known session
+        A store that was rolled back has forgotten sessions whose tokens are still valid. A known session
         ends as by :meth:`end_session`, and its ``access_until`` does not move back. A repeat changes nothing.
         """
         ...
 
     def poll(self, identity: str | None, position: int | None, *, grace: float) -> Feed:
-        """What ended since ``position``, as one consistent read.
+        """Return the ends since ``position``, as a single consistent read.
 
-        With no position, another identity, or a position that the store has not reached (it was rolled
-        back), answers with every end still in force: one whose ``access_until`` lies less than ``grace``
-        seconds back. An end is never missed, however late its transaction commits; one that was told may be
-        told again, if others were under way then.
+        Returns every end in force if there is no position, if the identity is another, or if the store has
+        not reached the position (because it was rolled back). An end is in force until ``grace`` seconds
+        after its ``access_until``. No end is ever missed, however late its transaction commits. An end may
+        be returned twice.
         """
         ...
 
     def record_settings(self, settings: str, *, expected: str) -> bool:
-        """Record the nodes' settings, only if ``expected`` is recorded now; whether it was done.
+        """Record the nodes' settings if ``expected`` is recorded now. Return whether they are recorded.
 
-        A repeat with the same settings is told that it was done. The text means nothing to the store. Each
-        poll brings it.
+        The text means nothing to the store. Each poll returns it.
         """
         ...
