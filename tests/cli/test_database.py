@@ -60,7 +60,7 @@ def test_a_newer_database_is_told_and_left_alone(watchword, alice, directory) ->
     assert shown.stderr == "A newer Watchword upgraded it. Run that version\n"
     refused = watchword("database", "upgrade")
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert "a newer Watchword upgraded it" in refused.stderr
+    assert "A newer Watchword has upgraded the database" in refused.stderr
 
 
 @pytest.mark.parametrize("command", ["status", "upgrade"])
@@ -94,6 +94,7 @@ def test_a_server_that_is_not_there_is_told_in_one_sentence_without_the_password
 
 
 def test_a_missing_sqlalchemy_names_the_extra_that_brings_it(monkeypatch) -> None:
+    monkeypatch.delattr("watchword.stores.sql", raising=False)
     for name in [name for name in sys.modules if name.startswith("watchword.stores.s")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)

@@ -78,7 +78,7 @@ def test_what_is_not_understood_is_a_usage_error(watchword, directory, arguments
             "WATCHWORD_ACCESS_LIFETIME must be a whole number of seconds, at least 1, not 'ten'",
         ),
         ("WATCHWORD_SECRET", "too short", "WATCHWORD_SECRET must have at least 32 characters"),
-        ("DATABASE_URL", "watchword.db", "database_url is not a URL"),
+        ("DATABASE_URL", "watchword.db", "database_url must be a URL"),
         (
             "DATABASE_URL",
             "mysql://user:hush-hush@host/db",
@@ -86,7 +86,7 @@ def test_what_is_not_understood_is_a_usage_error(watchword, directory, arguments
         ),
         ("DATABASE_URL", "sqlite://", "DATABASE_URL names a database in memory"),
         ("DATABASE_URL", "sqlite://app.db", "database_url: sqlite:/// has three slashes"),
-        ("DATABASE_URL", "sqlite:/app.db", "database_url is not a URL; sqlite:///watchword.db is one"),
+        ("DATABASE_URL", "sqlite:/app.db", "database_url must be a URL such as sqlite:///watchword.db"),
         ("DATABASE_URL", "sqlite:///:memory:", "DATABASE_URL names a database in memory"),
         ("DATABASE_URL", "sqlite:///elsewhere/app.db", "there is no database elsewhere/app.db here"),
     ],

@@ -166,7 +166,7 @@ def assert_replaced(stores: Stores, lose: Callable[[], object], caplog: pytest.L
         assert 0.3 <= measure_seconds(lambda: announcements.wait(0.3, threading.Event())) < SOON, (
             "and goes on"
         )
-    assert "not heard" in caplog.text
+    assert "do not arrive" in caplog.text
     announcements.wait(0.2, threading.Event())
     announcements.announce()
     assert measure_seconds(lambda: announcements.wait(INTERVAL, threading.Event())) < SOON

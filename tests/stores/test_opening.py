@@ -51,13 +51,13 @@ def test_a_url_of_no_store_is_refused_naming_what_is_supported_and_not_itself(ur
         ("postgresql://user:se/cret@host:port/app", "/ is %2F"),
         (
             "postgresql+psycopg2://user:secret@host/app",
-            r"postgresql\+psycopg2:// names another driver; write postg",
+            r"postgresql\+psycopg2:// names another driver. Write postg",
         ),
-        ("postgresql+asyncpg://user:secret@host/app", "write postgresql://"),
+        ("postgresql+asyncpg://user:secret@host/app", "Write postgresql://"),
         ("sqlite://app.db", "three slashes"),
         ("postgresql://user:secret@host/app?schema=auth", "options=-csearch_path%3DNAME"),
         ("postgresql://user:secret@host/app?ssl=true", "sslmode=require"),
-        ("postgresql://user:secret@host/app?pgbouncer=true", "can go"),
+        ("postgresql://user:secret@host/app?pgbouncer=true", "Remove pgbouncer=true"),
         ("postgresql://user:secret@host/app?connection_limit=5", "database_connections"),
         ("postgresql://user:sec@ret@host/app", "%40"),
     ],
@@ -77,6 +77,7 @@ def test_a_url_as_others_write_it_is_refused_with_what_to_write(
 
 def test_a_missing_sqlalchemy_names_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    monkeypatch.delattr("watchword.stores.sql", raising=False)
     for name in [name for name in sys.modules if name.startswith("watchword.stores.s")]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(MissingExtra, match=r"watchword\[sql"):
@@ -145,6 +146,7 @@ print(*sys.modules, sep="\\n")
 
 def test_a_missing_redis_py_names_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.delattr("watchword.stores.redis", raising=False)
     for name in [name for name in sys.modules if name.startswith(("watchword.stores.redis", "redis."))]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(MissingExtra, match=r"watchword\[redis\]"):

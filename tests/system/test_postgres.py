@@ -38,7 +38,7 @@ def test_what_cannot_work_is_refused_at_the_start_in_one_clear_line(refused, pos
         ({"DATABASE_URL": "postgresql://user:oys@ter@host/app"}, "an @ in the password is written %40"),
         (
             {"DATABASE_URL": "postgresql://user:oyster@/app?host=a,b&port=1,2,3"},
-            "each host has its port, or none has",
+            "give each host a port, or none of them",
         ),
         (
             {"DATABASE_URL": "mysql://user:oyster@host/app"},

@@ -38,7 +38,7 @@ def test_a_redis_that_dies_and_comes_back_is_a_503_and_no_logout_comes_undone(st
 
 def test_what_cannot_work_is_refused_at_the_start_in_one_clear_line(refused, redis_server):
     for environment, words in (
-        ({"SESSIONS_URL": "redis://user:swordfish@host:port"}, "sessions_url: supported are redis://"),
+        ({"SESSIONS_URL": "redis://user:swordfish@host:port"}, "sessions_url must be a URL such as redis://"),
         (
             {"SESSIONS_URL": redis_server.url, "WATCHWORD_SECRET": None},
             "secret must be set for a store on a server",

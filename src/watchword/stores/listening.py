@@ -1,4 +1,4 @@
-"""What waiting for announcements is like, whatever carries them."""
+"""Wait for announcements on a connection, whatever carries them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["ListeningAnnouncements"]
 
 logger = logging.getLogger("watchword.stores")
 
-STEP = 0.1  # seconds until who waits notices that it is to stop
+STEP = 0.1  # seconds until a waiting thread notices that it must stop
 
 
 class ListeningAnnouncements(Announcements):
-    """Announcements that are heard on a connection of their own.
+    """Announcements that arrive on a connection of their own.
 
     Attributes:
-        errors: what the connection raises when it is lost.
+        errors: the errors that the connection raises when it is lost.
     """
 
     errors: tuple[type[Exception], ...]
@@ -32,11 +32,11 @@ class ListeningAnnouncements(Announcements):
                 if self.wait_for_message(min(STEP, left)):
                     return
         except self.errors as error:
-            logger.info("announcements of ends are not heard, the polls go on: %s", type(error).__name__)
+            logger.info("announcements of ends do not arrive, polls continue: %s", type(error).__name__)
             self.close()
             stopping.wait(max(0, until - read_clock()))
 
     @abstractmethod
     def wait_for_message(self, seconds: float) -> bool:
-        """Whether something was announced since the last call, or is within that time."""
+        """Wait for an announcement since the last call. Return whether there was one."""
         ...

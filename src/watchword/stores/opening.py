@@ -1,4 +1,4 @@
-"""From a URL to the store behind it; a backend is imported only when its URL is opened."""
+"""Open the stores behind a URL. A backend is imported only when its URL is opened."""
 
 from __future__ import annotations
 
@@ -96,14 +96,14 @@ def find_schema_status(url: str) -> SchemaStatus:
 
 
 def resolve_settings(settings: Settings, folder: Path | None = None) -> Settings:
-    """Check what the settings say of stores without opening any. The path of a file becomes absolute.
+    """Check the settings of stores without opening a store. Return them with the absolute path of a file.
 
     Args:
         settings: the settings.
-        folder: what a relative path is relative to; by default the working directory.
+        folder: the folder that a relative path is relative to. By default the working directory.
 
     Raises:
-        InvalidSettings: no store of ours has such a URL, or it does not have what the settings want.
+        InvalidSettings: no store of ours has such a URL, or it cannot do what the settings want.
         MissingExtra: a store's library is not installed.
     """
     with _name_missing_extra():
@@ -160,17 +160,17 @@ def list_tables() -> frozenset[str]:
 
 
 def copy_database(url: str, target: Path) -> None:
-    """Copy the SQLite database at a URL to a new file, while servers may go on.
+    """Copy the SQLite database at a URL to a new file. Servers may continue meanwhile.
 
     Raises:
-        InvalidSettings: the URL is not one of an SQLite file.
+        InvalidSettings: the URL does not name an SQLite file.
         OSError: the new file cannot be made, because it exists or for another reason.
         StoreUnavailable: the database cannot be read.
     """
     source = url.partition(":///")[2]
     if not url.startswith("sqlite") or not source:
         raise InvalidSettings(
-            "database_url: only an SQLite file is copied. Copy PostgreSQL with pg_dump, and Redis as its "
+            "database_url must name an SQLite file to copy. Copy PostgreSQL with pg_dump, and Redis as its "
             "documentation says"
         )
     from watchword.stores.sql import sqlite_backup  # noqa: PLC0415 -- the codec must not need sqlite3
@@ -180,7 +180,7 @@ def copy_database(url: str, target: Path) -> None:
 
 @contextmanager
 def _name_missing_extra() -> Iterator[None]:
-    """Name the extra where a library that a store needs is not installed."""
+    """Raise an error that names the extra if a store's library is not installed."""
     try:
         yield
     except ModuleNotFoundError as error:

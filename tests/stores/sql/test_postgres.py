@@ -373,7 +373,7 @@ def test_a_password_stands_in_no_message_and_in_no_log(url: str, caplog: pytest.
         open_sql_stores(wrong)
     assert 'role "nobody" does not exist' in caplog.text
     assert "s3cr3t" not in caplog.text + str(caught.value) + repr(caught.value)
-    with pytest.raises(InvalidSettings, match="write postgresql://") as refused:
+    with pytest.raises(InvalidSettings, match="Write postgresql://") as refused:
         open_sql_stores("postgresql+psycopg2://nobody:s3cr3t@localhost/app")
     assert "s3cr3t" not in str(refused.value)
 

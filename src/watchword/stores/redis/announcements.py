@@ -1,4 +1,4 @@
-"""Word of ended sessions by Redis' publish and subscribe."""
+"""Push notifications that sessions have ended, by Redis' publish and subscribe."""
 
 # ruff: noqa: D102 -- the contract's docstrings hold, and ``help`` shows them
 
@@ -17,7 +17,7 @@ CHANNEL = "watchword:ends"
 
 
 class RedisAnnouncements(ListeningAnnouncements):
-    """A cluster passes on to all of its nodes what is published at one of them."""
+    """Announcements over Redis. A node of a cluster forwards them to all other nodes."""
 
     errors = (StoreUnavailable,)
 
@@ -26,7 +26,7 @@ class RedisAnnouncements(ListeningAnnouncements):
         self._subscriptions: PerProcess[Subscription] = PerProcess(lambda: redis.subscribe(CHANNEL))
 
     def announce(self) -> None:
-        with suppress(StoreUnavailable):  # which is in the log
+        with suppress(StoreUnavailable):  # The log has the reason.
             self._redis.publish(CHANNEL)
 
     def close(self) -> None:

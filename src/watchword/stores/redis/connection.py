@@ -1,4 +1,4 @@
-"""Running scripts in Redis: to which node they go, when one is repeated, and what becomes of errors."""
+"""Run scripts in Redis: find their node, repeat them after a lost connection, and translate errors."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ _NOW = Script("return text(now)")
 
 _T = TypeVar("_T")
 _Argument: TypeAlias = str | float
-_Call: TypeAlias = tuple[str, Sequence[_Argument]]  # the key and the arguments
+_Call: TypeAlias = tuple[str, Sequence[_Argument]]  # a key and the arguments
 
 
 class Subscription:
-    """A channel that is listened to; :meth:`RedisConnection.subscribe` makes it."""
+    """A subscription to a channel, made by :meth:`RedisConnection.subscribe`."""
 
     def __init__(self, client: RedisClient, channel: str) -> None:
         self._messages: PubSub = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         self._messages.subscribe(channel)
 
     def wait_for_message(self, seconds: float) -> bool:
-        """Whether there was a message since the last call, or is one within that time.
+        """Wait for a message since the last call. Return whether there was one.
 
         Raises:
             StoreUnavailable: Redis does not answer.
@@ -57,7 +57,7 @@ class Subscription:
             if self._messages.get_message(timeout=seconds) is None:
                 return False
             while self._messages.get_message() is not None:
-                pass  # those that came together are one
+                pass  # Messages that arrived together count once.
         return True
 
     def close(self) -> None:
@@ -66,7 +66,9 @@ class Subscription:
 
 
 class RedisConnection:
-    """Runs scripts. Whatever goes wrong is ``StoreUnavailable``; the log gets Redis' words.
+    """The connections of this process to a Redis. Every failure becomes ``StoreUnavailable``.
+
+    The log has Redis' message.
 
     Args:
         url: see :func:`~watchword.stores.redis.url.make_client_factory`.
@@ -76,7 +78,7 @@ class RedisConnection:
         time_shift: seconds by which the store's time is ahead of Redis' clock. Tests change it.
 
     Raises:
-        InvalidSettings: it is no URL of a Redis.
+        InvalidSettings: the URL is not a URL of a Redis.
     """
 
     time_shift = 0.0
@@ -94,34 +96,34 @@ class RedisConnection:
         return float(self.run(_NOW, "watchword:{0}"))
 
     def run(self, script: Script, key: str, *args: _Argument) -> Any:
-        """What the script returns; ``key`` says on which node it runs."""
+        """Run a script on the node that has ``key``. Return the script's result."""
         return self._repeat_if_lost(lambda: self._run(script, key, args))
 
     def run_durably(self, script: Script, key: str, *args: _Argument) -> Any:
-        """As :meth:`run`, and as many replicas as are wanted have what was written, now or before."""
+        """Run a script like :meth:`run`, and wait until enough replicas have what was written."""
         if not self._wait_replicas:
             return self.run(script, key, *args)
         return self._repeat_if_lost(lambda: self._run_and_wait(script, key, args))
 
     def run_each(self, script: Script, calls: Sequence[_Call]) -> Sequence[Any]:
-        """What each of several calls returns; one round trip for each node."""
+        """Run a script once for each call. Return the results. Takes a single round trip for each node."""
         return self._repeat_if_lost(lambda: self._run_each(script, calls))
 
     def ask(self, question: Callable[[Redis], _T]) -> Sequence[_T]:
-        """What each master answers."""
+        """Return the answer of each master."""
         return self._repeat_if_lost(lambda: [question(master) for master in self._list_masters()])
 
     def publish(self, channel: str) -> None:
-        """Send an empty message to whoever has subscribed."""
+        """Send an empty message to every subscriber of a channel."""
         self._repeat_if_lost(lambda: self._client().publish(channel, ""))
 
     def subscribe(self, channel: str) -> Subscription:
-        """Listen to a channel, on a connection of its own."""
+        """Subscribe to a channel, on a connection of its own."""
         with _translate_errors():
             return Subscription(self._client(), channel)
 
     def close(self) -> None:
-        """Close every connection of this process. It opens new ones when used again."""
+        """Close every connection of this process. New connections open when they are needed."""
         client = self._clients.remove()
         if client is not None:
             client.close()
@@ -152,10 +154,10 @@ class RedisConnection:
             return node.eval(script.text, 1, key, self.time_shift, *args)
 
     def _run_and_wait(self, script: Script, key: str, args: Sequence[_Argument]) -> Any:
-        """On one connection: WAIT asks for what its own connection has seen.
+        """Run a script and WAIT on the same connection, because WAIT is about its own connection.
 
-        EVAL, since after a NOSCRIPT both would have to be sent again. Errors are not raised by the pipeline,
-        which would add the command with all of its arguments.
+        Uses EVAL, because after a NOSCRIPT both would have to be sent again. The pipeline must not raise
+        errors, because it would add the command with all of its arguments.
         """
         pipeline = self._find_node(key).pipeline(transaction=False)
         pipeline.eval(script.text, 1, key, self.time_shift, *args)
@@ -165,7 +167,7 @@ class RedisConnection:
             if isinstance(answer, Exception):
                 raise answer
         if replicas < self._wait_replicas:
-            logger.warning("%d replicas have the change, and not %d", replicas, self._wait_replicas)
+            logger.warning("only %d of %d replicas have the change", replicas, self._wait_replicas)
             raise StoreUnavailable
         return result
 
@@ -183,7 +185,7 @@ class RedisConnection:
         return [self._check_result(results[number], script, *call) for number, call in enumerate(calls)]
 
     def _check_result(self, result: Any, script: Script, key: str, args: Sequence[_Argument]) -> Any:
-        """The result, after another try where the node does not know the script."""
+        """Return the result of a call. Run the script again if the node did not know it."""
         if isinstance(result, NoScriptError):
             return self._run(script, key, args)
         if isinstance(result, Exception):
@@ -196,7 +198,10 @@ class RedisConnection:
         return self._clients.obtain()
 
     def _find_node(self, key: str) -> Redis:
-        """Where the key is; a cluster's own client would follow a slot that moves, to half of its keys."""
+        """Return the node that has a key.
+
+        The cluster's own client would follow a slot that is moving, to a node that has half of its keys.
+        """
         client = self._client()
         if isinstance(client, RedisCluster):
             return client.get_redis_connection(client.get_node_from_key(key))  # type: ignore[no-untyped-call]
@@ -211,12 +216,12 @@ class RedisConnection:
     # -- errors ----------------------------------------------------------------------------------
 
     def _repeat_if_lost(self, attempt: Callable[[], _T]) -> _T:
-        """Once more after a connection was lost, or a node turned out not to be the key's master any more."""
+        """Repeat an attempt once if its connection was lost, or if the node is not the key's master now."""
         with _translate_errors():
             try:
                 return attempt()
             except TimeoutError:
-                self._forget_connections()  # and no repeat: who waited that long has waited long enough
+                self._forget_connections()  # The attempt is not repeated: it has taken long enough.
                 raise
             except (ConnectionError, SlotNotCoveredError, ResponseError) as error:
                 if isinstance(error, ResponseError) and not _is_of_another_node(error):
@@ -225,7 +230,7 @@ class RedisConnection:
                 return attempt()
 
     def _forget_connections(self) -> None:
-        """Forget connections to what may no longer be there, and where a cluster's slots were."""
+        """Forget connections that may be lost, and on which nodes a cluster's slots were."""
         client = self._client()
         if isinstance(client, RedisCluster):
             client.nodes_manager.initialize()
@@ -264,10 +269,10 @@ def _translate_errors() -> Iterator[None]:
 
 
 def _is_forbidden(error: Exception) -> bool:
-    # what a script or a pipeline meets is no error class of redis-py's
+    # redis-py has no class for an error inside a script or a pipeline.
     return isinstance(error, NoPermissionError) or "NOPERM" in str(error)
 
 
 def _is_of_another_node(error: ResponseError) -> bool:
-    # what a script meets on a replica is no error class of redis-py's
+    # redis-py has no class for the error of a script on a replica.
     return isinstance(error, MovedError) or "READONLY" in str(error)

@@ -1,4 +1,4 @@
-"""Signing keys in Redis: few, so they are one hash, in the shard that tells of their version."""
+"""Signing keys in Redis. They are few, so a single hash has them, in the shard with their version."""
 
 # ruff: noqa: D102 -- the contract's docstrings hold, and ``help`` shows them
 
@@ -17,7 +17,7 @@ __all__ = ["RedisKeys"]
 
 _KEY = "watchword:{0}"  # the shard that tells a poll of the keys' version
 
-# Times stand as text in the JSON, which would otherwise cut off their digits.
+# Times are text in the JSON, because numbers would lose digits.
 _KEYS = """
 local keys, version = KEYS[1] .. ':keys', KEYS[1] .. ':key_version'
 

@@ -1,4 +1,4 @@
-"""Lua scripts: each is one operation of the contract, and runs in Redis as one step."""
+"""Lua scripts. Each is an operation of the contract, and Redis runs it as an atomic step."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 
 __all__ = ["Script"]
 
-# A store's time is Redis' own, whatever clock the caller has. Numbers go in and out as text with all their
-# digits: Redis cuts off the fraction of what a script returns, and Lua by itself writes fourteen digits.
+# The store's time is Redis' own, whatever clock the caller has. Numbers go in and out as text with all their
+# digits, because Redis cuts off the fraction of a result, and Lua writes only fourteen digits.
 _PRELUDE = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000 + ARGV[1]
@@ -20,8 +20,8 @@ local function milliseconds(seconds)
   return string.format('%.0f', math.max(1, math.min(seconds * 1000, 2 ^ 52)))
 end
 
--- A number that grows with each change and is never behind the clock: where Redis has lost the last one, the
--- next is still greater than all that were handed out.
+-- A number that grows with each change and is never behind the clock. If Redis has lost the last number, the
+-- next number is still greater than all numbers before.
 local function advance(counter)
   local number = math.max((redis.call('GET', counter) or 0) + 1, math.floor(now * 1000000))
   redis.call('SET', counter, text(number))
@@ -31,14 +31,14 @@ end
 
 
 class Script:
-    """A script, after the prelude that all share. Its first argument is the shift of the store's time.
+    """A script after the common prelude. Its first argument is the shift of the store's time.
 
     Args:
-        parts: Lua, one after the other.
+        parts: parts of the script, in Lua.
 
     Attributes:
-        text: all of it.
-        digest: the name under which Redis keeps it: the SHA-1, in hex.
+        text: the whole script.
+        digest: the SHA-1 of the script in hexadecimal, under which Redis keeps it.
     """
 
     def __init__(self, *parts: str) -> None:

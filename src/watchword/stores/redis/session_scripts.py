@@ -1,8 +1,8 @@
 """Lua scripts for sessions and the feed of their ends.
 
-A session lives in one of sixteen shards, which its id names. All that an operation touches (sessions, the
-index of their subject, the feed of ends) has the shard's hash tag. So each operation is a single script on a
-single node, and the nodes of a cluster share the shards out among them. A poll asks every shard.
+A session lives in one of sixteen shards, which its id names. All keys of an operation (sessions, the index of
+their subject, the feed of ends) have the shard's hash tag. So each operation is a single script on a single
+node, and the shards are spread over the nodes of a cluster. A poll asks every shard.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ __all__ = [
     "SWAP",
 ]
 
-# As in SQL: rows outlive their last access token by the largest leeway (300 s) and two minutes.
+# As in SQL, rows outlive their last access token by the largest leeway (300 s) and two minutes.
 _KEPT = 300 + 120
 
-# The keys of a shard begin with its name, the only one that is declared: all are in the same slot.
+# The keys of a shard begin with its name. Only the name is declared, because all keys are in the same slot.
 _ROWS = f"""
 local shard = KEYS[1]
 local KEPT, MARK_LIFETIME = {_KEPT}, {MARK_LIFETIME}
@@ -48,19 +48,19 @@ local function keep_longer(key, seconds)
   if redis.call('PTTL', key) < seconds * 1000 then keep(key, seconds) end
 end
 
--- where it stands when all sessions of a subject were last ended
+-- the key of the position at which all sessions of a subject were last ended
 local function end_of_all(subject)
   return shard .. ':ended:' .. subject
 end
 
--- whole seconds, since tokens carry them; none of them is before access_until, which is the row's
+-- Times are whole seconds, because tokens carry them. No time is before the row's access_until.
 local function expiry(created_at, access_until, access, idle, absolute)
   local regular = math.min(math.floor(now + idle), math.floor(created_at + absolute))
   return math.max(regular, access_until), math.max(math.min(math.floor(now) + access, regular), access_until)
 end
 """
 
-# An entry of the feed stands in two sorted sets: by its place, and by when no token can need it any more.
+# An entry of the feed is in two sorted sets: by its position, and by when the last access token expires.
 _ENDS = """
 local feed, feed_until = shard .. ':feed', shard .. ':feed_until'
 
@@ -80,8 +80,8 @@ local function forget_old_entries()
   end
 end
 
--- Ends those that had not ended, all at the same place in the feed. The feed comes before the row: if a
--- cluster that is moving slots breaks off in between, the session is refused already and can still be ended.
+-- End the sessions that had not ended, all at the same position in the feed. The feed comes before the row.
+-- If a cluster that is moving slots stops in between, the session is refused already and can still be ended.
 local function finish(ids, reason)
   local rows, sequence = {}, nil
   for _, id in ipairs(ids) do
@@ -226,7 +226,7 @@ finish({id}, reason)
 """,
 )
 
-# The replication id changes with each restart and each promotion of a replica: whenever ends may be missing.
+# The replication id changes with each restart and each promotion of a replica, when ends may be missing.
 POLL = Script(
     _ROWS,
     _ENDS,

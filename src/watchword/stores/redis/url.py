@@ -1,4 +1,4 @@
-"""From a URL to a Redis client: for one server, a cluster, or the master that Sentinel names."""
+"""Read the URL of a Redis: of a server, of a cluster, or of the master that Sentinel names."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _SENTINEL_ACCESS = {"sentinel_username", "sentinel_password"}
 
 
 def make_client_factory(url: str) -> Callable[[], RedisClient]:
-    """What makes a client for that URL.
+    """Return a function that makes a client for a URL.
 
     Raises:
-        InvalidSettings: it is no URL of a Redis. The message says what is supported, and nothing of the URL,
-            which may hold a password.
+        InvalidSettings: the URL is not a URL of a Redis. The message names the supported URLs. It contains
+            nothing of the given URL, which may have a password.
     """
     try:
         parts = urlsplit(url)
         return _MAKERS[parts.scheme](parts)
     except (KeyError, ValueError):
         raise InvalidSettings(
-            "sessions_url: supported are redis://host:6379/0, redis+cluster://host:6379,host:6379 and "
-            "redis+sentinel://host:26379,host:26379/service/0; user:password@ may stand before the hosts, "
-            "special characters percent-encoded; "
-            "rediss in the place of redis is TLS (?ssl_ca_certs=, ssl_certfile= and ssl_keyfile= name files)"
+            "sessions_url must be a URL such as redis://host:6379/0, redis+cluster://host:6379,host:6379 or "
+            "redis+sentinel://host:26379,host:26379/service/0. Write user:password@ before the hosts, with "
+            "special characters percent-encoded. For TLS write rediss instead of redis (?ssl_ca_certs=, "
+            "ssl_certfile= and ssl_keyfile= name files)"
         ) from None
 
 
@@ -54,7 +54,7 @@ def _plan_cluster(parts: SplitResult) -> Callable[[], RedisClient]:
     hosts = _read_hosts(parts, default_port=6379)
     options = _read_options(parts, _FILES)
     if parts.path.strip("/"):
-        raise ValueError("a cluster has one database only")
+        raise ValueError("a cluster has a single database")
 
     def make() -> RedisClient:
         nodes = [ClusterNode(*host) for host in hosts]  # type: ignore[no-untyped-call]
@@ -103,7 +103,7 @@ def _read_hosts(parts: SplitResult, *, default_port: int) -> Sequence[tuple[str,
 def _read_options(parts: SplitResult, known: set[str]) -> dict[str, Any]:
     given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     if parts.fragment or not given.keys() <= known:
-        raise ValueError("what is not understood is not ignored")
+        raise ValueError("the URL has unknown parameters")
     username, _, password = parts.netloc.rpartition("@")[0].partition(":")
     return {
         **given,
@@ -114,7 +114,7 @@ def _read_options(parts: SplitResult, known: set[str]) -> dict[str, Any]:
         "socket_timeout": ANSWER_TIMEOUT,
         "decode_responses": True,
         "protocol": 2,
-        "retry": Retry(NoBackoff(), 0),  # it is for the store to say what is repeated, and how often
+        "retry": Retry(NoBackoff(), 0),  # RedisConnection decides what is repeated.
     }
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL: its connections, its transactions, its clock. All that is PostgreSQL's alone stands here."""
+"""What only PostgreSQL needs: its connections, its transactions, its clock."""
 
 # ruff: noqa: D102 -- the base class's docstrings hold, and ``help`` shows them
 
@@ -36,12 +36,12 @@ from watchword.stores.sql.postgres_pool import PatientPool
 
 __all__ = ["NOW", "STATEMENT_TIMEOUT", "PostgresDatabase", "check_url", "to_milliseconds"]
 
-# Seconds. A statement that waits for longer, for a lock or for the disk, is given up.
+# Seconds. A statement that waits longer for a lock or for the disk is cancelled.
 STATEMENT_TIMEOUT = 5
 CONNECT_TIMEOUT = 5
 
-# For libpq, where the URL says nothing else: a server that vanished without a word is missed within ten
-# seconds, whether it has not heard us or owes us an answer.
+# For libpq, unless the URL has another value. A server that vanished is noticed within ten seconds, whether
+# it did not receive a statement or does not answer.
 _GIVEN = {
     "connect_timeout": CONNECT_TIMEOUT,
     "tcp_user_timeout": 10_000,
@@ -50,17 +50,17 @@ _GIVEN = {
     "keepalives_count": 5,
 }
 
-# What other libraries take in a URL, and what does the same here
+# Parameters of other libraries, and what to write instead.
 _OF_OTHERS = {
-    "schema": "schema=NAME is written options=-csearch_path%3DNAME",
-    "ssl": "ssl=true is written sslmode=require",
-    "pgbouncer": "pgbouncer=true can go: a pooler is noticed",
-    "connection_limit": "connection_limit is the setting database_connections",
+    "schema": "Write schema=NAME as options=-csearch_path%3DNAME",
+    "ssl": "Write ssl=true as sslmode=require",
+    "pgbouncer": "Remove pgbouncer=true: a pooler is noticed without it",
+    "connection_limit": "Instead of connection_limit, use the setting database_connections",
 }
 
 NOW = "extract(epoch FROM clock_timestamp())::float8"
 _COMPLETE = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1"
-# Only functions that every role may call on every service: some have no functions for the log of writes.
+# Every role may call these functions on every service. Some services lack functions for the log of writes.
 _LINEAGE = "SELECT pg_is_in_recovery(), extract(epoch FROM pg_postmaster_start_time())::text"
 
 
@@ -74,7 +74,7 @@ class _Xid8(UserDefinedType[Any]):
 
 
 class _Snapshot(UserDefinedType[Any]):
-    """Which transactions had committed at a moment."""
+    """The transactions that had committed at a moment."""
 
     cache_ok = True
 
@@ -86,30 +86,30 @@ class _Route:
     """How connections reach the server.
 
     Attributes:
-        is_pooled: whether a pooler such as PgBouncer stands in between.
+        is_pooled: whether they go through a pooler such as PgBouncer.
     """
 
     is_pooled = False
 
     def notice_pooler(self, connection: Any, _record: object) -> None:
-        """Prepare no statements behind a pooler: each transaction may have another connection."""
+        """Prepare no statements behind a pooler, because each transaction may have another connection."""
         (process,) = connection.execute("SELECT pg_backend_pid()").fetchone()
-        if process != connection.info.backend_pid:  # a pooler makes its own number up
+        if process != connection.info.backend_pid:  # A pooler invents a number.
             connection.prepare_threshold = None
             self.is_pooled = True
 
 
 class PostgresDatabase(SqlDatabase):
-    """One PostgreSQL database.
+    """A PostgreSQL database.
 
-    A connection commits each statement by itself, and transactions begin where this module says. One that was
-    lost is noticed when it is used, by an error of SQLAlchemy's that says so.
+    A connection commits each statement by itself, and this module begins transactions. A lost connection is
+    noticed when it is used: SQLAlchemy's error says so.
 
-    Nothing is set for longer than a transaction: a pooler such as PgBouncer gives the server's connection to
+    Settings last for a transaction only, because a pooler such as PgBouncer gives the server's connection to
     other clients afterwards.
 
     Args:
-        url: where it is, for SQLAlchemy and psycopg.
+        url: the database, for SQLAlchemy and psycopg.
         connections: how many connections this process has at most.
 
     Raises:
@@ -120,7 +120,7 @@ class PostgresDatabase(SqlDatabase):
     def __init__(self, url: URL, *, connections: int = 10) -> None:
         self._route = _Route()
         self._engines = PerProcess(partial(_make_engine, url, connections, self._route))
-        self._engines.obtain()  # makes no connection, and says what is wrong with the URL
+        self._engines.obtain()  # Opens no connection, and raises if the URL is malformed.
         check_url(url)
         self._announcements = PostgresAnnouncements(self._engines)
         weakref.finalize(self, _close, self._engines, self._announcements).atexit = False
@@ -132,30 +132,27 @@ class PostgresDatabase(SqlDatabase):
 
     @contextmanager
     def begin_read(self) -> Iterator[Connection]:
-        """A transaction that sees one consistent state and keeps nobody from writing."""
         with self._begin("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY") as connection:
             yield connection
 
     @contextmanager
     def begin_write(self) -> Iterator[Connection]:
-        """A transaction that has committed at the end."""
         with self._begin("BEGIN") as connection:
             yield connection
 
     @contextmanager
     def begin_upgrade(self) -> Iterator[Connection]:
-        """A write that one node does at a time, and that may take as long as it needs."""
         with self.begin_write() as connection:
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             self.read_clock(connection, "schema")
-            # whoever waits for a table keeps all others from it
+            # A statement that waits for a table blocks all later statements on the table.
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {to_milliseconds(STATEMENT_TIMEOUT)}")
             yield connection
 
     def read_clock(self, connection: Connection, lock: str | None = None) -> float:
         if lock is None:
             now = connection.exec_driver_sql(f"SELECT {NOW}").scalar_one()
-        else:  # in this order: the clock is read when the lock is held
+        else:  # The order matters: the clock is read when the lock is held.
             locked = f"SELECT pg_advisory_xact_lock(hashtextextended(%(lock)s, 0)), {NOW}"
             _, now = connection.exec_driver_sql(locked, {"lock": f"watchword {lock}"}).one()
         return float(now)
@@ -188,7 +185,6 @@ class PostgresDatabase(SqlDatabase):
         return int(connection.exec_driver_sql(_COMPLETE).scalar_one())
 
     def close(self) -> None:
-        """Close every idle connection; the others close when they come back."""
         _close(self._engines, self._announcements)
 
     @contextmanager
@@ -215,20 +211,20 @@ class PostgresDatabase(SqlDatabase):
                     raise
         except driver_error as error:
             if is_lost:
-                engine.dispose()  # the others have lost the same server
+                engine.dispose()  # The other connections have lost the same server.
             raise DBAPIError(None, None, error, connection_invalidated=is_lost) from None
 
     @contextmanager
     def _begin(self, begin: str) -> Iterator[Connection]:
         with self._engines.obtain().connect() as connection:
-            # one round trip for all of it
+            # A single round trip sends all of these statements.
             connection.exec_driver_sql(
                 f"{begin}; SET LOCAL statement_timeout = {to_milliseconds(STATEMENT_TIMEOUT)}; "
-                # a process that is stopped in the middle of a transaction keeps no other waiting for longer
+                # Bounds how long a process that is suspended in a transaction can block others.
                 f"SET LOCAL idle_in_transaction_session_timeout = {to_milliseconds(2 * STATEMENT_TIMEOUT)}",
                 execution_options={"no_parameters": True},
             )
-            yield connection  # after an error the pool rolls back
+            yield connection  # After an error the pool rolls back.
             connection.exec_driver_sql("COMMIT")
 
 
@@ -243,7 +239,7 @@ def _make_engine(url: URL, connections: int, route: _Route) -> Engine:
             connect_args={name: value for name, value in _GIVEN.items() if name not in url.query},
         )
     except ArgumentError:
-        raise InvalidSettings("database_url: each host has its port, or none has") from None
+        raise InvalidSettings("database_url: give each host a port, or none of them") from None
     except ModuleNotFoundError as error:
         if error.name != "psycopg":
             raise
@@ -261,24 +257,24 @@ def _close(engines: PerProcess[Engine], announcements: PostgresAnnouncements) ->
 
 
 def check_url(url: URL) -> None:
-    """Check what the URL of a database says to libpq. Nothing is opened.
+    """Check the part of a URL that libpq reads. Opens nothing.
 
     Raises:
-        InvalidSettings: libpq would not understand the URL, or take the password for something else.
+        InvalidSettings: libpq would not understand the URL, or would take a part of the password for a host.
         ModuleNotFoundError: psycopg is not installed.
     """
     from psycopg import ProgrammingError  # noqa: PLC0415 -- needs the extra `postgres`
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415
 
     if "@" in f"{url.host}{url.database}":
-        # the rest of the password would be taken for a host, and shown as one
-        raise InvalidSettings("database_url: an @ in the password is written %40")
+        # libpq would take the rest of the password for a host, and show it in messages.
+        raise InvalidSettings("database_url: write an @ in the password as %40")
     try:
         make_conninfo(**dict.fromkeys(url.query, ""))
     except ProgrammingError:
-        hints = "".join(f"; {hint}" for name, hint in _OF_OTHERS.items() if name in url.query)
+        hints = "".join(f". {hint}" for name, hint in _OF_OTHERS.items() if name in url.query)
         raise InvalidSettings(
-            "database_url: what stands after the question mark has to be parameters of libpq, "
+            "database_url: only parameters of libpq may follow the question mark, "
             f"such as sslmode=verify-full{hints}"
         ) from None
 
@@ -289,10 +285,10 @@ def to_milliseconds(seconds: float) -> str:
 
 
 def _is_loss(error: Any) -> bool:
-    """Whether it is about the connection: what the server says of a statement has a code.
+    """Return whether an error is about the connection. An error about a statement has a code.
 
-    Seldom psycopg is told by the system that a socket is closed before libpq is, and its connection does not
-    know then that it is of no use any more.
+    Sometimes the system tells psycopg before libpq that a socket is closed. The connection then does not know
+    that it is closed.
     """
     from psycopg import OperationalError  # noqa: PLC0415 -- needs the extra `postgres`
 

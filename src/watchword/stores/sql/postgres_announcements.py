@@ -1,4 +1,4 @@
-"""Word of ended sessions by PostgreSQL's NOTIFY."""
+"""Push notifications that sessions have ended, by PostgreSQL's NOTIFY."""
 
 # ruff: noqa: D102 -- the contract's docstrings hold, and ``help`` shows them
 
@@ -22,10 +22,10 @@ CHANNEL = "watchword"
 
 
 class PostgresAnnouncements(ListeningAnnouncements):
-    """Sent by any connection of the pool; heard on one that is none of the pool's.
+    """Announcements over PostgreSQL. Any connection of the pool sends them. Another connection receives them.
 
-    A NOTIFY is a statement of its own, after the commit: in the transaction that ends a session it would have
-    all such transactions commit one after the other.
+    A NOTIFY is a statement after the commit. In the transaction that ends a session it would serialize the
+    commits of all such transactions.
     """
 
     def __init__(self, engines: PerProcess[Engine]) -> None:
@@ -39,7 +39,7 @@ class PostgresAnnouncements(ListeningAnnouncements):
             with self._engines.obtain().connect() as connection:
                 connection.exec_driver_sql(f"NOTIFY {CHANNEL}")
         except self.errors as error:
-            logger.info("an end is not announced, the next polls tell of it: %s", type(error).__name__)
+            logger.info("an end was not announced, so the next polls bring it: %s", type(error).__name__)
 
     def close(self) -> None:
         connection = self._listening.remove()
@@ -50,7 +50,7 @@ class PostgresAnnouncements(ListeningAnnouncements):
         connection = self._listening.obtain()
         heard = list(connection.notifies(timeout=seconds, stop_after=1))
         if heard:
-            list(connection.notifies(timeout=0))  # what was said at the same time says the same
+            list(connection.notifies(timeout=0))  # Announcements at the same time need a single poll.
         return bool(heard)
 
 

@@ -1,4 +1,4 @@
-"""A pool of connections that gets along with few of them."""
+"""A pool for a server that allows few connections."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 __all__ = ["PatientPool"]
 
-# Seconds. A connection that nothing used for longer is closed, so that another process can have its place.
+# Seconds. A connection that is idle for longer is closed, so that another process can connect.
 IDLE = 3.0
-# Seconds between two attempts to connect to a server that has no place for this process.
+# Seconds between two attempts to connect to a server that has too many connections.
 PAUSE = 0.1
 
-# What PostgreSQL says if it, the database or the role has no place. A refused connection has no error code.
+# PostgreSQL's messages if the server, the database or the role has too many connections. A refused connection
+# has no error code.
 _CROWDED = ("too many connections", "too many clients", "connection slots")
 
 
 class PatientPool(Pool):
-    """A pool that waits for a connection where the server refuses to open another.
+    """A pool that waits for a connection if the server refuses to open another.
 
-    A connection that this process has is waited for, whatever the reason for the refusal. A process that has
-    none tries again while the server says that there are too many connections.
+    A process that has connections waits for them, whatever the reason for the refusal. A process without
+    connections tries again while the server says that there are too many.
 
     Args:
         creator: opens a connection.
@@ -38,12 +39,12 @@ class PatientPool(Pool):
         self._size = pool_size
         self._timeout = timeout
         self._changed = threading.Condition()
-        self._idle: deque[tuple[float, ConnectionPoolEntry]] = deque()  # longest idle first
-        self._open = 0  # those that are idle, in use, or being opened
+        self._idle: deque[tuple[float, ConnectionPoolEntry]] = deque()  # The longest idle is first.
+        self._open = 0  # Connections that are idle, in use, or being opened.
         self._is_disposed = False
 
     def recreate(self) -> PatientPool:
-        """Return a new pool that is set up as this one."""
+        """Return a new pool with the same configuration."""
         return PatientPool(
             self._creator,
             pool_size=self._size,
@@ -57,7 +58,7 @@ class PatientPool(Pool):
         )
 
     def dispose(self) -> None:
-        """Close the idle connections. The others close when they come back."""
+        """Close the idle connections. The other connections close when they are returned."""
         with self._changed:
             self._is_disposed = True
             idle = [entry for _, entry in self._idle]
@@ -81,7 +82,7 @@ class PatientPool(Pool):
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise PoolTimeout(f"all {self._size} connections are in use (database_connections)")
             if self._idle:
-                return self._idle.pop()[1]  # the newest, so that the others can grow old
+                return self._idle.pop()[1]  # The newest, so that the others can become old.
             self._open += 1
             return None
 

@@ -1,7 +1,7 @@
-"""The tables, and how older ones become these.
+"""The tables, and the upgrades of older tables.
 
-They live beside an application's own tables, so each is named ``watchword_...``. Upgrades are numbered and
-go forward only; the number reached is kept in the database.
+They live beside an application's own tables, so each name begins with ``watchword_``. Upgrades are numbered
+and go forward only. The database keeps the number that it has reached.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class _Claims(TypeDecorator[Mapping[str, Any]]):
 
 metadata = MetaData()
 
-# one row: what is true of the whole store
+# A single row, with the state of the whole store.
 store = Table(
     "watchword_store",
     metadata,
@@ -80,7 +80,7 @@ store = Table(
     Column("identity", Text, nullable=False),
     Column("end_sequence", BigInteger, nullable=False),
     Column("key_version", BigInteger, nullable=False),
-    Column("settings", Text, nullable=False, server_default=""),  # the nodes', as they recorded them
+    Column("settings", Text, nullable=False, server_default=""),  # of the nodes
 )
 
 sessions = Table(
@@ -100,8 +100,8 @@ sessions = Table(
     Column("end_reason", Text),
     Column("user_agent", Text),
     Column("ip_address", Text),
-    Column("end_sequence", BigInteger, index=True),  # its place in the feed of ends
-    Column("keep_until", Double, nullable=False, index=True),  # nothing can ask for the row after it
+    Column("end_sequence", BigInteger, index=True),  # the position in the feed of ends
+    Column("keep_until", Double, nullable=False, index=True),  # no operation needs the row afterwards
     Column("audience", Text),
     Column("client_id", Text),
     Column("credentials_version", Integer),
@@ -110,7 +110,7 @@ sessions = Table(
     Column("lifetime", BigInteger),
 )
 
-# when all sessions of a subject were last ended, for as long as a login from before may be under way
+# When all sessions of a subject were last ended, for as long as a login from before may be running.
 subject_ends = Table(
     "watchword_subject_ends",
     metadata,
@@ -171,16 +171,16 @@ spent = Table(
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring the database to the newest schema, inside the caller's write transaction.
+    """Upgrade the database to the newest schema, inside the caller's write transaction.
 
     Raises:
-        InvalidSettings: newer code than this has upgraded the database.
+        InvalidSettings: a newer Watchword has upgraded the database.
     """
     version = read_version(connection)
     if version > len(UPGRADES):
         raise InvalidSettings(
-            f"the database has schema version {version}, and this Watchword knows {len(UPGRADES)} at most: "
-            "a newer Watchword upgraded it; run that one"
+            f"the database has schema version {version}, and this Watchword knows {len(UPGRADES)} at most. "
+            "A newer Watchword has upgraded the database: run the newer version"
         )
     for step in UPGRADES[version:] if version else UPGRADES[:1]:
         step(connection)
@@ -189,7 +189,7 @@ def upgrade(connection: Connection) -> None:
 
 
 def read_version(connection: Connection) -> int:
-    """The version of the schema that is there; 0 where there is none."""
+    """Return the version of the database's schema. 0 if there are no tables."""
     if not inspect(connection).has_table(store.name):
         return 0
     version: int = connection.execute(select(store.c.schema_version)).scalar_one()
@@ -197,7 +197,7 @@ def read_version(connection: Connection) -> int:
 
 
 def _create_tables(connection: Connection) -> None:
-    """All of them in their newest form: the steps after this one are for databases that have older ones."""
+    """Make the newest tables. The later steps are for databases with older tables."""
     metadata.create_all(connection)
     connection.execute(
         insert(store).values(
@@ -207,7 +207,7 @@ def _create_tables(connection: Connection) -> None:
 
 
 def _add_rotation(connection: Connection) -> None:
-    """Keys have an algorithm and a time from which they sign, and may be compromised."""
+    """Give keys an algorithm, a time from which they sign, and a time of their compromise."""
     for column in (
         "alg TEXT NOT NULL DEFAULT 'EdDSA'",
         "signs_from DOUBLE PRECISION NOT NULL DEFAULT 0",
@@ -219,14 +219,14 @@ def _add_rotation(connection: Connection) -> None:
 
 
 def _add_one_time(connection: Connection) -> None:
-    """Tokens that work once."""
+    """Make the table for tokens that work once."""
     spent.create(connection)
 
 
 def _bind_sessions(connection: Connection) -> None:
-    """Sessions belong to an audience, a client and a version of their account. All may be unknown.
+    """Give sessions an audience, a client and a version of their account. Give nodes a record of settings.
 
-    Nodes record their settings.
+    The audience and the client stay unknown until the next swap of a session.
     """
     for column in ("audience TEXT", "client_id TEXT", "credentials_version INTEGER"):
         connection.exec_driver_sql(f"ALTER TABLE {sessions.name} ADD COLUMN {column}")
@@ -237,7 +237,7 @@ def _bind_sessions(connection: Connection) -> None:
 
 
 def _record_logins(connection: Connection) -> None:
-    """Sessions have the methods, the claims and the lifetime of their login."""
+    """Give sessions the methods, the claims and the lifetime of their login."""
     for column in ("amr TEXT", "claims TEXT", "lifetime BIGINT"):
         connection.exec_driver_sql(f"ALTER TABLE {sessions.name} ADD COLUMN {column}")
 

@@ -1,4 +1,4 @@
-"""SQLite: its file, its connections, its transactions. All that is SQLite's alone stands here."""
+"""What only SQLite needs: its file, its connections, its transactions, and what a fork does to them."""
 
 # ruff: noqa: D102 -- the base class's docstrings hold, and ``help`` shows them
 
@@ -44,13 +44,12 @@ _FileId: TypeAlias = tuple[int, int]
 
 
 class SqliteDatabase(SqlDatabase):
-    """One SQLite database: a file that is made where there is none, or memory where there is no path.
+    """An SQLite database in a file or in memory. A missing file is made.
 
-    Writers are serial. A transaction that lost its file under it raises SQLAlchemy's ``DisconnectionError``;
-    whatever else goes wrong is another of SQLAlchemy's errors.
+    Writers are serial. A transaction whose file was replaced raises SQLAlchemy's ``DisconnectionError``.
 
     Args:
-        path: the file; ``None`` for a database in memory, which is gone when closed.
+        path: the file. ``None`` for a database in memory, which is gone when closed.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -58,7 +57,7 @@ class SqliteDatabase(SqlDatabase):
         self.in_memory = path is None
         self._writing = PerProcess(threading.Lock)
         if path is None:
-            # A child goes on with a copy of the memory, which is its own.
+            # A forked child continues with its own copy of the memory.
             engine = create_engine("sqlite://", creator=_connect_to_memory, poolclass=StaticPool)
             self._engines = PerProcess(lambda: engine)
         else:
@@ -68,8 +67,7 @@ class SqliteDatabase(SqlDatabase):
 
     @contextmanager
     def begin_read(self) -> Iterator[Connection]:
-        """A transaction that sees one consistent state and keeps nobody from writing."""
-        # the one connection of a database in memory cannot hold two transactions
+        # A database in memory has a single connection, which cannot hold two transactions.
         turn = self._wait_for_turn() if self.path is None else nullcontext()
         with turn, self._engines.obtain().connect() as connection:
             connection.exec_driver_sql("BEGIN")
@@ -77,12 +75,13 @@ class SqliteDatabase(SqlDatabase):
 
     @contextmanager
     def begin_write(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its beginning and has committed at the end."""
+        """Begin a transaction that holds the write lock from its beginning."""
         with self._wait_for_turn(), self._engines.obtain().connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
             connection.commit()
-            _check_file(connection.connection.dbapi_connection)  # or it is not to be acknowledged
+            # A commit into a file that was replaced meanwhile must not be acknowledged.
+            _check_file(connection.connection.dbapi_connection)
 
     def begin_upgrade(self) -> AbstractContextManager[Connection]:
         """Begin a write. Writers are serial anyway."""
@@ -93,7 +92,7 @@ class SqliteDatabase(SqlDatabase):
         return time.time()
 
     def read_lineage(self, connection: Connection) -> str:
-        """Return which file it is, since a backup put in its place has the same identity inside."""
+        """Return which file it is, because a backup in its place has the same identity inside."""
         opened = connection.connection.dbapi_connection
         return repr(opened.file) if isinstance(opened, _SqliteConnection) else ""
 
@@ -113,12 +112,11 @@ class SqliteDatabase(SqlDatabase):
         return int(connection.execute(select(store.c.end_sequence)).scalar_one())
 
     def close(self) -> None:
-        """Close every idle connection; the others close when they come back."""
         _close(self._engines)
 
     @contextmanager
     def _wait_for_turn(self) -> Iterator[None]:
-        """Threads queue for a lock of ours: SQLite's own would have them sleep and try again."""
+        """Queue for a lock between threads. SQLite's own lock would let them sleep and try again."""
         lock = self._writing.obtain()
         if not lock.acquire(timeout=BUSY_TIMEOUT):
             raise StoreUnavailable
@@ -132,8 +130,8 @@ class _SqliteConnection(sqlite3.Connection):
     """A connection that remembers what it opened.
 
     Attributes:
-        path: the path that was opened; ``None`` for a database in memory.
-        file: which file that was.
+        path: the path that was opened. ``None`` for a database in memory.
+        file: the identity of the file that was opened.
         is_idle: whether the connection waits in a pool.
     """
 
@@ -147,7 +145,7 @@ class _Connections:
 
     Attributes:
         opening: held while a connection is opened.
-        opened: the connections by their identity, as long as something holds them.
+        opened: the connections by their identity, as long as they are referenced.
         abandoned: inherited connections that must not be destroyed.
     """
 
@@ -157,22 +155,22 @@ class _Connections:
         self.abandoned: list[_SqliteConnection] = []
 
     def list_open(self) -> list[_SqliteConnection]:
-        """Return the connections that are still held."""
+        """Return the connections that are still referenced."""
         references = self.opened.valuerefs()
         return [connection for reference in references if (connection := reference()) is not None]
 
     def abandon_inherited(self, inherited: _Connections) -> None:
-        """Close what the parent's threads were not using when it forked, and abandon the rest.
+        """Close the connections that the parent did not use when it forked, and abandon the others.
 
-        SQLite keeps its locks by process and file. A child that inherits a connection to a file believes that
-        it holds the locks of that connection, takes none for its own, and loses what it has committed when
-        the last other process deletes the write-ahead log. SQLite forgets these locks only when every
-        connection to the file is closed, so an idle connection has to be closed before another is opened.
+        SQLite keeps its locks by process and file. A child that inherits a connection to a file assumes that
+        it holds the locks of that connection, and takes none for its own connections. It then loses its
+        commits when the last other process deletes the write-ahead log. SQLite forgets the locks only when
+        every connection to the file is closed. So idle connections are closed before another is opened.
 
-        sqlite.org/howtocorrupt.html warns against closing in a child, as that may undo what the parent does.
-        But an idle connection has no transaction, and the log is deleted only under an exclusive lock, which
-        a child does not get while its parent has the file open. A connection in use is not touched: its
-        transaction is the parent's.
+        sqlite.org/howtocorrupt.html warns against closing in a child, because that may undo what the parent
+        does. But an idle connection has no transaction. And the log is deleted only under an exclusive lock,
+        which a child does not get while its parent has the file open. A connection in use is not touched,
+        because its transaction belongs to the parent.
         """
         for connection in [*inherited.list_open(), *inherited.abandoned]:
             if connection.is_idle:
@@ -201,7 +199,7 @@ def _close(engines: PerProcess[Engine]) -> None:
 
 
 def _on_checkout(connection: _SqliteConnection, *_: object) -> None:
-    connection.is_idle = False  # before the look at the fork, which looks at this
+    connection.is_idle = False  # Set before reading is_under_way: the hook before a fork reads it.
     while _fork.is_under_way:
         connection.is_idle = True
         time.sleep(0.001)
@@ -210,7 +208,7 @@ def _on_checkout(connection: _SqliteConnection, *_: object) -> None:
 
 
 def _on_checkin(connection: _SqliteConnection | None, _record: object) -> None:
-    if connection is not None:  # else it was lost
+    if connection is not None:  # A lost connection is None.
         connection.is_idle = True
 
 
@@ -223,8 +221,9 @@ def _connect(path: Path) -> _SqliteConnection:
     with connections.opening:
         while _connections.inherited:
             connections.abandon_inherited(_connections.inherited.pop())
-        file = _identify_file(path)  # before it is opened, and compared after: a swap in between shows
-        # mode=rw: a database that was deleted is an error, not a new and empty one
+        # Identified before opening and compared afterwards, so that a replacement in between is noticed.
+        file = _identify_file(path)
+        # mode=rw, because a deleted database must be an error and not become an empty database.
         connection = _open(f"{path.as_uri()}?mode=rw", uri=True)
         connection.path, connection.file = path, file
         connections.opened[id(connection)] = connection
@@ -250,37 +249,37 @@ def _open(database: str, *, uri: bool = False) -> _SqliteConnection:
         database,
         uri=uri,
         timeout=BUSY_TIMEOUT,
-        isolation_level=None,  # transactions begin and end where this module says, not the driver
-        check_same_thread=False,  # the pool hands a connection to one thread at a time
+        isolation_level=None,  # This module begins and ends transactions, not the driver.
+        check_same_thread=False,  # The pool gives a connection to a single thread at a time.
         factory=_SqliteConnection,
     )
 
 
 def _prepare(connection: _SqliteConnection) -> _SqliteConnection:
-    # FULL: in WAL mode NORMAL loses acknowledged commits, and with them logouts, at a power failure
+    # In WAL mode, NORMAL loses acknowledged commits at a power failure, and logouts with them.
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
-    # SQLite may have been built without its mathematical functions
+    # SQLite may have been built without its mathematical functions.
     connection.create_function("floor", 1, math.floor, deterministic=True)
     return connection
 
 
 def _use_write_ahead_log(connection: _SqliteConnection) -> None:
-    """Write-ahead logging; SQLite itself does not wait for a process that switches at the same moment."""
+    """Use write-ahead logging. Wait for a process that switches now, because SQLite does not wait."""
     deadline = time.monotonic() + BUSY_TIMEOUT
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as error:
-            is_locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the rest says how it is locked
+            is_locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # The other bits tell the lock.
             if not is_locked or time.monotonic() >= deadline:
                 raise
             time.sleep(0.01)
 
 
 def _create_file(path: Path) -> None:
-    """Make the file with mode 0600 unless it is there; SQLite copies the mode to ``-wal`` and ``-shm``.
+    """Make the file with mode 0600 if it is missing. SQLite copies the mode to ``-wal`` and ``-shm``.
 
     Raises:
         InvalidSettings: this process may not use the file, or may not write to its directory.
@@ -298,20 +297,20 @@ def _create_file(path: Path) -> None:
 
 def _check_access(path: Path) -> None:
     # Both are needed: SQLite keeps a log and its index beside the file.
-    for place, rights in ((path, os.R_OK | os.W_OK), (path.parent, os.W_OK | os.X_OK)):
-        if not os.access(place, rights):
-            raise _describe_refusal(place, os.strerror(errno.EACCES))
+    for needed, rights in ((path, os.R_OK | os.W_OK), (path.parent, os.W_OK | os.X_OK)):
+        if not os.access(needed, rights):
+            raise _describe_refusal(needed, os.strerror(errno.EACCES))
 
 
-def _describe_refusal(place: Path, reason: str | None) -> InvalidSettings:
+def _describe_refusal(path: Path, reason: str | None) -> InvalidSettings:
     return InvalidSettings(
-        f"database_url: {place} must be readable and writable for the user of this process "
+        f"database_url: {path} must be readable and writable for the user of this process "
         f"(user id {os.getuid()}): {reason}. Change its owner or mode, or name another file"
     )
 
 
 def _on_error(path: Path, context: ExceptionContext) -> None:
-    """Add the path to what SQLite says, which is no more than "unable to open database file"."""
+    """Add the path to SQLite's message, which is only "unable to open database file"."""
     context.original_exception.add_note(str(path))
 
 
@@ -326,8 +325,8 @@ def _identify_file(path: Path) -> _FileId | None:
 class _Fork:
     """Whether this process is about to fork, as far as Python knows.
 
-    Where a server forks in C nobody knows. A child is safe there too, unless it was forked in the middle of a
-    transaction: SQLite then believes for ever that the child holds the transaction's locks.
+    A fork in C is not noticed. The child is safe nevertheless, unless it was forked in the middle of a
+    transaction. SQLite then assumes for ever that the child holds the transaction's locks.
     """
 
     is_under_way = False
@@ -337,7 +336,7 @@ _fork = _Fork()
 
 
 def _before_fork() -> None:
-    """Let transactions come to their end, and hold new ones back."""
+    """Wait until running transactions end, and delay new transactions."""
     _fork.is_under_way = True
     deadline, connections = time.monotonic() + BUSY_TIMEOUT, _connections.obtain()
     while time.monotonic() < deadline:
@@ -351,6 +350,6 @@ def _after_fork() -> None:
     _fork.is_under_way = False
 
 
-# No resource rests on these hooks: see _Fork.
+# No resource relies on these hooks, see _Fork.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -19,7 +19,7 @@ def copy_database(source: Path, target: Path) -> None:
 
     Raises:
         OSError: the new file cannot be made, because it exists or for another reason.
-        StoreUnavailable: SQLite cannot read the one or write the other.
+        StoreUnavailable: SQLite cannot read the database or write the copy.
     """
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:

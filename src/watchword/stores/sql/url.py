@@ -1,4 +1,4 @@
-"""The URLs of databases: what they mean, and what to write instead of those that others write."""
+"""Read the URL of a database, and say what to write in place of another library's URL."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def parse_url(url: str) -> URL:
     """
     if url != url.strip() or any(unicodedata.category(character) == "Cc" for character in url):
         raise InvalidSettings(
-            "database_url has white space around it, or a line break or another control character in it: "
-            "remove them"
+            "database_url has white space around it, or a line break or another control character in it. "
+            "Remove them"
         )
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError):  # a port that is no number is the other one
+    except (ArgumentError, ValueError):  # make_url raises ValueError if the port is not a number.
         raise InvalidSettings(
-            "database_url is not a URL; sqlite:///watchword.db is one. Write it without quotes, and "
-            "special characters of a password percent-encoded: / is %2F, # is %23"
+            "database_url must be a URL such as sqlite:///watchword.db. Write it without quotes, and percent-"
+            "encode special characters of a password: / is %2F, # is %23"
         ) from None
     if is_postgres(parsed):
         return parsed
     if parsed.drivername.startswith("postgresql+"):
         raise InvalidSettings(
-            f"database_url: {parsed.drivername}:// names another driver; write postgresql:// instead"
+            f"database_url: {parsed.drivername}:// names another driver. Write postgresql:// instead"
         )
     if parsed.drivername not in _SQLITE:
         raise InvalidSettings(
@@ -59,7 +59,7 @@ def resolve_url(url: str, folder: Path | None = None) -> str:
 
     Args:
         url: the URL.
-        folder: what a relative path is relative to; by default the working directory.
+        folder: the folder that a relative path is relative to. By default the working directory.
 
     Raises:
         InvalidSettings: the URL is not one of a supported database.
