@@ -236,6 +236,21 @@ def test_secrets_are_not_shown(shown):
     assert "leeway=7" in text
 
 
+@pytest.mark.parametrize(
+    ("entry", "accepted"), [("SECRET", "a list of texts"), ("DATABASE_URL", "text"), ("SESSIONS_URL", "text")]
+)
+def test_a_number_that_may_be_a_secret_is_not_told_under_any_prefix(entry, accepted):
+    with pytest.raises(InvalidSettings) as caught:
+        Settings.from_mapping({f"MINE_{entry}": 112_233_445_566}, prefix="MINE_")
+    assert str(caught.value).startswith(f"MINE_{entry} must be {accepted}")
+    assert str(caught.value).endswith(", not int")
+
+
+def test_a_number_that_is_too_long_to_print_is_told_by_its_type():
+    with pytest.raises(InvalidSettings, match=r"leeway must be .*, not int"):
+        Settings(leeway=10**5_000)
+
+
 @pytest.mark.parametrize("secret", ["short secret", [SECRET, "short secret"]])
 def test_a_refused_secret_is_not_told(secret):
     for refuse in (

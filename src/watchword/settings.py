@@ -47,10 +47,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         sessions_url: the URL of a Redis that keeps everything but the accounts. Empty: the database keeps it.
         sessions_wait_replicas: how many replicas of that Redis must have the end of a session before the end
             is acknowledged.
-        issuer: the ``iss`` of our tokens; the public URL of the service.
+        issuer: the ``iss`` of our tokens: the public URL of the service.
         audience: the ``aud`` of our access tokens: the API that accepts them.
         client_id: the ``client_id`` claim of access tokens (RFC 9068 §2.2).
-        secret: the secrets that seal private keys at rest, newest first; each of at least 32 characters.
+        secret: the secrets that seal private keys at rest, newest first. Each has at least 32 characters.
         signing_algorithm: the algorithm of new keys for access tokens. A change counts from the next key on.
         rotation_period: how long a key signs before the next key takes its place.
         publish_lead: how long a key is in the JWKS before it signs.
@@ -75,7 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         login_delay: the longest delay between two attempts for a username.
         address_failures: failed logins of an address in ``address_window`` before further logins are refused.
         address_window: see ``address_failures``.
-        trusted_proxies: the networks of proxies whose ``X-Forwarded-For`` is trusted.
+        trusted_proxies: the networks of the proxies that may set ``X-Forwarded-For``.
         prefix: the path of the endpoints.
         max_body: the largest request body of the endpoints, in bytes.
         metrics: whether ``watchword serve`` answers ``/metrics``.
@@ -83,7 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         scope_claim: the claim that holds the scopes of other issuers' tokens (bare Verifier).
 
     Raises:
-        InvalidSettings: a value has the wrong type or is out of range; names the setting.
+        InvalidSettings: a value has the wrong type or is out of range. The message names the setting.
     """
 
     database_url: str = "sqlite:///watchword.db"
@@ -130,10 +130,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def __post_init__(self) -> None:
         # msgspec checks values that it converts, but not keyword arguments.
-        for name, kind in _list_types().items():
+        for name in self.__struct_fields__:
             given = getattr(self, name)
             value = to_seconds(name, given) if isinstance(given, timedelta) else given
-            msgspec.structs.force_setattr(self, name, _convert(name, value, kind, strict=True))
+            msgspec.structs.force_setattr(self, name, _convert(name, value, name, strict=True))
         if any(len(secret) < 32 for secret in self.secret):
             raise InvalidSettings(
                 "secret must have at least 32 characters. Make one with `openssl rand -base64 32`."
@@ -197,10 +197,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], prefix: str = "WATCHWORD_") -> Settings:
-        """Read the settings from the entries of a mapping whose names begin with ``prefix``.
+        """Read the settings from the entries of a mapping, if their names begin with ``prefix``.
 
         The mapping may be ``app.config``, the dict of a settings module or ``os.environ``. Names are upper
-        case. Text is converted (``"600"``; lists are comma-separated), and so is a ``timedelta``.
+        case. Text such as ``"600"`` is converted, and so is a ``timedelta``. A list may be text with commas.
 
         Raises:
             InvalidSettings: an entry is unknown, of the wrong type or out of range. The message names the
@@ -213,11 +213,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         }
         if unknown := sorted(given.keys() - set(cls.__struct_fields__)):
             raise InvalidSettings(" ".join(_describe_unknown(name, prefix) for name in unknown))
-        kinds = _list_types()
-        values = {
-            name: _convert((prefix + name).upper(), _simplify(name, value), kinds[name], strict=False)
-            for name, value in given.items()
-        }
+        values = {name: _read_entry(name, value, (prefix + name).upper()) for name, value in given.items()}
         try:
             return cls(**values)
         except InvalidSettings as error:
@@ -290,13 +286,13 @@ def _describe_bad_network(text: str) -> str:
 _LISTS = frozenset({"secret", "trusted_proxies"})
 
 
-def _simplify(name: str, value: object) -> object:
-    """Return a value in a form that msgspec converts."""
+def _read_entry(name: str, value: object, entry: str) -> object:
+    """Return the value of a setting from an entry of a mapping. Text is converted."""
     if isinstance(value, timedelta):
-        return to_seconds(name, value)
+        value = to_seconds(entry, value)
     if name in _LISTS and isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
+        value = tuple(part.strip() for part in value.split(",") if part.strip())
+    return _convert(name, value, entry, strict=False)
 
 
 @functools.cache
@@ -305,13 +301,20 @@ def _list_types() -> dict[str, Any]:
     return {field.name: field.type for field in msgspec.structs.fields(Settings)}
 
 
-def _convert(name: str, value: object, kind: Any, *, strict: bool) -> Any:
-    """Convert a value to the type of the setting. Text becomes a number unless ``strict``."""
+def _convert(name: str, value: object, shown: str, *, strict: bool) -> Any:
+    """Convert a value to the type of a setting.
+
+    Args:
+        name: the name of the setting.
+        value: the value.
+        shown: the name of the setting as the caller wrote it, for the error.
+        strict: whether text must not become a number.
+    """
     try:
-        return msgspec.convert(value, kind, strict=strict)
+        return msgspec.convert(value, _list_types()[name], strict=strict)
     except msgspec.ValidationError:
         raise InvalidSettings(
-            f"{name} must be {_describe_kind(name, kind)}, not {_describe_value(name, value)}"
+            f"{shown} must be {_describe_type(name)}, not {_describe_value(name, value)}"
         ) from None
 
 
@@ -337,12 +340,11 @@ _DESCRIPTIONS = {
 _MAY_BE_SECRET = frozenset({"secret", "database_url", "sessions_url"})
 
 
-def _describe_kind(name: str, kind: Any) -> str:
+def _describe_type(name: str) -> str:
     """Describe the values that a setting accepts."""
-    setting = name.lower().rpartition("watchword_")[2]
-    if setting in _DESCRIPTIONS:
-        return _DESCRIPTIONS[setting]
-    accepted = msgspec.inspect.type_info(kind)
+    if name in _DESCRIPTIONS:
+        return _DESCRIPTIONS[name]
+    accepted = msgspec.inspect.type_info(_list_types()[name])
     unit = ""
     if isinstance(accepted, msgspec.inspect.Metadata):  # _IN_SECONDS
         unit = " of seconds"
@@ -368,8 +370,7 @@ def _describe_bounds(least: float | None, most: float | None) -> str:
 
 def _describe_value(name: str, value: object) -> str:
     """Describe a given value: itself if it is short and cannot be a secret, or else its type."""
-    setting = name.lower().rpartition("watchword_")[2]
-    shown = repr(value)
-    if setting in _MAY_BE_SECRET or not isinstance(value, str | int | float) or len(shown) > 60:
+    if name in _MAY_BE_SECRET or not isinstance(value, str | int | float):
         return type(value).__name__
-    return shown
+    shown = repr(value) if isinstance(value, str) else describe(value)
+    return shown if len(shown) <= 60 else type(value).__name__
