@@ -33,6 +33,8 @@ def test_a_duration_is_seconds_or_a_timedelta(given, seconds):
         (timedelta(seconds=-1), "fresh must be zero or more seconds, not -1 day, 23:59:59"),
         (math.nan, "fresh must be zero or more seconds, not nan"),
         (math.inf, "fresh must be zero or more seconds, not inf"),
+        pytest.param(10**400, "fresh must be zero or more seconds, not int", id="larger than any float"),
+        pytest.param(-(10**5_000), "fresh must be zero or more seconds, not int", id="too long to print"),
     ],
 )
 def test_anything_else_is_refused_with_the_name_of_the_argument(given, told):
@@ -52,6 +54,7 @@ def test_whole_seconds_drop_the_fraction_of_a_timedelta(given, seconds):
         (1.5, "lifetime must be whole seconds or a timedelta, not float"),
         (True, "lifetime must be whole seconds or a timedelta, not bool"),
         (0, "lifetime must be at least one second, not 0"),
+        pytest.param(-(10**5_000), "lifetime must be at least one second, not int", id="too long to print"),
         (timedelta(milliseconds=5), "lifetime must be at least one second, not 0:00:00.005000"),
     ],
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
 from typing import TypeAlias
 
+from watchword.arguments import describe
 from watchword.errors import InvalidSettings
 
 __all__ = ["Duration", "to_seconds", "to_whole_seconds"]
@@ -34,13 +34,13 @@ def to_seconds(name: str, duration: object) -> float:
         seconds = duration
     if type(seconds) not in {int, float}:  # A bool is an int, but not a duration.
         raise InvalidSettings(f"{name} must be seconds or a timedelta, not {type(duration).__name__}")
-    if not (math.isfinite(seconds) and 0 <= seconds <= _LONGEST):  # type: ignore[arg-type,operator]
-        raise InvalidSettings(f"{name} must be zero or more seconds, not {duration}")
+    if not 0 <= seconds <= _LONGEST:  # type: ignore[operator]  # Neither NaN nor infinity passes.
+        raise InvalidSettings(f"{name} must be zero or more seconds, not {_describe_duration(duration)}")
     return seconds  # type: ignore[return-value]
 
 
 def to_whole_seconds(name: str, duration: object) -> int:
-    """Return a duration in whole seconds, at least one. The fraction of a timedelta is dropped.
+    """Return a duration in whole seconds, 1 or more. The fraction of a timedelta is dropped.
 
     Args:
         name: the name of the argument or setting, for the error.
@@ -53,5 +53,9 @@ def to_whole_seconds(name: str, duration: object) -> int:
     if type(seconds) is not int:
         raise InvalidSettings(f"{name} must be whole seconds or a timedelta, not {type(duration).__name__}")
     if seconds < 1:
-        raise InvalidSettings(f"{name} must be at least one second, not {duration}")
+        raise InvalidSettings(f"{name} must be at least one second, not {_describe_duration(duration)}")
     return seconds
+
+
+def _describe_duration(duration: object) -> str:
+    return str(duration) if isinstance(duration, timedelta) else describe(duration)
