@@ -698,6 +698,18 @@ def test_the_password_of_a_proxy_is_not_shown() -> None:
     assert repr(connections.parse_proxy(policy.proxy)) == "Proxy(proxy.example:3128)"
 
 
+@pytest.mark.parametrize("password", ["h\u0142dden", "h%C5%82dden"])
+def test_a_password_that_a_proxy_cannot_be_told_is_refused_and_not_shown(password) -> None:
+    with pytest.raises(InvalidSettings, match="proxy") as caught:
+        FetchPolicy(proxy=f"http://user:{password}@proxy.example:3128")
+    assert "dden" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_path_of_certificates_that_no_system_accepts_is_refused() -> None:
+    with pytest.raises(InvalidSettings, match="ca_file"):
+        Fetcher("https://idp.example", FetchPolicy(ca_file="ca\0.pem"))
+
+
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
 def test_a_file_without_certificates_is_refused_at_once(tmp_path, content) -> None:
     path = tmp_path / "ca.pem"

@@ -172,15 +172,18 @@ def parse_proxy(url: object) -> Proxy:
     """Parse the URL of a proxy.
 
     Raises:
-        InvalidSettings: it is not an http URL with a host.
+        InvalidSettings: it is not an http URL with a host, or its user or password is not Latin-1.
     """
     try:
         parts = parse_url(url)  # type: ignore[arg-type]  # anything else than text is a TypeError
-    except (HTTPError, TypeError):
-        parts = Url()
+        headers = make_headers(proxy_basic_auth=unquote(parts.auth)) if parts.auth else {}
+    except (HTTPError, TypeError, UnicodeEncodeError):
+        parts, headers = Url(), {}
     if parts.scheme != "http" or not parts.host:  # The URL is not repeated: it may contain a password.
-        raise InvalidSettings("proxy must be an http URL such as http://proxy.example:3128")
-    headers = make_headers(proxy_basic_auth=unquote(parts.auth)) if parts.auth else {}
+        raise InvalidSettings(
+            "proxy must be an http URL such as http://proxy.example:3128. "
+            "A user and a password in it must be Latin-1"
+        )
     return Proxy(parts.host, parts.port or 80, headers)
 
 

@@ -150,7 +150,7 @@ class Fetcher:
 def _trust(ca_file: str | None) -> ssl.SSLContext:
     try:
         return _load_certificates(ca_file)
-    except (OSError, TypeError):
+    except (OSError, TypeError, ValueError):
         raise InvalidSettings(
             f"ca_file must be the path of a PEM file with certificates, not {quote(ca_file)}"
         ) from None
