@@ -361,9 +361,11 @@ def test_nothing_is_encrypted_in_a_way_that_does_not_exist(enc: Any) -> None:
         {"crit": ["x"]},
         {"b64": False, "crit": ["b64"]},
         {"x": object()},
+        [("x", 1)],
+        "x",
     ],
 )
-def test_a_header_overrides_neither_algorithm_and_can_be_read(header: dict[str, Any]) -> None:
+def test_a_header_overrides_neither_algorithm_and_can_be_read(header: Any) -> None:
     with pytest.raises(Unissuable):
         jwe.encrypt(b"secret", KEY, header=header)
 

@@ -415,6 +415,8 @@ def test_only_keys_for_it_encrypt(recipients: list[Key]) -> None:
         (None, {"x": object()}, None),
         ({"x": object()}, None, None),
         ({"crit": ["x"]}, None, None),
+        ([("x", 1)], None, None),
+        ("x", None, None),
     ],
 )
 def test_a_header_that_contradicts_itself_is_not_issued(
@@ -422,6 +424,12 @@ def test_a_header_that_contradicts_itself_is_not_issued(
 ) -> None:
     with pytest.raises(Unissuable):
         jwe.encrypt_json(b"secret", [Recipient(KEY, own), *others], header=header, unprotected=shared)
+
+
+@pytest.mark.parametrize("aad", ["text", 5, {"x": 1}])
+def test_additional_data_must_be_bytes(aad: Any) -> None:
+    with pytest.raises(InvalidSettings, match="aad must be bytes, not"):
+        jwe.encrypt_json(b"secret", [KEY], aad=aad)
 
 
 def test_a_recipients_header_does_not_override_what_the_key_is_brought_with() -> None:

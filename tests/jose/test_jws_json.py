@@ -257,6 +257,7 @@ def test_an_unencoded_payload_is_text(payload: Any) -> None:
         pytest.param([Signing(KEY, None, {"crit": ["x"], "x": 1})], id="crit-not-protected"),
         pytest.param([Signing(KEY, None, {"b64": False})], id="b64-not-protected"),
         pytest.param([Signing(KEY, None, {"typ": 5})], id="typ-number"),
+        pytest.param([Signing(KEY, ["b64"])], id="header-list"),  # type: ignore[arg-type]  # on purpose
         pytest.param([Signing(KEY, None, {"x": object()})], id="no-json"),
         pytest.param([Signing(KEY, None, {1: 1, "1": 2})], id="name-twice"),  # type: ignore[dict-item]  # on purpose
     ],

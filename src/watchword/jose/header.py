@@ -12,6 +12,7 @@ from watchword.jose import base64url, strict_json
 __all__ = [
     "MAX_HEADER",
     "check_critical",
+    "check_given",
     "copy_unprotected",
     "decode_header",
     "decode_protected",
@@ -134,9 +135,7 @@ def encode_header(
     Raises:
         Unissuable: a given member would override an own member, is malformed, or is not JSON.
     """
-    given = given or {}
-    if not isinstance(given, Mapping):
-        raise Unissuable(f"the header must be a mapping, not {describe(given)}")
+    given = check_given(given)
     if ours := sorted(own.keys() & given.keys()):
         raise Unissuable(f"the header would override {ours[0]}, which is set already")
     try:
@@ -149,6 +148,19 @@ def encode_header(
     except (TypeError, ValueError, RecursionError):
         raise Unissuable("the header could not be read again: crit is not a list of names") from None
     return segment
+
+
+def check_given(header: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return the header that a caller gave. ``None`` becomes an empty header.
+
+    Raises:
+        Unissuable: the header is not a mapping.
+    """
+    if header is None:
+        return {}
+    if not isinstance(header, Mapping):
+        raise Unissuable(f"the header must be a mapping, not {describe(header)}")
+    return header
 
 
 def copy_unprotected(unprotected: Mapping[str, Any]) -> dict[str, Any]:

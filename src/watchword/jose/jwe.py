@@ -26,6 +26,7 @@ from watchword.jose.encryption import (
     wrap_content_key,
 )
 from watchword.jose.header import (
+    check_given,
     copy_unprotected,
     decode_header,
     decode_protected,
@@ -116,7 +117,7 @@ def encrypt(
     check_bytes("plaintext", plaintext)
     check_key("key", key)
     encryption = find_encryption(enc)
-    own, given = {"alg": key.alg, "enc": enc}, {"kid": key.kid, **(header or {})}
+    own, given = {"alg": key.alg, "enc": enc}, {"kid": key.kid, **check_given(header)}
     content_key = make_content_key(key, given | own | check_iterations(p2c, [key]), encryption.key_size)
     header64 = _encode_header(own | content_key.members, given)
     content = encrypt_content(encryption, content_key.value, plaintext, header64)
@@ -193,11 +194,13 @@ def encrypt_json(
 
     Raises:
         InvalidKey: a key does not encrypt, does not fit ``enc``, or must be the only recipient.
-        InvalidSettings: as in :func:`encrypt`.
+        InvalidSettings: as in :func:`encrypt`, or ``aad`` is not bytes.
         Unissuable: the number of recipients or a header is not valid, or no content encryption is named
             ``enc``.
     """
     check_bytes("plaintext", plaintext)
+    if aad is not None:
+        check_bytes("aad", aad)
     check_several("recipients", recipients)
     encryption = find_encryption(enc)
     parties = [each if isinstance(each, Recipient) else Recipient(each) for each in recipients]
@@ -206,7 +209,7 @@ def encrypt_json(
     if not 0 < len(parties) <= MAX_PARTIES:
         raise Unissuable(f"a token has between 1 and {MAX_PARTIES} recipients")
     count = check_iterations(p2c, [party.key for party in parties])
-    protected, shared = header or {}, _copy_parts(unprotected)
+    protected, shared = check_given(header), _copy_parts(unprotected)
     encrypt_key = _encrypt_key_to_one if len(parties) == 1 else _encrypt_key_to_several
     header64, content_key, entries = encrypt_key(parties, encryption, protected, shared, count)
     aad64 = base64url.encode_bytes(aad or b"")
@@ -305,7 +308,10 @@ def _encrypt_key_to_several(
     shared: list[dict[str, Any]],
     count: Mapping[str, int | None],
 ) -> tuple[bytes, bytes, list[dict[str, Any]]]:
-    """Return the same for several recipients. Each has its ``alg`` and ``kid`` in its part of the header."""
+    """Return the protected header, the content key, and the token's members for each recipient.
+
+    Each recipient has its ``alg`` and ``kid`` in its own part of the header.
+    """
     own, value = {"enc": encryption.name}, os.urandom(encryption.key_size)
     entries = []
     for party in parties:

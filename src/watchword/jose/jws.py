@@ -15,6 +15,7 @@ from watchword.jose.algorithms.signatures import raw_from_der
 from watchword.jose.compact_serialization import split_token
 from watchword.jose.header import (
     check_critical,
+    check_given,
     copy_unprotected,
     decode_header,
     decode_protected,
@@ -173,7 +174,7 @@ def sign_json(
     signings = [signer if isinstance(signer, Signing) else Signing(signer) for signer in signers]
     if not 0 < len(signings) <= MAX_PARTIES:
         raise Unissuable(f"a token has between 1 and {MAX_PARTIES} signatures")
-    if len({is_encoded(signing.header) for signing in signings}) > 1:
+    if len({is_encoded(check_given(signing.header)) for signing in signings}) > 1:
         raise Unissuable("all signatures of a token must have the same b64")
     encoded = is_encoded(signings[0].header)
     content = encode_payload(payload, encoded=encoded)
