@@ -286,7 +286,7 @@ def _describe_bad_network(text: str) -> str:
 _LISTS = frozenset({"secret", "trusted_proxies"})
 
 
-def _read_entry(name: str, value: object, entry: str) -> object:
+def _read_entry(name: str, value: object, entry: str) -> Any:
     """Return the value of a setting from an entry of a mapping. Text is converted."""
     if isinstance(value, timedelta):
         value = to_seconds(entry, value)
