@@ -21,7 +21,7 @@ _SHARED = (DIRECT, AES_WRAPPING, AES_GCM_WRAPPING)
 
 
 class EncryptedParser(TokenParser):
-    """Parses encrypted tokens that are not signed, for :meth:`Verifier.without_signature`."""
+    """Parses encrypted tokens that are not signed, for :meth:`~watchword.Verifier.without_signature`."""
 
     @classmethod
     def from_parser(cls, parser: TokenParser) -> Self:

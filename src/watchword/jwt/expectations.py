@@ -46,13 +46,13 @@ class _ClaimExpectations(TypedDict, total=False):
 
 
 class IssuerExpectations(_ClaimExpectations, total=False):
-    """The arguments of :meth:`Verifier.from_issuer` that a Verifier has by the same names."""
+    """The arguments of :meth:`~watchword.Verifier.from_issuer` that a Verifier has, too."""
 
     decrypt_with: Key | KeySource | None
 
 
 class EncryptedExpectations(_ClaimExpectations, total=False):
-    """The arguments of :meth:`Verifier.without_signature` that a Verifier has by the same names."""
+    """The arguments of :meth:`~watchword.Verifier.without_signature` that a Verifier has, too."""
 
     issuer: str | Collection[str] | None
     audience: str | Collection[str] | None

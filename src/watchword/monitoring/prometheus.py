@@ -61,7 +61,7 @@ class Metrics:
             accept: the ``Accept`` header of the request.
         """
         encode, media_type = choose_encoder(accept)
-        return encode(_Snapshot(self._read_metrics())), media_type
+        return encode(_MetricsSnapshot(self._read_metrics())), media_type
 
     def _read_metrics(self) -> list[Metric]:
         rows = list(self._shared.read_rows())
@@ -86,7 +86,7 @@ class Metrics:
         ]
 
 
-class _Snapshot(Collector):
+class _MetricsSnapshot(Collector):
     """The metrics of one moment."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:

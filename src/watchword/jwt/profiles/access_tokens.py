@@ -48,7 +48,7 @@ class AccessTokenClaims(Claims):
         acr: the authentication context class of the login.
         amr: the authentication methods of the login.
         cnf: the key that the token is bound to. A token with ``jkt`` counts only with a proof by that key:
-            see :func:`dpop_proof_verifier`.
+            see :func:`~watchword.jwt.profiles.dpop_proof_verifier`.
     """
 
     iss: str
