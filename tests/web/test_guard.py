@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -236,6 +237,31 @@ def test_a_session_that_has_ended_gets_in_by_no_other_verifier(desk, check):
         check(guard, bearing(tokens.access_token))
 
 
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_an_expired_token_of_ours_gets_in_by_no_verifier_that_allows_more_time(desk, check, has_ended):
+    tokens = desk.start("7")
+    lenient = Verifier(
+        desk.find_published_keys(),
+        issuer="https://issuer.example",
+        audience="api",
+        typ="at+jwt",
+        leeway=86_400,
+    )
+    if has_ended:
+        desk.end(tokens.session_id)
+    desk.wait(desk.settings.access_lifetime + 31)
+    assert lenient.verify(tokens.access_token)["sub"] == "7"
+    with pytest.raises(ExpiredToken):
+        check(Guard(desk, also=[lenient]), bearing(tokens.access_token))
+
+
+def test_an_expired_token_of_another_kind_may_have_a_key_that_ours_have_too(check):
+    ours = Verifier(KEY, issuer="https://new.example", audience="api")
+    lenient = Verifier(KEY, issuer=ISSUER, audience="api", leeway=300)
+    late = Issuer(ISSUER, KEY, audience="api", clock=lambda: time.time() - 160).issue("7", lifetime=60)
+    assert check(Guard(ours, also=[lenient]), bearing(late)).subject == "7"
+
+
 def test_while_the_store_is_away_no_other_verifier_is_asked(desk, check):
     desk.stores.close()
     desk._revocations._polls.remove()
@@ -251,7 +277,13 @@ REFUSALS = {
     "a key that is known nowhere": (issue(OTHER_KEY), [VERIFIER], UnknownKey),
     "an expired token of another kind": (EXPIRED, [VERIFIER], ExpiredToken),
     "keys that are away": (issue(), [AWAY], KeysUnavailable),
-    "an expired token and keys that are away": (EXPIRED, [VERIFIER, AWAY], KeysUnavailable),
+    "an expired token and keys that are away": (EXPIRED, [VERIFIER, AWAY], ExpiredToken),
+    "keys that are away and an expired token": (EXPIRED, [AWAY, VERIFIER], ExpiredToken),
+    "another audience and keys that are away": (
+        issue(),
+        [Verifier(KEY, issuer=ISSUER, audience="x"), AWAY],
+        KeysUnavailable,
+    ),
 }
 
 
@@ -279,7 +311,7 @@ class Model(msgspec.Struct):
         (Verifier, (), "not the class Verifier"),
         (VERIFIER, VERIFIER, "also must be a list of Verifiers, not a Verifier"),
         (VERIFIER, "secret", "also must be a list of Verifiers, not str"),
-        (VERIFIER, [KEY], "also must be a list of Verifiers"),
+        (VERIFIER, [VERIFIER, KEY], "also must be a list of Verifiers, not list with Key in it"),
         (VERIFIER, 5, "also must be a list of Verifiers, not 5"),
     ],
 )

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
-from watchword.arguments import describe
+from watchword.arguments import describe, describe_names
 from watchword.auth import Auth
-from watchword.errors import InvalidClaims, InvalidSettings, InvalidToken, KeysUnavailable, SessionEnded
+from watchword.errors import (
+    ExpiredToken,
+    InvalidClaims,
+    InvalidSettings,
+    InvalidToken,
+    KeysUnavailable,
+    NotYetValid,
+    SessionEnded,
+    TokenTooOld,
+)
 from watchword.jwt.multi_issuer import MultiIssuer
 from watchword.jwt.verifier import Verifier
 from watchword.sessions.access_tokens import Identity
@@ -37,12 +46,14 @@ def check_also(also: Iterable[AnyVerifier]) -> Sequence[AnyVerifier]:
     Raises:
         InvalidSettings: this is not a list of Verifiers.
     """
-    verifiers = list(also) if isinstance(also, Iterable) else [also]
-    for verifier in verifiers:
-        if not isinstance(verifier, Verifier | MultiIssuer):
-            raise InvalidSettings(f"also must be a list of Verifiers, not {describe(also)}")
-    if verifiers and not isinstance(also, Iterable):
+    if isinstance(also, Verifier | MultiIssuer):
         raise InvalidSettings("also must be a list of Verifiers, not a Verifier: also=[verifier]")
+    if not isinstance(also, Iterable):
+        raise InvalidSettings(f"also must be a list of Verifiers, not {describe(also)}")
+    verifiers = list(also)
+    if not all(map(_is_verifier, verifiers)):
+        given = also if isinstance(also, Collection) else verifiers
+        raise InvalidSettings(f"also must be a list of Verifiers, not {describe_names(given, _is_verifier)}")
     return verifiers
 
 
@@ -134,9 +145,10 @@ class LateAuthenticator:
 class ChainedAuthenticator:
     """Asks several authenticators in turn. The first that accepts a token makes the identity.
 
-    The next authenticator is asked only about a token that all before it find invalid. A token of a session
-    that has ended is refused at once. So is every token while the store of the first authenticator is away,
-    because another authenticator must not accept a token that the first would refuse.
+    The next authenticator is asked only about a token that all before it find invalid. A token that is of the
+    kind of one of them, and has expired or belongs to a session that has ended, is refused at once: another
+    authenticator must not accept it, for example because it allows more leeway. So is every token while the
+    store or the keys of the first authenticator are away.
 
     Args:
         first: the authenticator of the application's own tokens.
@@ -147,8 +159,7 @@ class ChainedAuthenticator:
     """
 
     def __init__(self, first: Authenticator, others: Sequence[VerifierAuthenticator]) -> None:
-        self._first = first
-        self._others = others
+        self._chain = (first, *others)
         self.now: Callable[[], float] = first.now
 
     def authenticate(self, token: str) -> Identity:
@@ -159,38 +170,44 @@ class ChainedAuthenticator:
             Unavailable: it is not known whether the token is acceptable.
         """
         refusals: list[InvalidToken | KeysUnavailable] = []
-        try:
-            return self._first.authenticate(token)
-        except SessionEnded:
-            raise
-        except InvalidToken as error:
-            refusals.append(error)
-        for other in self._others:
+        for authenticator in self._chain:
             try:
-                return other.authenticate(token)
+                return authenticator.authenticate(token)
             except (InvalidToken, KeysUnavailable) as error:
+                if _is_final(error, refusals):
+                    raise
                 refusals.append(error)
         raise _choose_refusal(refusals)
 
     async def authenticate_async(self, token: str) -> Identity:
         """Do what :meth:`authenticate` does without blocking the event loop."""
         refusals: list[InvalidToken | KeysUnavailable] = []
-        try:
-            return await self._first.authenticate_async(token)
-        except SessionEnded:
-            raise
-        except InvalidToken as error:
-            refusals.append(error)
-        for other in self._others:
+        for authenticator in self._chain:
             try:
-                return await other.authenticate_async(token)
+                return await authenticator.authenticate_async(token)
             except (InvalidToken, KeysUnavailable) as error:
+                if _is_final(error, refusals):
+                    raise
                 refusals.append(error)
         raise _choose_refusal(refusals)
 
 
 Authenticator: TypeAlias = Auth | VerifierAuthenticator | LateAuthenticator | ChainedAuthenticator
 """Has ``authenticate``, ``authenticate_async`` and ``now``."""
+
+
+def _is_final(
+    error: InvalidToken | KeysUnavailable, earlier: Sequence[InvalidToken | KeysUnavailable]
+) -> bool:
+    """Return whether no further authenticator may accept the token."""
+    if isinstance(error, KeysUnavailable):
+        return not earlier  # The first authenticator may know that the token is of its kind and has ended.
+    if isinstance(error, InvalidClaims):
+        # Only the time is wrong, so the token is of this kind.
+        return all(
+            isinstance(failure, ExpiredToken | NotYetValid | TokenTooOld) for failure in error.failures
+        )
+    return isinstance(error, SessionEnded)
 
 
 def _choose_refusal(refusals: Sequence[InvalidToken | KeysUnavailable]) -> InvalidToken | KeysUnavailable:
@@ -204,6 +221,10 @@ def _choose_refusal(refusals: Sequence[InvalidToken | KeysUnavailable]) -> Inval
             if isinstance(refusal, kind):
                 return refusal
     return refusals[0]
+
+
+def _is_verifier(value: object) -> bool:
+    return isinstance(value, Verifier | MultiIssuer)
 
 
 def _to_sole_authenticator(auth: AuthOrVerifier | Callable[[], Auth], scope_claim: str) -> Authenticator:
