@@ -19,7 +19,7 @@ from watchword.stores.redis.url import make_client_factory
 from watchword.stores.sql.postgres import PostgresDatabase
 from watchword.testing.store_contract.announcements import measure_seconds
 from watchword.testing.store_contract.keys import insert_key
-from watchword.testing.store_contract.sessions import start, swap
+from watchword.testing.store_contract.session_calls import start, swap
 
 PAGE = Path("docs/scaling.md").read_text("utf-8")
 POSTGRES_URLS = re.findall(r"postgresql://[^\s\"]+", PAGE)

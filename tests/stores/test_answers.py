@@ -18,7 +18,7 @@ from watchword.stores.contract import NewSession, Session
 from watchword.stores.redis.connection import RedisConnection
 from watchword.stores.sql import postgres_sessions
 from watchword.testing.store_contract.accounts import insert_account
-from watchword.testing.store_contract.sessions import begin, new_session, start, swap
+from watchword.testing.store_contract.session_calls import begin, make_new_session, start, swap
 
 Cross = Callable[[Stores, dict[str, str]], None]
 
@@ -106,7 +106,7 @@ def test_an_answer_about_another_session_is_no_answer_and_costs_the_connection(
 
 
 def test_a_start_that_is_answered_with_another_session_is_none(stores: Stores, cross: Cross) -> None:
-    other, new = start(stores.sessions, "bob"), new_session("alice")
+    other, new = start(stores.sessions, "bob"), make_new_session("alice")
     before = connection_of(stores)
     cross(stores, instead_of(new, other))
     with pytest.raises(StoreUnavailable):

@@ -12,7 +12,7 @@ from watchword.errors import InvalidSettings, MissingExtra, StoreUnavailable
 from watchword.settings import Settings
 from watchword.stores import Stores, open_sql_stores, open_stores, resolve_settings
 from watchword.testing.store_contract.accounts import insert_account
-from watchword.testing.store_contract.sessions import start
+from watchword.testing.store_contract.session_calls import start
 
 
 def test_a_url_opens_the_store_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from watchword.errors import StoreUnavailable
 from watchword.stores import Stores
 from watchword.stores.contract import find_shard
 from watchword.stores.sql import schema
-from watchword.testing.store_contract.sessions import begin, new_session, start, swap
+from watchword.testing.store_contract.session_calls import begin, make_new_session, start, swap
 
 UNREADABLE = ["secret", "[]", "7", '"secret"', '{"secret": ', "[" * 100_000]
 
@@ -30,7 +30,7 @@ USES: dict[str, Callable[[Any, str], object]] = {
 def test_claims_in_sql_that_are_not_an_object_are_refused(
     sql_stores: Stores, claims: str, use: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    session = begin(sql_stores.sessions, new_session(claims={"tenant": "blue"}))[0].session
+    session = begin(sql_stores.sessions, make_new_session(claims={"tenant": "blue"}))[0].session
     with sql_stores.backends[0].begin_write() as connection:
         connection.exec_driver_sql(f"UPDATE {schema.sessions.name} SET claims = '{claims}'")
     assert_refused(sql_stores, use, session.id, caplog)

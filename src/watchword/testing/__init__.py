@@ -1,4 +1,4 @@
-"""For the tests of applications, and of stores, that use Watchword. Needs pytest."""
+"""Help for the tests of applications and of stores. Needs pytest."""
 
 import pytest
 

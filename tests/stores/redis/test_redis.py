@@ -41,7 +41,13 @@ from watchword.stores.contract import (
 from watchword.stores.redis import connection as redis_connection
 from watchword.stores.redis import url as redis_url
 from watchword.testing.store_contract.keys import insert_key
-from watchword.testing.store_contract.sessions import DETAILS, TIMES, new_session, start, swap
+from watchword.testing.store_contract.session_calls import (
+    DETAILS,
+    TIMES,
+    make_new_session,
+    start,
+    swap,
+)
 
 StartRedis = Callable[..., RedisServer]
 
@@ -176,8 +182,10 @@ def test_an_answer_that_is_lost_is_asked_for_once_more(
 ) -> None:
     proxy = start_proxy(redis_server.port)
     stores = open_store(f"redis://127.0.0.1:{proxy.port}")
-    new = new_session()
-    known = new_session("bob")  # makes the scripts known, so that it is not "no such script" that gets lost
+    new = make_new_session()
+    known = make_new_session(
+        "bob"
+    )  # makes the scripts known, so that it is not "no such script" that gets lost
     stores.sessions.start_session(known, TIMES, max_live=1, mark=stores.sessions.read_mark())
     swap(stores.sessions, known.id, 1)
     stores.one_time.spend("another key", "attempt", keep_until=stores.now() + 100)
@@ -507,7 +515,10 @@ def test_an_id_that_was_not_made_for_its_subject_is_refused(stores: Stores) -> N
     elsewhere = next(name for name in map(str, range(100)) if find_shard(name) != find_shard("alice"))
     with pytest.raises(ValueError, match="make_session_id"):
         stores.sessions.start_session(
-            new_session(id=make_session_id(elsewhere)), TIMES, max_live=100, mark=stores.sessions.read_mark()
+            make_new_session(id=make_session_id(elsewhere)),
+            TIMES,
+            max_live=100,
+            mark=stores.sessions.read_mark(),
         )
 
 

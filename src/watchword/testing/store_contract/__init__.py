@@ -1,4 +1,4 @@
-"""What the stores' contract promises, as tests: hold a store of your own to it.
+"""The contract of the stores as tests, for a store of your own.
 
 Each class is for one of the ports of :mod:`watchword.stores.contract`. Subclass it in a test module, and let
 a fixture ``store`` give a new and empty store to each test::
@@ -27,7 +27,8 @@ from watchword.testing.store_contract.accounts import AccountStoreContract, inse
 from watchword.testing.store_contract.announcements import AnnouncementsContract
 from watchword.testing.store_contract.keys import KeyStoreContract, insert_key
 from watchword.testing.store_contract.one_time import OneTimeStoreContract
-from watchword.testing.store_contract.sessions import SessionStoreContract, start
+from watchword.testing.store_contract.session_calls import start
+from watchword.testing.store_contract.sessions import SessionStoreContract
 from watchword.testing.store_contract.throttles import ThrottleStoreContract
 
 __all__ = [
@@ -42,7 +43,7 @@ __all__ = [
 
 
 class StoresContract:
-    """What the ports of a :class:`~watchword.stores.contract.Stores` record promise together."""
+    """The promises that the ports of a :class:`~watchword.stores.contract.Stores` record make together."""
 
     def test_a_poll_brings_the_version_of_the_keys_or_none(self, stores: Stores) -> None:
         for epoch in (1, 2):

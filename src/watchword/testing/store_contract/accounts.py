@@ -1,4 +1,4 @@
-"""Accounts."""
+"""Conformance tests for accounts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["AccountStoreContract", "insert_account"]
 
 
 class AccountStoreContract:
-    """What an :class:`~watchword.stores.contract.AccountStore` promises."""
+    """The promises of an :class:`~watchword.stores.contract.AccountStore`."""
 
     def test_an_account_is_found_by_name_and_by_subject(self, store: Store) -> None:
         account = insert_account(store)
@@ -102,6 +102,6 @@ class AccountStoreContract:
 
 
 def insert_account(store: Store, subject: str = "s1", name_key: str = "alice", **changes: Any) -> Any:
-    """An account called Alice."""
+    """Insert an account, by default of Alice."""
     fields = {"username": "Alice", "password_hash": "$argon2id$1", "scopes": ("read", "write")}
     return store.insert_account(subject=subject, name_key=name_key, **fields | changes)

@@ -1,4 +1,4 @@
-"""Word of ended sessions between two polls."""
+"""Conformance tests for push notifications that sessions have ended."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from watchword.stores.contract import Announcements
 
 __all__ = ["AnnouncementsContract", "measure_seconds"]
 
-LONG, SOON = 30.0, 10.0  # seconds: who waits for the one is done within the other
+LONG, SOON = 30.0, 10.0  # seconds: a thread that waits for LONG returns within SOON
 
 
 class AnnouncementsContract:
-    """What :class:`~watchword.stores.contract.Announcements` promise, for a store that has some."""
+    """The promises of :class:`~watchword.stores.contract.Announcements`."""
 
     def test_an_announcement_ends_the_waiting(self, announcements: Announcements) -> None:
         _listen(announcements)
@@ -49,7 +49,7 @@ def _listen(announcements: Announcements) -> None:
 
 
 def measure_seconds(action: Callable[[], object]) -> float:
-    """How long that takes."""
+    """Return how many seconds an action takes."""
     began = time.monotonic()
     action()
     return time.monotonic() - began

@@ -1,4 +1,4 @@
-"""Signing keys."""
+"""Conformance tests for signing keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["KeyStoreContract", "insert_key"]
 
 
 class KeyStoreContract:
-    """What a :class:`~watchword.stores.contract.KeyStore` promises."""
+    """The promises of a :class:`~watchword.stores.contract.KeyStore`."""
 
     def test_the_first_insert_of_an_epoch_wins_and_a_repeat_of_it_is_told_so(self, store: Store) -> None:
         assert insert_key(store, 1, "kid-1")
@@ -155,7 +155,7 @@ class KeyStoreContract:
 
 
 def insert_key(store: Store, epoch: int, kid: str, kind: KeyKind = "public", **times: float) -> Any:
-    """A key of that epoch, by default one that signs at once."""
+    """Insert a key of an epoch. By default it signs at once."""
     given = {"not_before": 0.0, "lead": 0.0} | times
     return store.insert_key(kind, epoch, kid, "EdDSA", f"sealed {kid}", **given)
 

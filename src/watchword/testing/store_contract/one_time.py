@@ -1,4 +1,4 @@
-"""Keys that are spent once."""
+"""Conformance tests for keys that can be spent once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["OneTimeStoreContract"]
 
 
 class OneTimeStoreContract:
-    """What a :class:`~watchword.stores.contract.OneTimeStore` promises."""
+    """The promises of a :class:`~watchword.stores.contract.OneTimeStore`."""
 
     def test_a_key_is_spent_once(self, store: Store) -> None:
         until = time.time() + store.time_shift + 1_000

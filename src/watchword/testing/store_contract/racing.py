@@ -1,4 +1,4 @@
-"""Callers that do the same at the same moment."""
+"""Run an action in several threads at the same moment."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["THREADS", "Store", "run_at_once"]
 THREADS = 8
 
 Store: TypeAlias = Any
-"""One of the contract's ports, with a ``time_shift``."""
+"""A port of the contract, with a ``time_shift``."""
 
 T = TypeVar("T")
 
 
 def run_at_once(action: Callable[[], T]) -> Sequence[T]:
-    """What comes of it when that many threads do it at once."""
+    """Run an action in :data:`THREADS` threads at once. Return the results."""
     with ThreadPoolExecutor(THREADS) as pool:
         return [future.result() for future in [pool.submit(action) for _ in range(THREADS)]]

@@ -1,4 +1,4 @@
-"""Sessions and the feed of their ends."""
+"""Conformance tests for sessions."""
 
 from __future__ import annotations
 
@@ -8,37 +8,28 @@ from typing import Any
 
 import pytest
 
-from watchword.stores.contract import (
-    MARK_LIFETIME,
-    NewSession,
-    Session,
-    SessionDetails,
-    SessionTimes,
-    make_session_id,
-)
+from watchword.stores.contract import MARK_LIFETIME, Session, SessionDetails, SessionTimes
 from watchword.testing.store_contract.racing import THREADS, Store, run_at_once
-
-__all__ = ["SessionStoreContract", "start"]
-
-TIMES = SessionTimes(access=600, idle=10_000, absolute=20_000, window=30)
-DETAILS = SessionDetails(
-    username="Alice B.",
-    scopes=("read",),
-    user_agent="firefox",
-    ip_address="192.0.2.2",
-    audience="api",
-    client_id="web",
-    credentials_version=7,
+from watchword.testing.store_contract.session_calls import (
+    TIMES,
+    begin,
+    make_new_session,
+    read_time,
+    start,
+    swap,
 )
+from watchword.testing.store_contract.session_ends import SessionEndsContract
+
+__all__ = ["SessionStoreContract"]
 
 
-class SessionStoreContract:
-    """What a :class:`~watchword.stores.contract.SessionStore` promises."""
+class SessionStoreContract(SessionEndsContract):
+    """The promises of a :class:`~watchword.stores.contract.SessionStore`."""
 
     # -- starting
 
     def test_a_started_session_has_generation_one_and_times_in_whole_seconds(self, store: Store) -> None:
-        new = new_session()
+        new = make_new_session()
         timed, ended = begin(store, new)
         session, now = timed.session, timed.now
 
@@ -68,11 +59,11 @@ class SessionStoreContract:
         assert session.access_until == session.expires_at
 
     def test_a_session_without_scopes_keeps_none(self, store: Store) -> None:
-        timed, _ = begin(store, new_session(scopes=()))
+        timed, _ = begin(store, make_new_session(scopes=()))
         assert timed.session.scopes == ()
 
     def test_starting_twice_under_one_id_returns_the_row_that_is_there(self, store: Store) -> None:
-        new = new_session()
+        new = make_new_session()
         first, _ = begin(store, new, max_live=1)
         store.time_shift += 5
         again, ended = begin(store, new, max_live=1)
@@ -86,7 +77,7 @@ class SessionStoreContract:
             store.time_shift += 1
             sessions.append(start(store))
         store.time_shift += 1
-        newest, ended = begin(store, new_session(), max_live=2)
+        newest, ended = begin(store, make_new_session(), max_live=2)
 
         assert {session.id for session in ended} == {sessions[0].id, sessions[1].id}
         assert {session.end_reason for session in ended} == {"too_many_sessions"}
@@ -101,7 +92,7 @@ class SessionStoreContract:
 
     def test_the_only_session_allowed_is_the_new_one(self, store: Store) -> None:
         start(store)
-        timed, _ = begin(store, new_session(), max_live=1)
+        timed, _ = begin(store, make_new_session(), max_live=1)
         assert [session.id for session in store.list_live_sessions("alice")] == [timed.session.id]
 
     def test_an_end_of_all_wins_over_each_login_that_began_before_it_and_over_none_after(
@@ -109,21 +100,21 @@ class SessionStoreContract:
     ) -> None:
         before, of_another = store.read_mark(), store.read_mark()
         assert list(store.end_sessions("alice", "logout_all")) == []
-        assert store.start_session(new_session(), TIMES, max_live=1, mark=before) is None
+        assert store.start_session(make_new_session(), TIMES, max_live=1, mark=before) is None
         assert not store.list_live_sessions("alice")
-        assert store.start_session(new_session("bob"), TIMES, max_live=1, mark=of_another) is not None
-        assert begin(store, new_session()) is not None
+        assert store.start_session(make_new_session("bob"), TIMES, max_live=1, mark=of_another) is not None
+        assert begin(store, make_new_session()) is not None
         store.end_sessions("alice", "logout_all", keep=start(store).id)
-        assert store.start_session(new_session(), TIMES, max_live=9, mark=before) is None
+        assert store.start_session(make_new_session(), TIMES, max_live=9, mark=before) is None
         store.end_session(start(store).id, "logout")
         mark = store.read_mark()
         store.end_session(start(store).id, "logout")
-        assert store.start_session(new_session(), TIMES, max_live=9, mark=mark) is not None
+        assert store.start_session(make_new_session(), TIMES, max_live=9, mark=mark) is not None
 
     def test_a_login_that_takes_too_long_starts_no_session(self, store: Store) -> None:
         mark = store.read_mark()
         store.time_shift += MARK_LIFETIME + 1
-        assert store.start_session(new_session(), TIMES, max_live=9, mark=mark) is None
+        assert store.start_session(make_new_session(), TIMES, max_live=9, mark=mark) is None
 
     def test_of_a_login_and_an_end_of_all_at_once_no_session_of_an_older_mark_is_left(
         self, store: Store
@@ -131,7 +122,7 @@ class SessionStoreContract:
         marks = [store.read_mark() for _ in range(12)]
         with ThreadPoolExecutor(THREADS) as pool:
             logins = [
-                pool.submit(store.start_session, new_session(), TIMES, max_live=100, mark=mark)
+                pool.submit(store.start_session, make_new_session(), TIMES, max_live=100, mark=mark)
                 for mark in marks
             ]
             pool.submit(store.end_sessions, "alice", "logout_all").result()
@@ -163,7 +154,7 @@ class SessionStoreContract:
         assert store.find_session(timed.session.id).session == timed.session
 
     def test_a_swap_binds_a_session_that_is_not_bound_and_rebinds_none(self, store: Store) -> None:
-        unbound = begin(store, new_session(audience=None, client_id=None, credentials_version=None))[
+        unbound = begin(store, make_new_session(audience=None, client_id=None, credentials_version=None))[
             0
         ].session
         bound = start(store)
@@ -206,7 +197,7 @@ class SessionStoreContract:
     def test_what_a_login_sets_stays_as_it_was_through_every_swap(self, store: Store) -> None:
         claims = {"tenant": "blé", "roles": ["a", {"deep": [None, True, 1.5, 2**60]}], "nul": "\0"}
         set_at_login: dict[str, Any] = {"amr": ("pwd", "otp"), "claims": claims, "lifetime": 15_000}
-        session = begin(store, new_session(**set_at_login))[0].session
+        session = begin(store, make_new_session(**set_at_login))[0].session
         assert {name: getattr(session, name) for name in set_at_login} == set_at_login
         timed = swap(store, session.id, 1)
         store.time_shift += TIMES.window + 1
@@ -229,7 +220,7 @@ class SessionStoreContract:
     def test_a_sessions_own_lifetime_takes_the_place_of_the_absolute_one(
         self, store: Store, lifetime: int
     ) -> None:
-        session = begin(store, new_session(lifetime=lifetime))[0].session
+        session = begin(store, make_new_session(lifetime=lifetime))[0].session
         over = math.floor(session.created_at + lifetime)
         assert session.expires_at == min(over, math.floor(session.created_at + TIMES.idle))
         assert session.access_until == min(over, math.floor(session.created_at) + TIMES.access)
@@ -238,7 +229,7 @@ class SessionStoreContract:
             timed = swap(store, session.id, generation)
             assert timed.session.expires_at == min(over, math.floor(timed.now + TIMES.idle))
             assert timed.session.access_until == min(over, math.floor(timed.now) + TIMES.access)
-        store.time_shift += over + 1 - now(store)
+        store.time_shift += over + 1 - read_time(store)
         assert swap(store, session.id, 99) is None
 
     @pytest.mark.parametrize(
@@ -269,181 +260,3 @@ class SessionStoreContract:
         session = start(store)
         assert sum(timed is not None for timed in run_at_once(lambda: swap(store, session.id, 1))) == 1
         assert store.find_session(session.id).session.generation == 2
-
-    # -- finding and listing
-
-    def test_an_unknown_session_is_not_found(self, store: Store) -> None:
-        assert store.find_session("unknown") is None
-
-    def test_live_sessions_are_the_subjects_own_newest_first_without_ended_and_expired(
-        self, store: Store
-    ) -> None:
-        start(store, times=SessionTimes(access=1, idle=1, absolute=1, window=1))
-        ended = start(store)
-        store.end_session(ended.id, "logout")
-        start(store, "bob")
-        older = start(store)
-        store.time_shift += 5
-        newer = start(store)
-        assert [session.id for session in store.list_live_sessions("alice")] == [newer.id, older.id]
-
-    # -- ending
-
-    def test_an_end_is_told_once_and_its_first_reason_stays(self, store: Store) -> None:
-        session = start(store)
-        ended = store.end_session(session.id, "logout")
-        assert (ended.end_reason, ended.ended_at) == ("logout", pytest.approx(now(store), abs=5))
-        assert store.end_session(session.id, "refresh_reused") is None
-        assert store.find_session(session.id).session == ended
-
-    def test_ending_an_unknown_session_ends_nothing(self, store: Store) -> None:
-        assert store.end_session("unknown", "logout") is None
-
-    def test_ending_all_spares_the_one_kept_and_other_subjects(self, store: Store) -> None:
-        kept, first, second = start(store), start(store), start(store)
-        other = start(store, "bob")
-        store.end_session(first.id, "logout")
-        assert [s.id for s in store.end_sessions("alice", "password_changed", keep=kept.id)] == [second.id]
-        assert [session.id for session in store.list_live_sessions("alice")] == [kept.id]
-        assert [s.id for s in store.end_sessions("alice", "logout_all")] == [kept.id]
-        assert [session.id for session in store.list_live_sessions("bob")] == [other.id]
-
-    def test_a_kept_session_gets_the_newer_version_and_no_older_one(self, store: Store) -> None:
-        session, ended = start(store), start(store)
-        store.end_session(ended.id, "logout")
-        kept = [store.keep_session(session.id, "alice", version) for version in (9, 8)]
-        assert kept == [True, True]
-        assert store.find_session(session.id).session.credentials_version == 9
-        unbound = begin(store, new_session(credentials_version=None))[0].session
-        assert store.keep_session(unbound.id, "alice", 2)
-        assert store.find_session(unbound.id).session.credentials_version == 2
-        assert not store.keep_session(session.id, "bob", 10)
-        assert not store.keep_session(ended.id, "alice", 10)
-        assert not store.keep_session("unknown", "alice", 10)
-        store.time_shift += TIMES.idle
-        assert not store.keep_session(session.id, "alice", 10)
-
-    def test_the_end_of_a_forgotten_session_is_told_once_and_starts_nothing(self, store: Store) -> None:
-        forgotten, until = make_session_id("alice"), float(math.floor(now(store)) + 500)
-        feed = store.poll(None, None, grace=30)
-        for _ in range(2):
-            store.record_end(forgotten, "logout", until)
-        told = store.poll(feed.identity, feed.position, grace=30).ends
-        assert [(end.session_id, end.access_until) for end in told] == [(forgotten, until)]
-        assert not store.list_live_sessions("alice")
-        assert swap(store, forgotten, 1) is None
-        store.time_shift += 540
-        assert store.poll(None, None, grace=30).ends == ()
-
-    def test_recording_the_end_of_a_session_that_is_there_ends_it(self, store: Store) -> None:
-        session = start(store)
-        store.record_end(session.id, "logout", session.access_until + 50)
-        ended = store.find_session(session.id).session
-        assert (ended.end_reason, ended.access_until) == ("logout", session.access_until + 50)
-        [end] = store.poll(None, None, grace=0).ends
-        assert (end.session_id, end.access_until) == (session.id, session.access_until + 50)
-
-    def test_an_expired_session_can_be_ended_for_the_leeway_of_its_last_token(self, store: Store) -> None:
-        one, other = (
-            start(store, times=SessionTimes(access=10, idle=10, absolute=10, window=1)) for _ in "12"
-        )
-        store.time_shift += 20
-        assert store.end_session(one.id, "logout").id == one.id
-        assert [session.id for session in store.end_sessions("alice", "logout_all")] == [other.id]
-
-    def test_of_many_callers_exactly_one_ends_a_session(self, store: Store) -> None:
-        session = start(store)
-        ended = run_at_once(lambda: store.end_session(session.id, "logout"))
-        assert sum(row is not None for row in ended) == 1
-
-    # -- the feed
-
-    def test_a_poll_tells_what_ended_since_the_last_one(self, store: Store) -> None:
-        first, second = start(store), start(store)
-        feed = store.poll(None, None, grace=30)
-        assert feed.ends == ()
-        store.end_session(first.id, "logout")
-        feed = store.poll(feed.identity, feed.position, grace=30)
-        assert [(end.session_id, end.access_until) for end in feed.ends] == [(first.id, first.access_until)]
-        store.end_sessions("alice", "logout_all")
-        feed = store.poll(feed.identity, feed.position, grace=30)
-        told = {end.session_id for end in feed.ends}
-        assert {second.id} <= told <= {first.id, second.id}, "what was told may be told again"
-        assert feed.now == pytest.approx(now(store), abs=5)
-
-    @pytest.mark.parametrize("stranger", ["nothing known", "another identity", "a position not reached"])
-    def test_a_poll_from_nowhere_tells_every_end_still_in_force(self, store: Store, stranger: str) -> None:
-        over, in_force = (
-            start(store, times=SessionTimes(access=10, idle=10, absolute=10, window=1)),
-            start(store),
-        )
-        for session in (over, in_force):
-            store.end_session(session.id, "logout")
-        known = store.poll(None, None, grace=30)
-        assert {end.session_id for end in known.ends} == {over.id, in_force.id}
-
-        store.time_shift += 45
-        identity, position = {
-            "nothing known": (None, None),
-            "another identity": ("another", known.position),
-            "a position not reached": (known.identity, known.position + 1),
-        }[stranger]
-        assert {end.session_id for end in store.poll(identity, position, grace=30).ends} == {in_force.id}
-
-    def test_settings_are_recorded_only_in_place_of_what_was_expected_and_come_with_each_poll(
-        self, store: Store
-    ) -> None:
-        assert store.poll(None, None, grace=0).settings == ""
-        assert store.record_settings("one", expected="")
-        assert store.record_settings("one", expected=""), "a repeat is told that it was done"
-        assert not store.record_settings("other", expected="")
-        assert store.poll(None, None, grace=0).settings == "one"
-        assert store.record_settings("other", expected="one")
-        assert store.poll(None, None, grace=0).settings == "other"
-
-    def test_ends_of_racing_writers_all_reach_one_who_polls_meanwhile(self, store: Store) -> None:
-        sessions = [start(store) for _ in range(24)]
-        heard: set[str] = set()
-        feed = store.poll(None, None, grace=30)
-        with ThreadPoolExecutor(THREADS) as pool:
-            writers = [pool.submit(store.end_session, session.id, "logout") for session in sessions]
-            while not all(writer.done() for writer in writers):
-                feed = store.poll(feed.identity, feed.position, grace=30)
-                heard.update(end.session_id for end in feed.ends)
-        heard.update(end.session_id for end in store.poll(feed.identity, feed.position, grace=30).ends)
-        assert heard == {session.id for session in sessions}
-
-
-def now(store: Store) -> Any:
-    """A session store's time."""
-    return store.poll(None, None, grace=0).now
-
-
-def new_session(subject: str = "alice", **changes: Any) -> NewSession:
-    fields: dict[str, Any] = {
-        "id": make_session_id(subject),
-        "subject": subject,
-        "username": "Alice",
-        "scopes": ("read", "write"),
-        "user_agent": "curl/8",
-        "ip_address": "192.0.2.1",
-        "audience": "api",
-        "client_id": "web",
-        "credentials_version": 7,
-    }
-    return NewSession(**fields | changes)
-
-
-def begin(store: Store, new: NewSession, times: SessionTimes = TIMES, *, max_live: int = 100) -> Any:
-    """Start a session at once."""
-    return store.start_session(new, times, max_live=max_live, mark=store.read_mark())
-
-
-def start(store: Store, subject: str = "alice", times: SessionTimes = TIMES) -> Any:
-    """A new session."""
-    timed, _ = begin(store, new_session(subject), times)
-    return timed.session
-
-
-def swap(store: Store, session_id: str, generation: int, times: SessionTimes = TIMES) -> Any:
-    return store.swap_session(session_id, generation, times, DETAILS)

@@ -17,7 +17,7 @@ DELAYED = pytest.approx(0.5, abs=0.5)
 
 
 class ThrottleStoreContract:
-    """What a :class:`~watchword.stores.contract.ThrottleStore` promises."""
+    """The promises of a :class:`~watchword.stores.contract.ThrottleStore`."""
 
     # -- delays ----------------------------------------------------------------------------------
 
