@@ -27,23 +27,32 @@ class _Connection(Protocol):
 _C = TypeVar("_C", bound=_Connection)
 
 
-def check_answer(answer: object, *, session_id: str | None = None, subject: str | None = None) -> None:
-    """Return if a store's answer is about the session and the subject that were asked for.
+def check_answer(
+    answer: object,
+    *,
+    session_id: str | None = None,
+    subject: str | None = None,
+    name_key: str | None = None,
+) -> None:
+    """Return if a store's answer is about the session, the subject and the name that were asked for.
 
     Otherwise the caller closes the connection, because its next answers may be wrong as well.
 
     Args:
-        answer: the result of an operation. In a list of sessions the first session is the one asked for. An
-            account has a subject only.
-        session_id: the session. ``None`` if the answer may be any session of the subject.
-        subject: the owner of all sessions or accounts in the answer. ``None`` if only the id was given.
+        answer: the result of an operation. Of several sessions only the first must have the session's id.
+        session_id: the session. ``None`` if the answer is not about a single session.
+        subject: the owner of all sessions or accounts in the answer. ``None`` if no subject was given.
+        name_key: the account's name. ``None`` if no name was given.
 
     Raises:
-        StoreUnavailable: the answer is about another session, or about another subject.
+        StoreUnavailable: the answer is about another session, subject or name.
     """
     for number, found in enumerate(_list_rows(answer)):
-        is_other = number == 0 and session_id is not None and found.id != session_id
-        if is_other or (subject is not None and found.subject != subject):
+        if (
+            (number == 0 and session_id is not None and found.id != session_id)
+            or (subject is not None and found.subject != subject)
+            or (name_key is not None and found.name_key != name_key)
+        ):
             logger.error("the store's answer is about another session or subject than was asked for")
             raise StoreUnavailable
 
@@ -53,6 +62,7 @@ def check_answers_of(
     *,
     session_id: str | None = None,
     subject: str | None = None,
+    name_key: str | None = None,
 ) -> Callable[[_C, float], _T]:
     """Return an operation on an SQL database with :func:`check_answer` after it.
 
@@ -62,7 +72,7 @@ def check_answers_of(
     def run(connection: _C, now: float) -> _T:
         answer = operation(connection, now)
         try:
-            check_answer(answer, session_id=session_id, subject=subject)
+            check_answer(answer, session_id=session_id, subject=subject, name_key=name_key)
         except StoreUnavailable:
             connection.invalidate()
             raise

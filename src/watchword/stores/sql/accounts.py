@@ -40,7 +40,7 @@ class SqlAccounts(SqlPort, AccountStore):
             connection.execute(insert(accounts).values(msgspec.structs.asdict(account)))
             return account
 
-        return self._database.write(insert_it, lock=f"account {name_key}")
+        return self._database.write(check_answers_of(insert_it, subject=subject), lock=f"account {name_key}")
 
     def find_account(self, *, name_key: str | None = None, subject: str | None = None) -> Account | None:
         def find(connection: Connection, _now: float) -> Account | None:
@@ -49,7 +49,7 @@ class SqlAccounts(SqlPort, AccountStore):
                 connection, accounts.c.subject == subject if is_subject else accounts.c.name_key == name_key
             )
 
-        return self._database.read(check_answers_of(find, subject=subject))
+        return self._database.read(check_answers_of(find, subject=subject, name_key=name_key))
 
     def list_accounts(self) -> Sequence[Account]:
         def list_all(connection: Connection, _now: float) -> Sequence[Account]:
