@@ -25,7 +25,7 @@ from watchword.errors import (
 from watchword.jose import Key
 from watchword.jwt import Claims, Verifier
 from watchword.jwt.claims import (
-    Policy,
+    ClaimsPolicy,
     fail_quick_check,
     find_failures,
     find_validity_period,
@@ -38,7 +38,7 @@ NOW = 1000.0
 def found(
     claims: dict[str, Any], now: float = NOW, **policy: Any
 ) -> list[tuple[type[InvalidClaims], str | None]]:
-    return [(type(failure), failure.claim) for failure in find_failures(claims, Policy(**policy), now)]
+    return [(type(failure), failure.claim) for failure in find_failures(claims, ClaimsPolicy(**policy), now)]
 
 
 # -- the same rules once more: slow, and obvious ---------------------------------------------------
@@ -192,7 +192,7 @@ def test_inside_the_validity_period_nothing_changes(
 ) -> None:
     if found(claims, **policy):
         return
-    start, end = find_validity_period(claims, Policy(**policy))
+    start, end = find_validity_period(claims, ClaimsPolicy(**policy))
     assert start <= NOW <= end
     if start <= later < end:
         assert not found(claims, later, **policy)
@@ -236,7 +236,7 @@ NEARLY_USUAL_POLICIES = st.builds(
 def test_what_the_quick_check_accepts_has_no_failures(
     claims: dict[str, Any], policy: dict[str, Any], now: float
 ) -> None:
-    if make_quick_check(Policy(**policy))(claims, now):
+    if make_quick_check(ClaimsPolicy(**policy))(claims, now):
         assert found(claims, now, **policy) == []
 
 
@@ -272,25 +272,26 @@ def test_the_quick_check_accepts_nothing_that_has_failures(
 ) -> None:
     claims, policy = {**USUAL, **claims}, {**USUAL_POLICY, **policy}
     assert found(claims, now, **policy)
-    assert not make_quick_check(Policy(**policy))(claims, now)
+    assert not make_quick_check(ClaimsPolicy(**policy))(claims, now)
 
 
 def test_the_quick_check_accepts_the_usual_token() -> None:
-    is_acceptable = make_quick_check(Policy(issuer="a", audience=["a"], require=["sub"], leeway=30))
+    is_acceptable = make_quick_check(ClaimsPolicy(issuer="a", audience=["a"], require=["sub"], leeway=30))
     for now in (990, 1009.5):
         assert is_acceptable({**USUAL, "extra": [None]}, now)
 
 
 def test_the_quick_check_sees_that_further_claims_are_there() -> None:
-    is_acceptable = make_quick_check(Policy(issuer="a", audience="a", require=["extra", "more"]))
+    is_acceptable = make_quick_check(ClaimsPolicy(issuer="a", audience="a", require=["extra", "more"]))
     assert is_acceptable({**USUAL, "extra": 0, "more": ""}, NOW)
     assert not is_acceptable({**USUAL, "extra": 0}, NOW)
     assert not is_acceptable({**USUAL, "extra": 0, "more": "", "aud": "b"}, NOW)
 
 
 def test_there_is_no_quick_check_where_more_is_asked_for() -> None:
+    usual = {"issuer": "a", "audience": "a"}
     for policy in ({"issuer": ["a", "b"]}, {"subject": "s"}, {"max_age": 60}, {"issuer": None}):
-        assert make_quick_check(Policy(**{"issuer": "a", "audience": "a", **policy})) is fail_quick_check
+        assert make_quick_check(ClaimsPolicy(**{**usual, **policy})) is fail_quick_check
 
 
 # -- what the rules say, by example ----------------------------------------------------------------
@@ -437,7 +438,7 @@ def test_every_failure_is_found() -> None:
 )
 def test_a_policy_that_would_not_mean_what_it_says_is_rejected(argument: dict[str, Any]) -> None:
     with pytest.raises(InvalidSettings):
-        Policy(**argument)
+        ClaimsPolicy(**argument)
 
 
 # -- typed claims ----------------------------------------------------------------------------------

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
-from contextlib import suppress
 
 import click
 
 from watchword.cli.hints import suggest_command
 from watchword.cli.store import EnvironmentSource, has_database_file, open_auth
 from watchword.errors import InvalidSettings, MissingExtra, PasswordRejected
+from watchword.networks import parse_address
 from watchword.settings import Settings
 
 __all__ = ["serve"]
@@ -29,7 +28,7 @@ def _read_host() -> str:
     host = os.environ.get("HOST", "").strip()
     if not host:
         return _LOOPBACK
-    if host == "localhost" or _is_address(host):
+    if host == "localhost" or parse_address(host) is not None:
         return host
     click.echo(
         f"HOST is {host!r}, which is not an IP address. The server ignores it and listens on {_LOOPBACK}. "
@@ -37,13 +36,6 @@ def _read_host() -> str:
         err=True,
     )
     return _LOOPBACK
-
-
-def _is_address(host: str) -> bool:
-    with suppress(ValueError):
-        ipaddress.ip_address(host)
-        return True
-    return False
 
 
 @click.command()

@@ -20,7 +20,7 @@ from watchword.jwt import nesting
 from watchword.jwt.batch import verify_in_threads
 from watchword.jwt.caches import CachedHeader, Caches
 from watchword.jwt.claims import (
-    Policy,
+    ClaimsPolicy,
     fail_quick_check,
     find_failures,
     find_validity_period,
@@ -118,7 +118,7 @@ class Verifier(Generic[T]):
             min(max_token_size, MAX_TOKEN),
         )
         self._keys = self._parser.keys
-        self._policy = Policy(
+        self._policy = ClaimsPolicy(
             issuer=issuer,
             audience=audience,
             subject=subject,

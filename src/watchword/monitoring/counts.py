@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Row", "SharedNumbers"]
+__all__ = ["SharedNumbers", "WorkerRow"]
 
 _WIDTH = 8  # bytes of a number
 
 
-class Row(NamedTuple):
+class WorkerRow(NamedTuple):
     """The numbers of a worker.
 
     Attributes:
@@ -49,19 +49,19 @@ class SharedNumbers:
         mapped = mmap.mmap(-1 if self._file is None else self._file, size * _WIDTH)
         self.own = memoryview(mapped).cast("d")
 
-    def read_rows(self) -> Iterator[Row]:
+    def read_rows(self) -> Iterator[WorkerRow]:
         """Read the numbers of all processes, dead processes included."""
         if self._folder is None:
-            yield Row(tuple(self.own), is_live=True)
+            yield WorkerRow(tuple(self.own), is_live=True)
             return
         for path in self._folder.iterdir():
             content = path.read_bytes()
             if len(content) == self._size * _WIDTH:  # A shorter file is not ready yet.
-                yield Row(tuple(memoryview(content).cast("d")), is_live=_is_locked(path))
+                yield WorkerRow(tuple(memoryview(content).cast("d")), is_live=_is_locked(path))
 
 
 def _claim(folder: Path, length: int) -> int:
-    """Lock the file of a dead process, or a new one. Return its descriptor."""
+    """Lock the file of a dead process or a new file. Return its descriptor."""
     for path in folder.iterdir():
         if (descriptor := _lock(path)) is not None:
             break

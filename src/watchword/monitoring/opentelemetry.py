@@ -35,7 +35,7 @@ class Telemetry:
     status of the Auth's revocation feed.
 
     Args:
-        meter_provider: the provider that receives the metrics; by default the global provider.
+        meter_provider: the provider that receives the metrics. The default is the global provider.
 
     Raises:
         MissingExtra: when the class is imported and the extra ``otel`` is not installed.
@@ -51,7 +51,7 @@ class Telemetry:
         self._refreshes = self._create_histogram("watchword.refresh.duration", "How long refreshes took.")
 
     def __call__(self, event: Event) -> None:
-        """Count the event, and record its duration if it has one."""
+        """Count the event, and record its duration if the event has it."""
         name = {"event": event.name}
         self._events.add(1, name)
         if isinstance(event, SessionTerminated):

@@ -11,7 +11,7 @@ from typing import get_args
 
 from watchword.errors import MissingExtra
 from watchword.events import Event, SessionTerminated
-from watchword.monitoring.counts import Row, SharedNumbers
+from watchword.monitoring.counts import SharedNumbers, WorkerRow
 from watchword.sessions import FeedStatus
 from watchword.stores.contract import EndReason
 
@@ -87,7 +87,7 @@ class Metrics:
 
 
 class _MetricsSnapshot(Collector):
-    """The metrics of one moment."""
+    """The metrics of a moment."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self._metrics = metrics
@@ -105,7 +105,7 @@ def _list_names(kind: type[Event]) -> Iterator[str]:
         yield from _list_names(narrower)
 
 
-def _sum_rows(places: Mapping[str, int], rows: Sequence[Row]) -> dict[str, float]:
+def _sum_rows(places: Mapping[str, int], rows: Sequence[WorkerRow]) -> dict[str, float]:
     return {name: sum(row.numbers[place] for row in rows) for name, place in places.items()}
 
 
