@@ -87,7 +87,7 @@ class BackgroundThread(Generic[_T]):
 
 
 class _Run:
-    """The thread in one process.
+    """The thread in a single process.
 
     Attributes:
         permits: holds an entry unless the thread runs. Removing the entry is atomic and waits for no lock.

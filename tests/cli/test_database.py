@@ -39,7 +39,7 @@ def test_the_status_of_an_older_database_is_told_and_nothing_is_changed(watchwor
         "schema in the database: 2",
         f"newest schema known here: {NEWEST}",
     ]
-    assert "`watchword database upgrade` brings it up to date" in shown.stderr
+    assert "`watchword database upgrade` upgrades the schema, as does" in shown.stderr
     assert find_schema_status(f"sqlite:///{older}").version == 2
     assert older.read_bytes()[100:] == before[100:], "all but the header, which says how SQLite writes"
 
@@ -47,7 +47,7 @@ def test_the_status_of_an_older_database_is_told_and_nothing_is_changed(watchwor
 def test_an_older_database_is_upgraded_once(watchword, older) -> None:
     assert watchword("database", "upgrade").stdout == f"Upgraded from schema version 2 to {NEWEST}\n"
     assert watchword("database", "upgrade").stdout == f"Schema version {NEWEST} is the newest already\n"
-    assert watchword("database", "status").stderr == "It is up to date\n"
+    assert watchword("database", "status").stderr == "The schema is up to date\n"
 
 
 def test_a_newer_database_is_told_and_left_alone(watchword, alice, directory) -> None:
@@ -57,7 +57,7 @@ def test_a_newer_database_is_told_and_left_alone(watchword, alice, directory) ->
     database.close()
     shown = watchword("database", "status")
     assert "schema in the database: 99" in shown.stdout
-    assert shown.stderr == "A newer Watchword upgraded it. Run that version\n"
+    assert shown.stderr == "A newer Watchword upgraded the schema. Run that version\n"
     refused = watchword("database", "upgrade")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "A newer Watchword has upgraded the database" in refused.stderr

@@ -106,7 +106,7 @@ def test_keys_rotate_and_the_database_tells_its_schema(flask, alice) -> None:
     assert [json.loads(line)["event"] for line in rotated.stderr.splitlines()] == ["key_advanced"] * 2
     status = flask("database", "status")
     assert "backend: SQLite" in status.stdout
-    assert status.stderr == "It is up to date\n"
+    assert status.stderr == "The schema is up to date\n"
 
 
 def test_a_token_of_the_application_is_verified_with_its_settings(flask, alice, directory) -> None:

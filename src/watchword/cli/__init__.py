@@ -10,7 +10,7 @@ __all__ = ["run"]
 
 
 def run() -> None:
-    """Run the command, or say in one line which extra it needs."""
+    """Run the command, or print which extra it needs."""
     try:
         from watchword.cli.main import main  # noqa: PLC0415 - needs the extra `server`
     except MissingExtra:

@@ -28,7 +28,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 # Longer than any password. The rest of a line is not read.
 _LINE_AT_MOST = 65_536
-# Characters of a username in an error. No account has a longer username.
+# The most characters of a username in an error. No account has a longer username.
 _SHOWN = 254
 
 

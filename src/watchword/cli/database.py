@@ -69,9 +69,7 @@ def back_up(file: Path) -> None:
 
 def _describe_next_step(found: SchemaStatus) -> str:
     if found.version > found.newest:
-        return "A newer Watchword upgraded it. Run that version"
+        return "A newer Watchword upgraded the schema. Run that version"
     if found.version < found.newest:
-        return (
-            f"`{suggest_command('database upgrade')}` brings it up to date, as does any server when it starts"
-        )
-    return "It is up to date"
+        return f"`{suggest_command('database upgrade')}` upgrades the schema, as does any server at its start"
+    return "The schema is up to date"

@@ -32,7 +32,7 @@ _NAMES = ("account", "database", "key", "token")
 
 
 class _ApplicationCommands(CommandGroup):
-    """The commands, imported one by one. Only the command in use needs its libraries."""
+    """The commands. Each is imported when it is used, because only then it needs its libraries."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         return list(_NAMES)
@@ -86,7 +86,7 @@ class ApplicationSource:
 
     Args:
         script: finds the application.
-        prefix: the prefix of the extension; by default the first extension counts.
+        prefix: the prefix of the extension. The default is the first extension.
     """
 
     url_name = "WATCHWORD_DATABASE_URL"
@@ -97,7 +97,7 @@ class ApplicationSource:
 
     @property
     def database_url(self) -> str | None:
-        """The URL of the database; ``None`` if the application opens its own store."""
+        """The URL of the database, or ``None`` if the application opens its own store."""
         return self._installation.settings.database_url if self._installation.opens_database else None
 
     def explain_missing(self, file: Path) -> str:

@@ -1,4 +1,4 @@
-"""Groups of commands whose errors are sentences, not tracebacks."""
+"""Groups of commands that print errors as sentences, not as tracebacks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["CommandGroup", "describe_os_error"]
 
 
 class CommandGroup(click.Group):
-    """A group of commands. An error of Watchword in a command is one line on standard error."""
+    """A group of commands. An error of Watchword in a command becomes a line on standard error."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""

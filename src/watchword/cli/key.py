@@ -31,7 +31,7 @@ _NEXT = {
     "compromised": "deleted",
     "gone": "deleted by a server's next poll",
 }
-# Characters of a key id in an error
+# The most characters of a key id in an error.
 _SHOWN = 100
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 

@@ -26,7 +26,7 @@ __all__ = ["main"]
 
 
 class _Program(CommandGroup):
-    """The whole program. What goes wrong with its output is one line too."""
+    """The whole program. A failure to write its output becomes a line on standard error, too."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         try:

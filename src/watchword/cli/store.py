@@ -39,7 +39,7 @@ class StoreSource(Protocol):
 
     @property
     def database_url(self) -> str | None:
-        """The URL of the database; ``None`` if the application opens its own store."""
+        """The URL of the database, or ``None`` if the application opens its own store."""
         ...
 
     @property
@@ -198,7 +198,7 @@ def _refuse_lone_secret(database: Path) -> None:
 
 
 def _record_act(event: Event) -> None:
-    """Write one line of JSON to standard error for each administrative act, with the time."""
+    """Write each administrative act with its time to standard error, as a line of JSON."""
     if isinstance(event, Act):
         time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         click.echo(json.dumps({"time": time, **json.loads(to_json(event))}), err=True)

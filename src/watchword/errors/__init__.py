@@ -1,4 +1,4 @@
-"""Every error of Watchword: one tree with a single root, and a stable ``code`` for each error.
+"""Every error of Watchword: a tree with a single root, and a stable ``code`` for each error.
 
 The codes are part of the public contract. HTTP bodies and logs contain them, and they never change. The
 messages are for people. They never contain a token, a key, a password or text from an unverified token.

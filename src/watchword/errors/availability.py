@@ -45,7 +45,7 @@ class KeysUnavailable(Unavailable):
 
 
 class Overloaded(Unavailable):
-    """Too many passwords are being hashed or bodies read at once, or there is no memory."""
+    """Too many passwords are hashed or bodies are read at once, or there is no memory left."""
 
     code = "overloaded"
     description = "too many logins at once, try again"

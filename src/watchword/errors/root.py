@@ -12,7 +12,7 @@ class WatchwordError(Exception):
 
     Attributes:
         code: the stable name of the error, in snake_case.
-        status: the HTTP status of the answer; ``None`` if the error is the application's mistake.
+        status: the HTTP status of the answer, or ``None`` if the error is the application's mistake.
         description: the message if the raiser gives none.
     """
 

@@ -79,7 +79,7 @@ class InvalidClaims(InvalidToken):
 
     Attributes:
         claim: the name of the claim, or of the header member.
-        failures: all failed claims of the token; this error comes first.
+        failures: the errors about all failed claims of the token. This error comes first.
     """
 
     code = "invalid_claims"
@@ -201,7 +201,7 @@ class InsufficientScope(WatchwordError):
 
     code = "insufficient_scope"
     status = 403
-    description = "the token does not carry the scope that this needs"
+    description = "the token does not grant the scopes that the request needs"
 
     def __init__(self, message: str | None = None, *, scopes: tuple[str, ...] = ()) -> None:
         super().__init__(message)

@@ -32,14 +32,14 @@ class RotationRefused(WatchwordError):
     """The signing keys cannot be changed in this way, or not now."""
 
     code = "rotation_refused"
-    description = "the signing keys cannot be changed like that"
+    description = "the signing keys cannot be changed in this way"
 
 
 class Unissuable(WatchwordError):
     """A token cannot be made of these claims or this header."""
 
     code = "unissuable"
-    description = "a token cannot be made of that"
+    description = "a token cannot be made of these claims or this header"
 
 
 class MissingExtra(WatchwordError, ImportError):

@@ -1,4 +1,4 @@
-"""Events in the log: one line of JSON each."""
+"""Events in the log, each as a line of JSON."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ logger = logging.getLogger("watchword.security")
 
 
 def log_event(event: Event) -> None:
-    """Log an event as one line of JSON to the logger ``watchword.security``. The default listener."""
+    """Log an event as a line of JSON to the logger ``watchword.security``. The default listener."""
     if logger.isEnabledFor(event.level):
         logger.log(event.level, "%s", to_json(event))
 
 
 def to_json(event: Event) -> str:
-    """Convert an event to one line of JSON. Fields that are not known are left out."""
-    # The standard library escapes all characters but ASCII, so a name with a line break stays on one line.
+    """Convert an event to a line of JSON. Unknown fields are left out."""
+    # The standard library escapes all characters but ASCII, so a line break in a name does not end the line.
     return json.dumps({"event": event.name, **msgspec.to_builtins(event)})

@@ -26,7 +26,7 @@ class TokenReplayed(Event, frozen=True, kw_only=True):
 
     Attributes:
         issuer: the issuer of the token, if the token names it.
-        purpose: the purpose that the token was issued for, if it is one of our tokens.
+        purpose: the purpose that the token was issued for, if it is our token.
     """
 
     name = "token_replayed"

@@ -84,7 +84,7 @@ class SessionTerminated(Act, frozen=True, kw_only=True):
     """A session ended.
 
     Attributes:
-        reason: one of :data:`watchword.stores.contract.EndReason`.
+        reason: the reason, a value of :data:`watchword.stores.contract.EndReason`.
     """
 
     name = "session_ended"

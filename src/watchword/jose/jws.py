@@ -190,7 +190,7 @@ def verify_json(
     payload: bytes | None = None,
     critical: Collection[str] = (),
 ) -> list[Verified]:
-    """Return the valid signatures of a JWS in JSON serialization: one or more, at most one per key.
+    """Return the valid signatures of a JWS in JSON serialization: at least 1, and at most 1 for each key.
 
     The token may have signatures of unknown parties. They are ignored, but each must be well-formed. If you
     need the signatures of certain keys, look for these keys in the result.

@@ -35,7 +35,7 @@ class CachedHeader(NamedTuple):
 
 
 class Caches:
-    """Caches of what was verified under one version of the keys. Many threads may fill them.
+    """The verified headers and tokens under a single version of the keys. Many threads may fill them.
 
     Args:
         version: the version of the keys.

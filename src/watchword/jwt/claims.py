@@ -27,7 +27,7 @@ from watchword.errors import (
 __all__ = [
     "REGISTERED",
     "Claims",
-    "Policy",
+    "ClaimsPolicy",
     "QuickCheck",
     "ValidityPeriod",
     "check_names",
@@ -78,7 +78,7 @@ class Claims(msgspec.Struct, metaclass=_Frozen, frozen=True, kw_only=True):
     jti: str | None = None
 
 
-class Policy:
+class ClaimsPolicy:
     """The expectations about claims. The Verifier describes the arguments.
 
     Raises:
@@ -162,7 +162,7 @@ class ValidityPeriod(NamedTuple):
 
 
 def find_failures(  # noqa: C901, PLR0912 - the rules in a row, because calls cost more than the checks
-    claims: Mapping[str, Any], policy: Policy, now: float
+    claims: Mapping[str, Any], policy: ClaimsPolicy, now: float
 ) -> list[InvalidClaims]:
     """Find everything about the claims that the policy rejects at that time. Empty if all is acceptable.
 
@@ -219,7 +219,7 @@ def find_failures(  # noqa: C901, PLR0912 - the rules in a row, because calls co
     return found
 
 
-def make_quick_check(policy: Policy) -> QuickCheck:
+def make_quick_check(policy: ClaimsPolicy) -> QuickCheck:
     """Make a check that accepts the usual token in a third of the time of :func:`find_failures`.
 
     Claims that it accepts have no failures. Claims that it rejects may have no failures either, so
@@ -256,7 +256,7 @@ def fail_quick_check(_claims: Mapping[str, Any], _now: float) -> bool:
     return False
 
 
-def find_validity_period(claims: Mapping[str, Any], policy: Policy) -> ValidityPeriod:
+def find_validity_period(claims: Mapping[str, Any], policy: ClaimsPolicy) -> ValidityPeriod:
     """Find the time during which claims without failures have no failures."""
     exp, nbf, iat = claims.get("exp", math.inf), claims.get("nbf", -math.inf), claims.get("iat", -math.inf)
     oldest = math.inf if policy.max_age is None else iat + policy.max_age
@@ -264,8 +264,8 @@ def find_validity_period(claims: Mapping[str, Any], policy: Policy) -> ValidityP
     return ValidityPeriod(float(max(nbf, iat) - policy.leeway), float(min(exp, oldest) + policy.leeway))
 
 
-def _find_usual_names(policy: Policy) -> tuple[str, str] | None:
-    """Return issuer and audience if the policy expects a single one of each and no other value of a claim."""
+def _find_usual_names(policy: ClaimsPolicy) -> tuple[str, str] | None:
+    """Return the issuer and the audience if the policy expects only these, and a single value of each."""
     if policy.issuers is None or not len(policy.issuers) == len(policy.audiences) == 1:
         return None
     if policy.subject is not None or policy.max_age is not None or policy.subject_type is not str:
@@ -274,7 +274,7 @@ def _find_usual_names(policy: Policy) -> tuple[str, str] | None:
     return issuer, audience
 
 
-def _check_audience_list(aud: object, policy: Policy) -> list[InvalidClaims]:
+def _check_audience_list(aud: object, policy: ClaimsPolicy) -> list[InvalidClaims]:
     """Find the failures of an ``aud`` that is not a string."""
     if not isinstance(aud, list) or not all(isinstance(name, str) for name in aud):
         return [MalformedClaim(claim="aud")]
@@ -322,7 +322,7 @@ def list_names(names: Collection[str] | None) -> str:
     return "the expected names"
 
 
-def _make_subject_error(sub: object, policy: Policy) -> MalformedClaim:
+def _make_subject_error(sub: object, policy: ClaimsPolicy) -> MalformedClaim:
     """Make the error for a ``sub`` of the wrong type (RFC 7519 §4.1.2: a string)."""
     if policy.subject_type is int:
         return MalformedClaim(

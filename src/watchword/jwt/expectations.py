@@ -1,4 +1,4 @@
-"""Describe what a Verifier may expect of tokens, and check those arguments."""
+"""The arguments that say what a Verifier expects of tokens, and their checks."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ __all__ = ["Keyring"]
 
 logger = logging.getLogger("watchword.keys")
 
-_LONGEST_KID = 256  # characters; a kid stands in every token and on the operator's screen
+_LONGEST_KID = 256  # Characters: a kid is in every token and on the operator's screen.
 
 
 class Keyring:
@@ -85,7 +85,7 @@ class Keyring:
 
     @property
     def internal(self) -> Ring:
-        """The keys that sign refresh tokens and one-time tokens."""
+        """The keys that sign refresh tokens, and tokens that work once."""
         return self._rings["internal"]
 
     def follow(self, version: int) -> None:
@@ -105,7 +105,7 @@ class Keyring:
     def tend(self) -> None:
         """Make the next keys and delete the keys that are gone, if it is time. May take a second for RSA.
 
-        If several processes make the same key, the store keeps a single one.
+        If several processes make the same key, the store keeps the first key.
 
         Raises:
             InvalidSettings: the algorithm of the settings is not available here.

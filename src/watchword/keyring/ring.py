@@ -1,4 +1,4 @@
-"""The keys of one kind as this process has them: what verifies, and what signs now."""
+"""The keys of a kind in this process: the keys that verify, and the key that signs now."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Ring"]
 
 
 class Ring:
-    """The keys of one kind: a KeySource for verifying and a SigningSource for signing.
+    """The keys of a kind: a KeySource for verifying and a SigningSource for signing.
 
     Args:
         schedule: how the keys take turns.

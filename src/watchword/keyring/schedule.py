@@ -1,8 +1,8 @@
-"""Pure functions that tell what each of our keys does when, from a schedule, the stored keys and the time.
+"""Decide what each of our keys does at a time, from a schedule and the stored keys. Pure functions.
 
 A key is *published* before it *signs*. Then it *verifies* until the last token that it signed has expired,
-and then it is *gone*. A single key signs at a time: the newest key whose time has come. So a key stops
-signing when the next key starts. A next key is always published already: if the signing key is compromised,
+and then it is *gone*. A single key signs at a time: the newest key after its start. So a key stops signing
+when the next key starts. A next key is always published already: if the signing key is compromised,
 every cache knows its successor. The store's clock decides, because all nodes share it.
 """
 
@@ -21,10 +21,10 @@ from watchword.stores.contract import KeyKind, SealedKey
 
 __all__ = [
     "DueSteps",
+    "KeyState",
     "NextKey",
     "Phase",
     "Schedule",
-    "State",
     "find_due_steps",
     "find_next_change",
     "find_signing_key",
@@ -33,11 +33,11 @@ __all__ = [
     "tell_phase",
 ]
 
-State: TypeAlias = Literal["published", "replaced", "signing", "verifying", "compromised", "gone"]
+KeyState: TypeAlias = Literal["published", "replaced", "signing", "verifying", "compromised", "gone"]
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """How the keys of one kind take turns. All times are in seconds.
+    """How the keys of a kind take turns. All times are in seconds.
 
     Attributes:
         algorithm: the algorithm of the next key.
@@ -83,7 +83,7 @@ class Phase(msgspec.Struct, frozen=True):
         until: when that changes, in seconds since the epoch. Infinite if nothing is planned.
     """
 
-    state: State
+    state: KeyState
     until: float
 
 
@@ -104,7 +104,7 @@ class NextKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DueSteps(msgspec.Struct, frozen=True):
-    """What has to be done with the keys of one kind now.
+    """The steps that are due for the keys of a kind.
 
     Attributes:
         make: the key to make, if a key is missing.
@@ -116,10 +116,10 @@ class DueSteps(msgspec.Struct, frozen=True):
 
 
 def find_signing_key(keys: Sequence[SealedKey], now: float) -> SealedKey | None:
-    """Return the key that signs: the newest key whose time has come.
+    """Return the key that signs: the newest key after its start.
 
-    If no key's time has come, return the next key. Then every earlier key is compromised, or the store's time
-    was set back. Return ``None`` if no key can be used.
+    If no key has started, return the next key. Then every earlier key is compromised, or the store's time was
+    set back. Return ``None`` if no key can be used.
     """
     begun = [key for key in _select_usable(keys) if key.signs_from <= now]
     return max(begun, key=attrgetter("epoch"), default=None) or _find_first(_select_usable(keys))

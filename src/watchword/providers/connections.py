@@ -175,7 +175,7 @@ def parse_proxy(url: object) -> Proxy:
         InvalidSettings: it is not an http URL with a host, or its user or password is not Latin-1.
     """
     try:
-        parts = parse_url(url)  # type: ignore[arg-type]  # anything else than text is a TypeError
+        parts = parse_url(url)  # type: ignore[arg-type]  # Anything else than text is a TypeError.
         headers = make_headers(proxy_basic_auth=unquote(parts.auth)) if parts.auth else {}
     except (HTTPError, TypeError, UnicodeEncodeError):
         parts, headers = Url(), {}

@@ -36,9 +36,11 @@ __all__ = ["IssuerKeySet", "RemoteKeySet"]
 
 logger = logging.getLogger("watchword.keys")
 
-PATIENCE = 15.0  # seconds that a caller waits for another caller's fetch of the very first keys
-SHORT_PATIENCE = 1.0  # seconds to wait if there are keys, and an unknown key may be among the next
-LONGEST_SLEEP = 30.0  # seconds; after the machine was suspended, stale keys are noticed within that time
+# Times in seconds. A caller waits so long for another caller's fetch of the first keys. If there are keys
+# already, it waits less. After the machine was suspended, stale keys are noticed within the longest sleep.
+PATIENCE = 15.0
+SHORT_PATIENCE = 1.0
+LONGEST_SLEEP = 30.0
 
 
 class RemoteKeySet:

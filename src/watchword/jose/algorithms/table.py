@@ -93,7 +93,7 @@ class Algorithm(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The name, and the synonym if there is one."""
+        """The name, and the synonym if the algorithm has it."""
         return (self.name,) if self.synonym is None else (self.name, self.synonym)
 
     @property

@@ -75,7 +75,7 @@ def access_token_verifier(
     leeway: Duration = 30,
     clock: Callable[[], float] = time.time,
 ) -> Verifier[T]:
-    """Make the Verifier of a resource server (RFC 9068 §4). A process needs a single one.
+    """Make the Verifier of a resource server (RFC 9068 §4). A process needs it once.
 
     Its tokens have the ``typ`` ``at+jwt``, the issuer, an audience that names this server, and ``exp``,
     ``sub``, ``client_id``, ``iat`` and ``jti`` (§2.2).

@@ -40,7 +40,7 @@ def check_identifiers(**arguments: object) -> None:
 
 
 def compare_claim(claims: Mapping[str, Any], name: str, *expected: str) -> Collection[InvalidClaims]:
-    """Compare a claim with the accepted values. Return its error, or nothing if it equals one of them."""
+    """Compare a claim with the accepted values. Return its error, or nothing if it equals any of them."""
     value = claims.get(name)
     if value is None:
         return [MissingClaim(claim=name)]

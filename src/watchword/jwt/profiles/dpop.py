@@ -81,8 +81,8 @@ def dpop_proof_verifier(
         url: the URL of the request as the client sees it. Behind a proxy this is the public URL.
         access_token: the access token of the request. ``ath`` must be its hash.
         nonce: the nonce that the client must use, or several that are still accepted. ``None`` accepts any.
-        algorithms: the accepted algorithms. The default has those with small keys and signatures, because any
-            client may send a key.
+        algorithms: the accepted algorithms. The default has algorithms with small keys and signatures,
+            because any client may send a key.
         max_age: the greatest accepted age of ``iat``, in seconds or as a timedelta.
         leeway: allowed clock difference, in seconds or as a timedelta.
         clock: returns the current time in seconds since the epoch.

@@ -55,8 +55,8 @@ def logout_token_verifier(
         issuer: the issuer identifier of the provider, as in its metadata.
         client_id: the id of this client at the provider.
         typ: the ``typ`` of the header. The standard recommends it but does not require it (§2.4). ``None`` is
-            for a provider whose logout tokens have ``JWT`` or no ``typ``. The other rules still distinguish
-            them from ID tokens (RFC 8725 §3.12).
+            for a provider with logout tokens that have ``JWT`` or no ``typ``. The other rules still tell them
+            from ID tokens (RFC 8725 §3.12).
         decrypt_with: this client's keys, if logout tokens are encrypted to it.
         leeway: allowed clock difference, in seconds or as a timedelta.
         clock: returns the current time in seconds since the epoch.
