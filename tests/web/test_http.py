@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,11 @@ def test_several_headers_of_one_name_are_kept_apart_and_joined_where_one_value_i
 
 def test_a_header_that_was_not_sent_is_none():
     assert (Headers().find("via"), list(Headers().find_all("via"))) == (None, [])
+
+
+def test_cookies_are_found_in_several_cookie_headers():
+    headers = Headers([("cookie", "a=1; b=2"), ("cookie", "c=3")])  # HTTP/2 allows it (RFC 9113 §8.2.3)
+    assert headers.find("Cookie") == "a=1; b=2; c=3"
 
 
 def test_a_request_needs_no_argument_and_finds_its_headers():
@@ -92,6 +98,14 @@ def test_a_query_has_all_values_of_a_name(text, expected):
 )
 def test_a_cookie_header_is_parsed_and_its_first_cookie_of_a_name_counts(header, expected):
     assert dict(parse_cookies(header)) == expected
+
+
+def test_the_work_for_a_repeated_name_grows_with_the_number_and_not_with_its_square():
+    began = time.process_time()
+    values = parse_query("a&" * 50_000)
+    headers = Headers([("a", "")] * 50_000)
+    assert (len(values["a"]), len(headers.find_all("a"))) == (50_000, 50_000)
+    assert time.process_time() - began < 1
 
 
 @given(text=st.text(max_size=200))

@@ -41,10 +41,20 @@ def test_headers_are_found_by_name_and_joined_as_the_server_joined_them():
     request = received()
     for name in ("X-Tenant", "x-tenant"):
         assert (request.find_header(name), request.headers.find(name)) == ("acme", "acme")
-    assert request.find_header("content-type") == "application/json"
+    for name in ("Content-Type", "content-type"):
+        assert (request.find_header(name), request.headers.find(name)) == ("application/json",) * 2
     assert request.find_header("authorization").count("Bearer") == 2
     assert list(request.headers.find_all("authorization")) == [request.find_header("authorization")]
     assert (request.find_header("x-none"), list(request.headers.find_all("x-none"))) == (None, [])
+
+
+def test_a_client_cannot_send_the_type_of_the_body_under_another_name():
+    request = received(HTTP_CONTENT_TYPE="text/plain", HTTP_CONTENT_LENGTH="5")
+    assert request.find_header("Content-Type") == "application/json"
+
+
+def test_a_query_in_bare_utf_8_is_decoded():
+    assert dict(received(QUERY_STRING="scope=caf\xc3\xa9").query) == {"scope": ("caf\xe9",)}
 
 
 def test_what_a_server_leaves_out_is_empty():

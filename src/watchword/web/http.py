@@ -25,18 +25,18 @@ class Headers:
     __slots__ = ("_values",)
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
-        values: dict[str, tuple[str, ...]] = {}
-        for name, value in fields:
-            values[name.lower()] = (*values.get(name.lower(), ()), value)
-        self._values = values
+        self._values = _group((name.lower(), value) for name, value in fields)
 
     def find(self, name: str) -> str | None:
         """Return the value of a header field, or ``None`` without such a field.
 
-        The values of several fields are joined by commas (RFC 9110 §5.3), as WSGI servers join them.
+        The values of several fields are joined by commas (RFC 9110 §5.3), as WSGI servers join them. Several
+        ``Cookie`` fields are joined by semicolons (RFC 9113 §8.2.3).
         """
         values = self.find_all(name)
-        return ",".join(values) if values else None
+        if len(values) < 2:
+            return values[0] if values else None
+        return ("; " if name.lower() == "cookie" else ",").join(values)
 
     def find_all(self, name: str) -> Sequence[str]:
         """Return the value of each field of this name, as far as the framework keeps them apart."""
@@ -102,10 +102,7 @@ class Response(msgspec.Struct, frozen=True):
 
 def parse_query(text: str) -> Mapping[str, Sequence[str]]:
     """Parse a query string. Bytes that are not UTF-8 become the replacement character."""
-    values: dict[str, tuple[str, ...]] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        values[name] = (*values.get(name, ()), value)
-    return MappingProxyType(values)
+    return MappingProxyType(_group(parse_qsl(text, keep_blank_values=True)))
 
 
 def parse_cookies(header: str | None) -> Mapping[str, str]:
@@ -116,3 +113,11 @@ def parse_cookies(header: str | None) -> Mapping[str, str]:
         if name and separator:
             cookies.setdefault(name, value)
     return MappingProxyType(cookies)
+
+
+def _group(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Return the values of each name, in their order."""
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return {name: tuple(several) for name, several in values.items()}

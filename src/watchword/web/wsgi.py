@@ -18,11 +18,14 @@ class _EnvironNames(dict[str, str]):
     """The names of header fields in an environ. They are few, because only our own code asks for them."""
 
     def __missing__(self, name: str) -> str:
-        environ_name = self[name] = "HTTP_" + name.upper().replace("-", "_")
+        environ_name = name.upper().replace("-", "_")
+        if environ_name not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
+            environ_name = f"HTTP_{environ_name}"
+        self[name] = environ_name
         return environ_name
 
 
-_ENVIRON_NAMES = _EnvironNames({"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"})
+_ENVIRON_NAMES = _EnvironNames()
 
 
 class _EnvironHeaders(Headers):
@@ -114,7 +117,7 @@ class WsgiRequest(Request):
     @property
     def query(self) -> Mapping[str, Sequence[str]]:
         """The values of each query parameter."""
-        return parse_query(self._environ.get("QUERY_STRING", ""))
+        return parse_query(_decode(self._environ.get("QUERY_STRING", "")))
 
     @property
     def headers(self) -> Headers:
@@ -142,5 +145,5 @@ class WsgiRequest(Request):
 
 
 def _decode(text: str) -> str:
-    """Decode a path, whose bytes PEP 3333 hands over as if they were Latin-1."""
+    """Decode a part of the URL, whose bytes PEP 3333 hands over as if they were Latin-1."""
     return text.encode("latin-1").decode("utf-8", "replace")
