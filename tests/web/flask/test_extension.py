@@ -226,8 +226,13 @@ def test_a_preflight_needs_no_token_and_the_view_is_not_called(app, auth, client
 
 
 def test_a_guard_for_the_whole_application_leaves_an_unknown_path_unknown(app, auth, client):
-    app.before_request(auth.protect(optional=True)(lambda: None))
+    called = []
+    app.add_url_rule("/post", "post", lambda: "", methods=["POST"], provide_automatic_options=False)
+    for optional in (True, False):
+        app.before_request(auth.protect(optional=optional)(lambda: called.append(flask.request.path)))
     assert client.options("/nowhere").status_code == 404
+    assert client.options("/post").status_code == 405
+    assert called == []
 
 
 # -- tokens that are bound to a key ---------------------------------------------------------------------

@@ -66,9 +66,15 @@ def guard_view(view: Callable[..., Any], check: Callable[[], flask.Response | No
 
 
 def answer_preflight(request: flask.Request) -> flask.Response | None:
-    """Answer an OPTIONS request to a known path as Flask does. ``None`` for all other requests."""
-    if request.method != "OPTIONS" or request.routing_exception is not None:
+    """Answer an OPTIONS request as Flask does without a guard. ``None`` for all other requests.
+
+    Raises:
+        HTTPException: the path is unknown, or does not have OPTIONS.
+    """
+    if request.method != "OPTIONS":
         return None
+    if request.routing_exception is not None:
+        raise request.routing_exception
     return flask.current_app.make_default_options_response()
 
 
