@@ -6,12 +6,14 @@ import asyncio
 import math
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from watchword import Auth, Settings
 from watchword.errors import InvalidToken, SessionEnded, StoreUnavailable
+from watchword.sessions import revocations
 from watchword.stores.contract import Feed
 
 SETTINGS = Settings(issuer="https://issuer.example", audience="api", revocation_interval=29)
@@ -204,3 +206,72 @@ def test_each_event_loop_waits_for_a_call_of_its_own(auth: Auth) -> None:
         forget_polls(auth)
         assert asyncio.run(auth.authenticate_async(token)).subject == "7"
     assert auth._revocations._shared_call._running == {}
+
+
+def test_a_loop_that_is_closed_before_its_call_ends_is_forgotten(auth: Auth, store: WatchedStore) -> None:
+    token = auth.start("7").access_token
+    forget_polls(auth)
+    answering = threading.Event()
+    store.before_poll = lambda: answering.wait(20)
+    loop = asyncio.new_event_loop()
+    request = loop.create_task(auth.authenticate_async(token))
+    loop.run_until_complete(asyncio.wait([request], timeout=0))
+    request.cancel()
+    loop.run_until_complete(asyncio.wait([request]))
+    loop.close()
+    answering.set()
+    assert asyncio.run(auth.authenticate_async(token)).subject == "7"
+    assert auth._revocations._shared_call._running == {}
+
+
+def test_event_loops_of_several_threads_authenticate_at_once(auth: Auth, store: WatchedStore) -> None:
+    token = auth.start("7").access_token
+    forget_polls(auth)
+    together = threading.Barrier(4)
+
+    async def serve() -> set[str]:
+        together.wait(20)
+        answers = await asyncio.gather(*(auth.authenticate_async(token) for _ in range(20)))
+        return {identity.subject for identity in answers}
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = [threads.submit(asyncio.run, serve()) for _ in range(4)]
+        assert [answer.result() for answer in answers] == [{"7"}] * 4
+    assert len(store.pollers) == 1
+
+
+def test_a_poll_that_hangs_delays_requests_once_where_stale_ends_are_accepted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(revocations, "PATIENCE", 0.05)
+    accepting = Auth(
+        "sqlite://", settings=Settings(issuer="https://issuer.example", audience="api", when_stale="accept")
+    )
+    token = accepting.start("7").access_token
+    watched = WatchedStore(accepting._revocations._store)
+    answering = threading.Event()
+    watched.before_poll = lambda: answering.wait(20)
+    accepting._revocations._store = watched  # type: ignore[assignment]
+    forget_polls(accepting)
+    poller = threading.Thread(target=accepting._revocations._work)
+    poller.start()
+    watched.asked.wait(20)
+    submitted: list[object] = []
+
+    class CountingExecutor(ThreadPoolExecutor):
+        def submit(self, function: Any, /, *arguments: Any, **options: Any) -> Any:
+            submitted.append(function)
+            return super().submit(function, *arguments, **options)
+
+    async def serve() -> list[Any]:
+        asyncio.get_running_loop().set_default_executor(CountingExecutor(1))
+        return await asyncio.gather(*(accepting.authenticate_async(token) for _ in range(50)))
+
+    try:
+        assert {identity.subject for identity in asyncio.run(serve())} == {"7"}
+        assert len(submitted) == 1
+        assert not accepting.ready()
+    finally:
+        answering.set()
+        poller.join()
+        accepting.close()

@@ -139,15 +139,15 @@ class Revocations:
         polls = self._polls.obtain()
         if not self._is_prompt(polls):
             self._catch_up(polls)
-        if self._is_trusted(polls):
-            self._spare(polls)
-        elif self._when_stale == "reject":
+        if self._when_stale == "reject" and not self._is_trusted(polls):
             raise StoreUnavailable
+        self._spare(polls)
 
     def is_ready(self) -> bool:
-        """Return whether :meth:`ensure_fresh` would return now, without I/O."""
+        """Return whether the set is trusted, and :meth:`ensure_fresh` would return now without I/O."""
         polls = self._polls.obtain()
-        return self._monotonic() <= polls.spared_until or self._is_prompt(polls)
+        is_spared = self._monotonic() <= polls.spared_until and self._is_trusted(polls)
+        return is_spared or self._is_prompt(polls)
 
     def is_free_of_io(self) -> bool:
         """Return whether :meth:`ensure_fresh` does no I/O, now and for a moment. It may still raise."""
@@ -267,8 +267,9 @@ class Revocations:
 
     def _spare(self, polls: Polls) -> None:
         """Let the next requests skip the check of process, thread and polls."""
-        now, prompt_until = self._monotonic(), self._find_prompt_end(polls)
-        until = prompt_until if now <= prompt_until else polls.sent_at + self._max_age
+        now = self._monotonic()
+        ends = (self._find_prompt_end(polls), polls.sent_at + self._max_age, math.inf)
+        until = next(end for end in ends if now <= end)
         polls.spared_until = self._spared_until = min(now + SPARED, until)
 
     def _must_wait(self, polls: Polls) -> bool:

@@ -37,9 +37,16 @@ class SharedCall:
         loop = get_running_loop()
         running = self._running.get(loop)
         if running is None or running.done():
+            self._forget_closed_loops()
             running = self._running[loop] = loop.run_in_executor(None, function)
             running.add_done_callback(self._forget)
         await shield(running)
+
+    def _forget_closed_loops(self) -> None:
+        """Forget the calls of loops that were closed before the calls ended: they never tell their end."""
+        for loop in list(self._running):
+            if loop.is_closed():
+                self._running.pop(loop, None)
 
     def _forget(self, done: Future[object]) -> None:
         loop = done.get_loop()
