@@ -161,6 +161,10 @@ class Node:
         """Call this listener, too, with every event from now on."""
         self._listeners = (*self._listeners, listener)
 
+    def remove_listener(self, listener: Listener) -> None:
+        """Call this listener no more. Does nothing if it is not a listener."""
+        self._listeners = tuple(each for each in self._listeners if each != listener)
+
     def close(self) -> None:
         """Stop the polling thread and close the stores' connections. They open again when used."""
         self._revocations.close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
 from watchword import Auth, Key, Settings, Verifier
-from watchword.errors import InvalidSettings, InvalidToken, MissingToken
+from watchword.errors import InvalidSettings, InvalidToken, MissingToken, WatchwordError
 from watchword.web.http import Headers, Request
 from watchword.web.installation import Installation, check_arguments
 
@@ -86,6 +88,66 @@ def test_the_auth_knows_the_client_of_the_running_request(trusted, address):
     sessions = [installation.core.sessions(subject)[0] for subject in "78"]
     installation.close()
     assert [(each.ip_address, each.user_agent) for each in sessions] == [(address, "curl/8"), (None, None)]
+
+
+def test_a_proxy_that_is_not_trusted_is_warned_of_once(installation, caplog):
+    request = Request(
+        method="POST",
+        body=b'{"username": "nobody", "password": "wrong"}',
+        peer="10.0.0.1",
+        headers=Headers([("X-Forwarded-For", "203.0.113.9"), ("Content-Type", "application/json")]),
+    )
+    installation.find_client(request)
+    for route in installation.endpoints.routes:
+        with suppress(WatchwordError):
+            route.handler(request)
+    assert [record.name for record in caplog.records].count("watchword.web") == 1
+
+
+def test_an_extension_that_is_closed_while_it_opens_returns_the_auth_all_the_same(installation, monkeypatch):
+    use = installation._use
+
+    def use_and_close(auth):
+        use(auth)
+        if auth is not None:
+            installation.close()
+
+    monkeypatch.setattr(installation, "_use", use_and_close)
+    assert isinstance(installation.open(), Auth)
+
+
+def test_the_first_tokens_on_an_event_loop_open_the_store_in_a_single_thread(installation):
+    token = installation.core.start("7").access_token
+    installation.close()
+    opening, opened_by = installation.guard, []
+
+    async def serve():
+        asyncio.get_running_loop().set_default_executor(CountingExecutor(opened_by))
+        return await asyncio.gather(*(opening.check_async(bearing(token)) for _ in range(50)))
+
+    assert {identity.subject for identity in asyncio.run(serve())} == {"7"}
+    assert len(opened_by) <= 2  # one opens, and another polls if the new Auth has not polled yet
+
+
+class CountingExecutor(ThreadPoolExecutor):
+    def __init__(self, calls):
+        super().__init__(2)
+        self._calls = calls
+
+    def submit(self, function, /, *arguments, **options):
+        self._calls.append(function)
+        return super().submit(function, *arguments, **options)
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_the_listener_of_a_command_hears_that_command_only(desk, installation, is_given):
+    installation = Installation(desk, {}, desk.settings) if is_given else installation
+    heard = []
+    for _ in range(2):
+        with installation.open_for_command(heard.append) as auth:
+            auth.start("7")
+    installation.open().start("7")
+    assert [event.name for event in heard if event.subject == "7"] == ["login"] * 2
 
 
 def test_an_auth_that_was_given_stays_open(desk):

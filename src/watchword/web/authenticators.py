@@ -20,6 +20,7 @@ from watchword.errors import (
 from watchword.jwt.multi_issuer import MultiIssuer
 from watchword.jwt.verifier import Verifier
 from watchword.sessions.access_tokens import Identity
+from watchword.sessions.shared_calls import SharedCall
 
 __all__ = ["AnyVerifier", "AuthOrVerifier", "Authenticator", "check_also", "check_auth", "to_authenticator"]
 
@@ -125,6 +126,7 @@ class LateAuthenticator:
 
     def __init__(self, open_auth: Callable[[], Auth]) -> None:
         self._open_auth = open_auth
+        self._opening = SharedCall()
 
     def authenticate(self, token: str) -> Identity:
         """Do what :meth:`watchword.Auth.authenticate` does."""
@@ -132,10 +134,8 @@ class LateAuthenticator:
 
     async def authenticate_async(self, token: str) -> Identity:
         """Do what :meth:`authenticate` does without blocking the event loop."""
-        from asyncio import to_thread  # noqa: PLC0415 - loaded where this runs, and large
-
-        auth = await to_thread(self._open_auth)
-        return await auth.authenticate_async(token)
+        await self._opening.wait(self._open_auth)
+        return await self._open_auth().authenticate_async(token)
 
     def now(self) -> float:
         """Return the time of the Auth."""

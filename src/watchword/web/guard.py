@@ -90,7 +90,7 @@ _EXPLANATION = (
 class Guard:
     """Finds the identity of a request and checks what the view requires.
 
-    An adapter makes a guard once, and ``Requirements`` once for each view.
+    An adapter makes ``Requirements`` once for each view.
 
     Args:
         auth: an :class:`~watchword.Auth`, a :class:`~watchword.Verifier` or a

@@ -22,7 +22,6 @@ from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, check_auth
 from watchword.web.endpoints import Endpoints
 from watchword.web.guard import Guard
 from watchword.web.http import Request
-from watchword.web.proxies import ClientFinder
 
 __all__ = ["Installation", "check_arguments"]
 
@@ -73,7 +72,8 @@ class Installation:
     Attributes:
         settings: the settings, with an absolute path of the database.
         endpoints: the endpoints. ``None`` without an Auth.
-        guard: the guard of the views. It is another object once the Auth is open.
+        guard: the guard of the views. It is another object once the Auth is open, so an adapter must not keep
+            it from one request to the next.
 
     Raises:
         InvalidSettings: a URL is not the URL of a store, a store on a server has no secret, or a switch does
@@ -105,7 +105,6 @@ class Installation:
         if self.opens_database:
             self.settings = resolve(self.settings)
             refuse_missing_secret(self.settings)
-        self._clients = ClientFinder(self.settings.trusted_proxies)
         self.endpoints: Endpoints | None = None
         if auth is None or isinstance(auth, Auth):
             self.endpoints = Endpoints(self.open, self.settings, switches)
@@ -142,10 +141,12 @@ class Installation:
         # The lock belongs to this process and is made at the first token. A lock of the parent process may be
         # held for ever, and greenlets cannot wait for a lock from before gevent has patched the module.
         with self._opening.obtain():
-            if self._auth is None:
+            auth = self._auth  # Another thread may have opened it meanwhile.
+            if auth is None:
                 self._prepare_opening()
-                self._use(Auth(settings=self.settings, **self._options))
-            return self._auth  # type: ignore[return-value]  # set by _use
+                auth = Auth(settings=self.settings, **self._options)
+                self._use(auth)
+            return auth
 
     def close(self) -> None:
         """Close the Auth if it was opened here. The next token opens it anew."""
@@ -175,7 +176,10 @@ class Installation:
         """
         if isinstance(self._given, Auth):
             self._given.add_listener(listener)
-            yield self._given
+            try:
+                yield self._given
+            finally:
+                self._given.remove_listener(listener)
             return
         self._prepare_opening()
         options = {**self._options, "listeners": [*self._options.get("listeners", ()), listener]}
@@ -195,7 +199,7 @@ class Installation:
         """
         if self.endpoints is None:
             raise TypeError("clients are found with an Auth, and the extension was given a Verifier")
-        return self._clients.find(request)
+        return self.endpoints.clients.find(request)
 
     def check_others(self, others: Iterable[Installation]) -> None:
         """Raise if this cannot stand beside the endpoints of other extensions in the same application.
@@ -239,4 +243,4 @@ class Installation:
 
     def _find_running_client(self) -> Client | None:
         request = None if self._find_request is None else self._find_request()
-        return None if request is None else self._clients.find(request)
+        return None if request is None else self.find_client(request)

@@ -51,6 +51,7 @@ class Endpoints:
 
     Attributes:
         routes: the endpoints that are served.
+        clients: finds the client of a request.
 
     Raises:
         InvalidSettings: a switch does not have the name of an endpoint, or is not a bool.
@@ -59,9 +60,9 @@ class Endpoints:
     def __init__(
         self, open_auth: Callable[[], Auth], settings: Settings, switches: Mapping[str, bool] | None = None
     ) -> None:
-        self._clients = ClientFinder(settings.trusted_proxies)
-        tokens = TokenEndpoints(open_auth, self._clients)
-        sessions = SessionEndpoints(open_auth, self._clients)
+        self.clients = ClientFinder(settings.trusted_proxies)
+        tokens = TokenEndpoints(open_auth, self.clients)
+        sessions = SessionEndpoints(open_auth, self.clients)
         metadata = MetadataEndpoints(open_auth)
         prefix = settings.prefix
         routes = (
