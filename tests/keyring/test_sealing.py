@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchword.errors import InvalidSettings
-from watchword.jose import jws
+from watchword.jose import jwe, jws
 from watchword.jose.jwk import Key
+from watchword.keyring.operator_secret import derive_key
 from watchword.keyring.sealing import seal, unseal
 from watchword.stores.contract import SealedKey
 
@@ -44,6 +45,14 @@ def test_a_wrong_secret_is_a_setting_to_mend_and_is_not_repeated(secrets):
 def test_a_seal_moved_to_another_row_is_refused(change):
     with pytest.raises(InvalidSettings, match="not the key that was sealed for its row"):
         unseal(stored(seal(KEY, NEW, kind="public", epoch=1), **change), [NEW])
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"{}", b'{"kty": "AKP", "alg": "ML-DSA-99", "pub": ""}'])
+def test_a_sealed_key_that_this_process_cannot_use_is_refused_and_nothing_else_escapes(content):
+    sealing = Key.from_secret(derive_key(NEW, "key sealing"), alg="dir")
+    sealed = jwe.encrypt(content, sealing, header={"kid": KEY.kid, "kind": "public", "epoch": 1})
+    with pytest.raises(InvalidSettings, match="cannot be used by this process"):
+        unseal(stored(sealed), [NEW])
 
 
 @given(sealed=st.text(max_size=80) | st.text("AZaz09-_.", max_size=80))

@@ -198,7 +198,7 @@ class Keyring:
         siblings = _select_kind("public", stored)
         following = find_standby_key(siblings, stored.now)
         wanted = NextKey(
-            epoch=max(sibling.epoch for sibling in siblings) + 1,
+            epoch=max((sibling.epoch for sibling in siblings), default=0) + 1,
             algorithm=key.alg,
             not_before=stored.now if following is None else following.signs_from,
             lead=schedule.publish_lead,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from watchword.errors import InvalidSettings, WatchwordError
+from watchword.errors import InvalidKey, InvalidSettings, WatchwordError
 from watchword.jose import jwe
 from watchword.jose.jwk import Key
 from watchword.keyring.operator_secret import derive_key
@@ -28,14 +28,15 @@ def unseal(stored: SealedKey, secrets: Sequence[str]) -> Key:
     """Decrypt a stored key with the first of ``secrets`` that fits.
 
     Raises:
-        InvalidSettings: none of the secrets opens it, or it is not the key that the row describes.
+        InvalidSettings: none of the secrets opens it, it is not the key that the row describes, or this
+            process cannot use it.
     """
     for secret in secrets:
         try:
             opened = jwe.decrypt(stored.sealed, _derive_sealing_key(secret))
         except WatchwordError:
             continue
-        key = Key.from_jwk(opened.plaintext.decode())
+        key = _read_key(opened.plaintext)
         expected = _build_header(stored.kind, stored.epoch, stored.kid)
         if key.alg != stored.alg or any(opened.header.get(name) != value for name, value in expected.items()):
             raise InvalidSettings(
@@ -47,6 +48,15 @@ def unseal(stored: SealedKey, secrets: Sequence[str]) -> Key:
         "WATCHWORD_SECRET does not open the signing keys in the database. Give the secret that sealed them. "
         "To change the secret, put the new secret before the old, separated by a comma"
     )
+
+
+def _read_key(content: bytes) -> Key:
+    try:
+        return Key.from_jwk(content)
+    except InvalidKey as error:  # The OpenSSL of another node may support more algorithms.
+        raise InvalidSettings(
+            f"a signing key in the database cannot be used by this process: {error}"
+        ) from None
 
 
 def _build_header(kind: KeyKind, epoch: int, kid: str) -> dict[str, object]:
