@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from watchword.errors import (
+    BadSignature,
     DecryptionFailed,
     ExpiredToken,
     InvalidClaims,
@@ -129,3 +130,11 @@ def test_no_other_verifier_takes_what_is_only_encrypted(key: Key) -> None:
             verifier.verify(encrypt(CLAIMS))
         with pytest.raises(MalformedToken):
             verifier.verify(encrypt(CLAIMS, cty="JWT"))
+
+
+def test_no_cached_header_of_an_encrypted_token_accepts_a_signature() -> None:
+    verifier = Verifier.without_signature(decrypt_with=SECRET, clock=clock)
+    verifier.verify(encrypt(CLAIMS))
+    (header,) = verifier._caches.headers.values()
+    with pytest.raises(BadSignature):
+        header.check_signature(b"signed", b"signature")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Self
 
 from watchword.arguments import describe
-from watchword.errors import InvalidSettings, MalformedToken
+from watchword.errors import BadSignature, InvalidSettings, MalformedToken
 from watchword.jose import Key, KeySet, jwe
 from watchword.jose.algorithms.key_management import AES_GCM_WRAPPING, AES_WRAPPING, DIRECT
 from watchword.jose.compact_serialization import refuse_text
@@ -49,8 +49,14 @@ class EncryptedParser(TokenParser):
         return cached, header64, b"", b"", opened.plaintext, header
 
 
-def _accept_decrypted(_signed: bytes, _signature: bytes) -> None:
-    """Return, because decryption has checked the authentication tag (RFC 7516 §5.2)."""
+def _accept_decrypted(signed: bytes, signature: bytes) -> None:
+    """Return for a decrypted token, because decryption checked its authentication tag (RFC 7516 §5.2).
+
+    Raises:
+        BadSignature: there is a signature. This function never stands in for its check.
+    """
+    if signed or signature:
+        raise BadSignature
 
 
 def check_shared_secrets(keys: object) -> None:
