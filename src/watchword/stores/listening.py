@@ -38,5 +38,5 @@ class ListeningAnnouncements(Announcements):
 
     @abstractmethod
     def wait_for_message(self, seconds: float) -> bool:
-        """Wait for an announcement since the last call. Return whether there was one."""
+        """Wait for an announcement since the last call. Return whether an announcement came."""
         ...

@@ -50,7 +50,7 @@ class AccountStore(Protocol):
         ...
 
     def find_account(self, *, name_key: str | None = None, subject: str | None = None) -> Account | None:
-        """Return the account with a name or a subject. Give exactly one of the two."""
+        """Return the account with a name or a subject. Give either the name or the subject."""
         ...
 
     def list_accounts(self) -> Sequence[Account]:

@@ -53,7 +53,7 @@ def is_session_id(text: str) -> bool:
 
 
 def find_shard(subject: str) -> str:
-    """Return the shard of a subject: one of sixteen hexadecimal digits, always the same for the subject."""
+    """Return the shard of a subject: a hexadecimal digit that is always the same for the subject."""
     return hashlib.sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()[-1]
 
 

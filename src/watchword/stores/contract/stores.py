@@ -18,7 +18,7 @@ __all__ = ["Backend", "Stores"]
 
 
 class Backend(Protocol):
-    """What holds the connections of one or several ports: a database, or a server of another kind."""
+    """A database or another server: it holds the connections of its ports."""
 
     def now(self) -> float:
         """Return the backend's time. The cheapest proof that the backend answers.

@@ -1,1 +1,1 @@
-"""The Redis store: sessions, keys, throttles and one-time keys in Redis or Valkey."""
+"""The ports in Redis or Valkey: all but the accounts."""

@@ -48,7 +48,7 @@ class Subscription:
         self._messages.subscribe(channel)
 
     def wait_for_message(self, seconds: float) -> bool:
-        """Wait for a message since the last call. Return whether there was one.
+        """Wait for a message since the last call. Return whether a message came.
 
         Raises:
             StoreUnavailable: Redis does not answer.

@@ -160,7 +160,7 @@ class RedisSessions(RedisPort, SessionStore):
 
 
 def _pack(sequences: Sequence[int]) -> int:
-    """Return one position for a caller: the sequences of the shards, 64 bits each."""
+    """Return a single position for the caller: the sequences of the shards, 64 bits each."""
     return sum(sequence << 64 * shard for shard, sequence in enumerate(sequences))
 
 

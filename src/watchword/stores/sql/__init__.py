@@ -1,1 +1,1 @@
-"""The SQL store: SQLAlchemy Core over SQLite or PostgreSQL."""
+"""The ports in SQLite and PostgreSQL, by SQLAlchemy Core."""

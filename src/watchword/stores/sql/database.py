@@ -1,7 +1,7 @@
 """Transactions of an SQL database: their time, their repetition, and the purge of old rows beside them.
 
-:mod:`~watchword.stores.sql.sqlite` and :mod:`~watchword.stores.sql.postgres` hold what only one of the
-databases needs, :mod:`~watchword.stores.sql.schema` the tables. Each of the other modules holds a port.
+:mod:`~watchword.stores.sql.sqlite` and :mod:`~watchword.stores.sql.postgres` hold what only a single
+database needs, :mod:`~watchword.stores.sql.schema` the tables. Each of the other modules holds a port.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class SqlDatabase(ABC):
 
         Args:
             operation: called with the connection and the database's time. It may be repeated once.
-            lock: the name of a lock to hold until the transaction ends, so that operations that use the same
-                name run one after the other. The time is read when the lock is held.
+            lock: the name of a lock to hold until the transaction ends. So operations that use the same name
+                run in sequence. The time is read when the lock is held.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -174,7 +174,7 @@ class SqlDatabase(ABC):
 
     @abstractmethod
     def begin_upgrade(self) -> AbstractContextManager[Connection]:
-        """Begin a write that one node does at a time and that may take as long as it needs."""
+        """Begin a write that a single node does at a time, and that may take as long as it needs."""
 
     @abstractmethod
     def close(self) -> None:
@@ -182,7 +182,7 @@ class SqlDatabase(ABC):
 
     @abstractmethod
     def read_clock(self, connection: Connection, lock: str | None = None) -> float:
-        """Return the time of the machine that has the database. Takes the lock first, if one is named."""
+        """Return the time of the machine that has the database. If a lock is named, take it first."""
 
     @abstractmethod
     def read_lineage(self, connection: Connection) -> str:

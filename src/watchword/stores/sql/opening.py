@@ -32,7 +32,8 @@ def open_sql_stores(url: str, *, connections: int = 10) -> Stores:
         connections: how many connections to PostgreSQL this process has at most.
 
     Raises:
-        InvalidSettings: the URL is not one of a supported database, or the database is newer than this code.
+        InvalidSettings: the URL is not the URL of a supported database, or the database is
+            newer than this code.
         MissingExtra: the database's driver is not installed.
         StoreUnavailable: the database cannot be opened.
     """
@@ -53,7 +54,7 @@ def find_schema_status(url: str) -> SchemaStatus:
     """Return how far the schema of the database at a URL is. Nothing is changed.
 
     Raises:
-        InvalidSettings: the URL is not one of a supported database.
+        InvalidSettings: the URL is not the URL of a supported database.
         MissingExtra: the database's driver is not installed.
         StoreUnavailable: the database does not answer.
     """

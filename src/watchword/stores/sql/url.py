@@ -62,7 +62,7 @@ def resolve_url(url: str, folder: Path | None = None) -> str:
         folder: the folder that a relative path is relative to. By default the working directory.
 
     Raises:
-        InvalidSettings: the URL is not one of a supported database.
+        InvalidSettings: the URL is not the URL of a supported database.
     """
     parsed = parse_url(url)
     file = find_file(parsed)
