@@ -34,8 +34,8 @@ def test_a_database_that_dies_and_comes_back_is_a_503_and_no_logout_comes_undone
 
 def test_what_cannot_work_is_refused_at_the_start_in_one_clear_line(refused, postgres):
     for environment, words in (
-        ({"DATABASE_URL": "postgresql://user:oyster@host:port/app"}, "database_url is not a URL"),
-        ({"DATABASE_URL": "postgresql://user:oys@ter@host/app"}, "an @ in the password is written %40"),
+        ({"DATABASE_URL": "postgresql://user:oyster@host:port/app"}, "database_url must be a URL"),
+        ({"DATABASE_URL": "postgresql://user:oys@ter@host/app"}, "write an @ in the password as %40"),
         (
             {"DATABASE_URL": "postgresql://user:oyster@/app?host=a,b&port=1,2,3"},
             "give each host a port, or none of them",
@@ -45,7 +45,7 @@ def test_what_cannot_work_is_refused_at_the_start_in_one_clear_line(refused, pos
             "must begin with sqlite:// or postgresql://, not mysql://",
         ),
         ({"DATABASE_URL": "postgresql://user:oyster@host/app?oys=ter"}, "parameters of libpq"),
-        ({"DATABASE_URL": postgres.new_database(), "WATCHWORD_SECRET": None}, "needs one"),
+        ({"DATABASE_URL": postgres.new_database(), "WATCHWORD_SECRET": None}, "secret must be set"),
         ({"DATABASE_URL": "postgresql://user:oyster@127.0.0.1:1/app"}, "the store does not answer"),
     ):
         code, output = refused(**{"WATCHWORD_SECRET": "s" * 32} | environment)
