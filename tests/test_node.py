@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from watchword import Auth, Settings
@@ -41,6 +42,22 @@ def test_a_node_that_cannot_start_closes_its_stores() -> None:
     with pytest.raises(InvalidSettings, match="secret"):
         Node(Settings(), stores, key=None, listeners=())
     assert closed == [None]
+
+
+def test_a_compromised_key_is_known_with_the_next_poll_if_the_keys_lie_in_another_database_of_ours() -> None:
+    keys = open_sql_stores("sqlite://")
+    sessions = open_sql_stores("sqlite://")
+    backends = (*sessions.backends, *keys.backends)
+    stores = msgspec.structs.replace(sessions, keys=keys.keys, backends=backends)
+    settings = Settings(secret=("s" * 32,))
+    here, there = (Node(settings, stores, key=None, listeners=()) for _ in range(2))
+    here.check()
+    kid = here.keyring.public.find_signing_key().kid
+    there.keyring.compromise(kid)
+    here._revocations.poll()
+    assert here.keyring.public.find_signing_key().kid != kid
+    here.close()
+    there.close()
 
 
 def test_the_names_of_before_work_and_warn() -> None:

@@ -62,7 +62,7 @@ class Node:
                 max_age=settings.revocation_max_age,
                 grace=settings.leeway,
                 when_stale=settings.when_stale,
-                on_keys_changed=self._follow_keys,
+                on_key_version=self._follow_keys,
                 on_settings=self._follow_settings,
                 announcements=find_announcements(settings, stores),
                 in_background=self._tend_keys,
@@ -171,8 +171,10 @@ class Node:
         self.stores.close()
 
     def _follow_keys(self, version: int | None) -> None:
-        # A session store that does not have the keys does not know their version.
-        self.keyring.follow(self.stores.keys.list_keys().version if version is None else version)
+        """Use the keys that the other nodes use, and no key that is compromised."""
+        if version is None or not self.stores.has_keys_beside_sessions():
+            version = self.stores.keys.list_keys().version
+        self.keyring.follow(version)
 
     def _tend_keys(self) -> None:
         self.keyring.tend()

@@ -74,8 +74,8 @@ class Revocations:
             verifier's leeway.
         when_stale: what happens when the set is too old and the store does not answer. ``reject`` raises and
             ``accept`` goes on.
-        on_keys_changed: called with the key version of the first poll, and whenever a poll brings another
-            version. Called after each poll that brings ``None``. If it raises, the poll has failed.
+        on_key_version: called with the version of the keys after each answered poll. If it raises, the poll
+            has failed.
         on_settings: called with the recorded settings after each answered poll. If it raises, the poll has
             failed.
         announcements: pushes ends to and from other processes. ``None`` for polls alone.
@@ -85,11 +85,9 @@ class Revocations:
     Attributes:
         ended: returns whether the session with an id has ended. It is the set's own method, which is the
             cheapest call.
-        key_version: the store's key version, as of the last poll. ``None`` before the first poll.
     """
 
     ended: Callable[[str | None], bool]
-    key_version: int | None
 
     def __init__(
         self,
@@ -99,7 +97,7 @@ class Revocations:
         max_age: float,
         grace: float,
         when_stale: Literal["reject", "accept"] = "reject",
-        on_keys_changed: Callable[[int | None], None] | None = None,
+        on_key_version: Callable[[int | None], None] | None = None,
         on_settings: Callable[[str], None] | None = None,
         announcements: Announcements | None = None,
         in_background: Callable[[], None] | None = None,
@@ -110,14 +108,13 @@ class Revocations:
         self._max_age = max_age
         self._grace = grace
         self._when_stale = when_stale
-        self._on_keys_changed = on_keys_changed
+        self._on_key_version = on_key_version
         self._on_settings = on_settings
         self._announcements = announcements
         self._in_background = in_background
         self._monotonic = monotonic
         self._ended = EndedSessions()
         self.ended = self._ended.contains
-        self.key_version = None
         self._poll_seconds: float | None = None
         self._offset = time.time() - monotonic()
         self._spared_until = -math.inf
@@ -334,10 +331,8 @@ class Revocations:
         self._merge(feed)
         polls.identity, polls.position = feed.identity, feed.position
         self._offset = feed.now - sent_at
-        has_changed = feed.key_version is None or feed.key_version != self.key_version
-        if has_changed and self._on_keys_changed is not None:
-            self._on_keys_changed(feed.key_version)
-        self.key_version = feed.key_version
+        if self._on_key_version is not None:
+            self._on_key_version(feed.key_version)
         if self._on_settings is not None:
             self._on_settings(feed.settings)
         polls.sent_at = sent_at  # Only now: without the compromised keys the set is not up to date.

@@ -37,7 +37,7 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
     """Where each kind of state lives.
 
     Different backends may serve different ports. ``msgspec.structs.replace`` makes another record in which a
-    port is served by another backend.
+    port is served by another backend. A port of ours names its backend in its attribute ``backend``.
 
     Attributes:
         sessions: sessions, and the feed of their ends.
@@ -69,6 +69,14 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
         """
         now, *_ = [backend.now() for backend in self.backends]
         return now
+
+    def has_keys_beside_sessions(self) -> bool:
+        """Return whether a poll of the sessions can tell the version of these keys.
+
+        A port of ours tells the version in its own backend, even if the record has the keys of another
+        backend. A port without the attribute ``backend`` is the application's own.
+        """
+        return getattr(self.sessions, "backend", None) is getattr(self.keys, "backend", None)
 
     def close(self) -> None:
         """Close every connection. The backends open new connections when they are used again."""

@@ -249,6 +249,11 @@ class RedisPort:
         self._redis = redis
 
     @property
+    def backend(self) -> RedisConnection:
+        """The backend of the port."""
+        return self._redis
+
+    @property
     def time_shift(self) -> float:
         """Seconds by which the store's time is ahead of Redis' clock. Tests change it."""
         return self._redis.time_shift

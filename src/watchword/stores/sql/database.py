@@ -220,6 +220,11 @@ class SqlPort:
         self._database = database
 
     @property
+    def backend(self) -> SqlDatabase:
+        """The backend of the port."""
+        return self._database
+
+    @property
     def time_shift(self) -> float:
         """Seconds by which the database's time is ahead of its clock. Tests change it."""
         return self._database.time_shift
