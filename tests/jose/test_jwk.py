@@ -8,6 +8,7 @@ import json
 import pickle
 import pprint
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import Any
 
 import attrs
@@ -362,15 +363,21 @@ def test_a_kid_that_could_not_stand_in_a_header_is_rejected() -> None:
 
 @pytest.mark.parametrize("value", [32, None, ["s" * 32], 1.5, ...], ids=repr)
 def test_what_is_neither_text_nor_bytes_is_no_secret_no_key_and_no_kid(value: Any) -> None:
-    with pytest.raises(InvalidKey):
+    given = type(value).__name__
+    with pytest.raises(InvalidKey, match=f"secret must be str or bytes, not {given}$"):
         Key.from_secret(value, "HS256")
-    with pytest.raises(InvalidKey):
+    with pytest.raises(InvalidKey, match=f"pem must be str or bytes, not {given}$"):
         Key.from_pem(value)
-    with pytest.raises(InvalidKey):
+    with pytest.raises(InvalidKey, match=f"der must be str or bytes, not {given}$"):
         Key.from_der(value)
     for kid in (b"bytes", value or 7):
         with pytest.raises(InvalidKey):
             Key.from_secret(SECRET, "HS256", kid=kid)
+
+
+def test_a_path_in_place_of_a_key_is_told_to_be_read() -> None:
+    with pytest.raises(InvalidKey, match=r"not PurePosixPath\. Read the file"):
+        Key.from_pem(PurePosixPath("key.pem"))  # type: ignore[arg-type]  # on purpose
 
 
 def test_an_algorithm_takes_no_material_of_another_kind() -> None:

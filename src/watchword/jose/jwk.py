@@ -148,7 +148,7 @@ class Key:
             WeakKey: the secret is shorter than the algorithm needs (RFC 7518 §3.2).
             InvalidKey: the secret is the text of a key, or does not fit the algorithm.
         """
-        return cls(choose_algorithm(alg, "oct"), encode_text(secret), kid=kid)
+        return cls(choose_algorithm(alg, "oct"), encode_text("secret", secret), kid=kid)
 
     @classmethod
     def from_pem(
@@ -175,7 +175,8 @@ class Key:
             InvalidKey: the text cannot be read, or the algorithm does not fit the key.
             WeakKey: an RSA key has less than 2,048 bits or a small exponent.
         """
-        return cls.from_cryptography(read_pem(encode_text(pem), _encode_password(password)), alg, kid=kid)
+        key = read_pem(encode_text("pem", pem), _encode_password(password))
+        return cls.from_cryptography(key, alg, kid=kid)
 
     @classmethod
     def from_der(
@@ -192,7 +193,8 @@ class Key:
             InvalidKey: the bytes cannot be read, or the algorithm does not fit the key.
             WeakKey: an RSA key has less than 2,048 bits or a small exponent.
         """
-        return cls.from_cryptography(read_der(encode_text(der), _encode_password(password)), alg, kid=kid)
+        key = read_der(encode_text("der", der), _encode_password(password))
+        return cls.from_cryptography(key, alg, kid=kid)
 
     @classmethod
     def from_cryptography(
@@ -403,4 +405,4 @@ def _refuse_to_verify(_data: bytes, _signature: bytes) -> Never:
 
 
 def _encode_password(password: str | bytes | None) -> bytes | None:
-    return None if password is None else encode_text(password)
+    return None if password is None else encode_text("password", password)

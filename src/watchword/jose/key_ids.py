@@ -36,5 +36,5 @@ def check_key_id(kid: object) -> str:
     """
     if not isinstance(kid, str):
         raise InvalidKey(f"kid must be a string, not {type(kid).__name__}")
-    encode_text(kid)
+    encode_text("kid", kid)
     return kid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import os
 
 from watchword.errors import InvalidKey
 
@@ -11,8 +12,12 @@ __all__ = ["decode_base64", "encode_text"]
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
-def encode_text(text: object) -> bytes:
+def encode_text(argument: str, text: object) -> bytes:
     """Return text as UTF-8, and bytes unchanged.
+
+    Args:
+        argument: the name of the caller's argument, for the error.
+        text: the text or bytes. It may be a secret.
 
     Raises:
         InvalidKey: the value is not text or bytes, or the text is not Unicode.
@@ -20,11 +25,12 @@ def encode_text(text: object) -> bytes:
     if isinstance(text, bytes | bytearray):
         return bytes(text)
     if not isinstance(text, str):  # bytes(32) would be a secret of 32 zeros
-        raise InvalidKey(f"text or bytes are needed, not {type(text).__name__}. For a file give its content")
+        advice = ". Read the file, and give its content" if isinstance(text, os.PathLike) else ""
+        raise InvalidKey(f"{argument} must be str or bytes, not {type(text).__name__}{advice}")
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise InvalidKey("the text has a lone surrogate, which UTF-8 cannot encode") from None
+        raise InvalidKey(f"{argument} has a lone surrogate, which UTF-8 cannot encode") from None
 
 
 def decode_base64(text: bytes) -> bytes:
