@@ -15,8 +15,9 @@ from watchword.errors import (
     SessionEnded,
     StaleAuthentication,
     Throttled,
+    WrongType,
 )
-from watchword.web.credentials import find_bearer_token, is_refresh_token, to_challenge, to_public_code
+from watchword.web.credentials import find_bearer_token, refuse_refresh_token, to_challenge, to_public_code
 from watchword.web.http import Headers, Request
 
 # RFC 6750 §3: what may stand between the quotes
@@ -66,7 +67,10 @@ def test_an_empty_or_a_second_credential_is_a_bad_request(authorization):
 def test_only_a_token_of_the_type_of_ours_is_taken_for_a_refresh_token():
     key = Key.generate("HS256")
     refresh, other = (Issuer("x", key, typ=typ).issue("7") for typ in ("rt+jwt", "JWT"))
-    assert [is_refresh_token(token) for token in (refresh, other, "x.y.z", "")] == [True, False, False, False]
+    for token in (other, "x.y.z", ""):
+        refuse_refresh_token(token)
+    with pytest.raises(WrongType, match="Send the access token here"):
+        refuse_refresh_token(refresh)
 
 
 def test_a_request_without_credentials_gets_a_bare_challenge():

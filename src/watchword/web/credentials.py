@@ -12,11 +12,12 @@ from watchword.errors import (
     MissingToken,
     StaleAuthentication,
     WatchwordError,
+    WrongType,
 )
 from watchword.jwt.inspection import inspect_unverified
 from watchword.web.http import Request
 
-__all__ = ["find_bearer_token", "is_refresh_token", "to_challenge", "to_public_code"]
+__all__ = ["find_bearer_token", "refuse_refresh_token", "to_challenge", "to_public_code"]
 
 _UNQUOTABLE = re.compile(r"[^\x20-\x21\x23-\x5B\x5D-\x7E]")
 
@@ -47,15 +48,24 @@ def find_bearer_token(request: Request) -> str | None:
     return token
 
 
-def is_refresh_token(token: str) -> bool:
-    """Return whether a token says that it is a refresh token of ours.
+def refuse_refresh_token(token: str) -> None:
+    """Tell a client that has sent a refresh token of ours as a bearer token where it belongs.
 
-    The header is not verified. So the answer must grant nothing.
+    The header of the token is not verified. It decides only about the message.
+
+    Raises:
+        WrongType: the token says that it is a refresh token.
     """
     try:
-        return bool(inspect_unverified(token).header.get("typ") == "rt+jwt")
+        is_refresh_token = inspect_unverified(token).header.get("typ") == "rt+jwt"
     except MalformedToken:
-        return False
+        return
+    if is_refresh_token:
+        raise WrongType(
+            "this is a refresh token. Send the access token here, "
+            "and the refresh token in the body of a refresh",
+            claim="typ",
+        )
 
 
 def to_challenge(error: WatchwordError) -> str | None:

@@ -19,7 +19,7 @@ from watchword.errors import (
 from watchword.sessions.access_tokens import Identity
 from watchword.stores.contract import check_scopes
 from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, to_authenticator
-from watchword.web.credentials import find_bearer_token, is_refresh_token
+from watchword.web.credentials import find_bearer_token, refuse_refresh_token
 from watchword.web.http import Request
 
 __all__ = ["Guard", "Requirements"]
@@ -55,6 +55,15 @@ class Requirements:
         self._any_scopes = None if any_scopes is None else _check_any_scopes(any_scopes)
         self._max_age = None if fresh is None else to_seconds("fresh", fresh)
 
+    def check_anonymous(self) -> None:
+        """Raise unless a request without a token may pass.
+
+        Raises:
+            MissingToken: the identity is not optional.
+        """
+        if not self.optional:
+            raise MissingToken
+
     def check(self, identity: Identity, now: Callable[[], float]) -> None:
         """Raise unless a bearer token with this identity is enough.
 
@@ -81,10 +90,6 @@ class Requirements:
 
 
 _NO_REQUIREMENTS = Requirements()
-
-_EXPLANATION = (
-    "this is a refresh token. Send the access token here, and the refresh token in the body of a refresh"
-)
 
 
 class Guard:
@@ -130,14 +135,16 @@ class Guard:
             InsufficientScope: the token does not grant a required scope.
             Unavailable: the store or the keys are not available.
         """
-        token = find_token(request, requirements)
+        if request.method == "OPTIONS":
+            return None
+        token = find_bearer_token(request)
         if token is None:
+            requirements.check_anonymous()
             return None
         try:
             identity = self._authenticate(token)
-        except (UnknownKey, WrongType) as error:
-            if is_refresh_token(token):
-                raise WrongType(_EXPLANATION, claim="typ") from error
+        except (UnknownKey, WrongType):
+            refuse_refresh_token(token)
             raise
         requirements.check(identity, self._now)
         return identity
@@ -146,32 +153,19 @@ class Guard:
         self, request: Request, requirements: Requirements = _NO_REQUIREMENTS
     ) -> Identity | None:
         """Do what :meth:`check` does without blocking the event loop."""
-        token = find_token(request, requirements)
+        if request.method == "OPTIONS":
+            return None
+        token = find_bearer_token(request)
         if token is None:
+            requirements.check_anonymous()
             return None
         try:
             identity = await self._authenticate_async(token)
-        except (UnknownKey, WrongType) as error:
-            if is_refresh_token(token):
-                raise WrongType(_EXPLANATION, claim="typ") from error
+        except (UnknownKey, WrongType):
+            refuse_refresh_token(token)
             raise
         requirements.check(identity, self._now)
         return identity
-
-
-def find_token(request: Request, requirements: Requirements) -> str | None:
-    """Return the token of a request. ``None`` for a request that passes without a token.
-
-    Raises:
-        MissingToken: the request has no token and needs a token.
-        InvalidRequest: the ``Authorization`` header is not a single well-formed header.
-    """
-    if request.method == "OPTIONS":
-        return None
-    token = find_bearer_token(request)
-    if token is None and not requirements.optional:
-        raise MissingToken
-    return token
 
 
 def _check_any_scopes(any_scopes: Iterable[str]) -> frozenset[str]:

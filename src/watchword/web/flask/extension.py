@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import Any, ParamSpec, TypeVar, overload
 
 import flask
@@ -257,7 +256,7 @@ class Watchword:
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             check_view(view)
-            guarded = guard_view(view, partial(self._check, requirements))
+            guarded = guard_view(view, self._check, requirements)
             self._views.add(guarded, view)
             for app in self._applications:
                 self._views.refuse_open(app)

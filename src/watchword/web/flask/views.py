@@ -11,6 +11,7 @@ from typing import Any
 import flask
 
 from watchword.errors import InvalidSettings
+from watchword.web.guard import Requirements
 
 __all__ = ["GuardedViews", "answer_preflight", "check_view", "guard_view"]
 
@@ -46,20 +47,24 @@ class GuardedViews:
                 )
 
 
-def guard_view(view: Callable[..., Any], check: Callable[[], flask.Response | None]) -> Callable[..., Any]:
+def guard_view(
+    view: Callable[..., Any],
+    check: Callable[[Requirements], flask.Response | None],
+    requirements: Requirements,
+) -> Callable[..., Any]:
     """Return a view that is called only if the check returns ``None``. Any other response is sent instead."""
     if inspect.iscoroutinefunction(view):
 
         @wraps(view)
         async def call_guarded_async(*args: Any, **kwargs: Any) -> Any:
-            response = check()
+            response = check(requirements)
             return await view(*args, **kwargs) if response is None else response
 
         return call_guarded_async
 
     @wraps(view)
     def call_guarded(*args: Any, **kwargs: Any) -> Any:
-        response = check()
+        response = check(requirements)
         return view(*args, **kwargs) if response is None else response
 
     return call_guarded
