@@ -65,6 +65,8 @@ def test_a_given_time_stands_in_place_of_the_clock(issuer: Issuer) -> None:
 def test_a_time_that_is_none_is_rejected(issuer: Issuer, issued_at: Any) -> None:
     with pytest.raises(InvalidSettings, match=r"^issued_at must be seconds since the epoch, not "):
         issuer.issue("user-1", issued_at=issued_at)
+    with pytest.raises(InvalidSettings, match=r"^the clock's time must be seconds since the epoch, not "):
+        Issuer(ISSUER, Key.generate("HS256"), clock=lambda: issued_at).issue("user-1")
 
 
 @pytest.mark.parametrize("lifetime", [60, timedelta(minutes=1), timedelta(seconds=60, microseconds=999_999)])

@@ -110,12 +110,11 @@ class Issuer:
             # RFC 7519 §4.1.2: a verifier would refuse it.
             raise Unissuable(f"subject must be a string, not {describe(subject)}. Convert it with str()")
         signer = self._find_signer()
-        try:
-            issued = math.floor(self._clock() if issued_at is None else issued_at)
-        except (TypeError, ValueError, OverflowError):
-            raise InvalidSettings(
-                f"issued_at must be seconds since the epoch, not {describe(issued_at)}"
-            ) from None
+        issued = (
+            _floor_time("the clock's time", self._clock())
+            if issued_at is None
+            else _floor_time("issued_at", issued_at)
+        )
         content = {
             "iss": self._issuer,
             "sub": subject,
@@ -153,6 +152,13 @@ def _make_signer_lookup(key: Key | Signer | SigningSource) -> Callable[[], Signe
     if isinstance(key, Key) and not key.allows("sign"):
         raise InvalidKey(f"key must be able to sign, and {key!r} is not")
     return lambda: key
+
+
+def _floor_time(argument: str, moment: float) -> int:
+    try:
+        return math.floor(moment)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidSettings(f"{argument} must be seconds since the epoch, not {describe(moment)}") from None
 
 
 def _check_claims(claims: object) -> Mapping[str, Any]:
