@@ -160,6 +160,14 @@ def test_a_second_server_does_not_join_the_first(watchword, directory, port) -> 
         assert watchword("serve", "--port", str(port)).exit_code == 1
 
 
+@pytest.mark.parametrize("host", ["", " "])
+def test_an_empty_host_does_not_open_the_server_to_every_network(watchword, directory, host) -> None:
+    refused = watchword("serve", "--host", host)
+    assert refused.exit_code == 2
+    assert "--host must be an address or a name, not empty text" in refused.stderr
+    assert list(directory.iterdir()) == []
+
+
 @pytest.mark.parametrize("host", ["192.0.2.1", "nobody.invalid", "::2", "not an address", "a..b"])
 def test_an_address_that_is_not_ours_is_refused(watchword, directory, host) -> None:
     refused = watchword("serve", "--host", host)

@@ -172,6 +172,10 @@ def _find_address(host: str, port: int) -> str:
     Raises:
         ClickException: the server cannot listen there.
     """
+    if not host.strip():  # The system would take it for every address of this machine.
+        raise click.UsageError(
+            "--host must be an address or a name, not empty text. For every address give 0.0.0.0 or ::"
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family) as probe:
