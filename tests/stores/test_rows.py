@@ -10,9 +10,11 @@ from redis_servers import RedisServer
 from sqlalchemy import update
 
 from watchword.errors import StoreUnavailable
-from watchword.stores import Stores
+from watchword.stores import Stores, open_sql_stores
 from watchword.stores.contract import find_shard
 from watchword.stores.sql import schema
+from watchword.testing.store_contract.accounts import insert_account
+from watchword.testing.store_contract.keys import insert_key
 from watchword.testing.store_contract.session_calls import begin, make_new_session, start, swap
 
 UNREADABLE = ["secret", "[]", "7", '"secret"', '{"secret": ', "[" * 100_000]
@@ -41,6 +43,39 @@ def test_other_fields_in_sql_are_read_with_care(sql_stores: Stores, caplog: pyte
     with sql_stores.backends[0].begin_write() as connection:
         connection.execute(update(schema.sessions).values(amr=(), claims={}))
     assert sql_stores.sessions.find_session(session.id).session == session, "empty is as good as unset"
+
+
+def test_keys_in_sql_that_cannot_be_read_are_refused(
+    sql_stores: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
+    insert_key(sql_stores.keys, 1, "k")
+    with sql_stores.backends[0].begin_write() as connection:
+        connection.execute(update(schema.keys).values(kind="secret"))
+    with pytest.raises(StoreUnavailable):
+        sql_stores.keys.list_keys()
+    assert "secret" not in caplog.text
+
+
+def test_keys_in_redis_that_cannot_be_read_are_refused(
+    redis_stores: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis_stores.backends[0]._find_node("watchword:{0}").hset("watchword:{0}:keys", "k", '{"kid": "secret"}')
+    with pytest.raises(StoreUnavailable):
+        redis_stores.keys.list_keys()
+    assert "secret" not in caplog.text
+
+
+def test_accounts_in_sqlite_that_cannot_be_read_are_refused(caplog: pytest.LogCaptureFixture) -> None:
+    stores = open_sql_stores("sqlite://")
+    insert_account(stores.accounts)
+    with stores.backends[0].begin_write() as connection:
+        connection.exec_driver_sql(f"UPDATE {schema.accounts.name} SET credentials_version = 'secret'")
+    with pytest.raises(StoreUnavailable):
+        stores.accounts.find_account(name_key="alice")
+    with pytest.raises(StoreUnavailable):
+        stores.accounts.list_accounts()
+    assert "secret" not in caplog.text
+    stores.close()
 
 
 @pytest.mark.parametrize("use", USES)

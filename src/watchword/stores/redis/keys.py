@@ -12,6 +12,7 @@ import msgspec
 from watchword.stores.contract import KeyKind, KeyStore, SealedKey, StoredKeys
 from watchword.stores.redis.connection import RedisPort
 from watchword.stores.redis.scripts import Script
+from watchword.stores.rows import read_row
 
 __all__ = ["RedisKeys"]
 
@@ -159,4 +160,8 @@ class RedisKeys(RedisPort, KeyStore):
 
 
 def _to_key(json: str) -> SealedKey:
+    return read_row(_convert, json)
+
+
+def _convert(json: str) -> SealedKey:
     return msgspec.json.decode(json, type=SealedKey, strict=False)

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, true, update
 
 from watchword.stores.answers import check_answers_of
 from watchword.stores.contract import Account, AccountStore
+from watchword.stores.rows import read_row
 from watchword.stores.sql.database import SqlPort
 from watchword.stores.sql.schema import accounts
 
@@ -124,5 +125,9 @@ def _invalidate(
     return connection.execute(statement).rowcount == 1
 
 
-def _to_account(row: object) -> Account:
+def _to_account(row: Row[tuple[object, ...]]) -> Account:
+    return read_row(_convert, row)
+
+
+def _convert(row: Row[tuple[object, ...]]) -> Account:
     return msgspec.convert(row, Account, from_attributes=True)

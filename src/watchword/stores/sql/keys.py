@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from watchword.stores.contract import KeyKind, KeyStore, SealedKey, StoredKeys
+from watchword.stores.rows import read_row
 from watchword.stores.sql.database import SqlPort
 from watchword.stores.sql.schema import keys, store
 
@@ -123,4 +124,8 @@ def _raise_version(connection: Connection) -> None:
 
 
 def _to_key(row: Row[tuple[object, ...]]) -> SealedKey:
+    return read_row(_convert, row)
+
+
+def _convert(row: Row[tuple[object, ...]]) -> SealedKey:
     return msgspec.convert(row, SealedKey, from_attributes=True)
