@@ -131,7 +131,7 @@ def test_a_token_of_this_database_is_good(watchword, tokens) -> None:
 
     assert verified.exit_code == 0
     assert json.loads(verified.stdout)["preferred_username"] == "alice"
-    assert verified.stderr.startswith("The token is good\n")
+    assert verified.stderr.startswith("The token is valid\n")
 
 
 def test_a_token_of_a_session_that_ended_is_not(watchword, tokens) -> None:

@@ -116,7 +116,7 @@ def _verify_one(text: str, verifier: Verifier[dict[str, Any]] | None) -> None:
                 claims = auth.authenticate(text).claims
     except InvalidToken as error:
         raise click.ClickException(f"{error.code}: {error}") from None
-    click.echo("The token is good", err=True)
+    click.echo("The token is valid", err=True)
     click.echo(_format_json(claims))
     _print_times(claims)
 

@@ -66,7 +66,7 @@ class KeyDeleted(Event, frozen=True, kw_only=True):
 
 
 class KeyDeclaredCompromised(Act, frozen=True, kw_only=True):
-    """A signing key was declared compromised. Each process that stops using it has :class:`KeyCompromised`.
+    """A signing key was declared compromised. Each process then records :class:`KeyCompromised`.
 
     Attributes:
         kid: the id of the key.

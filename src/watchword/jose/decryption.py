@@ -40,11 +40,11 @@ class DecryptionPolicy(NamedTuple):
         """Return the content encryption that a header names.
 
         Raises:
-            MalformedToken: it is unknown or not accepted, or the header asks for more than is accepted.
+            MalformedToken: it is unknown or not accepted, or ``zip`` or ``p2c`` is not accepted.
         """
         enc = header.get("enc")
         if not isinstance(enc, str) or enc not in self.encryptions:
-            raise MalformedToken("the token is encrypted in a way that is not known, or not accepted, here")
+            raise MalformedToken("the content encryption of the token is unknown or not accepted")
         if "zip" in header and (header["zip"] != "DEF" or self.max_decompressed is None):
             raise MalformedToken("compressed tokens are not accepted here")
         if header["alg"].startswith("PBES2-"):
@@ -67,7 +67,7 @@ class DecryptionPolicy(NamedTuple):
         except zlib.error:
             raise MalformedToken("the content is not compressed as the header says") from None
         if len(inflated) > self.max_decompressed:
-            raise MalformedToken("the decompressed content is larger than is accepted here")
+            raise MalformedToken("the decompressed content is too large")
         if not inflater.eof or inflater.unused_data:
             raise MalformedToken("the content is not compressed as the header says")
         return inflated
@@ -138,7 +138,7 @@ def _select_encryptions(enc: str | Collection[str] | None) -> Mapping[str, Conte
     for name in names:
         if not isinstance(name, str) or name not in ENCRYPTIONS_BY_NAME:
             raise InvalidSettings(
-                f"enc must be of {', '.join(ENCRYPTIONS_BY_NAME)}, not {describe_enc(name)}"
+                f"enc must be among {', '.join(ENCRYPTIONS_BY_NAME)}, not {describe_enc(name)}"
             )
     return {name: ENCRYPTIONS_BY_NAME[name] for name in names}
 

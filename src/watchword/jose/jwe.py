@@ -103,7 +103,7 @@ def encrypt(
         header: more members of the header. They are authenticated, and anyone can read them. A ``kid`` here
             replaces the key's own.
         p2c: the iterations of PBKDF2 for a password (PBES2), from 1,000 to 1,000,000. The default is the
-            number that OWASP recommends. Many other readers refuse so many.
+            number that OWASP recommends. Many other libraries refuse so many iterations.
 
     Returns:
         The token.
@@ -275,7 +275,7 @@ def _encode_header(
     own: Mapping[str, object], given: Mapping[str, object], *unprotected: Mapping[str, Any]
 ) -> bytes:
     if "zip" in given:
-        raise Unissuable("nothing is compressed here")
+        raise Unissuable("the header must not have zip, because content is never compressed")
     return encode_header(own, given, *unprotected)
 
 

@@ -82,7 +82,7 @@ def sign(
     """Sign bytes to a compact JWS.
 
     Args:
-        payload: any bytes, also none.
+        payload: any bytes. It may be empty.
         key: the key that signs. Its ``alg`` and ``kid`` go into the header. Errors of a Signer are passed on
             unchanged.
         header: more members of the header. ``{"b64": False, "crit": ["b64"]}`` leaves the payload unencoded
@@ -215,7 +215,7 @@ def verify_json(
     if "ciphertext" in members:  # RFC 7516 §9: a JWE has this member
         raise MalformedToken("the token is encrypted, not signed")
     if (payload is None) != ("payload" in members):
-        raise MalformedToken("the payload must be in the token or given, not both")
+        raise MalformedToken("the payload must be either in the token or given, not both")
     parts = _read_parts(members, check_critical(critical) | _UNDERSTOOD)
     encoded = is_encoded(parts[0].protected)
     content = (

@@ -48,7 +48,7 @@ class MultiIssuer(Generic[T]):
             issuers = verifier.issuers
             if issuers is None:
                 raise InvalidSettings(
-                    "verifiers must each name an issuer, and a Verifier accepts any issuer: give it issuer="
+                    "each of the verifiers must have an issuer, and a Verifier has none: give it issuer="
                 )
             if shared := sorted(self._verifiers.keys() & issuers):
                 raise InvalidSettings(f"two of the verifiers have the issuer {shared[0]}: give each its own")

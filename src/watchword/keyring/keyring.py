@@ -43,7 +43,7 @@ class Keyring:
     ``public`` keys sign access tokens and stand in the JWKS. ``internal`` keys sign tokens that only we read,
     and they are never published.
 
-    A method changes the keys in the store only. Every process takes the change over with its next poll, which
+    A method changes the keys in the store only. Every process reads the change after its next poll, which
     calls :meth:`follow`.
 
     Args:
@@ -91,7 +91,7 @@ class Keyring:
     def follow(self, version: int) -> None:
         """Read the keys from the store, unless this process has that version already. Called after a poll.
 
-        A key that cannot be unsealed is logged and not used. The other keys are.
+        A key that cannot be unsealed is logged and not used. The other keys are used.
 
         Raises:
             StoreUnavailable: the store does not answer. The keys stay as they were.

@@ -35,7 +35,7 @@ class Ring:
         self.replace((), {})
 
     def replace(self, stored: Sequence[SealedKey], unsealed: Mapping[str, Key]) -> None:
-        """Take other keys, and with them another version.
+        """Replace the keys and the version.
 
         Args:
             stored: the keys as they are in the store.

@@ -195,7 +195,7 @@ def explain_failure(
     Args:
         error: what the connection raised.
         location: the document that was asked for.
-        in_time: whether the deadline had not come. After it any error is the effect of our cutting off.
+        in_time: whether the deadline has not come. After it the error comes from our shutting the socket.
         has_proxy: whether a proxy was used.
     """
     failure = KeysUnavailable(_tell_reason(error, in_time=in_time))
@@ -234,7 +234,7 @@ def _tell_reason(error: Exception, *, in_time: bool) -> str:
 
 
 def _describe_cause(error: BaseException) -> str:
-    """Return what the system says of a failure. What the other end has sent is not repeated."""
+    """Return the system's description of a failure, without text that the other end sent."""
     while error.__cause__ is not None:
         error = error.__cause__
     said = getattr(error, "verify_message", None) or getattr(error, "strerror", None)

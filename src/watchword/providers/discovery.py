@@ -93,7 +93,7 @@ def _read_metadata(issuer: str, body: bytes) -> JwksSource:
 
 
 def _read_algorithms(metadata: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the algorithms the issuer signs ID tokens with. Metadata name no others for access tokens."""
+    """Return the algorithms of ID tokens. Metadata do not name the algorithms of access tokens."""
     names = metadata.get("id_token_signing_alg_values_supported")
     if names is None:
         return None

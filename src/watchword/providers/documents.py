@@ -1,4 +1,4 @@
-"""Read the JSON document in a server's answer, or tell why it has none."""
+"""Read the JSON document in a server's answer, or tell why there is no document."""
 
 from __future__ import annotations
 

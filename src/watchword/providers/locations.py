@@ -14,8 +14,7 @@ __all__ = ["Location", "parse_location", "redact_url"]
 
 _LONGEST = 2_048
 _PORTS = {"https": 443, "http": 80}
-# RFC 3986 §2, without the characters that begin user information and fragments, and without the backslash.
-# Parsers disagree about the end of a host after which they stand.
+# RFC 3986 §2, without @, # and the backslash: parsers disagree whether a host ends before such a character.
 _CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]!$&'()*+,;=%]+")
 _AUTHORITY = re.compile(r"([a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f.]*:[0-9a-f:.]+\])(:[1-9][0-9]*)?")
 

@@ -132,7 +132,7 @@ def id_token_verifier(
         if code is not None:
             yield from compare_claim(said, "c_hash", *_hash_left_half(header["alg"], code))
         if "events" in said:
-            yield InvalidClaims("the token tells of an event, not of a login", claim="events")
+            yield InvalidClaims("the token reports an event, not a login", claim="events")
 
     return Verifier(
         keys,

@@ -91,6 +91,6 @@ def _check_event(
     elif not isinstance(events, dict) or not isinstance(events.get(_EVENT, {}), dict):
         yield MalformedClaim(claim="events")
     elif _EVENT not in events:
-        yield InvalidClaims("the token tells of another event than a logout", claim="events")
+        yield InvalidClaims("the token reports another event than a logout", claim="events")
     if "nonce" in claims:
         yield InvalidClaims("the token belongs to a login", claim="nonce")
