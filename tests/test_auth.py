@@ -539,10 +539,18 @@ def test_a_logout_of_a_session_that_the_store_has_lost_holds_in_every_process(ma
         there.authenticate(tokens.access_token)
 
 
-@pytest.mark.parametrize("session_id", ["", "unknown", f"{'x' * 21} 0", f"{'x' * 22}0\n", "x" * 5_000, "\0"])
+@pytest.mark.parametrize(
+    "session_id", ["", "unknown", f"{'x' * 21} 0", f"{'x' * 22}0\n", "x" * 5_000, "\0", "\ud800"]
+)
 def test_the_end_of_what_can_be_no_session_is_recorded_nowhere(auth, session_id):
     auth.end(session_id)
     assert auth.stores.sessions.poll(None, None, grace=0).ends == ()
+
+
+def test_a_subject_with_a_surrogate_is_a_mistake_and_no_look_up(auth):
+    for call in (auth.start, auth.sessions, auth.end_all):
+        with pytest.raises(InvalidSettings, match="subject must be Unicode text"):
+            call("\ud800")
 
 
 @pytest.mark.parametrize("change", ["change_password", "disable_account", "delete_account"])

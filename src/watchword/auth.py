@@ -30,6 +30,7 @@ from watchword.sessions import (
     refresh_verifier,
 )
 from watchword.sessions.access_tokens import ACCESS_TOKENS, Identity
+from watchword.sessions.login_arguments import check_subject
 from watchword.sessions.shared_settings import SharedSettings
 from watchword.settings import Settings, check_settings
 from watchword.stores.contract import Account, Session, Stores
@@ -160,18 +161,7 @@ class Auth(Node):
             InvalidRequest: the username or password is not text.
         """
         client = client or self.find_client()
-        subject, account, amr, mark, began = self._prove_password(username, password, client)
-        return self._sessions.start(
-            subject.id,
-            subject.username or subject.id,
-            subject.scopes if account is None else None,
-            client,
-            account=account,
-            mark=mark,
-            began=began,
-            amr=amr,
-            claims=subject.claims,
-        )
+        return self._sessions.start(self._prove_password(username, password, client), client)
 
     def check_password(self, username: str, password: str, client: Client | None = None) -> Subject:
         """Check a password like :meth:`login`, and start no session.
@@ -218,20 +208,18 @@ class Auth(Node):
             InvalidCredentials: the account is disabled, ``subject_claims`` refuses the subject, or all of its
                 sessions ended meanwhile.
         """
+        check_subject(subject)
         client = client or self.find_client()
         mark = self._sessions.read_mark()
-        account = None if self._has_own_users else self.accounts.find_by_subject(subject)
-        return self._sessions.start(
-            subject,
-            username or subject,
-            scopes,
-            client,
-            account=account,
-            mark=mark,
+        proof = LoginProof(
+            subject=Subject(subject, username, claims={} if claims is None else claims),
+            account=None if self._has_own_users else self.accounts.find_by_subject(subject),
+            scopes=scopes,
             amr=amr,
-            claims=claims,
             lifetime=lifetime,
+            mark=mark,
         )
+        return self._sessions.start(proof, client)
 
     def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
         """Return the next pair of tokens.

@@ -35,7 +35,7 @@ from watchword.events import (
 from watchword.jose.jwk import Key
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.verifier import Verifier
-from watchword.sessions import Client, Revocations, Sessions, Tokens, refresh_verifier
+from watchword.sessions import Client, LoginProof, Revocations, Sessions, Subject, Tokens, refresh_verifier
 from watchword.sessions.shared_settings import SharedSettings
 from watchword.settings import Settings
 from watchword.stores import open_sql_stores
@@ -80,7 +80,12 @@ class House:
         return self.claims
 
     def start(self, subject: str = "alice", client: Client | None = HOME) -> Tokens:
-        return self.sessions.start(subject, "Alice", ("read", "write"), client)
+        return self.sessions.start(self.prove(subject, scopes=("read", "write")), client)
+
+    def prove(self, subject: Any = "alice", username: Any = "Alice", scopes: Any = ()) -> LoginProof:
+        return LoginProof(
+            subject=Subject(subject, username), scopes=scopes, mark=self.stores.sessions.read_mark()
+        )
 
     def wait(self, seconds: float) -> None:
         self.stores.sessions.time_shift += seconds
@@ -175,7 +180,7 @@ def test_no_token_shows_in_a_repr(house: House) -> None:
 
 
 def test_a_session_without_scopes_has_no_scope_claim(house: House) -> None:
-    tokens = house.sessions.start("alice", "Alice")
+    tokens = house.sessions.start(house.prove())
     assert "scope" not in house.claims_of(tokens)
     assert tokens.body()["scope"] == ""
 
@@ -183,28 +188,34 @@ def test_a_session_without_scopes_has_no_scope_claim(house: House) -> None:
 @pytest.mark.parametrize("scope", ["", "two words", 'quo"te', "back\\slash", "ünicode", "new\nline"])
 def test_a_scope_that_is_none_starts_no_session(house: House, scope: str) -> None:
     with pytest.raises(InvalidSettings, match="scopes"):
-        house.sessions.start("alice", "Alice", ["read", scope])
+        house.sessions.start(house.prove(scopes=["read", scope]))
     assert not house.sessions.find_live("alice")
 
 
 def test_scopes_in_one_text_are_as_many_as_are_between_its_spaces(house: House) -> None:
-    assert house.sessions.start("alice", "Alice", "read write").scopes == ("read", "write")
+    assert house.sessions.start(house.prove(scopes="read write")).scopes == ("read", "write")
 
 
 @pytest.mark.parametrize(
     ("subject", "username", "named"),
-    [(42, "Alice", 'subject .* not 42. Write "42"'), ("", "Alice", "subject"), ("alice", 7, "username")],
+    [
+        (42, "Alice", 'subject .* not 42. Write "42"'),
+        ("", "Alice", "subject"),
+        ("\ud800", "Alice", "subject must be Unicode text"),
+        ("alice", 7, "username"),
+        ("alice", "\ud800", "username must be Unicode text"),
+    ],
 )
 def test_whose_session_it_is_must_be_text(house: House, subject: Any, username: Any, named: str) -> None:
     with pytest.raises(InvalidSettings, match=named):
-        house.sessions.start(subject, username)
+        house.sessions.start(house.prove(subject, username))
 
 
-@pytest.mark.parametrize("given", [42, None, "", b"alice"], ids=repr)
+@pytest.mark.parametrize("given", [42, None, "", b"alice", "\udfff"], ids=ascii)
 def test_a_subject_that_is_no_text_is_no_outage(house: House, given: Any) -> None:
-    house.sessions.start("42", "Alice")
+    house.sessions.start(house.prove("42"))
     for call in (house.sessions.end_all, house.sessions.find_live):
-        with pytest.raises(InvalidSettings, match=r"must be a non-empty string, not "):
+        with pytest.raises(InvalidSettings, match=r"subject must be (a non-empty string, not |Unicode text)"):
             call(given)
     assert len(house.sessions.find_live("42")) == 1
 
@@ -258,7 +269,7 @@ def test_without_subject_claims_a_token_has_ours_only(house: House) -> None:
         settings=SETTINGS,
         notify=house.events.append,
     )
-    assert house.claims_of(sessions.start("alice", "Alice"))["sub"] == "alice"
+    assert house.claims_of(sessions.start(house.prove()))["sub"] == "alice"
 
 
 def test_what_a_client_says_of_itself_is_cut_and_cleaned_before_it_is_kept(house: House) -> None:

@@ -19,7 +19,7 @@ from watchword.errors import (
     WatchwordError,
 )
 from watchword.events import Event, LoginFailed, LoginThrottled
-from watchword.logins.subjects import LoginProof, Subject
+from watchword.sessions import LoginProof, Subject
 from watchword.stores.contract import Account
 
 __all__ = ["PasswordLogin"]
@@ -114,11 +114,11 @@ def _to_proof(found: object, mark: str, began: float) -> LoginProof | None:
         return None
     if isinstance(found, Account):
         subject = Subject(found.subject, found.username, found.scopes, found.credentials_version)
-        return LoginProof(subject, found, AMR, mark, began)
+        return LoginProof(subject=subject, account=found, amr=AMR, mark=mark, began=began)
     if not isinstance(found, Subject):
         raise InvalidSettings(f"check_password must return a Subject or None, not {describe(found)}")
     if found.version is not None:
         raise InvalidSettings(
             "check_password must return a Subject without a version: only accounts have one"
         )
-    return LoginProof(found, None, AMR, mark, began)
+    return LoginProof(subject=found, scopes=found.scopes, amr=AMR, mark=mark, began=began)

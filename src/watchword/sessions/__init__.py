@@ -7,11 +7,13 @@ from watchword.sessions.refresh_tokens import RefreshClaims, refresh_verifier
 from watchword.sessions.revocations import FeedStatus, Revocations
 from watchword.sessions.sessions import Sessions
 from watchword.sessions.shared_settings import SettingsRecord
+from watchword.sessions.subjects import LoginProof, Subject
 from watchword.sessions.token_pairs import Tokens
 
 __all__ = [
     "Client",
     "FeedStatus",
+    "LoginProof",
     "OneTime",
     "RefreshClaims",
     "ReplayGuard",
@@ -19,6 +21,7 @@ __all__ = [
     "SessionProof",
     "Sessions",
     "SettingsRecord",
+    "Subject",
     "Tokens",
     "read_proofs",
     "refresh_verifier",

@@ -61,6 +61,8 @@ class SessionEndings:
         Raises:
             StoreUnavailable: the store does not answer. The session may go on.
         """
+        if not (session_id.isascii() and session_id.isprintable()):
+            return False  # No session has such an id, and not every database can look for it.
         if self.end(session_id, reason, client) is not None:
             return True
         # Another process may have ended it since the last poll. The end has to hold here at once, too.

@@ -1,4 +1,4 @@
-"""Check what an application passes with a login: its methods, the claims of its session, and a lifetime."""
+"""Check what a login brings for its session: subject, username, scopes, methods, claims and lifetime."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from watchword.arguments import describe, describe_names
+from watchword.arguments import describe, describe_names, is_name
 from watchword.durations import to_whole_seconds
 from watchword.errors import InvalidSettings, MalformedToken, Unissuable
 from watchword.jose.strict_json import decode_object, encode_object
 from watchword.jwt.claims import REGISTERED
 from watchword.sessions.access_tokens import SESSION_CLAIMS
+from watchword.sessions.refresh_tokens import SessionBounds
+from watchword.sessions.subjects import LoginProof
 from watchword.settings import MOST_PERIODS, Settings
+from watchword.stores.contract import check_scopes
 
-__all__ = ["LARGEST_CLAIMS", "check_amr", "check_claims", "check_lifetime"]
+__all__ = [
+    "LARGEST_CLAIMS",
+    "check_amr",
+    "check_claims",
+    "check_lifetime",
+    "check_login",
+    "check_subject",
+]
 
 LARGEST_CLAIMS = 2_048
 """Bytes that the claims of a login may have as JSON. So each token fits into a cookie of 4,096 bytes."""
@@ -23,7 +33,48 @@ MOST_METHODS = 10
 LONGEST_METHOD = 64
 _METHOD = re.compile(rf"[!-~]{{1,{LONGEST_METHOD}}}")
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 _RESERVED = REGISTERED | SESSION_CLAIMS | {"preferred_username", "scope"}
+
+
+def check_login(proof: LoginProof, settings: Settings) -> SessionBounds:
+    """Return what a login fixes for all refreshes of its session.
+
+    Raises:
+        InvalidSettings: the subject or the username is not text, or a scope, ``amr`` or ``lifetime`` is
+            malformed.
+        Unissuable: the subject's claims cannot be issued.
+    """
+    subject, has_account = proof.subject, proof.account is not None
+    username = subject.username or subject.id
+    check_subject(subject.id)
+    _check_text("username", username)
+    return SessionBounds(
+        account=has_account,
+        scope=None if proof.scopes is None else " ".join(check_scopes(proof.scopes)),
+        preferred_username=None if has_account else username,
+        amr=check_amr(proof.amr),
+        claims=check_claims(subject.claims),
+        lifetime=check_lifetime(proof.lifetime, settings),
+    )
+
+
+def check_subject(subject: object) -> None:
+    """Return if a value can be a subject.
+
+    Raises:
+        InvalidSettings: it is empty, is not text, or has surrogates, which no token and no store can hold.
+    """
+    _check_text("subject", subject)
+
+
+def _check_text(name: str, given: object) -> None:
+    if not is_name(given):
+        hint = f'. Write "{given}"' if type(given) is int else ""
+        raise InvalidSettings(f"{name} must be a non-empty string, not {describe(given)}{hint}")
+    if _SURROGATE.search(str(given)):
+        raise InvalidSettings(f"{name} must be Unicode text, without surrogate characters")
 
 
 def check_amr(amr: object) -> tuple[str, ...]:

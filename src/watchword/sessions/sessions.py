@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from watchword.arguments import describe, is_name
-from watchword.clocks import measure_since, read_clock
-from watchword.durations import Duration
-from watchword.errors import InvalidCredentials, InvalidSettings
-from watchword.events import (
-    Event,
-    LoginFailed,
-    LoginSucceeded,
-)
+from watchword.clocks import measure_since
+from watchword.errors import InvalidCredentials
+from watchword.events import Event, LoginFailed, LoginSucceeded
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.verifier import Verifier
 from watchword.sessions import rotation
 from watchword.sessions.clients import Client, clean_client
 from watchword.sessions.endings import SessionEndings, SessionProof, describe_session
 from watchword.sessions.grants import Grant, Grants, Refusal, SubjectClaims
-from watchword.sessions.login_arguments import check_amr, check_claims, check_lifetime
-from watchword.sessions.refresh_tokens import RefreshClaims, SessionBounds
+from watchword.sessions.login_arguments import check_login, check_subject
+from watchword.sessions.refresh_tokens import RefreshClaims
 from watchword.sessions.refresher import SessionRefresher
 from watchword.sessions.revocations import Revocations
 from watchword.sessions.shared_settings import SharedSettings
+from watchword.sessions.subjects import LoginProof
 from watchword.sessions.token_pairs import TokenPairs, Tokens
 from watchword.settings import Settings
 from watchword.stores.contract import (
-    Account,
     AccountStore,
     EndReason,
     NewSession,
     Session,
     SessionStore,
     SessionTimes,
-    check_scopes,
     make_session_id,
 )
 
@@ -101,64 +93,27 @@ class Sessions:
         """
         return self._store.read_mark()
 
-    def start(
-        self,
-        subject: str,
-        username: str,
-        scopes: Iterable[str] | None = (),
-        client: Client | None = None,
-        *,
-        account: Account | None = None,
-        mark: str | None = None,
-        began: float | None = None,
-        amr: Sequence[str] = (),
-        claims: Mapping[str, Any] | None = None,
-        lifetime: Duration | None = None,
-    ) -> Tokens:
+    def start(self, proof: LoginProof, client: Client | None = None) -> Tokens:
         """Start a session for a subject that has just proven its identity. Return its first pair of tokens.
 
         Everything that can refuse is asked before the session starts. If all sessions of the subject end
         after the mark was read, no session starts.
-
-        Args:
-            subject: the subject.
-            username: the username, unless the subject is an account.
-            scopes: the most that the session is granted. ``None`` for all scopes of the account.
-            client: the client of the request.
-            account: the subject's account, if it has an account.
-            mark: the mark read before the subject proved its identity. By default it is read now.
-            began: the time at which the login began, by :func:`~watchword.clocks.read_clock`. By default now.
-            amr: the methods that proved the subject's identity, by their names in RFC 8176.
-            claims: further claims for every access token of the session.
-            lifetime: how long the session lives at most, in seconds or as a timedelta. By default the setting
-                ``session_lifetime``.
 
         Raises:
             InvalidCredentials: the account is disabled, ``subject_claims`` refuses the subject, or all of the
                 subject's sessions ended after the mark was read.
             InvalidSettings: the subject or the username is not text, or a scope, ``amr`` or
                 ``lifetime`` is malformed.
-            Unissuable: ``claims``, or what ``subject_claims`` returned, cannot be issued.
+            Unissuable: the subject's claims, or what ``subject_claims`` returned, cannot be issued.
             StoreUnavailable: the store does not answer.
         """
-        _check_text("subject", subject)
-        _check_text("username", username)
-        bounds = SessionBounds(
-            account=account is not None,
-            scope=None if scopes is None else " ".join(check_scopes(scopes)),
-            preferred_username=username if account is None else None,
-            amr=check_amr(amr),
-            claims=check_claims(claims),
-            lifetime=check_lifetime(lifetime, self._settings),
-        )
-        began = read_clock() if began is None else began
-        client = clean_client(client)
+        bounds = check_login(proof, self._settings)
+        subject, client = proof.subject.id, clean_client(client)
         self._revocations.ensure_fresh()  # A compromised key must not sign.
-        mark = self._store.read_mark() if mark is None else mark
         try:
-            grant = self._grants.decide_login(subject, bounds, account)
+            grant = self._grants.decide_login(subject, bounds, proof.account)
         except Refusal:
-            raise self._refuse_login(subject, client, began) from None
+            raise self._refuse_login(subject, client, proof.began) from None
         new = NewSession(
             id=make_session_id(subject),
             subject=subject,
@@ -170,9 +125,11 @@ class Sessions:
         now = self._revocations.now()
         # A trial. Tokens that cannot be signed must not start a session, nor end the oldest session for it.
         self._issue(rotation.begin(new, self._times, now=now), grant, now)
-        started = self._store.start_session(new, self._times, max_live=self._settings.max_sessions, mark=mark)
+        started = self._store.start_session(
+            new, self._times, max_live=self._settings.max_sessions, mark=proof.mark
+        )
         if started is None or started[0].session.ended_at is not None:
-            raise self._refuse_login(subject, client, began)
+            raise self._refuse_login(subject, client, proof.began)
         timed, surplus = started
         self._endings.report(surplus, "too_many_sessions", client)
         try:
@@ -180,7 +137,8 @@ class Sessions:
         except BaseException:
             self._endings.end(new.id, "login_failed", client)
             raise
-        self._notify(LoginSucceeded(**describe_session(timed.session, client), seconds=measure_since(began)))
+        seconds = measure_since(proof.began)
+        self._notify(LoginSucceeded(**describe_session(timed.session, client), seconds=seconds))
         return tokens
 
     def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
@@ -246,7 +204,7 @@ class Sessions:
             InvalidSettings: the subject is not text, but for example a number. No session has such a subject.
             StoreUnavailable: the store does not answer. The sessions may go on.
         """
-        _check_text("subject", subject)
+        check_subject(subject)
         return self._endings.end_all(subject, reason, keep, clean_client(client))
 
     def follow(self, shared: SharedSettings) -> None:
@@ -261,7 +219,7 @@ class Sessions:
             InvalidSettings: the subject is not text.
             StoreUnavailable: the store does not answer.
         """
-        _check_text("subject", subject)
+        check_subject(subject)
         return self._store.list_live_sessions(subject)
 
     def _issue(self, session: Session, grant: Grant, now: float) -> Tokens:
@@ -270,12 +228,6 @@ class Sessions:
     def _refuse_login(self, subject: str, client: Client, began: float) -> InvalidCredentials:
         self._notify(LoginFailed(subject=subject, address=client.ip_address, seconds=measure_since(began)))
         return InvalidCredentials()
-
-
-def _check_text(name: str, given: object) -> None:
-    if not is_name(given):
-        hint = f'. Write "{given}"' if type(given) is int else ""
-        raise InvalidSettings(f"{name} must be a non-empty string, not {describe(given)}{hint}")
 
 
 def _to_times(settings: Settings | SharedSettings) -> SessionTimes:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
+from watchword.clocks import read_clock
+from watchword.durations import Duration
 from watchword.stores.contract import Account
 
 __all__ = ["LoginProof", "Subject"]
@@ -33,20 +35,25 @@ class Subject(msgspec.Struct, frozen=True):
         return hash((self.id, self.username, self.scopes, self.version))  # Claims have no hash.
 
 
-class LoginProof(NamedTuple):
+class LoginProof(msgspec.Struct, frozen=True, kw_only=True):
     """A subject that has proven its identity, with all that its session needs to know.
 
     Attributes:
-        subject: the subject.
-        account: the subject's account, ``None`` for the application's own users.
+        subject: the subject. Its claims are in every access token of the session.
+        account: the subject's account. ``None`` for the application's own users.
+        scopes: the most that the session is granted. ``None`` for all scopes of the account.
         amr: the methods that proved the identity, by their names in RFC 8176.
+        lifetime: how long the session lives at most, in seconds or as a timedelta. ``None`` for the setting
+            ``session_lifetime``.
         mark: the store's mark, read before the check. If all sessions of the subject end after the mark, no
             session starts.
         began: the time at which the login began, by :func:`~watchword.clocks.read_clock`.
     """
 
     subject: Subject
-    account: Account | None
-    amr: tuple[str, ...]
+    account: Account | None = None
+    scopes: Iterable[str] | None = None
+    amr: Sequence[str] = ()
+    lifetime: Duration | None = None
     mark: str
-    began: float
+    began: float = msgspec.field(default_factory=read_clock)
