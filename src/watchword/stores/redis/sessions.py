@@ -38,7 +38,7 @@ class RedisSessions(RedisPort, SessionStore):
 
     def read_mark(self) -> str:
         """Return the time, and the position in every shard: the subject's shard is not known yet."""
-        replies = self._redis.run_each(scripts.MARK, [(_to_key(shard), ()) for shard in _SHARDS])
+        replies = self._redis.run_each(scripts.MARK, [(_name_shard(shard), ()) for shard in _SHARDS])
         return " ".join([min(reply[0] for reply in replies), *(reply[1] for reply in replies)])
 
     def start_session(
@@ -50,7 +50,7 @@ class RedisSessions(RedisPort, SessionStore):
         read_at, *positions = mark.split(" ")
         started = self._redis.run(
             scripts.START,
-            _to_key(shard),
+            _name_shard(shard),
             new.id,
             new.subject,
             max_live,
@@ -75,7 +75,7 @@ class RedisSessions(RedisPort, SessionStore):
             return None
         swapped = self._redis.run(
             scripts.SWAP,
-            _to_key(session_id[-1]),
+            _name_shard(session_id[-1]),
             session_id,
             generation,
             times.access,
@@ -92,35 +92,35 @@ class RedisSessions(RedisPort, SessionStore):
     def keep_session(self, session_id: str, subject: str, credentials_version: int) -> bool:
         if not _has_shard(session_id):
             return False
-        key = _to_key(session_id[-1])
+        key = _name_shard(session_id[-1])
         return bool(self._redis.run(scripts.KEEP, key, session_id, subject, credentials_version))
 
     def find_session(self, session_id: str) -> TimedSession | None:
         if not _has_shard(session_id):
             return None
-        now, row = self._redis.run(scripts.FIND, _to_key(session_id[-1]), session_id)
+        now, row = self._redis.run(scripts.FIND, _name_shard(session_id[-1]), session_id)
         if not row:
             return None
         return self._check(TimedSession(_to_session(row), float(now)), session_id=session_id)
 
     def list_live_sessions(self, subject: str) -> Sequence[Session]:
-        rows = self._redis.run(scripts.LIVE, _to_key(find_shard(subject)), subject)
+        rows = self._redis.run(scripts.LIVE, _name_shard(find_shard(subject)), subject)
         return self._check([_to_session(row) for row in rows], subject=subject)
 
     def end_session(self, session_id: str, reason: EndReason) -> Session | None:
         if not _has_shard(session_id):
             return None
-        ended = self._redis.run_durably(scripts.END, _to_key(session_id[-1]), session_id, reason)
+        ended = self._redis.run_durably(scripts.END, _name_shard(session_id[-1]), session_id, reason)
         return self._check(_to_session(ended[0]), session_id=session_id) if ended else None
 
     def end_sessions(self, subject: str, reason: EndReason, *, keep: str | None = None) -> Sequence[Session]:
-        key = _to_key(find_shard(subject))
+        key = _name_shard(find_shard(subject))
         ended = self._redis.run_durably(scripts.END_ALL, key, subject, reason, keep or "")
         return self._check([_to_session(row) for row in ended], subject=subject)
 
     def record_end(self, session_id: str, reason: EndReason, access_until: float) -> None:
         if _has_shard(session_id):  # another id is not one of ours
-            key = _to_key(session_id[-1])
+            key = _name_shard(session_id[-1])
             self._redis.run_durably(scripts.RECORD_END, key, session_id, reason, access_until)
 
     def poll(self, identity: str | None, position: int | None, *, grace: float) -> Feed:
@@ -131,11 +131,11 @@ class RedisSessions(RedisPort, SessionStore):
         return feed if feed.identity == identity and is_reached else self._poll(None, grace)
 
     def record_settings(self, settings: str, *, expected: str) -> bool:
-        return bool(self._redis.run(scripts.RECORD_SETTINGS, _to_key(_SHARDS[0]), settings, expected))
+        return bool(self._redis.run(scripts.RECORD_SETTINGS, _name_shard(_SHARDS[0]), settings, expected))
 
     def _poll(self, position: int | None, grace: float) -> Feed:
         since: Sequence[str | int] = [""] * len(_SHARDS) if position is None else _unpack(position)
-        calls = [(_to_key(shard), (at, grace)) for shard, at in zip(_SHARDS, since, strict=True)]
+        calls = [(_name_shard(shard), (at, grace)) for shard, at in zip(_SHARDS, since, strict=True)]
         replies = self._redis.run_each(scripts.POLL, calls)
         # The clocks of a cluster differ a little. The earliest clock drops no end too early.
         now = min(float(reply[0]) for reply in replies)
@@ -168,7 +168,7 @@ def _unpack(position: int) -> Sequence[int]:
     return [position >> 64 * shard & 2**64 - 1 for shard in range(len(_SHARDS))]
 
 
-def _to_key(shard: str) -> str:
+def _name_shard(shard: str) -> str:
     return f"watchword:{{{shard}}}"
 
 

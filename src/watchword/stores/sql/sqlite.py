@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import sqlite3
@@ -15,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
@@ -31,16 +29,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DisconnectionError
 
-from watchword.errors import InvalidSettings, StoreUnavailable
+from watchword.errors import StoreUnavailable
 from watchword.forks import PerProcess
 from watchword.stores.sql.database import SqlDatabase
 from watchword.stores.sql.schema import store
+from watchword.stores.sql.sqlite_file import FileId, create_file, identify_file
 
 __all__ = ["SqliteDatabase"]
 
 BUSY_TIMEOUT = 5.0
-
-_FileId: TypeAlias = tuple[int, int]
 
 
 class SqliteDatabase(SqlDatabase):
@@ -61,7 +58,7 @@ class SqliteDatabase(SqlDatabase):
             engine = create_engine("sqlite://", creator=_connect_to_memory, poolclass=StaticPool)
             self._engines = PerProcess(lambda: engine)
         else:
-            _create_file(path)
+            create_file(path)
             self._engines = PerProcess(partial(_make_engine, path))
         weakref.finalize(self, _close, self._engines).atexit = False
 
@@ -136,7 +133,7 @@ class _SqliteConnection(sqlite3.Connection):
     """
 
     path: Path | None = None
-    file: _FileId | None = None
+    file: FileId | None = None
     is_idle = False
 
 
@@ -222,7 +219,7 @@ def _connect(path: Path) -> _SqliteConnection:
         while _connections.inherited:
             connections.abandon_inherited(_connections.inherited.pop())
         # Identified before opening and compared afterwards, so that a replacement in between is noticed.
-        file = _identify_file(path)
+        file = identify_file(path)
         # mode=rw, because a deleted database must be an error and not become an empty database.
         connection = _open(f"{path.as_uri()}?mode=rw", uri=True)
         connection.path, connection.file = path, file
@@ -240,7 +237,7 @@ def _check_file(connection: object) -> None:
     """Raise if the path no longer names the connection's file: what is written there would be lost."""
     if not isinstance(connection, _SqliteConnection) or connection.path is None:
         return
-    if connection.file is None or connection.file != _identify_file(connection.path):
+    if connection.file is None or connection.file != identify_file(connection.path):
         raise DisconnectionError
 
 
@@ -278,48 +275,9 @@ def _use_write_ahead_log(connection: _SqliteConnection) -> None:
             time.sleep(0.01)
 
 
-def _create_file(path: Path) -> None:
-    """Make the file with mode 0600 if it is missing. SQLite copies the mode to ``-wal`` and ``-shm``.
-
-    Raises:
-        InvalidSettings: this process may not use the file, or may not write to its directory.
-    """
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
-        if path.is_file():
-            _check_access(path)
-    except OSError as error:
-        if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
-            raise
-        raise _describe_refusal(path.parent, error.strerror) from None
-
-
-def _check_access(path: Path) -> None:
-    # Both are needed: SQLite keeps a log and its index beside the file.
-    for needed, rights in ((path, os.R_OK | os.W_OK), (path.parent, os.W_OK | os.X_OK)):
-        if not os.access(needed, rights):
-            raise _describe_refusal(needed, os.strerror(errno.EACCES))
-
-
-def _describe_refusal(path: Path, reason: str | None) -> InvalidSettings:
-    return InvalidSettings(
-        f"database_url: {path} must be readable and writable for the user of this process "
-        f"(user id {os.getuid()}): {reason}. Change its owner or mode, or name another file"
-    )
-
-
 def _on_error(path: Path, context: ExceptionContext) -> None:
     """Add the path to SQLite's message, which is only "unable to open database file"."""
     context.original_exception.add_note(str(path))
-
-
-def _identify_file(path: Path) -> _FileId | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 class _Fork:
