@@ -18,6 +18,7 @@ __all__ = [
     "find_announcements",
     "find_database_file",
     "find_schema_status",
+    "has_tables",
     "is_in_memory",
     "list_tables",
     "open_sql_stores",
@@ -134,6 +135,20 @@ def find_database_file(url: str) -> Path | None:
     with _name_missing_extra():
         from watchword.stores.sql.url import find_file, parse_url  # noqa: PLC0415 -- as above
     return find_file(parse_url(url))
+
+
+def has_tables(file: Path) -> bool:
+    """Return whether an SQLite file has the tables of our stores. The file is not changed.
+
+    Returns:
+        ``True`` as well if the file cannot be read now.
+
+    Raises:
+        MissingExtra: SQLAlchemy is not installed.
+    """
+    with _name_missing_extra():
+        from watchword.stores.sql import sqlite_probe  # noqa: PLC0415 -- as above
+    return sqlite_probe.has_tables(file)
 
 
 def is_in_memory(url: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import subprocess
+from contextlib import closing
 
 import flask
 import pytest
@@ -102,12 +104,47 @@ def test_a_database_at_the_old_place_may_stay_there_under_its_absolute_path(tmp_
 
 def test_a_database_at_both_places_is_the_one_in_the_instance_folder(tmp_path, directory):
     (tmp_path / "instance").mkdir()
-    Auth(f"sqlite:///{tmp_path}/instance/app.db").close()
-    (directory / "app.db").touch()
+    for place in (f"{tmp_path}/instance", directory):
+        Auth(f"sqlite:///{place}/app.db").close()
+    before = (directory / "app.db").read_bytes()
     auth = Watchword(configured(tmp_path / "instance"))
     auth.open()
     auth.close()
-    assert (directory / "app.db").read_bytes() == b""
+    assert (directory / "app.db").read_bytes() == before
+
+
+def test_a_database_at_the_old_place_is_not_replaced_by_a_file_of_another_extension(tmp_path, directory):
+    old = Auth("sqlite:///app.db")
+    old.accounts.add("alice", PASSWORD)
+    old.close()
+    (tmp_path / "instance").mkdir()
+    with closing(sqlite3.connect(tmp_path / "instance/app.db")) as database:
+        database.execute("CREATE TABLE orders (id INTEGER)")  # Flask-SQLAlchemy looked here before
+    with pytest.raises(
+        InvalidSettings, match=r"instance/app.db, which has no tables of Watchword"
+    ) as refused:
+        Watchword(configured(tmp_path / "instance"))
+    assert "`" not in str(refused.value), "a move would replace the orders"
+    auth = Watchword(configured(tmp_path / "instance", str(refused.value).rpartition(" ")[2]))
+    assert auth.core.login("alice", PASSWORD)
+    auth.close()
+
+
+@pytest.mark.parametrize("content", ["tables of the application", "another kind of file", "nothing"])
+def test_a_file_of_the_application_in_the_working_directory_is_left_alone(tmp_path, directory, content):
+    file = directory / "app.db"
+    if content == "tables of the application":
+        with closing(sqlite3.connect(file)) as database:
+            database.execute("CREATE TABLE users (id INTEGER)")
+    else:
+        file.write_text("name,value\n" * 100 if content == "another kind of file" else "")
+    before = file.read_bytes()
+    auth = Watchword(configured(tmp_path / "instance"))
+    auth.open()
+    auth.close()
+    assert (tmp_path / "instance/app.db").exists()
+    assert [file] == list(directory.iterdir())
+    assert file.read_bytes() == before
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

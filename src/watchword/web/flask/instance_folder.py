@@ -12,7 +12,7 @@ from pathlib import Path
 
 from watchword.errors import InvalidSettings
 from watchword.settings import Settings
-from watchword.stores import find_database_file, resolve_settings
+from watchword.stores import find_database_file, has_tables, resolve_settings
 
 __all__ = ["make_folder", "resolve_in_folder"]
 
@@ -30,8 +30,8 @@ def resolve_in_folder(settings: Settings, folder: Path) -> Settings:
         folder: the application's instance folder.
 
     Raises:
-        InvalidSettings: a URL is not the URL of a store; or the file is missing in the instance folder, but
-            exists in the working directory, where earlier versions looked for it.
+        InvalidSettings: a URL is not the URL of a store, or the tables of Watchword are in the file of the
+            working directory only, where earlier versions looked for them.
         MissingExtra: the library of a store is not installed.
     """
     resolved = resolve_settings(settings, folder)
@@ -62,16 +62,26 @@ def make_folder(settings: Settings, folder: Path) -> None:
 
 
 def _refuse_left_behind(url: str, file: Path) -> None:
-    # An empty database instead of the old one would have no accounts, and nothing would say why.
-    old = find_database_file(url)
-    if old is None or old.is_absolute() or file.exists() or not old.exists():
+    # A new database instead of the old one would have no accounts, and nothing would say why. An extension
+    # such as Flask-SQLAlchemy may have made a file of that name in the instance folder.
+    relative = find_database_file(url)
+    if relative is None or relative.is_absolute():
         return
-    old = old.absolute()
+    old = relative.absolute()
+    if old == file or not has_tables(old) or has_tables(file):
+        return
+    state = "has no tables of Watchword" if file.exists() else "does not exist"
+    raise InvalidSettings(
+        f"database_url {url} means {file}, which {state}. But {old} exists and has tables of Watchword: "
+        "earlier versions took a relative path from the working directory. "
+        f"{_advise_move(old, file)}set database_url to its absolute path: sqlite:///{old}"
+    )
+
+
+def _advise_move(old: Path, file: Path) -> str:
+    if file.exists():
+        return "To use it, "  # A move would replace the file of another extension.
     found = [f"{old}{suffix}" for suffix in _COMPANIONS if Path(f"{old}{suffix}").exists()]
     move = shlex.join(["mv", *found, f"{file.parent}/"])
-    raise InvalidSettings(
-        f"database_url {url} means {file}, which does not exist. But {old} exists: earlier versions took a "
-        "relative path from the working directory. Stop all processes that use it and move it: "
-        f"`{shlex.join(['mkdir', '-p', str(file.parent)])} && {move}`. To leave it there, set database_url "
-        f"to its absolute path: sqlite:///{old}"
-    )
+    make = shlex.join(["mkdir", "-p", str(file.parent)])
+    return f"Stop all processes that use it and move it: `{make} && {move}`. To leave it there, "
