@@ -102,6 +102,16 @@ def test_fields_in_redis_that_cannot_be_read_are_refused(
     assert_refused(redis_stores, use, session.id, caplog)
 
 
+@pytest.mark.parametrize("use", USES)
+def test_fields_in_redis_that_a_newer_version_has_written_are_left_out(
+    redis_stores: Stores, redis_server: RedisServer, use: str
+) -> None:
+    session = start(redis_stores.sessions)
+    key = f"watchword:{{{find_shard('alice')}}}:session:{session.id}"
+    redis_stores.backends[0]._find_node(key).hset(key, mapping={"device": "phone", "mailed_at": "soon"})
+    assert USES[use](redis_stores.sessions, session.id)
+
+
 def assert_refused(stores: Stores, use: str, session_id: str, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(StoreUnavailable):
         USES[use](stores.sessions, session_id)

@@ -205,7 +205,9 @@ def _to_session(row: Sequence[str]) -> Session:
 
 
 def _convert(row: Sequence[str]) -> Session:
-    fields: dict[str, Any] = dict(zip(row[::2], row[1::2], strict=True))
+    written: dict[str, Any] = dict(zip(row[::2], row[1::2], strict=True))
+    # Nodes of a newer version may write further fields. SQL selects its columns by name in the same way.
+    fields = {name: value for name, value in written.items() if name in Session.__struct_fields__}
     times = {name: float(value) for name, value in fields.items() if name.endswith(("_at", "_until"))}
     numbers = {name: int(fields[name]) for name in _NUMBERS if name in fields}
     others = {
