@@ -2,6 +2,7 @@
 #
 #   make run       set up, then serve http://localhost:8000 (HOST, PORT, DATABASE_URL, ADMIN_PASSWORD)
 #   make test      set up, then run the whole test suite with coverage
+#   make quick     the tests that need no server, in less than two minutes
 #   make test-all  the test suite on every Python from 3.11 to 3.13 that is installed
 #   make test-oldest  the test suite with the oldest versions of what we need that pyproject.toml allows
 #   make lint      ruff, mypy --strict, the rooms' import rules
@@ -32,14 +33,20 @@ CREATE := "$(PYTHON)" -m venv $(VENV)
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 endif
 
-.PHONY: run test test-all test-oldest lint format bench simulate soak fuzz mutants constraints clean
+.PHONY: run quick test test-all test-oldest lint format bench simulate soak fuzz mutants constraints clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/watchword serve
 
+# Two processes; a file's tests stay in one of them, so that they share the servers that they start.
+PYTEST := -m pytest -q --numprocesses 2 --dist loadfile
+
+quick: $(VENV)/.dev
+	$(BIN)/python $(PYTEST) -m "not slow"
+
 test: $(VENV)/.dev
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run $(PYTEST)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -58,7 +65,7 @@ test-oldest:
 
 .PHONY: pytest oldest
 pytest: $(VENV)/.dev
-	$(BIN)/python -m pytest -q
+	$(BIN)/python $(PYTEST)
 
 oldest: $(VENV)/.dev
 	$(INSTALL) --require-hashes --no-deps -r constraints/oldest.txt

@@ -31,6 +31,19 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Rooms whose tests take their time, and the fixtures that start a database server.
+SLOW_ROOMS = {"bench", "cli", "docs", "examples", "faults", "fuzz", "system", "vectors"}
+DATABASE_SERVERS = {"mortal_postgres", "postgres", "redis_executable"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what `make quick` leaves out."""
+    for item in items:
+        room = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+        if room in SLOW_ROOMS or not DATABASE_SERVERS.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+
+
 class Provider:
     """A real HTTP server, whose answers a test decides.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import random
 import re
 
 import pytest
@@ -99,7 +99,7 @@ def test_one_of_several_types_is_accepted(watchword, jwks) -> None:
         (b'{"access_token": "a.b.c"}', None),
         (b"\x00" * 1000, None),
         (b"\xff\xfe\x00.\xd8", None),
-        (os.urandom(100_000), None),
+        (random.Random(1).randbytes(100_000), None),
         (b"." * 100_000, None),
         (b"a" * 3_000_000, None),
         (b"eyJhbGciOiJub25lIn0.e30.", None),

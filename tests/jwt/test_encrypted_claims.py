@@ -81,7 +81,6 @@ def test_an_event_loop_and_a_batch_do_it_as_well() -> None:
         ({}, {}, {"sub": "user-2"}, InvalidClaims),
         ({"rule": lambda *_: [InvalidClaims("no")]}, {}, {}, InvalidClaims),
     ],
-    ids=str,
 )
 def test_everything_is_expected_as_in_any_verifier(
     expected: dict[str, Any], change: dict[str, Any], header: dict[str, Any], error: type[InvalidClaims]

@@ -58,7 +58,6 @@ def test_the_other_constructors_take_every_argument_of_a_verifier(
         ([None], {None}),
         (None, {"JWT", None}),
     ],
-    ids=str,
 )
 def test_a_token_is_of_one_of_the_types_that_are_expected(
     expected: Any, accepted: set[Any], key: Key, forge: Forge

@@ -65,7 +65,6 @@ def test_a_public_key_beside_its_published_private_half_is_not_trusted():
         *({"kty": "XYZ", "kid": "new"}, {"kty": "EC", "crv": "P-1024"}, {}, None, 5, "key", ["kty"]),
         *(EC.to_jwk() | {"kid": 5}, EC.to_jwk() | {"x": "AA"}, RSA.to_jwk() | {"alg": "HS256"}),
     ],
-    ids=str,
 )
 def test_a_key_that_cannot_be_used_is_skipped_and_reported(odd):
     keys = read(odd, ED.to_jwk())
@@ -157,7 +156,6 @@ def test_what_is_no_set_is_a_failure(body):
         (EC.to_jwk(), "its alg ES256 is not accepted here, only 'EdDSA, RS256'"),
         ("text", "a JWK must be an object"),
     ],
-    ids=str,
 )
 def test_a_set_without_a_usable_key_says_why_for_each_of_them(entry, reason):
     with pytest.raises(NoUsableKey) as caught:

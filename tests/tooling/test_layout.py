@@ -3,8 +3,12 @@
 import ast
 import re
 import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -88,3 +92,73 @@ def assigned(module: ast.Module) -> set[str]:
         for target in node.targets
         if isinstance(target, ast.Name)
     }
+
+
+MAX_LINES = 450
+MAX_MODULES = 20
+
+
+def test_no_source_file_is_longer_than_a_reader_takes_in():
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    assert {str(path): length for path, length in lengths.items() if length > MAX_LINES} == {}
+
+
+def test_no_folder_holds_more_modules_than_a_reader_takes_in():
+    folders = Counter(str(path.parent.relative_to(ROOT)) for path in SOURCES if path.name != "__init__.py")
+    assert {folder: number for folder, number in folders.items() if number > MAX_MODULES} == {}
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = grimp.build_graph("watchword", cache_dir=None)
+    TopologicalSorter({m: graph.find_modules_directly_imported_by(m) for m in graph.modules}).prepare()
+
+
+# Words that end like participles and are verbs.
+VERBS = {"bring", "embed", "feed", "need", "seed"}
+# Participles of irregular verbs, adjectives and particles.
+NO_VERBS = {
+    *("built", "cut", "drawn", "found", "given", "held", "kept", "known", "left", "made", "sent", "shown"),
+    *("spent", "taken", "told", "written"),
+    *("due", "far", "fit", "good", "missing", "next", "only", "own", "plain", "usable"),
+    *("all", "at", "beyond", "by", "each", "elsewhere", "for", "half", "in", "into", "never", "of", "out"),
+    *("through", "up", "with", "without"),
+}
+EXCEPTIONS = {
+    "without_signature": "a constructor as from_issuer is; the danger stands in the name",
+}
+
+
+def list_functions() -> Iterator[tuple[str, str]]:
+    """The place and the name of every function that a developer has named."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or is_property(node):
+                continue
+            if not node.name.startswith(("__", "test_")):
+                yield f"{path.relative_to(ROOT / 'src')}:{node.lineno}", node.name
+
+
+def is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(name, ast.Name) and name.id == "property" for name in node.decorator_list)
+
+
+def is_named_by_no_verb(name: str) -> bool:
+    first = name.lstrip("_").partition("_")[0]
+    return first in NO_VERBS or (first.endswith(("ed", "ing")) and first not in VERBS)
+
+
+def test_functions_are_not_named_by_participles_or_particles():
+    misnamed = [(place, name) for place, name in list_functions() if is_named_by_no_verb(name)]
+    assert [f"{place} {name}" for place, name in misnamed if name not in EXCEPTIONS] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["_accepted", "failed", "in_threads", "_through", "_missing_file", "signing"]
+)
+def test_names_without_a_verb_are_found(name):
+    assert is_named_by_no_verb(name)
+
+
+@pytest.mark.parametrize("name", ["parse", "_open_tunnel", "bring_back", "is_good", "to_seconds", "seed"])
+def test_names_with_a_verb_pass(name):
+    assert not is_named_by_no_verb(name)
