@@ -6,6 +6,7 @@ import pytest
 
 from watchword.errors import InvalidSettings, Unissuable
 from watchword.jose import Key, jwe
+from watchword.jose.encryption import make_content_key
 
 KEY = Key.from_secret(b"\x07" * 32, "dir", kid="k1")
 PASSWORD = Key.from_secret("sixteen letters.", "PBES2-HS256+A128KW")
@@ -49,3 +50,10 @@ def test_a_header_does_not_set_the_iterations(count: Any) -> None:
 def test_nothing_is_compressed_here() -> None:
     with pytest.raises(Unissuable):
         jwe.encrypt(b"secret", KEY, header={"zip": "DEF"})
+
+
+@pytest.mark.parametrize("key", [KEY, SHARED])
+def test_a_content_key_is_not_shown(key: Key) -> None:
+    content_key = make_content_key(key, {"alg": key.alg, "enc": "A256GCM"}, 32)
+    assert repr(content_key.value) not in f"{content_key!r} {content_key}"
+    assert len(content_key.value) == 32

@@ -74,3 +74,8 @@ def test_another_parser_finds_the_same_host_in_what_is_taken(scheme, authority, 
         port = other.port or {"https": 443, "http": 80}[scheme]
         assert (other.host, port) == (location.host, location.port)
         assert (other.auth, other.fragment) == (None, None)
+
+
+def test_the_query_of_a_location_is_not_shown():
+    location = parse_location("https://idp.example/keys?code=hidden")
+    assert f"{location!r}" == "Location(https://idp.example/keys)"

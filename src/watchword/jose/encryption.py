@@ -42,6 +42,9 @@ class ContentKey(NamedTuple):
     encrypted: bytes
     members: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return f"ContentKey(members={self.members!r})"  # The key must not appear in a traceback's locals.
+
 
 class EncryptedContent(NamedTuple):
     """Encrypted content and what authenticates it.

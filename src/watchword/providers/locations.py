@@ -36,6 +36,9 @@ class Location(NamedTuple):
     authority: str
     target: str
 
+    def __repr__(self) -> str:
+        return f"Location({self.without_query})"
+
     @property
     def origin(self) -> tuple[str, str, int]:
         """Scheme, host and port, which identify the server."""
