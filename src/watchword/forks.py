@@ -20,9 +20,9 @@ _T = TypeVar("_T")
 class PerProcess(Generic[_T]):
     """A resource that every process makes for itself when it first needs it.
 
-    Safe to use from several threads and greenlets. No lock is held while the resource is made, because the
-    parent might hold that lock when it forks, and because making a resource may switch to another greenlet.
-    So several threads may make the resource at the same time. The first resource is kept and the others are
+    Safe to use from several threads and greenlets. No lock is held while the resource is made: the parent
+    might hold that lock when it forks, and making a resource may switch to another greenlet. So several
+    threads may make the resource at the same time. The first resource is kept and the others are
     dropped unused, which ``make`` has to allow for.
 
     A process never uses a resource of its parent, but keeps it alive until the process ends. Otherwise the

@@ -72,9 +72,10 @@ def dpop_proof_verifier(
 ) -> DpopProofVerifier:
     """Make the verifier of the DPoP proof of one request (RFC 9449 §4.3).
 
-    A proof has the ``typ`` ``dpop+jwt``, a public key in its header that verifies its signature, ``htm`` and
-    ``htu`` of the request, ``jti``, and an ``iat`` that is near. The caller must check that a ``jti`` comes
-    once, that the access token is bound to this key, and that the request has a single DPoP header.
+    A proof has the ``typ`` ``dpop+jwt``, and a public key in its header that verifies its signature. It has
+    ``htm`` and ``htu`` of the request, ``jti``, and an ``iat`` that is near. The caller must check three more
+    things: a ``jti`` comes once, the access token is bound to this key, and the request has a single DPoP
+    header.
 
     Args:
         method: the method of the request.
@@ -99,7 +100,9 @@ def dpop_proof_verifier(
     check_callable("clock", clock)
     nonces = (nonce,) if isinstance(nonce, str) else nonce
     if nonces is not None and not is_names(nonces):
-        raise InvalidSettings(f"nonce must be a string, several, or None, not {describe_names(nonce)}")
+        raise InvalidSettings(
+            f"nonce must be a string, a collection of strings, or None, not {describe_names(nonce)}"
+        )
     target = _parse_target(url)
     ath = None if access_token is None else _hash_token(access_token)
 
