@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 
 from watchword.accounts import Accounts, LoginThrottle, PasswordHasher
-from watchword.arguments import describe
+from watchword.arguments import describe, describe_names
 from watchword.durations import Duration
 from watchword.errors import InvalidSettings, SessionEnded
 from watchword.events import Listener, SessionsEnded
 from watchword.jose.jwk import Key
+from watchword.jwt.expectations import check_callable
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.profiles import access_token_verifier
 from watchword.jwt.verifier import Verifier
@@ -36,7 +37,7 @@ from watchword.settings import Settings, check_settings
 from watchword.stores.contract import Account, Session, Stores
 from watchword.stores.opening import open_stores
 
-__all__ = ["Auth", "Subject"]
+__all__ = ["Auth", "Subject", "check_auth_arguments"]
 
 
 class Auth(Node):
@@ -98,7 +99,18 @@ class Auth(Node):
         settings = msgspec.structs.replace(
             settings or Settings(), **{name: value for name, value in given.items() if value is not None}
         )
-        _check_stores(stores, database_url)
+        listeners = tuple(listeners) if isinstance(listeners, Iterable) else listeners
+        check_auth_arguments(
+            {
+                "keys": keys,
+                "check_password": check_password,
+                "subject_claims": subject_claims,
+                "breached": breached,
+                "listeners": listeners,
+                "stores": stores,
+                "database_url": database_url,
+            }
+        )
         stores = stores or open_stores(settings)
         super().__init__(settings, stores, key=keys, listeners=listeners)
         self.find_client: Callable[[], Client | None] = lambda: None
@@ -357,8 +369,25 @@ class Auth(Node):
         return SessionProof(session_id, identity.subject, until)
 
 
-def _check_stores(stores: object, database_url: str | None) -> None:
+def check_auth_arguments(arguments: Mapping[str, Any]) -> None:
+    """Raise unless these can be arguments of an :class:`Auth`. Opens nothing.
+
+    Raises:
+        InvalidSettings: an argument has the wrong type, or contradicts another argument.
+    """
+    for name in ("check_password", "subject_claims", "breached"):
+        if arguments.get(name) is not None:
+            check_callable(name, arguments[name])
+    listeners = arguments.get("listeners", ())
+    if not isinstance(listeners, Collection) or not all(map(callable, listeners)):
+        given = describe_names(listeners, callable)
+        raise InvalidSettings(f"listeners must be a list of functions, not {given}")
+    keys, stores = arguments.get("keys"), arguments.get("stores")
+    if keys is not None and not isinstance(keys, Key):
+        raise InvalidSettings(
+            f"keys must be a Key, not {describe(keys)}. Make a Key from a PEM file with Key.from_pem(text)"
+        )
     if stores is not None and not isinstance(stores, Stores):
         raise InvalidSettings(f"stores must be a Stores record, not {describe(stores)}")
-    if stores is not None and database_url is not None:
+    if stores is not None and arguments.get("database_url") is not None:
         raise InvalidSettings("give stores or database_url, not both: the stores name where state lives")

@@ -193,7 +193,7 @@ def test_a_fresh_login_is_one_of_the_last_seconds(check, seconds_ago, fresh, pas
         ({"scopes": ["read write"]}, "scopes must be names .*, not 'read write'"),
         ({"any_scopes": []}, "any_scopes must name at least one scope"),
         ({"any_scopes": ""}, "any_scopes must name at least one scope"),
-        ({"any_scopes": [1]}, "must be names .*, not 1"),
+        ({"any_scopes": [1]}, "any_scopes must be names .*, not 1"),
         ({"fresh": "5 minutes"}, "fresh must be seconds or a timedelta, not str"),
         ({"fresh": -1}, "fresh must be zero or more seconds"),
     ],

@@ -169,20 +169,30 @@ def test_a_verifier_brings_a_guard_and_nothing_else():
 
 
 @pytest.mark.parametrize(
-    ("make_auth", "settings", "options", "expected"),
+    ("make_auth", "settings", "options", "expected", "told"),
     [
-        (lambda: None, None, {"chek_password": 1}, TypeError),
-        (lambda: VERIFIER, None, {"audience": "api"}, TypeError),
-        (lambda: Auth("sqlite://"), Settings(), {}, TypeError),
-        (lambda: "secret", None, {}, InvalidSettings),
-        (lambda: None, {"prefix": "/staff"}, {}, InvalidSettings),
+        (lambda: None, None, {"chek_password": 1}, TypeError, "Did you mean check_password"),
+        (lambda: VERIFIER, None, {"audience": "api"}, TypeError, "audience would .* the Verifier itself"),
+        (lambda: Auth("sqlite://"), Settings(), {}, TypeError, "settings would .* the Auth itself"),
+        (lambda: "secret", None, {}, InvalidSettings, "auth must be"),
+        (lambda: None, {"prefix": "/staff"}, {}, InvalidSettings, "settings must be"),
+        (
+            lambda: None,
+            None,
+            {"check_password": "secret"},
+            InvalidSettings,
+            "check_password must be a function",
+        ),
+        (lambda: None, None, {"listeners": print}, InvalidSettings, "listeners must be a list of functions"),
+        (lambda: None, None, {"listeners": [5]}, InvalidSettings, "not list with 5 in it"),
+        (lambda: None, None, {"keys": "secret"}, InvalidSettings, "keys must be a Key, not str"),
     ],
 )
 def test_an_argument_that_would_be_ignored_or_is_of_another_type_is_an_error(
-    make_auth, settings, options, expected
+    make_auth, settings, options, expected, told
 ):
     auth = make_auth()
-    with pytest.raises(expected) as caught:
+    with pytest.raises(expected, match=told) as caught:
         check_arguments(auth, settings, options)
     assert "secret" not in str(caught.value)
     if isinstance(auth, Auth):

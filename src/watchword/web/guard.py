@@ -169,7 +169,7 @@ class Guard:
 
 
 def _check_any_scopes(any_scopes: Iterable[str]) -> frozenset[str]:
-    checked = frozenset(check_scopes(any_scopes))
+    checked = frozenset(check_scopes(any_scopes, "any_scopes"))
     if not checked:
         raise InvalidSettings("any_scopes must name at least one scope. Leave it out to require no scope.")
     return checked

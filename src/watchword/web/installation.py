@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from watchword.auth import Auth
+from watchword.auth import Auth, check_auth_arguments
 from watchword.errors import InvalidSettings
 from watchword.events import Listener
 from watchword.forks import PerProcess
@@ -42,13 +43,14 @@ def check_arguments(
         InvalidSettings: an argument has the wrong type.
         TypeError: an argument is not an argument of an Auth, or would be ignored beside the given Auth.
     """
-    if auth is not None and options:
-        raise TypeError(f"for the Auth itself, not beside it: {', '.join(options)}")
-    if isinstance(auth, Auth) and settings is not None:
-        raise TypeError("for the Auth itself, not beside it: settings")
-    inspect.signature(Auth).bind_partial(**options)
     if auth is not None:
         check_auth(auth)
+    _check_names(options)
+    ignored = [*options, *(["settings"] if isinstance(auth, Auth) and settings is not None else [])]
+    if auth is not None and ignored:
+        names, kind = ", ".join(ignored), type(auth).__name__
+        raise TypeError(f"{names} would have no effect beside auth=: give it to the {kind} itself")
+    check_auth_arguments(options)
     check_settings(settings)
 
 
@@ -137,7 +139,7 @@ class Installation:
         if auth is not None:
             return auth
         if self._given is not None:
-            raise TypeError("this needs an Auth, and the extension was given a Verifier")
+            raise TypeError("auth.core needs an Auth, and this extension was given a Verifier")
         # The lock belongs to this process and is made at the first token. A lock of the parent process may be
         # held for ever, and greenlets cannot wait for a lock from before gevent has patched the module.
         with self._opening.obtain():
@@ -198,7 +200,7 @@ class Installation:
             TypeError: the extension was given a Verifier.
         """
         if self.endpoints is None:
-            raise TypeError("clients are found with an Auth, and the extension was given a Verifier")
+            raise TypeError("auth.client() needs an Auth, and this extension was given a Verifier")
         return self.endpoints.clients.find(request)
 
     def check_others(self, others: Iterable[Installation]) -> None:
@@ -217,7 +219,8 @@ class Installation:
             if self._has_tokens_of(other):
                 raise InvalidSettings(
                     "audience or database_url must differ from the setting of the extension at "
-                    f"{other.settings.prefix!r}: otherwise each extension accepts the tokens of the other"
+                    f"{other.settings.prefix!r}: otherwise each extension accepts the tokens of the other. "
+                    'Give this extension audience="staff", for example'
                 )
 
     def _has_tokens_of(self, other: Installation) -> bool:
@@ -244,3 +247,12 @@ class Installation:
     def _find_running_client(self) -> Client | None:
         request = None if self._find_request is None else self._find_request()
         return None if request is None else self.find_client(request)
+
+
+def _check_names(options: Mapping[str, Any]) -> None:
+    known = list(inspect.signature(Auth).parameters)
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f". Did you mean {near[0]}?" if near else ""
+            raise TypeError(f"{name} is not an argument of an Auth{hint}")

@@ -186,7 +186,7 @@ def test_code_counts_before_the_application_and_the_application_before_the_envir
     ("arguments", "told"),
     [
         ({"chek_password": own_users}, "chek_password"),
-        ({"auth": Auth("sqlite://"), "settings": Settings()}, "not beside it: settings"),
+        ({"auth": Auth("sqlite://"), "settings": Settings()}, "settings would have no effect"),
     ],
 )
 def test_an_argument_that_would_be_ignored_is_an_error(arguments, told):

@@ -14,25 +14,24 @@ __all__ = ["check_scopes"]
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
-def check_scopes(scopes: str | Iterable[str]) -> tuple[str, ...]:
+def check_scopes(scopes: str | Iterable[str], argument: str = "scopes") -> tuple[str, ...]:
     """Return scopes as a tuple, if each scope has the form of RFC 6749 §3.3.
 
     Args:
         scopes: the scopes, or a text in which spaces separate them.
+        argument: the name of the argument, for the error.
 
     Raises:
         InvalidSettings: a scope has another form.
     """
     several = scopes.split() if isinstance(scopes, str) else scopes
     if not isinstance(several, Iterable) or isinstance(several, bytes | Mapping):
-        raise InvalidSettings(f"{_SCOPES_NEEDED}, not {describe(scopes)}")
+        raise InvalidSettings(f"{argument} {_NEEDED}, not {describe(scopes)}")
     checked = tuple(several)
     for scope in checked:
         if not isinstance(scope, str) or not _SCOPE_TOKEN.fullmatch(scope):
-            raise InvalidSettings(f"{_SCOPES_NEEDED}, not {scope!a:.60}")
+            raise InvalidSettings(f"{argument} {_NEEDED}, not {scope!a:.60}")
     return checked
 
 
-_SCOPES_NEEDED = (
-    'scopes must be names such as ["reports:read"], of printable ASCII without space, quote and backslash'
-)
+_NEEDED = 'must be names such as ["reports:read"], of printable ASCII without space, quote and backslash'

@@ -107,7 +107,9 @@ class Watchword:
                 above its route.
         """
         if not isinstance(app, flask.Flask):
-            raise InvalidSettings(f"app must be the Flask application, not {describe(app)}")
+            raise InvalidSettings(
+                f"app must be the Flask application, not {describe(app)}: write Watchword(app)"
+            )
         installations: dict[Watchword, Installation] = app.extensions.setdefault(INSTALLATIONS, {})
         if self in installations:
             raise InvalidSettings(f"this extension is set up for the application {app.name!r} already")
