@@ -262,6 +262,16 @@ def test_backends_of_the_own_store_are_asked_and_closed(sessions: MySessions) ->
         opened.now()  # the database in memory is gone
 
 
+def test_a_backend_that_cannot_be_closed_leaves_no_other_open(sessions: MySessions) -> None:
+    opened = open_stores(SETTINGS)
+    sessions.close = lambda: 1 / 0  # type: ignore[method-assign, return-value, assignment]
+    stores = msgspec.structs.replace(opened, sessions=sessions, backends=(sessions, *opened.backends))
+    with pytest.raises(ZeroDivisionError):
+        stores.close()
+    with pytest.raises(StoreUnavailable):
+        opened.now()  # the database in memory is gone
+
+
 # -- what Auth does not take -----------------------------------------------------------------------
 
 
@@ -276,6 +286,13 @@ def test_stores_and_a_url_are_not_given_together() -> None:
 def test_what_is_no_record_of_stores_is_refused() -> None:
     with pytest.raises(InvalidSettings, match="stores must be a Stores record, not MySessions"):
         Auth(stores=MySessions())  # type: ignore[arg-type]
+
+
+def test_a_record_without_a_backend_is_refused() -> None:
+    stores = open_stores(SETTINGS)
+    with pytest.raises(InvalidSettings, match="backends must have at least one object with now"):
+        msgspec.structs.replace(stores, backends=())
+    stores.close()
 
 
 def test_the_old_name_of_the_stores_warns() -> None:

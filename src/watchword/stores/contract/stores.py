@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
+from watchword.errors import InvalidSettings
 from watchword.stores.contract.accounts import AccountStore
 from watchword.stores.contract.announcements import Announcements
 from watchword.stores.contract.keys import KeyStore
@@ -49,6 +51,9 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
         backends: the backends of all ports. The backend of the sessions comes first.
         file: the file on this machine that holds the keys. ``None`` if a server or memory holds them.
         in_memory: whether the keys live in this process's memory, and are gone when it is closed.
+
+    Raises:
+        InvalidSettings: there is no backend.
     """
 
     sessions: SessionStore
@@ -60,6 +65,13 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
     backends: tuple[Backend, ...]
     file: Path | None = None
     in_memory: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.backends:
+            raise InvalidSettings(
+                "backends must have at least one object with now() and close(): the time of the sessions is "
+                "asked of the first"
+            )
 
     def now(self) -> float:
         """Return the time of the sessions' backend, if every backend answers.
@@ -79,8 +91,12 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
         return getattr(self.sessions, "backend", None) is getattr(self.keys, "backend", None)
 
     def close(self) -> None:
-        """Close every connection. The backends open new connections when they are used again."""
-        if self.announcements is not None:
-            self.announcements.close()
-        for backend in self.backends:
-            backend.close()
+        """Close every connection. The backends open new connections when they are used again.
+
+        If a backend raises, the others are closed nevertheless.
+        """
+        with ExitStack() as closing:
+            for backend in reversed(self.backends):
+                closing.callback(backend.close)
+            if self.announcements is not None:
+                closing.callback(self.announcements.close)
