@@ -22,12 +22,12 @@ from watchword.logins.password import PasswordLogin
 from watchword.node import Node
 from watchword.sessions import (
     Client,
+    NamedSession,
     OneTime,
     ReplayGuard,
-    SessionProof,
     Sessions,
     Tokens,
-    read_proofs,
+    read_named_sessions,
     refresh_verifier,
 )
 from watchword.sessions.access_tokens import ACCESS_TOKENS, Identity
@@ -285,12 +285,12 @@ class Auth(Node):
             InvalidToken: neither token names a session.
             InvalidGrant: the refresh token, given alone, is not ours.
         """
-        proofs = read_proofs(
+        named_sessions = read_named_sessions(
             (refresh_token, self._sessions.read_refresh_token), (access_token, self._read_access_token)
         )
         client = client or self.find_client()
-        for proof in proofs:
-            self._sessions.log_out(proof, client)
+        for named in named_sessions:
+            self._sessions.log_out(named, client)
 
     def logout_all(self, access_token: str, client: Client | None = None) -> None:
         """End every session of the subject of an access token, and the token's own session in any case.
@@ -362,11 +362,11 @@ class Auth(Node):
     def _prove_password(self, username: str, password: str, client: Client | None) -> LoginProof:
         return self._password_login.prove(username, password, client.ip_address if client else None)
 
-    def _read_access_token(self, access_token: str) -> SessionProof:
+    def _read_access_token(self, access_token: str) -> NamedSession:
         identity = self._verifier.verify(access_token)
         session_id = cast("str", identity.session_id)  # All our access tokens have a session.
         until = max(float(identity.claims["exp"]), self.now() + self.settings.access_lifetime)
-        return SessionProof(session_id, identity.subject, until)
+        return NamedSession(session_id, identity.subject, until)
 
 
 def check_auth_arguments(arguments: Mapping[str, Any]) -> None:

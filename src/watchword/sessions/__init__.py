@@ -1,7 +1,7 @@
 """Sessions, their tokens, and the ends of sessions in other processes."""
 
 from watchword.sessions.clients import Client
-from watchword.sessions.endings import SessionProof, read_proofs
+from watchword.sessions.endings import NamedSession, read_named_sessions
 from watchword.sessions.one_time import OneTime, ReplayGuard
 from watchword.sessions.refresh_tokens import RefreshClaims, refresh_verifier
 from watchword.sessions.revocations import FeedStatus, Revocations
@@ -14,15 +14,15 @@ __all__ = [
     "Client",
     "FeedStatus",
     "LoginProof",
+    "NamedSession",
     "OneTime",
     "RefreshClaims",
     "ReplayGuard",
     "Revocations",
-    "SessionProof",
     "Sessions",
     "SettingsRecord",
     "Subject",
     "Tokens",
-    "read_proofs",
+    "read_named_sessions",
     "refresh_verifier",
 ]

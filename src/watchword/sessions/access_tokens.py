@@ -63,7 +63,7 @@ class Identity(msgspec.Struct, frozen=True):
 
         Args:
             claims: the claims of a token that a Verifier has accepted.
-            scope_claim: the claim that has the scopes, as one string (RFC 8693 §4.2) or as a list.
+            scope_claim: the claim that has the scopes, as a string (RFC 8693 §4.2) or as a list.
 
         Raises:
             MalformedClaim: the ``sub`` is missing, or a claim has the wrong type.

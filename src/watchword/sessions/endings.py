@@ -11,10 +11,10 @@ from watchword.sessions.clients import Client
 from watchword.sessions.revocations import Revocations
 from watchword.stores.contract import EndReason, Session, SessionEnd, SessionStore, is_session_id
 
-__all__ = ["SessionEndings", "SessionProof", "describe_session", "read_proofs"]
+__all__ = ["NamedSession", "SessionEndings", "describe_session", "read_named_sessions"]
 
 
-class SessionProof(NamedTuple):
+class NamedSession(NamedTuple):
     """A session that a verified token or a caller names. The store may not know it.
 
     Attributes:
@@ -72,7 +72,7 @@ class SessionEndings:
         self._revocations.add([_to_end(known.session)])
         return True
 
-    def log_out(self, proof: SessionProof, client: Client) -> None:
+    def log_out(self, named: NamedSession, client: Client) -> None:
         """End a session, even if the store has forgotten it.
 
         All our session ids have the same form. An id of another form is not recorded.
@@ -80,13 +80,13 @@ class SessionEndings:
         Raises:
             StoreUnavailable: the store does not answer. The session may go on.
         """
-        if self.end_known(proof.session_id, "logout", client) or not is_session_id(proof.session_id):
+        if self.end_known(named.session_id, "logout", client) or not is_session_id(named.session_id):
             return
-        self._store.record_end(proof.session_id, "logout", proof.access_until)
-        self._revocations.add([SessionEnd(proof.session_id, proof.access_until)])
+        self._store.record_end(named.session_id, "logout", named.access_until)
+        self._revocations.add([SessionEnd(named.session_id, named.access_until)])
         self._notify(
             SessionTerminated(
-                subject=proof.subject, session=proof.session_id, address=client.ip_address, reason="logout"
+                subject=named.subject, session=named.session_id, address=client.ip_address, reason="logout"
             )
         )
 
@@ -107,7 +107,7 @@ class SessionEndings:
             self._notify(SessionTerminated(**describe_session(session, client), reason=reason))
 
 
-def read_proofs(*tokens: tuple[str | None, Callable[[str], SessionProof]]) -> list[SessionProof]:
+def read_named_sessions(*tokens: tuple[str | None, Callable[[str], NamedSession]]) -> list[NamedSession]:
     """Read tokens, and return each session that a valid token names.
 
     Args:
@@ -118,20 +118,20 @@ def read_proofs(*tokens: tuple[str | None, Callable[[str], SessionProof]]) -> li
         InvalidToken: no token is valid. The error is the error of the last token.
         InvalidGrant: as ``InvalidToken``, for a refresh token.
     """
-    proofs: dict[str, SessionProof] = {}
+    found: dict[str, NamedSession] = {}
     failure: InvalidToken | InvalidGrant | None = None
     for token, read in tokens:
         if token is None:
             continue
         try:
-            proof = read(token)
+            named = read(token)
         except (InvalidToken, InvalidGrant) as error:
             failure = error
         else:
-            proofs.setdefault(proof.session_id, proof)
-    if not proofs:
+            found.setdefault(named.session_id, named)
+    if not found:
         raise failure or MissingToken
-    return list(proofs.values())
+    return list(found.values())
 
 
 def describe_session(session: Session, client: Client) -> dict[str, str | None]:

@@ -1,4 +1,4 @@
-"""Hold the ended sessions whose tokens have not expired: a set in memory, and the feed that fills it.
+"""Hold the ended sessions until their tokens expire: a set in memory, and the feed that fills it.
 
 Verifying a token reads the set and does no I/O. A daemon thread polls the store for new ends at short
 intervals, and sooner if an end is announced. Ends made by this process are added at once. The set has a known

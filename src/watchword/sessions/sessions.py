@@ -13,7 +13,7 @@ from watchword.jwt.issuer import Issuer
 from watchword.jwt.verifier import Verifier
 from watchword.sessions import rotation
 from watchword.sessions.clients import Client, clean_client
-from watchword.sessions.endings import SessionEndings, SessionProof, describe_session
+from watchword.sessions.endings import NamedSession, SessionEndings, describe_session
 from watchword.sessions.grants import Grant, Grants, Refusal, SubjectClaims
 from watchword.sessions.login_arguments import check_login, check_subject
 from watchword.sessions.refresh_tokens import RefreshClaims
@@ -154,7 +154,7 @@ class Sessions:
         """
         return self._refresher.refresh(refresh_token, clean_client(client))
 
-    def read_refresh_token(self, refresh_token: str) -> SessionProof:
+    def read_refresh_token(self, refresh_token: str) -> NamedSession:
         """Return the session of a refresh token, for a logout. Token and session may be expired.
 
         Raises:
@@ -163,9 +163,9 @@ class Sessions:
         token = self._refresher.verify(refresh_token)
         return self.name_session(token.sid, token.sub)
 
-    def name_session(self, session_id: str, subject: str | None = None) -> SessionProof:
+    def name_session(self, session_id: str, subject: str | None = None) -> NamedSession:
         """Return a session whose last access token is not known. It may have been issued just now."""
-        return SessionProof(session_id, subject, self._revocations.now() + self._times.access)
+        return NamedSession(session_id, subject, self._revocations.now() + self._times.access)
 
     def end(self, session_id: str, reason: EndReason = "logout", client: Client | None = None) -> bool:
         """End a session. Return whether the store knows it, whether or not it had ended before.
@@ -175,13 +175,13 @@ class Sessions:
         """
         return self._endings.end_known(session_id, reason, clean_client(client))
 
-    def log_out(self, proof: SessionProof, client: Client | None = None) -> None:
+    def log_out(self, named: NamedSession, client: Client | None = None) -> None:
         """End a session, even if the store has forgotten it.
 
         Raises:
             StoreUnavailable: the store does not answer. The session may go on.
         """
-        self._endings.log_out(proof, clean_client(client))
+        self._endings.log_out(named, clean_client(client))
 
     def keep(self, session_id: str, subject: str, credentials_version: int) -> None:
         """Let a session go on past a change of its account's credentials.
