@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from watchword import monitoring
-from watchword.deprecation import warn_renamed
+from watchword.deprecation import make_getattr
 
 if TYPE_CHECKING:
     from watchword.monitoring import Telemetry
 
 __all__ = ["Telemetry"]
 
-
-def __getattr__(name: str) -> Any:
-    if name != "Telemetry":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warn_renamed("watchword.telemetry.Telemetry", "watchword.monitoring.Telemetry")
-    return monitoring.Telemetry
+if not TYPE_CHECKING:  # A type checker would accept any name of a module with this function.
+    __getattr__ = make_getattr(__name__, {"Telemetry": "watchword.monitoring.Telemetry"})

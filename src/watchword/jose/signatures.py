@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from watchword.deprecation import warn_renamed
-from watchword.jose.algorithms import signatures
+from watchword.deprecation import make_getattr
 
 __all__ = ["raw_from_der"]  # noqa: F822 - see __getattr__
 
-
-def __getattr__(name: str) -> Any:
-    if name != "raw_from_der":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warn_renamed("watchword.jose.signatures.raw_from_der", "watchword.jose.jws.raw_from_der")
-    return signatures.raw_from_der
+__getattr__ = make_getattr(__name__, {"raw_from_der": "watchword.jose.jws.raw_from_der"})

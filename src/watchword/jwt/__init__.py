@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from watchword.deprecation import warn_renamed
+from watchword.deprecation import make_getattr
 from watchword.jwt.claims import Claims
 from watchword.jwt.inspection import Inspection, inspect_unverified
 from watchword.jwt.issuer import Issuer
@@ -16,9 +16,4 @@ __all__ = ["Claims", "Inspection", "Issuer", "MultiIssuer", "Verifier", "inspect
 if TYPE_CHECKING:
     inspect = inspect_unverified
 else:
-
-    def __getattr__(name: str) -> Any:
-        if name == "inspect":
-            warn_renamed("watchword.jwt.inspect", "watchword.jwt.inspect_unverified")
-            return inspect_unverified
-        raise AttributeError(f"module 'watchword.jwt' has no attribute {name!r}")
+    __getattr__ = make_getattr(__name__, {"inspect": "watchword.jwt.inspect_unverified"})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from watchword.deprecation import warn_renamed
+from watchword.deprecation import make_getattr
 from watchword.settings import Settings
 from watchword.stores.contract import KeyKind, SealedKey
 
@@ -200,16 +200,12 @@ def _find_first(keys: Iterable[SealedKey]) -> SealedKey | None:
 
 
 if not TYPE_CHECKING:  # A type checker would accept any name of a module with this function.
-    _RENAMED = {
-        "due": find_due_steps,
-        "phase": tell_phase,
-        "signing": find_signing_key,
-        "standby": find_standby_key,
-    }
-
-    def __getattr__(name: str) -> object:
-        if name not in _RENAMED:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        function = _RENAMED[name]
-        warn_renamed(f"{__name__}.{name}", f"{__name__}.{function.__name__}")
-        return function
+    __getattr__ = make_getattr(
+        __name__,
+        {
+            "due": f"{__name__}.find_due_steps",
+            "phase": f"{__name__}.tell_phase",
+            "signing": f"{__name__}.find_signing_key",
+            "standby": f"{__name__}.find_standby_key",
+        },
+    )

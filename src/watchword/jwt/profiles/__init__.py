@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from watchword.deprecation import warn_renamed
+from watchword.deprecation import make_getattr
 from watchword.jwt.profiles.access_tokens import AccessTokenClaims, Confirmation, access_token_verifier
 from watchword.jwt.profiles.client_assertions import ClientAssertionClaims, client_assertion_verifier
 from watchword.jwt.profiles.dpop import DpopProofVerifier, Proof, ProofClaims, dpop_proof_verifier
@@ -34,15 +34,5 @@ if TYPE_CHECKING:
     id_token = id_token_verifier
     logout_token = logout_token_verifier
 else:
-    _RENAMED = {
-        "access_token": access_token_verifier,
-        "client_assertion": client_assertion_verifier,
-        "id_token": id_token_verifier,
-        "logout_token": logout_token_verifier,
-    }
-
-    def __getattr__(name: str) -> Any:
-        if name not in _RENAMED:
-            raise AttributeError(f"module 'watchword.jwt.profiles' has no attribute {name!r}")
-        warn_renamed(f"profiles.{name}", f"profiles.{name}_verifier")
-        return _RENAMED[name]
+    _OLD_NAMES = ("access_token", "client_assertion", "id_token", "logout_token")
+    __getattr__ = make_getattr(__name__, {name: f"{__name__}.{name}_verifier" for name in _OLD_NAMES})
