@@ -539,6 +539,20 @@ def test_a_logout_of_a_session_that_the_store_has_lost_holds_in_every_process(ma
         there.authenticate(tokens.access_token)
 
 
+def test_a_logout_outlasts_the_tokens_of_nodes_with_a_longer_access_lifetime(make, url):
+    here = make(url, settings=msgspec.structs.replace(SETTINGS, access_lifetime=60))
+    poll(here)
+    poll(make(url, settings=msgspec.structs.replace(SETTINGS, access_lifetime=600)))  # the last to start
+    poll(here)
+    tokens = here.start("7")
+    wait(here, 500)
+    with here.stores.backends[0].begin_write() as connection:
+        connection.exec_driver_sql("DELETE FROM watchword_sessions")
+    here.logout(tokens.access_token)
+    [end] = here.stores.sessions.poll(None, None, grace=0).ends
+    assert end.access_until >= here.now() + 590, "another node may have issued a token just now"
+
+
 @pytest.mark.parametrize(
     "session_id", ["", "unknown", f"{'x' * 21} 0", f"{'x' * 22}0\n", "x" * 5_000, "\0", "\ud800"]
 )

@@ -365,8 +365,8 @@ class Auth(Node):
     def _read_access_token(self, access_token: str) -> NamedSession:
         identity = self._verifier.verify(access_token)
         session_id = cast("str", identity.session_id)  # All our access tokens have a session.
-        until = max(float(identity.claims["exp"]), self.now() + self.settings.access_lifetime)
-        return NamedSession(session_id, identity.subject, until)
+        named = self._sessions.name_session(session_id, identity.subject)
+        return named._replace(access_until=max(named.access_until, float(identity.claims["exp"])))
 
 
 def check_auth_arguments(arguments: Mapping[str, Any]) -> None:
