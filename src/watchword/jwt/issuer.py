@@ -22,7 +22,7 @@ from watchword.jose.ports import Signer, SigningSource
 from watchword.jose.strict_json import UNCHANGED, check_members, encode_checked
 from watchword.jwt.claims import REGISTERED
 from watchword.jwt.expectations import check_callable
-from watchword.jwt.nesting import encrypt
+from watchword.jwt.nesting import encrypt_token
 
 __all__ = ["Issuer"]
 
@@ -128,7 +128,7 @@ class Issuer:
         if claims is not None:
             content.update(_check_claims(claims))
         token = jws.sign_encoded(self._encode_header(signer, header), encode_checked(content), signer)
-        return token if self._encrypt_to is None else encrypt(token, self._encrypt_to, self._enc)
+        return token if self._encrypt_to is None else encrypt_token(token, self._encrypt_to, self._enc)
 
     def _encode_header(self, signer: Signer, given: Mapping[str, Any] | None) -> bytes:
         """Encode the header. A header without added members is cached until the key changes."""
@@ -197,7 +197,7 @@ def _try_encryption(key: Key, enc: str) -> None:
     """Encrypt an empty token, so that a wrong key or ``enc`` is reported when the Issuer is made."""
     check_key("encrypt_to", key)
     try:
-        encrypt("", key, enc)
+        encrypt_token("", key, enc)
     except Unissuable as error:
         raise InvalidSettings(str(error)) from None
 

@@ -9,7 +9,7 @@ from watchword.errors import InvalidClaims, MalformedToken
 from watchword.jose import Key, KeySource, jwe
 from watchword.jwt.media_types import JWT, normalize_media_type
 
-__all__ = ["NestedSource", "decrypt", "encrypt", "find_contradictions"]
+__all__ = ["NestedSource", "decrypt_token", "encrypt_token", "find_contradictions"]
 
 _REPLICAS = ("iss", "sub", "aud")
 
@@ -39,7 +39,7 @@ class NestedSource(NamedTuple):
         return self.inner.ready(kid, alg)
 
 
-def encrypt(token: str, key: Key, enc: str) -> str:
+def encrypt_token(token: str, key: Key, enc: str) -> str:
     """Encrypt a signed token to a key.
 
     Raises:
@@ -48,7 +48,7 @@ def encrypt(token: str, key: Key, enc: str) -> str:
     return jwe.encrypt(token.encode("ascii"), key, enc, {"cty": "JWT"})  # RFC 7519 §5.2: upper case
 
 
-def decrypt(token: str, keys: KeySource) -> tuple[bytes, Mapping[str, Any]]:
+def decrypt_token(token: str, keys: KeySource) -> tuple[bytes, Mapping[str, Any]]:
     """Decrypt an encrypted token, and return the signed token inside and the outer header.
 
     Raises:

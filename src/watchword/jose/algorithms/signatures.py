@@ -29,7 +29,7 @@ __all__ = [
     "VerifyFunction",
     "ecdsa",
     "hashless",
-    "hmac",
+    "hmac_sha2",
     "raw_from_der",
     "rsa_pkcs1",
     "rsa_pss",
@@ -56,8 +56,8 @@ class SignatureScheme(NamedTuple):
     make_verifier: Callable[[Any], VerifyFunction]
 
 
-def hmac(digest: HashAlgorithm) -> SignatureScheme:
-    """Return HMAC (RFC 7518 §3.2)."""
+def hmac_sha2(digest: HashAlgorithm) -> SignatureScheme:
+    """Return HMAC with SHA-2 (RFC 7518 §3.2)."""
 
     def make_signer(secret: bytes) -> SignFunction:
         keyed = HMAC(secret, digest)  # Each message copies this state, so the secret is hashed only once.

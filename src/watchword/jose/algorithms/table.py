@@ -22,7 +22,14 @@ from watchword.jose.algorithms.key_management import (
     pbes2,
     rsa_oaep,
 )
-from watchword.jose.algorithms.signatures import SignatureScheme, ecdsa, hashless, hmac, rsa_pkcs1, rsa_pss
+from watchword.jose.algorithms.signatures import (
+    SignatureScheme,
+    ecdsa,
+    hashless,
+    hmac_sha2,
+    rsa_pkcs1,
+    rsa_pss,
+)
 from watchword.jose.material.kinds import KeyMaterial, MaterialKind, identify_kind, to_public
 from watchword.jose.material.strength import check_public, check_secret
 
@@ -147,10 +154,12 @@ class Algorithm(NamedTuple):
 _AGREEING: tuple[MaterialKind, ...] = ("P-256", "P-384", "P-521", "X25519", "X448")
 
 ALGORITHMS: tuple[Algorithm, ...] = (
-    # signatures
-    Algorithm("HS256", ("oct",), hmac(SHA256()), secret=32),  # RFC 7518 §3.2: at least as long as the hash
-    Algorithm("HS384", ("oct",), hmac(SHA384()), secret=48),
-    Algorithm("HS512", ("oct",), hmac(SHA512()), secret=64),
+    # signatures. RFC 7518 §3.2: a secret is at least as long as the hash.
+    Algorithm(
+        "HS256", ("oct",), hmac_sha2(SHA256()), secret=32
+    ),  # RFC 7518 §3.2: at least as long as the hash
+    Algorithm("HS384", ("oct",), hmac_sha2(SHA384()), secret=48),
+    Algorithm("HS512", ("oct",), hmac_sha2(SHA512()), secret=64),
     Algorithm("RS256", ("RSA",), rsa_pkcs1(SHA256())),
     Algorithm("RS384", ("RSA",), rsa_pkcs1(SHA384())),
     Algorithm("RS512", ("RSA",), rsa_pkcs1(SHA512())),
