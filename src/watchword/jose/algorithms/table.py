@@ -155,9 +155,7 @@ _AGREEING: tuple[MaterialKind, ...] = ("P-256", "P-384", "P-521", "X25519", "X44
 
 ALGORITHMS: tuple[Algorithm, ...] = (
     # signatures. RFC 7518 §3.2: a secret is at least as long as the hash.
-    Algorithm(
-        "HS256", ("oct",), hmac_sha2(SHA256()), secret=32
-    ),  # RFC 7518 §3.2: at least as long as the hash
+    Algorithm("HS256", ("oct",), hmac_sha2(SHA256()), secret=32),
     Algorithm("HS384", ("oct",), hmac_sha2(SHA384()), secret=48),
     Algorithm("HS512", ("oct",), hmac_sha2(SHA512()), secret=64),
     Algorithm("RS256", ("RSA",), rsa_pkcs1(SHA256())),
