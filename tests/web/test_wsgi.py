@@ -53,18 +53,20 @@ def test_a_client_cannot_send_the_type_of_the_body_under_another_name():
     assert request.find_header("Content-Type") == "application/json"
 
 
-def test_a_query_in_bare_utf_8_is_decoded():
-    assert dict(received(QUERY_STRING="scope=caf\xc3\xa9").query) == {"scope": ("caf\xe9",)}
-
-
 def test_what_a_server_leaves_out_is_empty():
     request = WsgiRequest({"REQUEST_METHOD": "GET", "wsgi.url_scheme": "http", "SERVER_NAME": "localhost"})
     assert (request.host, request.mount_path, request.path) == ("localhost", "", "")
     assert (dict(request.query), dict(request.cookies), request.peer, request.body) == ({}, {}, None, b"")
 
 
-def test_a_path_that_is_not_utf_8_is_no_error():
-    assert received(PATH_INFO="/\xff").path == "/\N{REPLACEMENT CHARACTER}"
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("caf\xc3\xa9", "caf\xe9"), ("\xff", "\N{REPLACEMENT CHARACTER}"), ("\N{EURO SIGN}", "\N{EURO SIGN}")],
+)
+def test_a_url_that_is_not_as_pep_3333_has_it_is_no_error(text, expected):
+    request = received(PATH_INFO=f"/{text}", SCRIPT_NAME=f"/{text}", QUERY_STRING=f"a={text}")
+    assert (request.path, request.mount_path) == (f"/{expected}", f"/{expected}")
+    assert dict(request.query) == {"a": (expected,)}
 
 
 @pytest.mark.parametrize("name", ["method", "headers", "body", "peer"])

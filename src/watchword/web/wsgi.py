@@ -146,4 +146,7 @@ class WsgiRequest(Request):
 
 def _decode(text: str) -> str:
     """Decode a part of the URL, whose bytes PEP 3333 hands over as if they were Latin-1."""
-    return text.encode("latin-1").decode("utf-8", "replace")
+    try:
+        return text.encode("latin-1").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return text  # PEP 3333 forbids these characters. A framework may have decoded the part already.
