@@ -264,9 +264,10 @@ class Revocations:
 
     def _spare(self, polls: Polls) -> None:
         """Let the next requests skip the check of process, thread and polls."""
-        now = self._monotonic()
-        ends = (self._find_prompt_end(polls), polls.sent_at + self._max_age, math.inf)
-        until = next(end for end in ends if now <= end)
+        now, prompt_until = self._monotonic(), self._find_prompt_end(polls)
+        # Where stale sets are accepted, each request would otherwise wait anew for a poll that hangs.
+        usable_until = math.inf if self._when_stale == "accept" else polls.sent_at + self._max_age
+        until = prompt_until if now <= prompt_until else usable_until
         polls.spared_until = self._spared_until = min(now + SPARED, until)
 
     def _must_wait(self, polls: Polls) -> bool:
