@@ -24,7 +24,7 @@ from watchword.web.endpoints import Endpoints
 from watchword.web.guard import Guard
 from watchword.web.http import Request
 
-__all__ = ["Installation", "check_arguments"]
+__all__ = ["Installation", "check_arguments", "make_repeatable"]
 
 _URLS = ("database_url", "issuer", "audience")  # These arguments of an Auth are settings as well.
 
@@ -52,6 +52,12 @@ def check_arguments(
         raise TypeError(f"{names} would have no effect beside auth=: give it to the {kind} itself")
     check_auth_arguments(options)
     check_settings(settings)
+
+
+def make_repeatable(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments for an Auth with a tuple of listeners: each opening of the store reads them again."""
+    listeners = options.get("listeners")
+    return {**options, "listeners": tuple(listeners)} if isinstance(listeners, Iterable) else dict(options)
 
 
 class Installation:

@@ -182,6 +182,17 @@ def test_code_counts_before_the_application_and_the_application_before_the_envir
     whole.close()
 
 
+def test_listeners_of_an_iterator_are_told_after_the_store_was_opened_again():
+    app, events = flask.Flask("tested"), []
+    app.config["WATCHWORD_DATABASE_URL"] = "sqlite://"
+    auth = Watchword(app, listeners=iter([events.append]))
+    for _ in range(2):
+        auth.open()
+        assert events, "the keys were made"
+        auth.close()
+        events.clear()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

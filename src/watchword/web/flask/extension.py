@@ -33,7 +33,7 @@ from watchword.web.flask.neighbours import (
 )
 from watchword.web.flask.views import GuardedViews, answer_preflight, check_view, guard_view
 from watchword.web.guard import Requirements
-from watchword.web.installation import Installation, check_arguments
+from watchword.web.installation import Installation, check_arguments, make_repeatable
 from watchword.web.wsgi import WsgiRequest
 
 __all__ = ["Refused", "Watchword"]
@@ -85,6 +85,7 @@ class Watchword:
         endpoints: Mapping[str, bool] | None = None,
         **auth_options: Any,
     ) -> None:
+        auth_options = make_repeatable(auth_options)
         check_arguments(auth, settings, auth_options)
         self._given = auth
         self._also = check_also(also)
