@@ -297,6 +297,21 @@ def test_a_source_of_signing_keys_is_asked_each_time() -> None:
     assert (second.header["alg"], second.header["kid"]) == ("ES256", source.current.kid)
 
 
+def test_the_old_name_of_a_sources_method_works_and_warns() -> None:
+    class Old:
+        current = Key.generate("EdDSA")
+
+        def signing_key(self) -> Key:
+            return self.current
+
+    source = Old()
+    with pytest.warns(DeprecationWarning, match=r"use SigningSource\.find_signing_key$") as seen:
+        issuer = Issuer(ISSUER, source)
+    assert seen[0].filename == __file__
+    source.current = Key.generate("ES256")
+    assert jws.verify(issuer.issue("user-1"), source.current).header["alg"] == "ES256"
+
+
 def test_an_issuer_shows_what_it_issues_and_nothing_of_its_key(key: Key) -> None:
     issuer = Issuer(ISSUER, key, audience=["a", "b"], typ="at+jwt")
     assert repr(issuer) == f"Issuer('{ISSUER}', audience=['a', 'b'], typ='at+jwt')"

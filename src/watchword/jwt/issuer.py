@@ -7,11 +7,12 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from watchword.arguments import describe, describe_names, is_name, is_names
+from watchword.deprecation import warn_renamed
 from watchword.durations import to_whole_seconds
 from watchword.errors import InvalidKey, InvalidSettings, Unissuable
 from watchword.jose import base64url, jws
@@ -66,6 +67,8 @@ class Issuer:
         check_callable("clock", clock)
         if encrypt_to is not None:
             _try_encryption(encrypt_to, enc)
+        if _has_old_lookup(key):
+            warn_renamed("SigningSource.signing_key", "SigningSource.find_signing_key")
         self._issuer = issuer
         self._find_signer = _make_signer_lookup(key)
         self._audience = _check_audience(audience)
@@ -144,14 +147,21 @@ class Issuer:
         return {"alg": signer.alg, "typ": self._typ, "kid": signer.kid}
 
 
-def _make_signer_lookup(key: Key | Signer | SigningSource) -> Callable[[], Signer]:
+def _make_signer_lookup(key: Any) -> Callable[[], Signer]:
     """Make the function that returns the current signing key."""
     if isinstance(key, SigningSource):
         return key.find_signing_key
+    if _has_old_lookup(key):
+        return cast("Callable[[], Signer]", key.signing_key)
     check_signer("key", key)
     if isinstance(key, Key) and not key.allows("sign"):
         raise InvalidKey(f"key must be able to sign, and {key!r} is not")
     return lambda: key
+
+
+def _has_old_lookup(key: Any) -> bool:
+    """Return whether this is a SigningSource of an application that has only the old name of its method."""
+    return not isinstance(key, SigningSource) and callable(getattr(key, "signing_key", None))
 
 
 def _floor_time(argument: str, moment: float) -> int:
