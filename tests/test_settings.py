@@ -143,6 +143,10 @@ def test_entries_without_the_prefix_are_somebody_elses():
     assert settings == Settings(leeway=0)
 
 
+def test_an_entry_without_a_text_as_name_is_ignored():
+    assert Settings.from_mapping({5: "x", None: "y", "WATCHWORD_LEEWAY": 5}).leeway == 5
+
+
 def test_an_unknown_setting_is_refused_by_name():
     with pytest.raises(InvalidSettings, match="WATCHWORD_ACCES_LIFETIME") as caught:
         Settings.from_mapping({"WATCHWORD_ACCES_LIFETIME": "hush"})

@@ -209,7 +209,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         given = {
             name.removeprefix(prefix).lower(): value
             for name, value in mapping.items()
-            if name.startswith(prefix)
+            if isinstance(name, str) and name.startswith(prefix)
         }
         if unknown := sorted(given.keys() - set(cls.__struct_fields__)):
             raise InvalidSettings(" ".join(_describe_unknown(name, prefix) for name in unknown))
