@@ -384,3 +384,12 @@ def test_a_header_overrides_neither_algorithm_and_can_be_read(header: Any) -> No
 def test_a_header_does_not_override_what_the_key_is_brought_with(alg: str, header: dict[str, Any]) -> None:
     with pytest.raises(Unissuable):
         jwe.encrypt(b"secret", Key.generate(alg), header=header)
+
+
+@pytest.mark.parametrize("enc", [row.name for row in CONTENT_ENCRYPTIONS])
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_a_plaintext_may_be_like_bytes(kind: Any, enc: str) -> None:
+    shared = Key.generate("A256KW")
+    assert jwe.decrypt(jwe.encrypt(kind(b"secret"), shared, enc), shared).plaintext == b"secret"
+    token = jwe.encrypt_json(kind(b"secret"), [shared], enc, aad=kind(b"beside"))
+    assert jwe.decrypt_json(token, shared)[::4] == (b"secret", b"beside")

@@ -23,6 +23,17 @@ def test_a_detached_payload_is_given_when_verifying() -> None:
         jws.verify(token, KEY)
 
 
+@pytest.mark.parametrize("header", [None, UNENCODED], ids=["encoded", "unencoded"])
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_a_payload_may_be_like_bytes_and_is_verified_as_bytes(kind: Any, header: Any) -> None:
+    assert jws.verify(jws.sign(kind(b"payload"), KEY, header), KEY).payload == b"payload"
+    token = jws.sign_json(kind(b"payload"), [jws.Signing(KEY, header)])
+    assert jws.verify_json(token, KEY)[0].payload == b"payload"
+    detached = jws.sign(b"payload", KEY, header, detached=True)
+    verified = jws.verify(detached, KEY, payload=kind(b"payload"))
+    assert (type(verified.payload), verified.payload) == (bytes, b"payload")
+
+
 def test_a_token_brings_no_payload_beside_the_one_given() -> None:
     with pytest.raises(MalformedToken, match="another payload is given"):
         jws.verify(jws.sign(b"payload", KEY), KEY, payload=b"payload")

@@ -130,7 +130,7 @@ def encrypt_content(
 ) -> EncryptedContent:
     """Encrypt content with a new initialization vector (RFC 7516 §5.1, steps 9 and 15)."""
     iv = os.urandom(encryption.iv_size)
-    return EncryptedContent(data, iv, *encryption.encrypt(content_key, iv, plaintext, data))
+    return EncryptedContent(data, iv, *encryption.encrypt(content_key, iv, bytes(plaintext), data))
 
 
 def describe_enc(enc: object) -> str:

@@ -29,7 +29,7 @@ def is_compact(content: bytes) -> bool:
 
 def encode_payload(payload: bytes, *, encoded: bool) -> bytes:
     """Return the payload as it is signed."""
-    return base64url.encode_bytes(payload) if encoded else payload
+    return base64url.encode_bytes(payload) if encoded else bytes(payload)  # It may be a memoryview.
 
 
 def to_text(content: bytes) -> str:
