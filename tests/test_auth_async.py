@@ -208,22 +208,6 @@ def test_each_event_loop_waits_for_a_call_of_its_own(auth: Auth) -> None:
     assert auth._revocations._shared_call._running == {}
 
 
-def test_a_loop_that_is_closed_before_its_call_ends_is_forgotten(auth: Auth, store: WatchedStore) -> None:
-    token = auth.start("7").access_token
-    forget_polls(auth)
-    answering = threading.Event()
-    store.before_poll = lambda: answering.wait(20)
-    loop = asyncio.new_event_loop()
-    request = loop.create_task(auth.authenticate_async(token))
-    loop.run_until_complete(asyncio.wait([request], timeout=0))
-    request.cancel()
-    loop.run_until_complete(asyncio.wait([request]))
-    loop.close()
-    answering.set()
-    assert asyncio.run(auth.authenticate_async(token)).subject == "7"
-    assert auth._revocations._shared_call._running == {}
-
-
 def test_event_loops_of_several_threads_authenticate_at_once(auth: Auth, store: WatchedStore) -> None:
     token = auth.start("7").access_token
     forget_polls(auth)
