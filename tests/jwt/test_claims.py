@@ -433,6 +433,8 @@ def test_every_failure_is_found() -> None:
         {"issuer": [None]},
         {"audience": ()},
         {"audience": [""]},
+        {"allow_no_exp": "no"},
+        {"allow_no_exp": None},
     ],
     ids=str,
 )

@@ -111,6 +111,8 @@ class ClaimsPolicy:
     ) -> None:
         leeway = to_seconds("leeway", leeway)
         max_age = None if max_age is None else to_seconds("max_age", max_age)
+        if not isinstance(allow_no_exp, bool):  # The text "no" would count as true.
+            raise InvalidSettings(f"allow_no_exp must be True or False, not {describe(allow_no_exp)}")
         if sub_type not in (str, int):
             raise InvalidSettings(f"sub_type must be str or int, not {describe(sub_type)}")
         if subject is not None and type(subject) is not sub_type:
