@@ -87,6 +87,9 @@ class House:
             subject=Subject(subject, username), scopes=scopes, mark=self.stores.sessions.read_mark()
         )
 
+    def end(self, session_id: str, client: Client | None = None) -> None:
+        self.sessions.log_out(self.sessions.name_session(session_id), client)
+
     def wait(self, seconds: float) -> None:
         self.stores.sessions.time_shift += seconds
 
@@ -795,9 +798,9 @@ def test_addresses_of_one_ipv6_network_are_one_network(house: House) -> None:
 
 def test_an_end_holds_at_once_and_twice_is_no_error(house: House) -> None:
     tokens = house.start()
-    house.sessions.end(tokens.session_id, client=AWAY)
-    house.sessions.end(tokens.session_id)
-    house.sessions.end("unknown")
+    house.end(tokens.session_id, AWAY)
+    house.end(tokens.session_id)
+    house.end("unknown")
     assert house.revocations.ended(tokens.session_id)
     assert refused(house, tokens.refresh_token)
     assert house.events[1:] == [
@@ -810,7 +813,7 @@ def test_an_end_holds_at_once_and_twice_is_no_error(house: House) -> None:
 def test_an_end_made_by_another_process_holds_here_after_ending_again(house: House) -> None:
     tokens = house.start()
     house.stores.sessions.end_session(tokens.session_id, "logout")
-    house.sessions.end(tokens.session_id)
+    house.end(tokens.session_id)
     assert house.revocations.ended(tokens.session_id)
 
 
@@ -818,11 +821,11 @@ def test_a_log_out_of_a_session_that_the_store_has_forgotten_holds_here_and_else
     tokens = house.start()
     with house.stores.backends[0].begin_write() as connection:
         connection.exec_driver_sql("DELETE FROM watchword_sessions")  # as a roll-back does
-    proof = house.sessions.read_refresh_token(tokens.refresh_token)
-    assert proof.access_until >= house.claims_of(tokens)["exp"]
+    named = house.sessions.read_refresh_token(tokens.refresh_token)
+    assert named.access_until >= house.claims_of(tokens)["exp"]
     house.events.clear()
     for _ in range(2):
-        house.sessions.log_out(proof, AWAY)
+        house.sessions.log_out(named, AWAY)
     assert house.revocations.ended(tokens.session_id)
     elsewhere = Revocations(house.stores.sessions, interval=60, max_age=3600, grace=60)
     elsewhere.poll()
@@ -850,7 +853,7 @@ def test_ending_all_spares_the_one_to_keep(house: House) -> None:
 def test_a_refresh_token_names_its_session_however_old_it_is(house: House) -> None:
     first = house.start()
     house.sessions.refresh(first.refresh_token)
-    house.sessions.end(first.session_id)
+    house.end(first.session_id)
     house.wait(1_000 * 86_400)
     assert house.sessions.read_refresh_token(first.refresh_token).session_id == first.session_id
 

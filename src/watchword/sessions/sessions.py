@@ -167,14 +167,6 @@ class Sessions:
         """Return a session whose last access token is not known. It may have been issued just now."""
         return NamedSession(session_id, subject, self._revocations.now() + self._times.access)
 
-    def end(self, session_id: str, reason: EndReason = "logout", client: Client | None = None) -> bool:
-        """End a session. Return whether the store knows it, whether or not it had ended before.
-
-        Raises:
-            StoreUnavailable: the store does not answer. The session may go on.
-        """
-        return self._endings.end_known(session_id, reason, clean_client(client))
-
     def log_out(self, named: NamedSession, client: Client | None = None) -> None:
         """End a session, even if the store has forgotten it.
 
