@@ -34,6 +34,7 @@ from watchword.stores.contract import (
     LoginCounter,
     LoginCounters,
     Session,
+    SessionEnd,
     SessionTimes,
     find_shard,
     make_session_id,
@@ -448,6 +449,20 @@ def test_whatever_grows_with_use_goes_by_itself(stores: Stores, redis_server: Re
         "watchword:hits:address": pytest.approx(100, abs=5),
         "watchword:spent:spent": pytest.approx(100, abs=5),
     }
+
+
+def test_a_session_that_redis_has_lost_is_in_the_feed_once_however_often_its_end_is_recorded(
+    stores: Stores, redis_server: RedisServer
+) -> None:
+    session_id, now = make_session_id("alice"), math.floor(stores.now())
+    for seconds in (100, 300, *range(200, 220)):
+        stores.sessions.record_end(session_id, "logout", now + seconds)
+    feed = stores.sessions.poll(None, None, grace=0)
+    assert feed.ends == (SessionEnd(session_id, now + 300),)
+    with redis_server.client() as client:
+        shard = f"watchword:{{{find_shard('alice')}}}"
+        assert [client.zcard(f"{shard}:{name}") for name in ("feed", "feed_until")] == [1, 1]
+        assert 0 < client.ttl(f"{shard}:lost:{session_id}") <= 300 + 300 + 120
 
 
 def test_entries_leave_the_feed_when_no_token_can_need_them(

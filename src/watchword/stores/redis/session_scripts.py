@@ -215,10 +215,17 @@ local _, id, reason, access_until = unpack(ARGV)
 local key = session(id)
 local known = redis.call('HGET', key, 'access_until')
 if not known then
-  if not redis.call('ZSCORE', feed, access_until .. ' ' .. id) then
-    announce(id, access_until, advance(shard .. ':sequence'))
-    forget_old_entries()
+  -- The feed has the session once: a client with an old token of it may log out as often as it likes.
+  local lost = shard .. ':lost:' .. id
+  local announced = redis.call('GET', lost)
+  if announced and tonumber(announced) >= tonumber(access_until) then return end
+  if announced then
+    redis.call('ZREM', feed, announced .. ' ' .. id)
+    redis.call('ZREM', feed_until, announced .. ' ' .. id)
   end
+  announce(id, access_until, advance(shard .. ':sequence'))
+  redis.call('SET', lost, access_until, 'PX', milliseconds(access_until + KEPT - now))
+  forget_old_entries()
   return
 end
 redis.call('HSET', key, 'access_until', text(math.max(known, access_until)))
