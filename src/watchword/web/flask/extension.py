@@ -18,11 +18,11 @@ from watchword.sessions.access_tokens import Identity
 from watchword.settings import Settings
 from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, check_also
 from watchword.web.current import add_identity_source
+from watchword.web.flask.endpoints import register_endpoints
 from watchword.web.flask.errors import Refused, register_handlers, to_refusal
 from watchword.web.flask.installations import (
     INSTALLATIONS,
     make_installation,
-    register_endpoints,
     run_before_first_request,
 )
 from watchword.web.flask.neighbours import (

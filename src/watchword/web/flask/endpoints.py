@@ -1,0 +1,83 @@
+"""Our endpoints as a blueprint of a Flask application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import flask
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from watchword.errors import BodyTooLarge, NotFound
+from watchword.settings import Settings
+from watchword.web.endpoints import Route
+from watchword.web.flask.errors import to_flask_response
+from watchword.web.installation import Installation
+from watchword.web.wsgi import WsgiRequest
+
+__all__ = ["register_endpoints"]
+
+_BLUEPRINT = "watchword"
+_DEFAULT_PREFIX = Settings().prefix
+
+
+def register_endpoints(
+    app: flask.Flask, installation: Installation, others: Iterable[Installation]
+) -> flask.Blueprint | None:
+    """Register the endpoints of an extension, if it has endpoints.
+
+    Args:
+        app: the application.
+        installation: what the extension has in the application.
+        others: what other extensions have in the application.
+
+    Raises:
+        InvalidSettings: another extension has endpoints at the same prefix, or would accept the same tokens.
+    """
+    if installation.endpoints is None:
+        return None
+    others = [other for other in others if other.endpoints is not None]
+    installation.check_others(others)
+    blueprint = flask.Blueprint(_name_blueprint(installation.settings.prefix), __name__)
+    for route in installation.endpoints.routes:
+        if others and route.is_well_known:
+            continue  # The first extension owns these paths.
+        blueprint.add_url_rule(
+            route.path.replace("{", "<").replace("}", ">"),
+            route.name,
+            _make_view(route, installation.settings.max_body),
+            methods=[route.method],
+            # A client repeats the body of a redirected request, password included.
+            strict_slashes=True,
+            merge_slashes=False,
+        )
+    app.register_blueprint(blueprint)
+    return blueprint
+
+
+def _name_blueprint(prefix: str) -> str:
+    """Return ``watchword`` for the default prefix, and for others a name such as ``watchword_staff_auth``."""
+    if prefix == _DEFAULT_PREFIX:
+        return _BLUEPRINT
+    return _BLUEPRINT + (prefix or "/root").replace("/", "_").replace(".", "-")
+
+
+def _make_view(route: Route, max_body: int) -> Callable[..., flask.Response]:
+    def view(**path_parameters: str) -> flask.Response:
+        request = flask.request
+        if request.environ["PATH_INFO"].startswith("//"):  # werkzeug takes them for a single slash.
+            raise NotFound
+        body = _read_body(request, max_body)
+        return to_flask_response(route.handler(WsgiRequest(request.environ, path_parameters, body)))
+
+    return view
+
+
+def _read_body(request: flask.Request, max_body: int) -> bytes:
+    request.max_content_length = max_body + 1  # werkzeug cuts a chunked body off there without an error.
+    try:
+        body = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise BodyTooLarge from None
+    if len(body) > max_body:
+        raise BodyTooLarge
+    return body
