@@ -79,3 +79,11 @@ def test_another_parser_finds_the_same_host_in_what_is_taken(scheme, authority, 
 def test_the_query_of_a_location_is_not_shown():
     location = parse_location("https://idp.example/keys?code=hidden")
     assert f"{location!r}" == "Location(https://idp.example/keys)"
+
+
+@pytest.mark.parametrize("url", [["https://user:hidden@idp.example"], {"hidden"}, b"hidden"], ids=repr)
+def test_a_value_in_place_of_a_url_is_not_shown(url):
+    with pytest.raises(InvalidSettings) as caught:
+        parse_location(url)
+    assert "hidden" not in str(caught.value)
+    assert str(caught.value).endswith(f", not {type(url).__name__}")

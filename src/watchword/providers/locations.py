@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from watchword.arguments import quote_long
+from watchword.arguments import describe, quote_long
 from watchword.errors import InvalidSettings
 from watchword.networks import find_reach, parse_address
 
@@ -82,14 +82,13 @@ def parse_location(url: object, argument: str = "url") -> Location:
         if parts.scheme in _PORTS and _AUTHORITY.fullmatch(parts.netloc.lower()):
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             return Location(parts.scheme, host, port or _PORTS[parts.scheme], parts.netloc, target)
+    given = quote_long(redact_url(url)) if isinstance(url, str) else describe(url)
     raise InvalidSettings(
         f"{argument} must be an https URL such as https://accounts.example.com, in ASCII and "
-        f"without user, password and fragment, not {quote_long(redact_url(url))}"
+        f"without user, password and fragment, not {given}"
     )
 
 
-def redact_url(url: object) -> object:
+def redact_url(url: str) -> str:
     """Return the part of a URL that may be shown: no user, no password, no query."""
-    if not isinstance(url, str):
-        return url
     return re.sub(r"//[^/]*@", "//", url.partition("?")[0])
