@@ -170,3 +170,14 @@ def test_members_beyond_those_needed_do_not_matter(provider, discover):
     )
     provider.serve(OPENID, metadata(provider, **extra))
     assert discover().url == provider.jwks_url
+
+
+@pytest.mark.parametrize(
+    "rest", ["/{tenant}", "/{tenant}?code=hidden", "/.well-known/openid-configuration?code=hidden"]
+)
+def test_a_refused_issuer_is_shown_without_user_password_and_query(rest) -> None:
+    user = "user:hidden@" if "{" in rest else ""
+    with pytest.raises(InvalidSettings) as caught:
+        check_issuer(f"https://{user}idp.example{rest}")
+    assert "idp.example" in str(caught.value)
+    assert "hidden" not in str(caught.value)

@@ -10,7 +10,7 @@ from watchword.errors import InvalidSettings, KeysUnavailable, MalformedToken
 from watchword.jose.strict_json import decode_object
 from watchword.providers.documents import DocumentMissing
 from watchword.providers.fetching import Fetcher
-from watchword.providers.locations import parse_location
+from watchword.providers.locations import parse_location, redact_url
 
 __all__ = ["JwksSource", "check_issuer", "discover"]
 
@@ -35,13 +35,13 @@ def check_issuer(issuer: str) -> None:
     """
     if isinstance(issuer, str) and "{" in issuer:
         raise InvalidSettings(
-            f"issuer must be the URL of a single issuer, not a template: {quote_long(issuer)}. "
+            f"issuer must be the URL of a single issuer, not a template: {quote_long(redact_url(issuer))}. "
             "Put a tenant's id in the place of the braces"
         )
     parse_location(issuer, "issuer")
     if "/.well-known/" in issuer:
         raise InvalidSettings(
-            f"issuer must be the URL of the issuer, not of its metadata: {quote_long(issuer)}. "
+            f"issuer must be the URL of the issuer, not of its metadata: {quote_long(redact_url(issuer))}. "
             "Leave out everything from /.well-known/ on. The metadata name the exact issuer"
         )
     if "?" in issuer:
