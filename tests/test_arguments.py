@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from watchword.arguments import describe, describe_names, quote, quote_long
+from watchword.arguments import describe, describe_names, quote, quote_algorithm, quote_long
 
 SECRET = "a secret that nobody may read"
 
@@ -58,3 +58,17 @@ def test_a_long_quote_shows_the_whole_of_a_usual_url() -> None:
 
     assert quote_long(url) == repr(url)
     assert quote_long(url * 2) == repr((url * 2)[:300]) + "..."
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("PBES2-HS512+A256KW", "'PBES2-HS512+A256KW'"),
+        ("correct horse", "str"),
+        ("a" * 21, "str"),
+        ("", "an empty str"),
+        (["HS256"], "list"),
+    ],
+)
+def test_only_a_text_like_the_name_of_an_algorithm_is_quoted_as_one(given: Any, shown: str) -> None:
+    assert quote_algorithm(given) == shown

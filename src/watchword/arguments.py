@@ -5,13 +5,15 @@ Text and bytes may be secrets, so :func:`describe` shows only their type. :func:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 
-__all__ = ["describe", "describe_names", "is_name", "is_names", "quote", "quote_long"]
+__all__ = ["describe", "describe_names", "is_name", "is_names", "quote", "quote_algorithm", "quote_long"]
 
 _LONGEST = 20  # characters of a number
 _LONGEST_QUOTE = 60  # characters of a name
 _LONGEST_LONG_QUOTE = 300  # characters of a URL: a slash at its end may be the only difference
+_ALGORITHM = re.compile(r"[A-Za-z0-9+-]{1,20}")
 _CONTAINERS = (str, bytes, list, tuple, dict, set, frozenset)
 
 
@@ -52,6 +54,11 @@ def quote(value: object) -> str:
     is quoted as a single text. Do not quote secrets.
     """
     return _quote(value, _LONGEST_QUOTE)
+
+
+def quote_algorithm(value: object) -> str:
+    """Quote the name of an algorithm or curve. Describe a longer or odd text, which may be a secret."""
+    return repr(value) if isinstance(value, str) and _ALGORITHM.fullmatch(value) else describe(value)
 
 
 def quote_long(value: object) -> str:

@@ -375,6 +375,22 @@ def test_what_is_neither_text_nor_bytes_is_no_secret_no_key_and_no_kid(value: An
             Key.from_secret(SECRET, "HS256", kid=kid)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda secret: Key.from_secret("HS256", secret),
+        Key.generate,
+        lambda secret: Key.generate("ECDH-ES", crv=secret),
+        lambda secret: KeySet.from_jwks({"keys": []}, alg=secret),
+    ],
+    ids=["secret", "generate", "crv", "set"],
+)
+def test_a_secret_in_place_of_an_algorithm_is_not_shown(make: Callable[[str], object]) -> None:
+    with pytest.raises(InvalidKey, match=r"str\b") as caught:
+        make("correct horse battery staple!")
+    assert "horse" not in str(caught.value)
+
+
 def test_a_path_in_place_of_a_key_is_told_to_be_read() -> None:
     with pytest.raises(InvalidKey, match=r"not PurePosixPath\. Read the file"):
         Key.from_pem(PurePosixPath("key.pem"))  # type: ignore[arg-type]  # on purpose

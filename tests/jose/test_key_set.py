@@ -187,7 +187,7 @@ def test_a_key_for_encryption_is_not_made_one_that_signs() -> None:
 @pytest.mark.parametrize("alg", ["RS265", "", "none", 5, ["RS256"]])
 def test_an_algorithm_that_is_not_one_is_refused_at_once(alg: Any) -> None:
     with pytest.raises(
-        InvalidKey, match=r"alg must be the name of an algorithm, not ('RS265'|''|'none'|5|list)"
+        InvalidKey, match=r"alg must be the name of an algorithm, not ('RS265'|an empty str|'none'|5|list)"
     ):
         KeySet.from_jwks({"keys": [RSA.to_jwk()]}, alg=alg)
 

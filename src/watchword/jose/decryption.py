@@ -8,11 +8,11 @@ import zlib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from watchword.arguments import describe
+from watchword.arguments import describe, quote_algorithm
 from watchword.errors import DecryptionFailed, InvalidSettings, MalformedToken
 from watchword.jose.algorithms.content_encryption import ENCRYPTIONS_BY_NAME, ContentEncryption
 from watchword.jose.algorithms.key_management import ITERATIONS, KeyWrapping
-from watchword.jose.encryption import EncryptedContent, describe_enc, describe_iterations
+from watchword.jose.encryption import EncryptedContent, describe_iterations
 from watchword.jose.header import check_critical
 from watchword.jose.jwk import Key
 
@@ -138,7 +138,7 @@ def _select_encryptions(enc: str | Collection[str] | None) -> Mapping[str, Conte
     for name in names:
         if not isinstance(name, str) or name not in ENCRYPTIONS_BY_NAME:
             raise InvalidSettings(
-                f"enc must be among {', '.join(ENCRYPTIONS_BY_NAME)}, not {describe_enc(name)}"
+                f"enc must be among {', '.join(ENCRYPTIONS_BY_NAME)}, not {quote_algorithm(name)}"
             )
     return {name: ENCRYPTIONS_BY_NAME[name] for name in names}
 

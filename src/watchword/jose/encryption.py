@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from watchword.arguments import describe
+from watchword.arguments import describe, quote_algorithm
 from watchword.errors import InvalidKey, InvalidSettings, Unissuable
 from watchword.jose.algorithms.content_encryption import ENCRYPTIONS_BY_NAME, ContentEncryption
 from watchword.jose.algorithms.key_management import ITERATIONS, KeyAgreement, KeyWrapping
@@ -18,15 +17,12 @@ __all__ = [
     "ContentKey",
     "EncryptedContent",
     "check_iterations",
-    "describe_enc",
     "describe_iterations",
     "encrypt_content",
     "find_encryption",
     "make_content_key",
     "wrap_content_key",
 ]
-
-_NAME = re.compile(r"[A-Za-z0-9+-]{1,20}")
 
 
 class ContentKey(NamedTuple):
@@ -69,7 +65,7 @@ def find_encryption(enc: str) -> ContentEncryption:
         Unissuable: no content encryption has that name.
     """
     if not isinstance(enc, str) or enc not in ENCRYPTIONS_BY_NAME:
-        raise Unissuable(f"enc must be one of {', '.join(ENCRYPTIONS_BY_NAME)}, not {describe_enc(enc)}")
+        raise Unissuable(f"enc must be one of {', '.join(ENCRYPTIONS_BY_NAME)}, not {quote_algorithm(enc)}")
     return ENCRYPTIONS_BY_NAME[enc]
 
 
@@ -131,11 +127,6 @@ def encrypt_content(
     """Encrypt content with a new initialization vector (RFC 7516 §5.1, steps 9 and 15)."""
     iv = os.urandom(encryption.iv_size)
     return EncryptedContent(data, iv, *encryption.encrypt(content_key, iv, bytes(plaintext), data))
-
-
-def describe_enc(enc: object) -> str:
-    """Show a name as the caller gave it. Of a long or odd text, which may be a secret, show the type."""
-    return enc if isinstance(enc, str) and _NAME.fullmatch(enc) else describe(enc)
 
 
 def describe_iterations(argument: str, given: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from watchword.arguments import describe, quote
+from watchword.arguments import describe, quote, quote_algorithm
 from watchword.errors import InvalidKey
 from watchword.jose import base64url
 from watchword.jose.algorithms.table import ALG_NEEDED, ALGORITHMS, Algorithm
@@ -181,8 +181,7 @@ def read_set(entries: Sequence[object], alg: str | None) -> KeySet:
         raise InvalidKey(f"a JWK set must have at most {MAX_KEYS} keys, not {len(entries)}")
     rows = [row for row in ALGORITHMS if row.name == (_USUAL if alg is None else alg)]
     if not rows:
-        given = quote(alg) if isinstance(alg, str) else describe(alg)
-        raise InvalidKey(f"alg must be the name of an algorithm, not {given}")
+        raise InvalidKey(f"alg must be the name of an algorithm, not {quote_algorithm(alg)}")
     jwks = [mend(entry) if isinstance(entry, Mapping) else entry for entry in entries]
     keys: dict[int, Key] = {}
     reasons: dict[int, str] = {}

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
 
-from watchword.arguments import quote
+from watchword.arguments import quote_algorithm
 from watchword.errors import InvalidKey
 from watchword.jose.algorithms.key_agreement import ECDH, ecdh_wrapping
 from watchword.jose.algorithms.key_management import (
@@ -213,8 +213,8 @@ def choose_kind(alg: str, crv: str | None) -> tuple[Algorithm, MaterialKind]:
                 return row, kind
     if rows:
         kinds = ", ".join(kind for row in rows for kind in row.kinds)
-        raise InvalidKey(f"crv of {quote(alg)} must be one of {kinds}, not {quote(crv)}")
-    raise InvalidKey(f"alg must be one of {_join_names(ALGORITHMS)}, not {quote(alg)}")
+        raise InvalidKey(f"crv of {quote_algorithm(alg)} must be one of {kinds}, not {quote_algorithm(crv)}")
+    raise InvalidKey(f"alg must be one of {_join_names(ALGORITHMS)}, not {quote_algorithm(alg)}")
 
 
 ALG_NEEDED = "alg is needed"
@@ -234,7 +234,7 @@ def choose_algorithm(alg: str | None, kind: MaterialKind, use: str | None = None
         if row.name == alg:
             return row
     raise InvalidKey(
-        f"alg {quote(alg)} does not work with a key of type {kind}, which takes {_join_names(rows)}"
+        f"alg {quote_algorithm(alg)} does not work with a key of type {kind}, which takes {_join_names(rows)}"
     )
 
 
