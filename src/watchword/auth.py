@@ -200,8 +200,8 @@ class Auth(Node):
     ) -> Tokens:
         """Start a session for a subject that has proven its identity elsewhere (OAuth, SAML, a passkey).
 
-        If the subject is an account of ours, the session has the account's username and no scope that the
-        account does not have, at each refresh anew. A disabled account gets no session.
+        If the subject is an account of ours, the session has the account's username. It has no scope that the
+        account lacks, at each refresh anew. A disabled account gets no session.
 
         Args:
             subject: the ``sub`` of the tokens.

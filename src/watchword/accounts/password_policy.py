@@ -102,8 +102,8 @@ def _find_reason(text: str, username: str, service: Iterable[str]) -> str | None
 def _find_reason_by_parts(text: str, names: Mapping[str, str]) -> str | None:
     """Return why a text is easy to guess, or ``None`` if it has other parts than these.
 
-    The parts are a single common password and names, each any number of times, runs, and up to ten loose
-    characters, such as digits and punctuation.
+    The parts are a single common password, names, runs, and up to ten loose characters such as digits. The
+    password and each name may repeat any number of times.
     """
     in_run = _mark_runs(text)
     # For each position, the ways to reach it: the common password, the kind of the name, and the fewest loose

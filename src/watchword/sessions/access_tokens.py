@@ -29,8 +29,8 @@ class Identity(msgspec.Struct, frozen=True):
             ``None`` if the token of another issuer does not say.
         content: every claim of the token, as JSON. ``repr`` does not show it.
         issuer: the ``iss``. ``None`` if the token of another issuer has no such claim.
-        is_bound: whether the token demands a proof of possession of a key (``cnf``, RFC 7800), as DPoP
-            (RFC 9449) and mutual TLS (RFC 8705) have it. The guards refuse such a token.
+        is_bound: whether the token demands a proof of possession of a key (``cnf``, RFC 7800). Tokens of DPoP
+            (RFC 9449) and mutual TLS (RFC 8705) do. The guards refuse such a token.
         amr: the methods that proved the subject's identity (RFC 8176), such as ``("pwd",)``. Empty if the
             token does not name them.
     """

@@ -14,8 +14,8 @@ __all__ = ["SharedCall"]
 class SharedCall:
     """Runs a blocking function in a thread, once for all coroutines that wait for it meanwhile.
 
-    Without this, each of thousands of coroutines would take a thread of the loop's small pool, and the
-    application's own work would wait behind them.
+    Without this, thousands of coroutines would each take a thread of the loop's small pool. The application's
+    own work would wait behind them.
     """
 
     def __init__(self) -> None:
@@ -53,4 +53,4 @@ class SharedCall:
         if self._running.get(loop) is done:
             del self._running[loop]
         if not done.cancelled():
-            done.exception()  # asyncio logs an exception that is not retrieved: all waiters may be cancelled
+            done.exception()  # Retrieve it: asyncio logs other exceptions, and all waiters may be cancelled.
