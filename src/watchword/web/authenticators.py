@@ -145,10 +145,10 @@ class LateAuthenticator:
 class ChainedAuthenticator:
     """Asks several authenticators in turn. The first that accepts a token makes the identity.
 
-    The next authenticator is asked only about a token that all before it find invalid. A token that is of the
-    kind of one of them, and has expired or belongs to a session that has ended, is refused at once: another
-    authenticator must not accept it, for example because it allows more leeway. So is every token while the
-    store or the keys of the first authenticator are away.
+    The next authenticator is asked only about a token that all before it find invalid. Two kinds of tokens
+    are refused at once: a token with no other defect than its time, and a token whose session has ended.
+    Another authenticator with the same keys might allow more leeway, and knows no sessions. Every token is
+    refused while the store or the keys of the first authenticator are away.
 
     Args:
         first: the authenticator of the application's own tokens.

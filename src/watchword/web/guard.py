@@ -125,8 +125,8 @@ class Guard:
         """Return the identity of a request, if the request may pass.
 
         Returns:
-            The identity. ``None`` for a request without a token where the identity is optional, and for every
-            OPTIONS request, because browsers send preflights without tokens.
+            The identity. ``None`` for a request without a token where the identity is optional. ``None`` for
+            every OPTIONS request too, because browsers send preflights without tokens.
 
         Raises:
             MissingToken: the request has no token.

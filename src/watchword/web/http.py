@@ -62,8 +62,8 @@ class Request:
         path_parameters: what stands in the path for the ``{name}`` parts of the route.
         query: the values of each query parameter.
         headers: the header fields.
-        cookies: the value of each cookie. The first counts if a name occurs several times, because browsers
-            send the cookie with the most specific path first (RFC 6265 §5.4).
+        cookies: the value of each cookie. The first counts if a name occurs several times. Browsers send the
+            cookie with the most specific path first (RFC 6265 §5.4).
         body: the bytes of the body. The adapter reads at most ``max_body`` of them.
         peer: the IP address at the other end of the connection.
     """

@@ -80,7 +80,7 @@ class Installation:
     Attributes:
         settings: the settings, with an absolute path of the database.
         endpoints: the endpoints. ``None`` without an Auth.
-        guard: the guard of the views. It is another object once the Auth is open, so an adapter must not keep
+        guard: the guard of the views. It is another object once the Auth is open. So an adapter must not keep
             it from one request to the next.
 
     Raises:
@@ -147,7 +147,7 @@ class Installation:
         if self._given is not None:
             raise TypeError("auth.core needs an Auth, and this extension was given a Verifier")
         # The lock belongs to this process and is made at the first token. A lock of the parent process may be
-        # held for ever, and greenlets cannot wait for a lock from before gevent has patched the module.
+        # held for ever. Greenlets cannot wait for a lock from before gevent has patched the module.
         with self._opening.obtain():
             auth = self._auth  # Another thread may have opened it meanwhile.
             if auth is None:

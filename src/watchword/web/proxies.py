@@ -35,7 +35,8 @@ class ClientFinder:
         if address is None:
             self._warn_once(
                 "the address of a client is not known (a Unix socket?), so failed logins are not limited by "
-                "address. Let the server listen on an address, or set REMOTE_ADDR in a middleware."
+                "address. Let the server listen on an address, or set the address in a middleware "
+                "(under WSGI: REMOTE_ADDR)."
             )
         elif forwarded_for and not _is_trusted(_parse_entry(peer or ""), self._trusted):
             self._warn_once(
