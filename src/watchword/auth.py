@@ -374,6 +374,7 @@ def check_auth_arguments(arguments: Mapping[str, Any]) -> None:
 
     Raises:
         InvalidSettings: an argument has the wrong type, or contradicts another argument.
+        InvalidKey: the key cannot sign.
     """
     for name in ("check_password", "subject_claims", "breached"):
         if arguments.get(name) is not None:
@@ -387,6 +388,8 @@ def check_auth_arguments(arguments: Mapping[str, Any]) -> None:
         raise InvalidSettings(
             f"keys must be a Key, not {describe(keys)}. Make a Key from a PEM file with Key.from_pem(text)"
         )
+    if keys is not None:
+        Issuer("checked", keys)  # An Issuer refuses a key that cannot sign.
     if stores is not None and not isinstance(stores, Stores):
         raise InvalidSettings(f"stores must be a Stores record, not {describe(stores)}")
     if stores is not None and arguments.get("database_url") is not None:

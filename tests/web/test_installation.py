@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from watchword import Auth, Key, Settings, Verifier
-from watchword.errors import InvalidSettings, InvalidToken, MissingToken, WatchwordError
+from watchword.errors import InvalidKey, InvalidSettings, InvalidToken, MissingToken, WatchwordError
 from watchword.web.http import Headers, Request
 from watchword.web.installation import Installation, check_arguments
 
@@ -186,6 +186,7 @@ def test_a_verifier_brings_a_guard_and_nothing_else():
         (lambda: None, None, {"listeners": print}, InvalidSettings, "listeners must be a list of functions"),
         (lambda: None, None, {"listeners": [5]}, InvalidSettings, "not list with 5 in it"),
         (lambda: None, None, {"keys": "secret"}, InvalidSettings, "keys must be a Key, not str"),
+        (lambda: None, None, {"keys": Key.generate("dir")}, InvalidKey, "key must be able to sign"),
     ],
 )
 def test_an_argument_that_would_be_ignored_or_is_of_another_type_is_an_error(
