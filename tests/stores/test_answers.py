@@ -141,6 +141,6 @@ def connection_of(stores: Stores) -> object:
     """What the store uses for its next question."""
     backend: Any = stores.backends[0]
     if isinstance(backend, RedisConnection):
-        return backend._client()
+        return backend._obtain_client()
     with backend.begin_read() as connection:
         return connection.connection.dbapi_connection

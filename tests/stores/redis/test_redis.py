@@ -403,7 +403,7 @@ def test_a_slot_that_nobody_seems_to_have_is_looked_for(
 ) -> None:
     stores = open_store(redis_cluster.url)
     session = start(stores.sessions)
-    stores.backends[0]._client().nodes_manager.slots_cache.clear()
+    stores.backends[0]._obtain_client().nodes_manager.slots_cache.clear()
     assert stores.sessions.find_session(session.id).session == session
 
 
@@ -575,7 +575,7 @@ def test_a_forked_child_does_not_wait_for_what_the_parent_was_doing(
 ) -> None:
     stores = open_store(redis_cluster.url)
     session = start(stores.sessions)
-    lock = stores.backends[0]._client().nodes_manager._initialization_lock
+    lock = stores.backends[0]._obtain_client().nodes_manager._initialization_lock
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -115,12 +115,12 @@ class RedisConnection:
 
     def publish(self, channel: str) -> None:
         """Send an empty message to every subscriber of a channel."""
-        self._repeat_if_lost(lambda: self._client().publish(channel, ""))
+        self._repeat_if_lost(lambda: self._obtain_client().publish(channel, ""))
 
     def subscribe(self, channel: str) -> Subscription:
         """Subscribe to a channel, on a connection of its own."""
         with _translate_errors():
-            return Subscription(self._client(), channel)
+            return Subscription(self._obtain_client(), channel)
 
     def close(self) -> None:
         """Close every connection of this process. New connections open when they are needed."""
@@ -194,7 +194,7 @@ class RedisConnection:
 
     # -- clients ---------------------------------------------------------------------------------
 
-    def _client(self) -> RedisClient:
+    def _obtain_client(self) -> RedisClient:
         return self._clients.obtain()
 
     def _find_node(self, key: str) -> Redis:
@@ -202,13 +202,13 @@ class RedisConnection:
 
         The cluster's own client would follow a slot that is moving, to a node that has half of its keys.
         """
-        client = self._client()
+        client = self._obtain_client()
         if isinstance(client, RedisCluster):
             return client.get_redis_connection(client.get_node_from_key(key))  # type: ignore[no-untyped-call]
         return client
 
     def _list_masters(self) -> Sequence[Redis]:
-        client = self._client()
+        client = self._obtain_client()
         if isinstance(client, RedisCluster):
             return [client.get_redis_connection(node) for node in client.get_primaries()]  # type: ignore[no-untyped-call]
         return [client]
@@ -231,7 +231,7 @@ class RedisConnection:
 
     def _forget_connections(self) -> None:
         """Forget connections that may be lost, and on which nodes a cluster's slots were."""
-        client = self._client()
+        client = self._obtain_client()
         if isinstance(client, RedisCluster):
             client.nodes_manager.initialize()
         else:
