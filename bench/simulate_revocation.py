@@ -188,7 +188,7 @@ def process(logouts: int) -> dict[str, Any]:
     gc.collect()
     traced = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    entries = revocations.status().known_ends
+    entries = revocations.read_status().known_ends
     store.logouts = logouts
     taken = [_poll(store, revocations) * 1e3 for _ in range(20)]  # the set is tidied in two of them
     return {
