@@ -1288,6 +1288,13 @@ def test_audiences_have_settings_of_their_own_and_a_restart_with_the_same_is_no_
     assert not [event for event in events if isinstance(event, SettingsDiffer)]
 
 
+def test_a_poll_that_brings_the_same_settings_keeps_the_verifier_and_its_cache(auth):
+    poll(auth)
+    verifier = auth._verifier
+    poll(auth)
+    assert auth._verifier is verifier
+
+
 def test_of_two_nodes_that_start_at_once_both_end_with_what_was_recorded_last(make, url):
     here, there = make(url), make(url, settings=msgspec.structs.replace(SETTINGS, leeway=60))
     record_settings = here.stores.sessions.record_settings
