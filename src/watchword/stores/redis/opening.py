@@ -16,7 +16,7 @@ __all__ = ["move_to_redis"]
 
 
 def move_to_redis(stores: Stores, url: str, *, wait_replicas: int = 0) -> Stores:
-    """Return stores whose accounts are where they were, and everything else is in Redis or Valkey.
+    """Return stores with the accounts where they were and with everything else in Redis or Valkey.
 
     ``redis://host:6379/0`` is a single server, ``redis+cluster://host:6379,host:6379`` a cluster,
     ``redis+sentinel://host:26379,host:26379/service/0`` the master that Sentinel names. ``rediss`` is TLS.

@@ -1,8 +1,8 @@
 """Lua scripts for sessions and the feed of their ends.
 
-A session lives in one of sixteen shards, which its id names. All keys of an operation (sessions, the index of
-their subject, the feed of ends) have the shard's hash tag. So each operation is a single script on a single
-node, and the shards are spread over the nodes of a cluster. A poll asks every shard.
+A session lives in a shard, which its id names. There are sixteen shards. All keys of an operation (sessions,
+the index of their subject, the feed of ends) have the shard's hash tag. So each operation is a single script
+on a single node, and the shards are spread over the nodes of a cluster. A poll asks every shard.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Throttles in Redis.
 
-All counters of a username lie in one slot, so one script can decide about an attempt. The hits of an address
-belong to many usernames and lie in a slot of their own.
+All counters of a username lie in the same slot, so a script can decide about an attempt. The hits of an
+address belong to many usernames and lie in a slot of their own.
 """
 
 # ruff: noqa: D102 -- the contract's docstrings hold, and ``help`` shows them

@@ -1,6 +1,6 @@
 """The contract of the stores as tests, for a store of your own.
 
-Each class is for one of the ports of :mod:`watchword.stores.contract`. Subclass it in a test module, and let
+Each class is for a port of :mod:`watchword.stores.contract`. Subclass it in a test module, and let
 a fixture ``store`` give a new and empty store to each test::
 
     class TestMySessions(store_contract.SessionStoreContract):
@@ -8,7 +8,7 @@ a fixture ``store`` give a new and empty store to each test::
         def store(self):
             return MySessions()
 
-The store needs one attribute besides the contract: ``time_shift``, the seconds by which its time is ahead of
+The store needs an attribute besides the contract: ``time_shift``, the seconds by which its time is ahead of
 its clock. The tests change it, so that no test has to wait.
 
 :class:`AnnouncementsContract` takes a fixture ``announcements`` instead. :class:`StoresContract` takes a
