@@ -65,5 +65,12 @@ def test_the_names_of_before_work_and_warn() -> None:
     with pytest.warns(DeprecationWarning, match=r"Auth\.published_keys is deprecated"):
         assert auth.published_keys().version == auth.find_published_keys().version
     with pytest.warns(DeprecationWarning, match=r"Auth\.store is deprecated"):
-        assert auth.store is auth.stores
+        store = auth.store
+    assert store.live_sessions("alice") == []
+    assert store.keys().keys == auth.stores.keys.list_keys().keys
+    assert store.in_memory
+    store.time_shift = 3_600
+    assert auth.stores.sessions.time_shift == auth.stores.throttles.time_shift == 3_600
+    with pytest.raises(AttributeError, match="no store has the attribute 'swap'"):
+        store.swap()
     auth.close()

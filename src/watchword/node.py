@@ -17,6 +17,7 @@ from watchword.keyring.operator_secret import derive_key, find_secrets
 from watchword.sessions import FeedStatus, Revocations, SettingsRecord
 from watchword.sessions.shared_settings import SharedSettings
 from watchword.settings import Settings
+from watchword.stores.combined import CombinedStore
 from watchword.stores.contract import Stores
 from watchword.stores.opening import find_announcements
 
@@ -152,10 +153,10 @@ class Node:
         return self._revocations.now()
 
     @property
-    def store(self) -> Stores:
-        """The stores. Deprecated: use ``stores``."""
+    def store(self) -> CombinedStore:
+        """All ports as a single object. Deprecated: use ``stores``."""
         warn_renamed("Auth.store", "Auth.stores")
-        return self.stores
+        return CombinedStore(self.stores)
 
     def add_listener(self, listener: Listener) -> None:
         """Call this listener, too, with every event from now on."""

@@ -158,3 +158,9 @@ def test_a_redis_that_is_not_there_is_unavailable_and_a_wrong_url_refused() -> N
         open_split("sqlite://", f"redis://127.0.0.1:{free_port()}")
     with pytest.raises(InvalidSettings, match="sessions_url"):
         open_split("sqlite://", "sqlite://")
+
+
+def test_the_opening_of_before_works_and_warns() -> None:
+    with pytest.warns(DeprecationWarning, match=r"stores\.open_store is deprecated: use .*\.open_sql_stores"):
+        from watchword.stores import open_store  # noqa: PLC0415
+    open_store("sqlite://").close()

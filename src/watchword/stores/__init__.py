@@ -1,5 +1,8 @@
 """Where state lives: open the stores that settings or a URL name."""
 
+from typing import TYPE_CHECKING
+
+from watchword.deprecation import make_getattr
 from watchword.stores.contract import Stores
 from watchword.stores.opening import (
     copy_database,
@@ -27,3 +30,6 @@ __all__ = [
     "open_stores",
     "resolve_settings",
 ]
+
+if not TYPE_CHECKING:  # A type checker would accept any name of a module with this function.
+    __getattr__ = make_getattr(__name__, {"open_store": f"{__name__}.open_sql_stores"})
