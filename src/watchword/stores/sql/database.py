@@ -149,13 +149,7 @@ class SqlDatabase(ABC):
         if now < self._next_purge:
             return
         left_over = False
-        for table in (
-            schema.sessions,
-            schema.subject_ends,
-            schema.throttles,
-            schema.remembered,
-            schema.spent,
-        ):
+        for table in schema.PURGED_TABLES:
             key = table.primary_key.columns[0]
             batch = select(key).where(table.c.keep_until < now).limit(PURGE_BATCH)
             batch = batch.with_for_update(skip_locked=True)  # other nodes purge at the same time

@@ -32,9 +32,11 @@ from watchword.errors import InvalidSettings
 from watchword.stores.rows import encode_claims
 
 __all__ = [
+    "PURGED_TABLES",
     "UPGRADES",
     "accounts",
     "keys",
+    "metadata",
     "read_version",
     "remembered",
     "sessions",
@@ -168,6 +170,10 @@ spent = Table(
     Column("attempt", Text, nullable=False),
     Column("keep_until", Double, nullable=False, index=True),
 )
+
+
+PURGED_TABLES = tuple(table for table in metadata.tables.values() if "keep_until" in table.c)
+"""The tables whose rows are deleted after their ``keep_until``."""
 
 
 def upgrade(connection: Connection) -> None:
