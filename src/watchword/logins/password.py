@@ -113,8 +113,7 @@ def _to_proof(found: object, mark: str, began: float) -> LoginProof | None:
     if found is None:
         return None
     if isinstance(found, Account):
-        subject = Subject(found.subject, found.username, found.scopes, found.credentials_version)
-        return LoginProof(subject=subject, account=found, amr=AMR, mark=mark, began=began)
+        return LoginProof.from_account(found, amr=AMR, mark=mark, began=began)
     if not isinstance(found, Subject):
         raise InvalidSettings(f"check_password must return a Subject or None, not {describe(found)}")
     if found.version is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -57,3 +57,16 @@ class LoginProof(msgspec.Struct, frozen=True, kw_only=True):
     lifetime: Duration | None = None
     mark: str
     began: float = msgspec.field(default_factory=read_clock)
+
+    @classmethod
+    def from_account(cls, account: Account, *, amr: Sequence[str], mark: str, began: float) -> Self:
+        """Return the proof for an account of ours, with all scopes of the account.
+
+        Args:
+            account: the account that has proven its identity.
+            amr: the methods that proved it.
+            mark: as in :class:`LoginProof`.
+            began: as in :class:`LoginProof`.
+        """
+        subject = Subject(account.subject, account.username, account.scopes, account.credentials_version)
+        return cls(subject=subject, account=account, amr=amr, mark=mark, began=began)

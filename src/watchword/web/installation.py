@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,11 +21,13 @@ from watchword.sessions import Client
 from watchword.settings import Settings, check_settings
 from watchword.stores import is_in_memory, resolve_settings
 from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, check_auth
-from watchword.web.endpoints import Endpoints
+from watchword.web.endpoints import Endpoints, Route
 from watchword.web.guard import Guard
 from watchword.web.http import Request
 
-__all__ = ["Installation", "check_arguments", "make_repeatable"]
+__all__ = ["Installation", "check_arguments", "make_repeatable", "warn_of_default_issuer"]
+
+logger = logging.getLogger("watchword.web")
 
 _URLS = ("database_url", "issuer", "audience")  # These arguments of an Auth are settings as well.
 
@@ -58,6 +61,16 @@ def make_repeatable(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments for an Auth with a tuple of listeners: each opening of the store reads them again."""
     listeners = options.get("listeners")
     return {**options, "listeners": tuple(listeners)} if isinstance(listeners, Iterable) else dict(options)
+
+
+def warn_of_default_issuer(settings: Settings) -> None:
+    """Log a warning if the issuer is the default, which is meant for trials on this machine."""
+    if settings.issuer == Settings().issuer:
+        logger.warning(
+            "WATCHWORD_ISSUER is not set: tokens are issued by %s. "
+            "Set it to the public URL of this service before anything else relies on its tokens.",
+            settings.issuer,
+        )
 
 
 class Installation:
@@ -209,12 +222,25 @@ class Installation:
             raise TypeError("auth.client() needs an Auth, and this extension was given a Verifier")
         return self.endpoints.clients.find(request)
 
-    def check_others(self, others: Iterable[Installation]) -> None:
-        """Raise if this cannot stand beside the endpoints of other extensions in the same application.
+    def select_routes(self, others: Iterable[Installation]) -> Sequence[Route]:
+        """Return the routes of the extension in an application that may have other extensions.
+
+        The first extension of an application owns the paths below ``/.well-known/``.
+
+        Args:
+            others: what the earlier extensions have in the application.
 
         Raises:
             InvalidSettings: another extension has the same prefix, or would accept the same tokens.
         """
+        if self.endpoints is None:
+            return ()
+        earlier = [other for other in others if other.endpoints is not None]
+        self._check_others(earlier)
+        return [route for route in self.endpoints.routes if not (earlier and route.is_well_known)]
+
+    def _check_others(self, others: Iterable[Installation]) -> None:
+        """Raise if the endpoints cannot stand beside the endpoints of other extensions."""
         prefix = self.settings.prefix
         for other in others:
             if other.settings.prefix == prefix:

@@ -35,12 +35,9 @@ def register_endpoints(
     """
     if installation.endpoints is None:
         return None
-    others = [other for other in others if other.endpoints is not None]
-    installation.check_others(others)
+    routes = installation.select_routes(others)
     blueprint = flask.Blueprint(_name_blueprint(installation.settings.prefix), __name__)
-    for route in installation.endpoints.routes:
-        if others and route.is_well_known:
-            continue  # The first extension owns these paths.
+    for route in routes:
         blueprint.add_url_rule(
             route.path.replace("{", "<").replace("}", ">"),
             route.name,

@@ -28,12 +28,16 @@ from watchword.web.flask.installations import (
 from watchword.web.flask.neighbours import (
     exempt_from_csrf,
     hide_tables_from_alembic,
-    warn_of_default_issuer,
     warn_of_left_over_settings,
 )
 from watchword.web.flask.views import GuardedViews, answer_preflight, check_view, guard_view
 from watchword.web.guard import Requirements
-from watchword.web.installation import Installation, check_arguments, make_repeatable
+from watchword.web.installation import (
+    Installation,
+    check_arguments,
+    make_repeatable,
+    warn_of_default_issuer,
+)
 from watchword.web.wsgi import WsgiRequest
 
 __all__ = ["Refused", "Watchword"]

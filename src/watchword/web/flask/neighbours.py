@@ -1,4 +1,4 @@
-"""Get along with other extensions in the same Flask application."""
+"""Adapt to other extensions of a Flask application: Flask-WTF, Flask-Migrate, Flask-JWT-Extended."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from typing import Any
 
 import flask
 
-from watchword.settings import Settings
 from watchword.stores import list_tables
 
 __all__ = [
     "exempt_from_csrf",
     "hide_tables_from_alembic",
-    "warn_of_default_issuer",
     "warn_of_left_over_settings",
 ]
 
@@ -33,16 +31,6 @@ def exempt_from_csrf(app: flask.Flask, blueprint: flask.Blueprint) -> None:
     protection: Any = app.extensions.get("csrf")
     if hasattr(protection, "exempt"):
         protection.exempt(blueprint)
-
-
-def warn_of_default_issuer(settings: Settings) -> None:
-    """Log a warning if the issuer is the default, which is meant for trials on this machine."""
-    if settings.issuer == Settings().issuer:
-        logger.warning(
-            "WATCHWORD_ISSUER is not set: tokens are issued by %s. "
-            "Set it to the public URL of this service before anything else relies on its tokens.",
-            settings.issuer,
-        )
 
 
 def warn_of_left_over_settings(app: flask.Flask) -> None:
