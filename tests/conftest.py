@@ -11,7 +11,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import forked  # noqa: F401 -- first, so that it can leave out the package's fork hooks
+import hard_forks  # noqa: F401 -- first, so that it can leave out the package's fork hooks
 import pytest
 from hypothesis import HealthCheck, settings
 

@@ -7,7 +7,7 @@ import threading
 import weakref
 
 import pytest
-from forked import answer_of_child
+from hard_forks import answer_of_child
 
 from watchword.background import BackgroundThread
 

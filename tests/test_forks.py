@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from forked import answer_of_child, hard_fork
+from hard_forks import answer_of_child, hard_fork
 
 from watchword.forks import PerProcess
 

@@ -24,7 +24,7 @@ from cases import Batch
 from watchword.stores import open_sql_stores
 from watchword.stores.contract import NewSession, SessionDetails, SessionStore, SessionTimes
 
-sys.path.append(str(Path(__file__).parents[2] / "tests" / "servers"))
+sys.path.append(str(Path(__file__).parents[2] / "tests" / "services"))
 from postgres_servers import PostgresServer
 
 TIMES = SessionTimes(access=600, idle=86_400, absolute=864_000, window=0)  # each swap swaps

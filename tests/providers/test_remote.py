@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from forked import answer_of_child
+from hard_forks import answer_of_child
 
 from watchword import FetchPolicy, IssuerKeySet, Key, KeySet, RemoteKeySet, Verifier
 from watchword.errors import InvalidSettings, KeysUnavailable, UnknownKey

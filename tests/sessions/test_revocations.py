@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forked import answer_of_child
+from hard_forks import answer_of_child
 
 from watchword import Auth
 from watchword.errors import RevocationsUnavailable, SessionEnded, StoreUnavailable

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from forked import answer_of_child
+from hard_forks import answer_of_child
 from postgres_servers import PostgresServer
 from redis import Redis
 from redis_servers import RedisCluster, RedisServer, open_redis_stores

@@ -22,7 +22,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from forked import answer_of_child
+from hard_forks import answer_of_child
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis_servers import Proxy, RedisCluster, RedisServer, free_port, open_redis_stores, until

@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from forked import answer_of_child, hard_fork
+from hard_forks import answer_of_child, hard_fork
 from sqlalchemy import Connection
 
 from watchword.errors import StoreUnavailable
