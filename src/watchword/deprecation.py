@@ -1,4 +1,4 @@
-"""Warn the caller of a name that has another name now."""
+"""Warn callers that use a deprecated name."""
 
 from __future__ import annotations
 

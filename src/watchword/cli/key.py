@@ -1,4 +1,4 @@
-"""``watchword key``: show the signing keys, and intervene.
+"""``watchword key``: show, rotate, export, import and reseal signing keys.
 
 A private key is never an argument and is never shown.
 """

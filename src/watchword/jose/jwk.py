@@ -1,4 +1,4 @@
-"""Keys (RFC 7517, RFC 7638, RFC 9278).
+"""Keys, each for a single algorithm (RFC 7517, RFC 7638, RFC 9278).
 
 A key has exactly one algorithm. A token names the algorithm, and never chooses it.
 """

@@ -1,4 +1,4 @@
-"""The arguments that say what a Verifier expects of tokens, and their checks."""
+"""Types and checks of the arguments that say what a Verifier expects of a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that each worker process writes for itself and all worker processes can read."""
+"""Share counters between the worker processes of a server: each process writes its own file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When keys of other issuers are fetched: decisions as pure functions of the fetches so far.
+"""Decide when keys of other issuers are fetched. Pure functions of the fetches so far.
 
 All times are seconds on a clock that never goes back.
 """

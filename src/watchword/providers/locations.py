@@ -1,4 +1,4 @@
-"""URLs of documents of other parties. Only URLs that every parser reads in the same way are accepted."""
+"""Check URLs of documents of other parties. Every parser must read a URL in the same way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How documents of other parties are fetched: the options of an application."""
+"""The options for fetching documents of other parties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A second safety net: a store's answer is about the session or the account that was asked for.
+"""Check that a store's answer is about the session or the account in the question.
 
 A connection that two processes share gives each process the answers of the other. No connection of ours is
 shared (see :mod:`watchword.forks`), but a mistake would hand out the tokens of another person.

@@ -1,4 +1,4 @@
-"""Values that every backend keeps as text, and rows that cannot be read."""
+"""Encode what every backend keeps as text, and report rows that cannot be read."""
 
 from __future__ import annotations
 

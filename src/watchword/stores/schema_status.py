@@ -1,4 +1,4 @@
-"""How far the schema of a database is."""
+"""The version of a database's schema, beside the newest version."""
 
 from __future__ import annotations
 

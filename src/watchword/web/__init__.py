@@ -1,4 +1,4 @@
-"""The HTTP API, and what web frameworks need to serve it."""
+"""The HTTP API, the guard of views, and the adapters for web frameworks."""
 
 from watchword.web.current import current_identity
 

@@ -1,4 +1,4 @@
-"""The identity of the running request, whichever framework runs it."""
+"""Find the identity of the running request in any framework."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scopes, in the form of RFC 6749 §3.3."""
+"""Check scopes: their form in RFC 6749 §3.3."""
 
 from __future__ import annotations
 

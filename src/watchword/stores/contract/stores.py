@@ -1,4 +1,4 @@
-"""The ports of a store together, and what is behind them."""
+"""The record of all ports, and the port for the backends behind them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a URL to the ports in the Redis behind it."""
+"""Open the ports in the Redis that a URL names."""
 
 from __future__ import annotations
 

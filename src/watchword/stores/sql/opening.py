@@ -1,4 +1,4 @@
-"""From a URL to the ports in the database behind it."""
+"""Open the ports in the database that a URL names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a refresh does in PostgreSQL: statements written by hand, each in a single round trip.
+"""Sessions in PostgreSQL: a refresh runs statements written by hand, each in a single round trip.
 
 They run on the driver's own connection, because SQLAlchemy's would double what they cost.
 """

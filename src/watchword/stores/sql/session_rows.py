@@ -1,4 +1,4 @@
-"""How rows of sessions are read and written in SQL, on both databases."""
+"""Read and write rows of sessions in SQL, in SQLite and PostgreSQL alike."""
 
 from __future__ import annotations
 

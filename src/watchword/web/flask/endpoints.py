@@ -1,4 +1,4 @@
-"""Our endpoints as a blueprint of a Flask application."""
+"""Register our endpoints as a blueprint of a Flask application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The place of an SQLite file: a relative path is relative to the application's instance folder.
+"""Resolve the path of an SQLite file: a relative path is relative to the instance folder.
 
 Flask-SQLAlchemy reads a relative path in the same way. So a URL means the same file for both, and for
 every command and server, whatever folder they are started in.
