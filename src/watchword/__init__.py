@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from watchword.auth import Auth
     from watchword.logins import Subject
     from watchword.providers import FetchPolicy, IssuerKeySet, RemoteKeySet
-    from watchword.sessions import Client, Tokens
-    from watchword.sessions.access_tokens import Identity
+    from watchword.sessions import Client, Identity, Tokens
 
     __all__ = [
         "Auth",
@@ -64,7 +63,7 @@ _LATE = {
     "Auth": "watchword.auth",
     "Client": "watchword.sessions",
     "FetchPolicy": "watchword.providers",
-    "Identity": "watchword.sessions.access_tokens",
+    "Identity": "watchword.sessions",
     "IssuerKeySet": "watchword.providers",
     "RemoteKeySet": "watchword.providers",
     "Subject": "watchword.logins",

@@ -22,6 +22,7 @@ from watchword.logins.password import PasswordLogin
 from watchword.node import Node
 from watchword.sessions import (
     Client,
+    Identity,
     NamedSession,
     OneTime,
     ReplayGuard,
@@ -30,7 +31,7 @@ from watchword.sessions import (
     read_named_sessions,
     refresh_verifier,
 )
-from watchword.sessions.access_tokens import ACCESS_TOKENS, Identity
+from watchword.sessions.access_tokens import ACCESS_TOKENS
 from watchword.sessions.login_arguments import check_subject
 from watchword.sessions.shared_settings import SharedSettings
 from watchword.settings import Settings, check_settings

@@ -16,10 +16,10 @@ from watchword.events.accounts import (
 )
 from watchword.events.actors import (
     act_as,
-    acting_as,
     add_actor_source,
-    current_actor,
-    find_actor,
+)
+from watchword.events.actors import (
+    acting_as as acting_as,  # deprecated, so not in __all__
 )
 from watchword.events.event import (
     Act,
@@ -93,10 +93,7 @@ __all__ = [
     "TokenRedeemed",
     "TokenReplayed",
     "act_as",
-    "acting_as",
     "add_actor_source",
-    "current_actor",
-    "find_actor",
     "log_event",
     "to_json",
 ]

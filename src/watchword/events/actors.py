@@ -8,9 +8,9 @@ from contextvars import ContextVar
 
 from watchword.deprecation import warn_renamed
 
-__all__ = ["act_as", "acting_as", "add_actor_source", "current_actor", "find_actor"]
+__all__ = ["act_as", "add_actor_source", "find_actor"]
 
-current_actor: ContextVar[str | None] = ContextVar("watchword_actor", default=None)
+_current_actor: ContextVar[str | None] = ContextVar("watchword_actor", default=None)
 
 _actor_sources: list[Callable[[], str | None]] = []
 
@@ -18,11 +18,11 @@ _actor_sources: list[Callable[[], str | None]] = []
 @contextmanager
 def act_as(actor: str | None) -> Iterator[None]:
     """Record this actor in the events of all acts inside the ``with`` block."""
-    token = current_actor.set(actor)
+    token = _current_actor.set(actor)
     try:
         yield
     finally:
-        current_actor.reset(token)
+        _current_actor.reset(token)
 
 
 def acting_as(actor: str | None) -> AbstractContextManager[None]:
@@ -33,7 +33,7 @@ def acting_as(actor: str | None) -> AbstractContextManager[None]:
 
 def find_actor() -> str | None:
     """Return the actor that :func:`act_as` names, or else the subject of the running request."""
-    if (actor := current_actor.get()) is not None:
+    if (actor := _current_actor.get()) is not None:
         return actor
     return next((actor for source in _actor_sources if (actor := source()) is not None), None)
 

@@ -19,7 +19,7 @@ from watchword.errors import (
 )
 from watchword.jwt.multi_issuer import MultiIssuer
 from watchword.jwt.verifier import Verifier
-from watchword.sessions.access_tokens import Identity
+from watchword.sessions import Identity
 from watchword.sessions.shared_calls import SharedCall
 
 __all__ = ["AnyVerifier", "AuthOrVerifier", "Authenticator", "check_also", "check_auth", "to_authenticator"]

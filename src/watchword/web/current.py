@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from watchword.events import add_actor_source
-from watchword.sessions.access_tokens import Identity
+from watchword.sessions import Identity
 
 __all__ = ["add_identity_source", "current_identity"]
 

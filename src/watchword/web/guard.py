@@ -16,7 +16,7 @@ from watchword.errors import (
     UnknownKey,
     WrongType,
 )
-from watchword.sessions.access_tokens import Identity
+from watchword.sessions import Identity
 from watchword.stores.contract import check_scopes
 from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, to_authenticator
 from watchword.web.credentials import find_bearer_token, refuse_refresh_token

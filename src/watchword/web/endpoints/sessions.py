@@ -7,7 +7,7 @@ from typing import Any
 
 from watchword.auth import Auth
 from watchword.errors import MissingToken, NotFound
-from watchword.sessions.access_tokens import Identity
+from watchword.sessions import Identity
 from watchword.stores.contract import Session
 from watchword.web.guard import Guard
 from watchword.web.http import Request, Response

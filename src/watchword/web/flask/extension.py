@@ -13,8 +13,7 @@ from watchword.arguments import describe
 from watchword.auth import Auth
 from watchword.durations import Duration
 from watchword.errors import InvalidSettings, MissingToken, WatchwordError
-from watchword.sessions import Client
-from watchword.sessions.access_tokens import Identity
+from watchword.sessions import Client, Identity
 from watchword.settings import Settings
 from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, check_also
 from watchword.web.current import add_identity_source
