@@ -1,18 +1,20 @@
-# Everything lives in .venv beside this file; nothing is installed anywhere else.
+# Everything is installed in .venv beside this file, and nothing anywhere else.
 #
 #   make run       set up, then serve http://localhost:8000 (HOST, PORT, DATABASE_URL, ADMIN_PASSWORD)
 #   make test      set up, then run the whole test suite with coverage
 #   make quick     the tests that need no server, in less than two minutes
 #   make test-all  the test suite on every Python from 3.11 to 3.13 that is installed
 #   make test-oldest  the test suite with the oldest versions of what we need that pyproject.toml allows
-#   make lint      ruff, mypy --strict, the rooms' import rules
-#   make format    let ruff put the code in order
+#   make lint      ruff, mypy --strict, the import rules of the rooms
+#   make format    format the code and mend what ruff can mend
 #   make bench     measure against the peers; prints ratios, writes bench/results/
 #   make simulate  how long a logout takes to hold on 10 to 10,000 nodes; writes bench/results/, docs/scaling.md
 #   make soak      servers, databases and Redis killed, frozen and cut off under load, for SOAK_SECONDS (600)
-#   make fuzz      two minutes of coverage-guided fuzzing (FUZZ_SECONDS) of all that takes a stranger's bytes
+#   make fuzz      two minutes of coverage-guided fuzzing (FUZZ_SECONDS) of all that reads untrusted input
 #   make mutants   break jose/ and the Verifier in thousands of ways, list what no test notices; takes hours
 #                  (MUTANTS='watchword.jose.header*' for a part; `mutmut show NAME` tells what was changed)
+#   make constraints  pin the newest versions of what we need, with their hashes
+#   make clean     remove the environments and what the tools have left
 
 ifndef PYTHON
 PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
@@ -38,7 +40,7 @@ endif
 run: $(VENV)/.run
 	@exec $(BIN)/watchword serve
 
-# Two processes; a file's tests stay in one of them, so that they share the servers that they start.
+# Two processes. The tests of a file run in the same process, so that they share the servers that they start.
 PYTEST := -m pytest -q --numprocesses 2 --dist loadfile
 
 quick: $(VENV)/.dev
@@ -94,7 +96,7 @@ FUZZ_SECONDS ?= 120
 fuzz: $(VENV)/.proof
 	$(BIN)/python fuzz/run.py --seconds $(FUZZ_SECONDS)
 
-# What runs while the package is imported belongs to no test in mutmut's eyes: what is left gets all of them.
+# mutmut assigns no test to code that runs at the import of the package. So all tests run for what is left.
 TESTS_OF_MUTANTS := tests/jose tests/jwt
 mutants: $(VENV)/.proof
 	$(BIN)/mutmut run $(MUTANTS)
@@ -102,7 +104,7 @@ mutants: $(VENV)/.proof
 		! MUTANT_UNDER_TEST=$$mutant PYTHONPATH=src ../$(BIN)/python -m pytest -q -x $(TESTS_OF_MUTANTS) \
 			</dev/null >/dev/null 2>&1 || echo "survived: $$mutant"; done)
 
-# The pinned versions with their hashes; names no index, so everybody's own is used.
+# The pinned versions with their hashes. The files name no index, so pip uses the index of its user.
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra server \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 EXTRAS := --extra otel --extra postgres --extra redis --extra remote

@@ -23,7 +23,7 @@ _OUR_HEADERS = frozenset(
 
 
 class FetchPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How documents of other parties are fetched.
+    """The options for fetching documents of other parties.
 
     The application's own URL may name this machine (``localhost``, ``127.0.0.1``). Then it may be an http
     URL.

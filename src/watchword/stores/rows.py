@@ -26,7 +26,7 @@ def decode_claims(text: str) -> dict[str, Any]:
     """Return the claims that :func:`encode_claims` wrote.
 
     Raises:
-        TypeError: the text is not that of a JSON object.
+        TypeError: the text is not a JSON object.
         ValueError: the text is not JSON.
     """
     claims = json.loads(text)

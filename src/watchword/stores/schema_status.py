@@ -8,7 +8,7 @@ __all__ = ["SchemaStatus"]
 
 
 class SchemaStatus(msgspec.Struct, frozen=True):
-    """How far the schema of a database is.
+    """The version of a database's schema, and the newest version.
 
     Attributes:
         backend: the name and version of the database's software.

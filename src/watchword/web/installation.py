@@ -39,7 +39,7 @@ def check_arguments(
 
     Args:
         auth: what the application made itself. ``None`` to make an Auth.
-        settings: settings in place of those of the application.
+        settings: settings in place of the application's settings.
         options: further arguments for that Auth.
 
     Raises:

@@ -123,5 +123,5 @@ def _make_swap() -> ReturningUpdate[Any]:
 SWAP = _make_swap()
 """The compare-and-swap of a refresh. Made once, because making it takes longer than running it.
 
-A property test holds its condition equal to that of :func:`watchword.sessions.rotation.decide_refresh`.
+A property test compares its condition with :func:`watchword.sessions.rotation.decide_refresh`.
 """
