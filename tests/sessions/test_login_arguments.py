@@ -16,10 +16,47 @@ from hypothesis import strategies as st
 from watchword.errors import InvalidSettings, Unissuable
 from watchword.jose.strict_json import MAX_DEPTH
 from watchword.jwt.claims import REGISTERED
-from watchword.sessions.login_arguments import LARGEST_CLAIMS, check_amr, check_claims, check_lifetime
+from watchword.sessions.login_arguments import (
+    LARGEST_CLAIMS,
+    check_amr,
+    check_claims,
+    check_lifetime,
+    check_login,
+)
+from watchword.sessions.subjects import LoginProof, Subject
 from watchword.settings import Settings
+from watchword.stores.contract import Account
 
 SETTINGS = Settings()
+ACCOUNT = Account(
+    subject="7",
+    username="alice",
+    name_key="alice",
+    password_hash="",
+    scopes=("read",),
+    disabled=False,
+    credentials_version=1,
+    created_at=0.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("account", "scopes", "bound"),
+    [
+        (None, None, "read write"),
+        (None, (), ""),
+        (None, ["read"], "read"),
+        (ACCOUNT, None, None),
+        (ACCOUNT, (), ""),
+        (ACCOUNT, ["read"], "read"),
+    ],
+)
+def test_a_login_without_scopes_is_granted_those_of_its_account_or_else_of_its_subject(
+    account: Account | None, scopes: Any, bound: str | None
+) -> None:
+    subject = Subject("7", scopes=("read", "write"))
+    proof = LoginProof(subject=subject, account=account, scopes=scopes, mark="")
+    assert check_login(proof, SETTINGS).scope == bound
 
 
 @pytest.mark.parametrize(

@@ -120,4 +120,4 @@ def _to_proof(found: object, mark: str, began: float) -> LoginProof | None:
         raise InvalidSettings(
             "check_password must return a Subject without a version: only accounts have one"
         )
-    return LoginProof(subject=found, scopes=found.scopes, amr=AMR, mark=mark, began=began)
+    return LoginProof(subject=found, amr=AMR, mark=mark, began=began)

@@ -50,9 +50,10 @@ def check_login(proof: LoginProof, settings: Settings) -> SessionBounds:
     username = subject.username or subject.id
     check_subject(subject.id)
     _check_text("username", username)
+    scopes = subject.scopes if proof.scopes is None and not has_account else proof.scopes
     return SessionBounds(
         account=has_account,
-        scope=None if proof.scopes is None else " ".join(check_scopes(proof.scopes)),
+        scope=None if scopes is None else " ".join(check_scopes(scopes)),
         preferred_username=None if has_account else username,
         amr=check_amr(proof.amr),
         claims=check_claims(subject.claims),

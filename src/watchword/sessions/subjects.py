@@ -41,7 +41,8 @@ class LoginProof(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         subject: the subject. Its claims are in every access token of the session.
         account: the subject's account. ``None`` for the application's own users.
-        scopes: the most that the session is granted. ``None`` for all scopes of the account.
+        scopes: the most that the session is granted. ``None`` for all scopes of the account, or of the
+            subject if it has no account.
         amr: the methods that proved the identity, by their names in RFC 8176.
         lifetime: how long the session lives at most, in seconds or as a timedelta. ``None`` for the setting
             ``session_lifetime``.
