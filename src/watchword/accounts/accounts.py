@@ -34,8 +34,9 @@ from watchword.events import (
     ScopesChanged,
     log_event,
 )
+from watchword.scopes import check_scopes
 from watchword.settings import Settings
-from watchword.stores.contract import Account, AccountStore, EndReason, check_scopes
+from watchword.stores.contract import Account, AccountStore, EndReason
 
 __all__ = ["AccountSessions", "Accounts"]
 

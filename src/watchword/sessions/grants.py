@@ -10,6 +10,7 @@ import msgspec
 
 from watchword.arguments import describe
 from watchword.errors import InvalidSettings, Unissuable
+from watchword.scopes import check_scopes
 from watchword.sessions.access_tokens import SESSION_CLAIMS
 from watchword.sessions.clients import Client
 from watchword.sessions.refresh_tokens import RefreshClaims, SessionBounds
@@ -20,7 +21,6 @@ from watchword.stores.contract import (
     EndReason,
     Session,
     SessionDetails,
-    check_scopes,
 )
 
 __all__ = ["Grant", "Grants", "Refusal", "SubjectClaims"]

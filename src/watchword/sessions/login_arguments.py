@@ -11,11 +11,11 @@ from watchword.durations import to_whole_seconds
 from watchword.errors import InvalidSettings, MalformedToken, Unissuable
 from watchword.jose.strict_json import decode_object, encode_object
 from watchword.jwt.claims import REGISTERED
+from watchword.scopes import check_scopes
 from watchword.sessions.access_tokens import SESSION_CLAIMS
 from watchword.sessions.refresh_tokens import SessionBounds
 from watchword.sessions.subjects import LoginProof
 from watchword.settings import MOST_PERIODS, Settings
-from watchword.stores.contract import check_scopes
 
 __all__ = [
     "LARGEST_CLAIMS",

@@ -16,8 +16,8 @@ from watchword.errors import (
     UnknownKey,
     WrongType,
 )
+from watchword.scopes import check_scopes
 from watchword.sessions import Identity
-from watchword.stores.contract import check_scopes
 from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, to_authenticator
 from watchword.web.credentials import find_bearer_token, refuse_refresh_token
 from watchword.web.http import Request

@@ -16,7 +16,6 @@ from watchword.stores.contract.accounts import Account, AccountStore
 from watchword.stores.contract.announcements import Announcements
 from watchword.stores.contract.keys import KeyKind, KeyStore, SealedKey, StoredKeys
 from watchword.stores.contract.one_time import OneTimeStore
-from watchword.stores.contract.scopes import check_scopes
 from watchword.stores.contract.sessions import (
     MARK_LIFETIME,
     EndReason,
@@ -69,7 +68,6 @@ __all__ = [
     "Stores",
     "ThrottleStore",
     "TimedSession",
-    "check_scopes",
     "find_shard",
     "is_session_id",
     "make_session_id",
