@@ -18,7 +18,7 @@ import msgspec
 import pytest
 from argon2.profiles import CHEAPEST
 from redis_servers import RedisServer
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from watchword import (
     Auth,
@@ -942,7 +942,7 @@ def test_a_session_records_the_methods_and_the_claims_of_its_login(make, url, re
 
 def change_row(auth: Auth, assignment: str) -> None:
     """Do what somebody who can write to the database can do."""
-    with create_engine(auth.settings.database_url).begin() as connection:
+    with create_engine(auth.settings.database_url, poolclass=NullPool).begin() as connection:
         connection.exec_driver_sql(f"UPDATE watchword_sessions SET {assignment}")
 
 
