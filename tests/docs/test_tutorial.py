@@ -368,7 +368,7 @@ def stop(process: subprocess.Popen[str]) -> None:
     """Asks the server to stop, which ends its own workers; what is left of the group then is killed."""
     process.terminate()
     try:
-        process.wait(timeout=10)
+        process.wait(timeout=30)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -15,7 +15,7 @@ import pytest
 
 from watchword import Auth, Settings
 from watchword.errors import InvalidGrant, InvalidSettings, SessionEnded, StoreUnavailable
-from watchword.stores import Stores, open_stores
+from watchword.stores import open_stores
 from watchword.stores.contract import (
     MARK_LIFETIME,
     EndReason,
@@ -293,11 +293,3 @@ def test_a_record_without_a_backend_is_refused() -> None:
     with pytest.raises(InvalidSettings, match="backends must have at least one object with now"):
         msgspec.structs.replace(stores, backends=())
     stores.close()
-
-
-def test_the_old_name_of_the_stores_warns() -> None:
-    auth = Auth(settings=SETTINGS)
-    with pytest.warns(DeprecationWarning, match=r"Auth\.stores"):
-        stores: Stores = auth.store
-    assert stores is auth.stores
-    auth.close()
