@@ -21,7 +21,7 @@ _Results: TypeAlias = list[T | InvalidToken]
 # that the first results come soon and the threads share a short batch too. They double until their overhead
 # is small.
 _CHUNKS_IN_FLIGHT = 2
-_FIRST_CHUNK, _LARGEST_CHUNK = 16, 256
+_FIRST_CHUNK, _LARGEST_CHUNK = 16, 512
 # An RS256 token holds the interpreter's lock for a fifth of its time, so a sixth thread would only wait.
 _THREADS = min(os.cpu_count() or 1, 5)
 
