@@ -107,7 +107,7 @@ mutants: $(VENV)/.proof
 # The pinned versions with their hashes. The files name no index, so pip uses the index of its user.
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra server \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
-EXTRAS := --extra otel --extra postgres --extra redis --extra remote
+EXTRAS := --extra otel --extra postgres --extra redis --extra remote --extra flask --extra fastapi --extra drf --extra ninja --extra mcp
 constraints: $(VENV)/.dev
 	$(INSTALL) uv
 	$(COMPILE) --group build -o constraints/run.txt

@@ -11,7 +11,7 @@ NEEDS = {*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].valu
 
 def test_the_oldest_versions_that_are_tested_are_the_oldest_that_are_allowed():
     allowed = dict(
-        re.fullmatch(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)", need).groups()
+        re.fullmatch(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)(?:; .+)?", need).groups()
         for need in NEEDS
         if not need.startswith("watchword[")
     )
