@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from watchword.errors import InvalidSettings, KeysUnavailable, Overloaded, StoreUnavailable, Throttled
-from watchword.web.responses import to_error_response
+from watchword.web.http import Response
+from watchword.web.responses import to_error_response, to_head_response
 
 MARK = "marker-that-must-not-come-back"
 
@@ -30,3 +31,8 @@ def test_keys_that_cannot_be_had_are_unavailable_and_no_challenge():
     response = to_error_response(KeysUnavailable())
     assert response.status == 503
     assert "WWW-Authenticate" not in dict(response.headers)
+
+
+def test_a_response_without_a_body_is_the_same_for_head():
+    response = Response(304, b"", (("ETag", '"1"'),))
+    assert to_head_response(response) is response

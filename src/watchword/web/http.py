@@ -91,8 +91,8 @@ class Response(msgspec.Struct, frozen=True):
     Attributes:
         status: the HTTP status.
         body: the bytes of the body.
-        headers: names and values, except ``Content-Length``. A name such as ``Set-Cookie`` may occur several
-            times.
+        headers: names and values. ``Content-Length`` is among them only in a response to ``HEAD``. A name
+            such as ``Set-Cookie`` may occur several times.
     """
 
     status: int

@@ -12,7 +12,7 @@ from watchword.errors import Throttled, Unavailable, WatchwordError
 from watchword.web.credentials import to_challenge, to_public_code
 from watchword.web.http import Response
 
-__all__ = ["to_error_response", "to_json_response"]
+__all__ = ["to_error_response", "to_head_response", "to_json_response"]
 
 
 def to_error_response(error: WatchwordError) -> Response:
@@ -31,6 +31,18 @@ def to_error_response(error: WatchwordError) -> Response:
         headers.append(("Retry-After", str(max(1, math.ceil(error.retry_after)))))
     body = {"error": to_public_code(error), "error_description": str(error)}
     return to_json_response(error.status, body, headers)
+
+
+def to_head_response(response: Response) -> Response:
+    """Return the response to ``HEAD`` for a response to ``GET``: the same headers without the body.
+
+    ``Content-Length`` is the length of the body that a ``GET`` would get (RFC 9110 §8.6). A framework that
+    counts the missing body would send zero.
+    """
+    if not response.body:
+        return response
+    length = ("Content-Length", str(len(response.body)))
+    return msgspec.structs.replace(response, body=b"", headers=(*response.headers, length))
 
 
 def to_json_response(status: int, content: Any, headers: Sequence[tuple[str, str]] = ()) -> Response:

@@ -8,6 +8,7 @@ import pytest
 
 from watchword.errors import InvalidSettings
 from watchword.web.endpoints import Endpoints
+from watchword.web.http import Request
 
 
 def test_the_prefix_is_a_setting(desk):
@@ -26,6 +27,20 @@ def test_a_route_names_its_parts_as_openapi_does(desk):
         for route in Endpoints(lambda: desk, desk.settings).routes
     }
     assert {name: found for name, found in parts.items() if found} == {"end_session": ["session_id"]}
+
+
+def test_a_route_has_all_methods_of_its_path_and_head_with_get(desk):
+    routes = Endpoints(lambda: desk, desk.settings).routes
+    paths = [route.path for route in routes]
+    assert len(set(paths)) == len(paths)
+    assert all(("GET" in route.methods) == ("HEAD" in route.methods) for route in routes)
+
+
+def test_head_is_answered_like_get_without_a_body(desk):
+    (jwks,) = (route for route in Endpoints(lambda: desk, desk.settings).routes if route.name == "jwks")
+    full, head = jwks.handler(Request(method="GET")), jwks.handler(Request(method="HEAD"))
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers == (*full.headers, ("Content-Length", str(len(full.body))))
 
 
 def test_an_endpoint_that_is_switched_off_has_no_route(desk):

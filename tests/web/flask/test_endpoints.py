@@ -52,6 +52,13 @@ def test_login_answers_with_a_pair_of_tokens_that_nobody_may_store(client):
     assert body["refresh_expires_in"] == 14 * 86_400
 
 
+@pytest.mark.parametrize("path", ["/auth/me", "/auth/sessions", "/.well-known/jwks.json"])
+def test_head_is_answered_like_get_without_a_body(client, bearer, path):
+    full, head = client.get(path, headers=bearer), client.head(path, headers=bearer)
+    assert (head.status_code, head.data) == (200, b"")
+    assert dict(head.headers) == dict(full.headers)
+
+
 @pytest.mark.parametrize(("username", "password"), [("alice", "wrong"), ("bob", PASSWORD), ("", "")])
 def test_a_refused_login_is_one_answer_whatever_was_wrong(client, username, password):
     answer = client.post("/auth/login", json={"username": username, "password": password})

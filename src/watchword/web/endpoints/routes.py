@@ -15,6 +15,7 @@ from watchword.web.endpoints.sessions import SessionEndpoints
 from watchword.web.endpoints.tokens import TokenEndpoints
 from watchword.web.http import Request, Response
 from watchword.web.proxies import ClientFinder
+from watchword.web.responses import to_head_response
 
 __all__ = ["Endpoints", "Route"]
 
@@ -24,14 +25,16 @@ class Route(NamedTuple):
 
     Attributes:
         name: the name by which an application switches the endpoint off.
-        method: the only method.
+        methods: all methods of the path, so that a framework can answer any other method with 405 and the
+            right ``Allow``. A route with ``GET`` has ``HEAD`` too.
         path: the path below the application's mount path. ``{name}`` stands for a segment, which the request
             has in its ``path_parameters``.
-        handler: answers a request, and raises a WatchwordError to refuse. It may do I/O.
+        handler: answers a request, and raises a WatchwordError to refuse. It may do I/O. Its response to
+            ``HEAD`` has the headers of the response to ``GET``, with ``Content-Length``, and no body.
     """
 
     name: str
-    method: str
+    methods: tuple[str, ...]
     path: str
     handler: Callable[[Request], Response]
 
@@ -66,18 +69,28 @@ class Endpoints:
         metadata = MetadataEndpoints(open_auth)
         prefix = settings.prefix
         routes = (
-            Route("login", "POST", f"{prefix}/login", tokens.log_in),
-            Route("refresh", "POST", f"{prefix}/refresh", tokens.refresh),
-            Route("logout", "POST", f"{prefix}/logout", tokens.log_out),
-            Route("logout_all", "POST", f"{prefix}/logout-all", tokens.log_out_everywhere),
-            Route("me", "GET", f"{prefix}/me", sessions.describe_caller),
-            Route("sessions", "GET", f"{prefix}/sessions", sessions.list_sessions),
-            Route("end_session", "DELETE", f"{prefix}/sessions/{{session_id}}", sessions.end_session),
-            Route("jwks", "GET", "/.well-known/jwks.json", metadata.publish_keys),
+            Route("login", ("POST",), f"{prefix}/login", tokens.log_in),
+            Route("refresh", ("POST",), f"{prefix}/refresh", tokens.refresh),
+            Route("logout", ("POST",), f"{prefix}/logout", tokens.log_out),
+            Route("logout_all", ("POST",), f"{prefix}/logout-all", tokens.log_out_everywhere),
+            _make_get_route("me", f"{prefix}/me", sessions.describe_caller),
+            _make_get_route("sessions", f"{prefix}/sessions", sessions.list_sessions),
+            Route("end_session", ("DELETE",), f"{prefix}/sessions/{{session_id}}", sessions.end_session),
+            _make_get_route("jwks", "/.well-known/jwks.json", metadata.publish_keys),
         )
         switches = {} if switches is None else switches
         _check_switches(switches, [route.name for route in routes])
         self.routes = tuple(route for route in routes if switches.get(route.name, True))
+
+
+def _make_get_route(name: str, path: str, handler: Callable[[Request], Response]) -> Route:
+    """Return a route for ``GET``, and for ``HEAD`` as RFC 9110 §9.3.2 has it."""
+
+    def answer(request: Request) -> Response:
+        response = handler(request)
+        return to_head_response(response) if request.method == "HEAD" else response
+
+    return Route(name, ("GET", "HEAD"), path, answer)
 
 
 def _check_switches(switches: Mapping[str, bool], names: Sequence[str]) -> None:

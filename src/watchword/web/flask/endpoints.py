@@ -42,7 +42,7 @@ def register_endpoints(
             route.path.replace("{", "<").replace("}", ">"),
             route.name,
             _make_view(route, installation.settings.max_body),
-            methods=[route.method],
+            methods=route.methods,
             # A client repeats the body of a redirected request, password included.
             strict_slashes=True,
             merge_slashes=False,

@@ -57,8 +57,9 @@ def _make_refusal_class(status: int | None) -> type[Refused]:
 
 def to_flask_response(response: Response) -> flask.Response:
     """Return our response as Flask's."""
-    flask_response = flask.Response(response.body, response.status, list(response.headers))
-    if not response.body:
+    # Not b"": Flask would replace the Content-Length of a response to HEAD with its own.
+    flask_response = flask.Response(response.body or None, response.status, list(response.headers))
+    if "Content-Type" not in dict(response.headers):
         del flask_response.headers["Content-Type"]  # Flask guesses a type even without a body.
     return flask_response
 
