@@ -2,6 +2,7 @@
 #
 #   make run       set up, then serve http://localhost:8000 (HOST, PORT, DATABASE_URL, ADMIN_PASSWORD)
 #   make test      set up, then run the whole test suite with coverage
+#                  with nginx, caddy, haproxy and clients in JavaScript, which it installs as root on Debian
 #   make quick     the tests that need no server, in less than two minutes
 #   make test-all  the test suite on every Python from 3.11 to 3.13 that is installed
 #   make test-oldest  the test suite with the oldest versions of what we need that pyproject.toml allows
@@ -46,7 +47,7 @@ PYTEST := -m pytest -q --numprocesses 2 --dist loadfile
 quick: $(VENV)/.dev
 	$(BIN)/python $(PYTEST) -m "not slow"
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev parts
 	@$(BIN)/coverage erase
 	$(BIN)/coverage run $(PYTEST)
 	@$(BIN)/coverage combine --quiet
@@ -65,9 +66,13 @@ test-oldest:
 	@$(MAKE) --no-print-directory VENV=.venv-oldest oldest
 	@$(MAKE) --no-print-directory VENV=.venv-oldest pytest
 
-.PHONY: pytest oldest
-pytest: $(VENV)/.dev
+.PHONY: pytest oldest parts
+pytest: $(VENV)/.dev parts
 	$(BIN)/python $(PYTEST)
+
+# What tests need besides wheels. It is quick where nothing is missing, and never fails.
+parts: $(VENV)/.dev
+	@$(BIN)/python tests/services/install_parts.py
 
 oldest: $(VENV)/.dev
 	$(INSTALL) --require-hashes --no-deps -r constraints/oldest.txt
@@ -117,7 +122,7 @@ constraints: $(VENV)/.dev
 	$(COMPILE) $(EXTRAS) --group proof --constraints constraints/dev.txt -o constraints/proof.txt
 
 clean:
-	rm -rf $(VENV) .venv-* mutants .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* tests/interop/node_modules mutants .coverage* .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	$(CREATE)

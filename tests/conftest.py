@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from watchword import Issuer, Key
 
-pytest_plugins = ["postgres_servers", "redis_servers"]
+pytest_plugins = ["postgres_servers", "redis_servers", "system_parts"]
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -32,7 +32,7 @@ def pytest_configure() -> None:
 
 
 # Rooms whose tests take their time, and the fixtures that start a database server.
-SLOW_ROOMS = {"bench", "cli", "docs", "examples", "faults", "fuzz", "system", "vectors"}
+SLOW_ROOMS = {"bench", "cli", "docs", "examples", "faults", "fuzz", "interop", "system", "vectors"}
 DATABASE_SERVERS = {"mortal_postgres", "postgres", "redis_executable"}
 
 
