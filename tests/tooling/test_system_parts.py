@@ -1,4 +1,4 @@
-"""A test whose program is missing is skipped and counted with the reason. In continuous integration it fails."""
+"""A test whose program is missing is skipped and counted. In continuous integration it fails."""
 
 import os
 import subprocess
