@@ -8,8 +8,15 @@ from contextlib import suppress
 
 import pytest
 
-from watchword import Auth, Key, Settings, Verifier
-from watchword.errors import InvalidKey, InvalidSettings, InvalidToken, MissingToken, WatchwordError
+from watchword import Auth, Identity, Key, Settings, Verifier
+from watchword.errors import (
+    InvalidKey,
+    InvalidSettings,
+    InvalidToken,
+    MissingToken,
+    NotFound,
+    WatchwordError,
+)
 from watchword.web.http import Headers, Request
 from watchword.web.installation import Installation, check_arguments
 
@@ -198,3 +205,27 @@ def test_an_argument_that_would_be_ignored_or_is_of_another_type_is_an_error(
     assert "secret" not in str(caught.value)
     if isinstance(auth, Auth):
         auth.close()
+
+
+def test_users_are_loaded_by_the_function_of_the_application():
+    installation = Installation(
+        VERIFIER, {}, Settings(), load_user=lambda identity: f"user {identity.subject}"
+    )
+    assert installation.users.load(Identity.from_claims({"sub": "7"})) == "user 7"
+    with pytest.raises(InvalidSettings, match="load_user must be a function"):
+        Installation(VERIFIER, {}, Settings(), load_user="app.find_user")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "challenge"),
+    [
+        (MissingToken(), 401, "Bearer"),
+        (InvalidToken("no"), 401, 'Bearer error="invalid_token", error_description="no"'),
+        (NotFound(), 404, None),
+        (InvalidSettings("a mistake"), 500, None),
+    ],
+)
+def test_an_error_becomes_the_response_that_every_adapter_sends(installation, error, status, challenge):
+    response = installation.to_error_response(error)
+    assert (response.status, dict(response.headers).get("WWW-Authenticate")) == (status, challenge)
+    assert b"mistake" not in response.body

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from watchword.auth import Auth, check_auth_arguments
-from watchword.errors import InvalidSettings
+from watchword.errors import InvalidSettings, WatchwordError
 from watchword.events import Listener
 from watchword.forks import PerProcess
 from watchword.keyring.operator_secret import refuse_missing_secret
@@ -23,7 +23,9 @@ from watchword.stores import is_in_memory, resolve_settings
 from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, check_auth
 from watchword.web.endpoints import Endpoints, Route
 from watchword.web.guard import Guard
-from watchword.web.http import Request
+from watchword.web.http import Request, Response
+from watchword.web.responses import to_error_response
+from watchword.web.users import LoadUser, UserLoader
 
 __all__ = ["Installation", "check_arguments", "make_repeatable", "warn_of_default_issuer"]
 
@@ -85,6 +87,7 @@ class Installation:
         settings: the settings for that Auth. Without an Auth only ``scope_claim`` counts.
         switches: which endpoints are served.
         also: verifiers of other kinds of tokens, which the guard accepts too.
+        load_user: returns the application's user for an identity.
         resolve: makes the database's path absolute, so that it stays where it is at the start.
         before_opening: called with the settings before the store is opened.
         find_request: returns the running request, or ``None`` outside of requests. The methods of the Auth
@@ -95,10 +98,11 @@ class Installation:
         endpoints: the endpoints. ``None`` without an Auth.
         guard: the guard of the views. It is another object once the Auth is open. So an adapter must not keep
             it from one request to the next.
+        users: loads the application's user for an identity.
 
     Raises:
-        InvalidSettings: a URL is not the URL of a store, a store on a server has no secret, or a switch does
-            not have the name of an endpoint.
+        InvalidSettings: a URL is not the URL of a store, a store on a server has no secret, a switch does not
+            have the name of an endpoint, or ``load_user`` is not a function.
     """
 
     guard: Guard
@@ -111,6 +115,7 @@ class Installation:
         *,
         switches: Mapping[str, bool] | None = None,
         also: Iterable[AnyVerifier] = (),
+        load_user: LoadUser | None = None,
         resolve: Callable[[Settings], Settings] = resolve_settings,
         before_opening: Callable[[Settings], None] = lambda _: None,
         find_request: Callable[[], Request | None] | None = None,
@@ -119,6 +124,7 @@ class Installation:
         self._options = {name: value for name, value in options.items() if name not in _URLS}
         urls = {name: options[name] for name in _URLS if options.get(name) is not None}
         self.settings = msgspec.structs.replace(settings, **urls)
+        self.users = UserLoader(load_user)
         self._also = tuple(also)
         self._before_opening = before_opening
         self._find_request = find_request
@@ -221,6 +227,13 @@ class Installation:
         if self.endpoints is None:
             raise TypeError("auth.client() needs an Auth, and this extension was given a Verifier")
         return self.endpoints.clients.find(request)
+
+    def to_error_response(self, error: WatchwordError) -> Response:
+        """Return the response for an error of the guard, of an endpoint, or of a view.
+
+        Adapters answer every error with it, because the challenge may name what the settings protect.
+        """
+        return to_error_response(error)
 
     def select_routes(self, others: Iterable[Installation]) -> Sequence[Route]:
         """Return the routes of the extension in an application that may have other extensions.
