@@ -124,6 +124,13 @@ class Node:
         """Return whether verifying an access token would do no I/O now."""
         return self._revocations.is_ready()
 
+    def is_free_of_io(self) -> bool:
+        """Return whether :meth:`find_published_keys`, and verifying an access token, do no I/O for a moment.
+
+        Both may still raise. An event loop may call them directly.
+        """
+        return self._revocations.is_free_of_io()
+
     def revocation_staleness(self) -> float:
         """Return by how many seconds this process may be late with sessions that ended in others."""
         return self._revocations.measure_staleness()

@@ -134,7 +134,7 @@ class Installation:
             refuse_missing_secret(self.settings)
         self.endpoints: Endpoints | None = None
         if auth is None or isinstance(auth, Auth):
-            self.endpoints = Endpoints(self.open, self.settings, switches)
+            self.endpoints = Endpoints(self.open, self.settings, switches, find_auth=lambda: self._auth)
         elif switches is not None:
             raise InvalidSettings(
                 "endpoints needs an Auth, and this extension was given a Verifier, which has no endpoints"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -41,6 +42,17 @@ def test_head_is_answered_like_get_without_a_body(desk):
     full, head = jwks.handler(Request(method="GET")), jwks.handler(Request(method="HEAD"))
     assert (head.status, head.body) == (200, b"")
     assert head.headers == (*full.headers, ("Content-Length", str(len(full.body))))
+
+
+def test_an_event_loop_may_call_handlers_without_io_once_the_auth_is_open(desk):
+    opened = []
+    routes = Endpoints(lambda: desk, desk.settings, find_auth=lambda: desk if opened else None).routes
+    assert [route.name for route in routes if route.is_free_of_io()] == []
+    opened.append(desk)
+    desk.wait(0)
+    assert [route.name for route in routes if route.is_free_of_io()] == ["me", "jwks"]
+    desk._revocations._monotonic = lambda: time.monotonic() + 60  # the known ended sessions are too old
+    assert [route.name for route in routes if route.is_free_of_io()] == []
 
 
 def test_an_endpoint_that_is_switched_off_has_no_route(desk):

@@ -20,6 +20,10 @@ from watchword.web.responses import to_head_response
 __all__ = ["Endpoints", "Route"]
 
 
+def _does_io() -> bool:
+    return False
+
+
 class Route(NamedTuple):
     """An endpoint, for a framework to route to.
 
@@ -31,12 +35,15 @@ class Route(NamedTuple):
             has in its ``path_parameters``.
         handler: answers a request, and raises a WatchwordError to refuse. It may do I/O. Its response to
             ``HEAD`` has the headers of the response to ``GET``, with ``Content-Length``, and no body.
+        is_free_of_io: whether the handler would do no I/O now. Then an adapter on an event loop calls the
+            handler directly, and otherwise in a thread.
     """
 
     name: str
     methods: tuple[str, ...]
     path: str
     handler: Callable[[Request], Response]
+    is_free_of_io: Callable[[], bool] = _does_io
 
     @property
     def is_well_known(self) -> bool:
@@ -51,6 +58,7 @@ class Endpoints:
         open_auth: returns the Auth. It is not called before the first request, so the store may open late.
         settings: the settings of the Auth.
         switches: the names of endpoints, and whether they are served. An endpoint without a switch is served.
+        find_auth: returns the Auth if it is open, or ``None``.
 
     Attributes:
         routes: the endpoints that are served.
@@ -61,36 +69,51 @@ class Endpoints:
     """
 
     def __init__(
-        self, open_auth: Callable[[], Auth], settings: Settings, switches: Mapping[str, bool] | None = None
+        self,
+        open_auth: Callable[[], Auth],
+        settings: Settings,
+        switches: Mapping[str, bool] | None = None,
+        *,
+        find_auth: Callable[[], Auth | None] = lambda: None,
     ) -> None:
         self.clients = ClientFinder(settings.trusted_proxies)
         tokens = TokenEndpoints(open_auth, self.clients)
         sessions = SessionEndpoints(open_auth, self.clients)
         metadata = MetadataEndpoints(open_auth)
         prefix = settings.prefix
+
+        def is_free_of_io() -> bool:
+            auth = find_auth()
+            return auth is not None and auth.is_free_of_io()
+
         routes = (
             Route("login", ("POST",), f"{prefix}/login", tokens.log_in),
             Route("refresh", ("POST",), f"{prefix}/refresh", tokens.refresh),
             Route("logout", ("POST",), f"{prefix}/logout", tokens.log_out),
             Route("logout_all", ("POST",), f"{prefix}/logout-all", tokens.log_out_everywhere),
-            _make_get_route("me", f"{prefix}/me", sessions.describe_caller),
+            _make_get_route("me", f"{prefix}/me", sessions.describe_caller, is_free_of_io),
             _make_get_route("sessions", f"{prefix}/sessions", sessions.list_sessions),
             Route("end_session", ("DELETE",), f"{prefix}/sessions/{{session_id}}", sessions.end_session),
-            _make_get_route("jwks", "/.well-known/jwks.json", metadata.publish_keys),
+            _make_get_route("jwks", "/.well-known/jwks.json", metadata.publish_keys, is_free_of_io),
         )
         switches = {} if switches is None else switches
         _check_switches(switches, [route.name for route in routes])
         self.routes = tuple(route for route in routes if switches.get(route.name, True))
 
 
-def _make_get_route(name: str, path: str, handler: Callable[[Request], Response]) -> Route:
+def _make_get_route(
+    name: str,
+    path: str,
+    handler: Callable[[Request], Response],
+    is_free_of_io: Callable[[], bool] = _does_io,
+) -> Route:
     """Return a route for ``GET``, and for ``HEAD`` as RFC 9110 §9.3.2 has it."""
 
     def answer(request: Request) -> Response:
         response = handler(request)
         return to_head_response(response) if request.method == "HEAD" else response
 
-    return Route(name, ("GET", "HEAD"), path, answer)
+    return Route(name, ("GET", "HEAD"), path, answer, is_free_of_io)
 
 
 def _check_switches(switches: Mapping[str, bool], names: Sequence[str]) -> None:
