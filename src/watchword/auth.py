@@ -32,6 +32,7 @@ from watchword.sessions import (
     refresh_verifier,
 )
 from watchword.sessions.access_tokens import ACCESS_TOKENS
+from watchword.sessions.grants import SubjectClaims
 from watchword.sessions.login_arguments import check_subject
 from watchword.sessions.shared_settings import SharedSettings
 from watchword.settings import Settings, check_settings
@@ -58,8 +59,9 @@ class Auth(Node):
             and are not counted as wrong passwords.
         subject_claims: returns further claims for the access tokens of a subject (tenant, role, ...). Called
             at each login and each refresh. ``scope`` (a string or a list) and ``preferred_username`` replace
-            ours. ``None`` refuses the subject and ends the session. Its exceptions reach the caller. Then no
-            token is issued and no session changes.
+            ours. :class:`~watchword.sessions.VersionedClaims` also end sessions of older credentials.
+            ``None`` refuses the subject and ends the session. Its exceptions reach the caller. Then no token
+            is issued and no session changes.
         breached: returns whether a new password of an account is known from a data breach. Called after all
             other rules, never at a login. Its exceptions propagate, and the password is not set.
         listeners: called with every security event, after the log. A listener that fails stops nothing.
@@ -89,7 +91,7 @@ class Auth(Node):
         audience: str | None = None,
         keys: Key | None = None,
         check_password: Callable[[str, str], Subject | None] | None = None,
-        subject_claims: Callable[[str], Mapping[str, Any] | None] | None = None,
+        subject_claims: SubjectClaims | None = None,
         breached: Callable[[str], bool] | None = None,
         listeners: Iterable[Listener] = (),
         settings: Settings | None = None,
@@ -335,6 +337,15 @@ class Auth(Node):
         self._sessions.end_all(subject, "logout_all", keep, client)
         address = client.ip_address if client else None
         self._notify(SessionsEnded(subject=subject, address=address, actor=actor))
+
+    def replace_version(self, subject: str, before: int, after: int) -> None:
+        """Let the sessions of the application's own subject go on past a change of its version.
+
+        Meant for a change that is not a new password, such as the same password with a stronger hash.
+        Sessions of any version but ``before`` stay as they are.
+        """
+        check_subject(subject)
+        self._sessions.replace_version(subject, before, after)
 
     # -- accounts ----------------------------------------------------------------------------------
 

@@ -147,7 +147,6 @@ def test_an_exception_is_no_verdict_and_propagates(login, directory, events, fai
         (True, "must return a Subject or None, not True"),
         ("7", "must return a Subject or None, not str"),
         (("7", "alice"), "must return a Subject or None, not tuple"),
-        (Subject("7", version=3), "without a version"),
     ],
 )
 def test_an_unusable_answer_of_the_check_is_no_verdict(login, directory, events, answer, said):

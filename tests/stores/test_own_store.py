@@ -117,6 +117,12 @@ class MySessions(SessionStore):
         return True
 
     @atomic
+    def replace_version(self, subject: str, before: int, after: int) -> None:
+        for row in self._rows.values():
+            if row.subject == subject and row.credentials_version == before and is_live(row, self.now()):
+                self._rows[row.id] = msgspec.structs.replace(row, credentials_version=after)
+
+    @atomic
     def find_session(self, session_id: str) -> TimedSession | None:
         row = self._rows.get(session_id)
         return None if row is None else TimedSession(row, self.now())

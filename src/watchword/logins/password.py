@@ -116,8 +116,4 @@ def _to_proof(found: object, mark: str, began: float) -> LoginProof | None:
         return LoginProof.from_account(found, amr=AMR, mark=mark, began=began)
     if not isinstance(found, Subject):
         raise InvalidSettings(f"check_password must return a Subject or None, not {describe(found)}")
-    if found.version is not None:
-        raise InvalidSettings(
-            "check_password must return a Subject without a version: only accounts have one"
-        )
     return LoginProof(subject=found, amr=AMR, mark=mark, began=began)

@@ -8,7 +8,7 @@ from watchword.sessions.refresh_tokens import refresh_verifier
 from watchword.sessions.revocations import FeedStatus, Revocations
 from watchword.sessions.sessions import Sessions
 from watchword.sessions.shared_settings import SettingsRecord
-from watchword.sessions.subjects import LoginProof, Subject
+from watchword.sessions.subjects import LoginProof, Subject, VersionedClaims
 from watchword.sessions.token_pairs import Tokens
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "SettingsRecord",
     "Subject",
     "Tokens",
+    "VersionedClaims",
     "read_named_sessions",
     "refresh_verifier",
 ]

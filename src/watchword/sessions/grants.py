@@ -13,7 +13,9 @@ from watchword.errors import InvalidSettings, Unissuable
 from watchword.scopes import check_scopes
 from watchword.sessions.access_tokens import SESSION_CLAIMS
 from watchword.sessions.clients import Client
+from watchword.sessions.login_arguments import is_version
 from watchword.sessions.refresh_tokens import RefreshClaims, SessionBounds
+from watchword.sessions.subjects import LARGEST_VERSION, Subject, VersionedClaims
 from watchword.settings import Settings
 from watchword.stores.contract import (
     Account,
@@ -27,7 +29,7 @@ __all__ = ["Grant", "Grants", "Refusal", "SubjectClaims"]
 
 logger = logging.getLogger("watchword.sessions")
 
-SubjectClaims = Callable[[str], Mapping[str, Any] | None]
+SubjectClaims = Callable[[str], Mapping[str, Any] | VersionedClaims | None]
 
 _REPLACEABLE = frozenset({"scope", "preferred_username"})
 
@@ -52,14 +54,14 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         scopes: the scopes that the access token grants.
         bounds: what the next refresh may grant at most.
         claims: the claims for the access token, given at the login or by ``subject_claims``.
-        account_version: the version of the account's credentials. ``None`` if there is no account.
+        version: the version of the subject's credentials. ``None`` if they have no version.
     """
 
     username: str
     scopes: tuple[str, ...]
     bounds: SessionBounds
     claims: Mapping[str, Any] = {}
-    account_version: int | None = None
+    version: int | None = None
 
     def to_details(self, client: Client, settings: Settings) -> SessionDetails:
         """Return what the row of the session records about the grant and its client."""
@@ -70,7 +72,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
             ip_address=client.ip_address,
             audience=settings.audience,
             client_id=settings.client_id,
-            credentials_version=self.account_version,
+            credentials_version=self.version,
         )
 
 
@@ -81,13 +83,14 @@ class Grants:
         accounts: our accounts.
         subject_claims: called at each login and refresh. Returns further claims of a subject, or ``None`` to
             refuse the subject. Of our claims it can replace ``scope`` and ``preferred_username`` only.
+            :class:`VersionedClaims` also refuse a session of another version.
     """
 
     def __init__(self, accounts: AccountStore, subject_claims: SubjectClaims | None) -> None:
         self._accounts = accounts
         self._subject_claims = subject_claims
 
-    def decide_login(self, subject: str, bounds: SessionBounds, account: Account | None) -> Grant:
+    def decide_login(self, subject: Subject, bounds: SessionBounds, account: Account | None) -> Grant:
         """Return what a subject is granted that has just proven its identity.
 
         Args:
@@ -96,10 +99,14 @@ class Grants:
             account: the subject's account, if it has an account.
 
         Raises:
-            Refusal: the account is disabled, or ``subject_claims`` refuses the subject.
+            Refusal: the account is disabled, ``subject_claims`` refuses the subject, or its credentials
+                changed during the login.
             Unissuable: ``subject_claims`` returned an unusable value.
         """
-        return self._ask_application(subject, _grant_within(bounds, account))
+        grant = _grant_within(bounds, account)
+        if account is None:
+            grant = msgspec.structs.replace(grant, version=subject.version)
+        return self._ask_application(subject.id, grant)
 
     def decide_refresh(self, token: RefreshClaims, session: Session) -> Grant:
         """Return what the subject of a refresh token is granted now.
@@ -116,14 +123,17 @@ class Grants:
             bounds = msgspec.structs.replace(
                 bounds, scope=" ".join(session.scopes), preferred_username=session.username
             )
-        has_account = token.account or session.credentials_version is not None
+        has_account = token.account or (is_older and session.credentials_version is not None)
         account = self._accounts.find_account(subject=token.sub) if has_account or is_older else None
         if has_account and account is None:
             raise Refusal("account_deleted")
         if account is not None:
             _check_version(account, session.credentials_version)
             bounds = msgspec.structs.replace(bounds, account=True, preferred_username=None)
-        return self._ask_application(token.sub, _grant_within(bounds, account))
+        grant = _grant_within(bounds, account)
+        if account is None:
+            grant = msgspec.structs.replace(grant, version=session.credentials_version)
+        return self._ask_application(token.sub, grant)
 
     def _ask_application(self, subject: str, grant: Grant) -> Grant:
         """Let the application's ``subject_claims`` decide last."""
@@ -136,6 +146,14 @@ class Grants:
             raise
         if claims is None:
             raise Refusal("subject_refused")
+        if isinstance(claims, VersionedClaims):
+            grant = _bind_version(grant, claims.version)
+            claims = claims.claims
+        elif grant.version is not None and not grant.bounds.account:
+            raise Unissuable(
+                "subject_claims must return VersionedClaims for a subject whose login had a version, not "
+                f"{type(claims).__name__}"
+            )
         if not isinstance(claims, Mapping):
             raise Unissuable(f"subject_claims must return a mapping or None, not {type(claims).__name__}")
         if not SESSION_CLAIMS.isdisjoint(claims):
@@ -165,7 +183,7 @@ def _grant_within(bounds: SessionBounds, account: Account | None) -> Grant:
         scopes=account.scopes if limit is None else tuple(s for s in limit if s in account.scopes),
         bounds=bounds,
         claims=bounds.claims,
-        account_version=account.credentials_version,
+        version=account.credentials_version,
     )
 
 
@@ -173,6 +191,19 @@ def _check_version(account: Account, version: int | None) -> None:
     """Refuse a session that was started with older credentials of its account."""
     if version is not None and version < account.credentials_version:
         raise Refusal("account_disabled" if account.disabled else "account_changed")
+
+
+def _bind_version(grant: Grant, version: int) -> Grant:
+    """Refuse a grant of another version. The version of an account is in the account itself."""
+    if not is_version(version):
+        raise Unissuable(
+            f"subject_claims: version must be an int from 0 to {LARGEST_VERSION}, not {describe(version)}"
+        )
+    if grant.bounds.account:
+        return grant
+    if grant.version not in {None, version}:
+        raise Refusal("account_changed")
+    return msgspec.structs.replace(grant, version=version)
 
 
 def _read_scopes(given: object) -> tuple[str, ...]:

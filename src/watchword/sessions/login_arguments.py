@@ -14,7 +14,7 @@ from watchword.jwt.claims import REGISTERED
 from watchword.scopes import check_scopes
 from watchword.sessions.access_tokens import SESSION_CLAIMS
 from watchword.sessions.refresh_tokens import SessionBounds
-from watchword.sessions.subjects import LoginProof
+from watchword.sessions.subjects import LARGEST_VERSION, LoginProof
 from watchword.settings import MOST_PERIODS, Settings
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "check_lifetime",
     "check_login",
     "check_subject",
+    "is_version",
 ]
 
 LARGEST_CLAIMS = 2_048
@@ -42,14 +43,18 @@ def check_login(proof: LoginProof, settings: Settings) -> SessionBounds:
     """Return what a login fixes for all refreshes of its session.
 
     Raises:
-        InvalidSettings: the subject or the username is not text, or a scope, ``amr`` or ``lifetime`` is
-            malformed.
+        InvalidSettings: the subject or the username is not text, or a scope, the version, ``amr`` or
+            ``lifetime`` is malformed.
         Unissuable: the subject's claims cannot be issued.
     """
     subject, has_account = proof.subject, proof.account is not None
     username = subject.username or subject.id
     check_subject(subject.id)
     _check_text("username", username)
+    if subject.version is not None and not is_version(subject.version):
+        raise InvalidSettings(
+            f"version must be an int from 0 to {LARGEST_VERSION}, not {describe(subject.version)}"
+        )
     scopes = subject.scopes if proof.scopes is None and not has_account else proof.scopes
     return SessionBounds(
         account=has_account,
@@ -68,6 +73,11 @@ def check_subject(subject: object) -> None:
         InvalidSettings: it is empty, is not text, or has surrogates, which no token and no store can hold.
     """
     _check_text("subject", subject)
+
+
+def is_version(version: object) -> bool:
+    """Return whether every store can keep this version of a subject's credentials."""
+    return type(version) is int and 0 <= version <= LARGEST_VERSION
 
 
 def _check_text(name: str, given: object) -> None:

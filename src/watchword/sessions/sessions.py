@@ -111,7 +111,7 @@ class Sessions:
         subject, client = proof.subject.id, clean_client(client)
         self._revocations.ensure_fresh()  # A compromised key must not sign.
         try:
-            grant = self._grants.decide_login(subject, bounds, proof.account)
+            grant = self._grants.decide_login(proof.subject, bounds, proof.account)
         except Refusal:
             raise self._refuse_login(subject, client, proof.began) from None
         new = NewSession(
@@ -182,6 +182,14 @@ class Sessions:
             StoreUnavailable: the store does not answer. The session may end.
         """
         self._store.keep_session(session_id, subject, credentials_version)
+
+    def replace_version(self, subject: str, before: int, after: int) -> None:
+        """Let a subject's sessions of a version go on with another version of its credentials.
+
+        Raises:
+            StoreUnavailable: the store does not answer. The sessions may end at their next refresh.
+        """
+        self._store.replace_version(subject, before, after)
 
     def end_all(
         self,

@@ -11,7 +11,10 @@ from watchword.clocks import read_clock
 from watchword.durations import Duration
 from watchword.stores.contract import Account
 
-__all__ = ["LoginProof", "Subject"]
+__all__ = ["LARGEST_VERSION", "LoginProof", "Subject", "VersionedClaims"]
+
+LARGEST_VERSION = 2**31 - 1
+"""The largest version of a subject's credentials that every store can keep."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -21,7 +24,9 @@ class Subject(msgspec.Struct, frozen=True):
         id: the permanent id, the ``sub`` of the tokens. Do not use an e-mail address, which can change hands.
         username: the name to show. ``None`` stands for the id.
         scopes: the scopes that the login grants.
-        version: the version of the account's credentials. ``None`` for the application's own users.
+        version: the version of the credentials, a number that every change of the credentials changes. With
+            the application's own users, ``subject_claims`` then returns :class:`VersionedClaims`. ``None``
+            if only the end of all sessions reports such a change.
         claims: claims for every access token of the session, at each refresh again.
     """
 
@@ -33,6 +38,21 @@ class Subject(msgspec.Struct, frozen=True):
 
     def __hash__(self) -> int:
         return hash((self.id, self.username, self.scopes, self.version))  # Claims have no hash.
+
+
+class VersionedClaims(msgspec.Struct, frozen=True):
+    """What ``subject_claims`` returns for subjects whose credentials have a version.
+
+    A session of another version is over. So a new password refuses the next refresh of every session, even if
+    the end of the sessions could not be recorded.
+
+    Attributes:
+        claims: the claims, as ``subject_claims`` returns them without a version.
+        version: the version of the subject's credentials now.
+    """
+
+    claims: Mapping[str, Any]
+    version: int
 
 
 class LoginProof(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,8 +79,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         audience: the ``aud`` of the session's access tokens. A session from before version 4 of the schema
             has ``None`` until its next swap. The same holds for the two fields that follow.
         client_id: the client that the session's refresh tokens are for.
-        credentials_version: the version of the account at the login. ``None`` if the subject is not an
-            account of ours.
+        credentials_version: the version of the subject's credentials at the login. ``None`` if they have no
+            version.
         amr: the methods that proved the subject's identity, by their names in RFC 8176. Set at the start. The
             same holds for the two fields that follow. A session from before version 5 of the schema has the
             default of each.
@@ -242,6 +242,10 @@ class SessionStore(Protocol):
 
         A session without a version gets this version. Returns whether the subject has such a live session.
         """
+        ...
+
+    def replace_version(self, subject: str, before: int, after: int) -> None:
+        """Set ``credentials_version`` to ``after`` in the subject's live sessions that have ``before``."""
         ...
 
     def find_session(self, session_id: str) -> TimedSession | None:

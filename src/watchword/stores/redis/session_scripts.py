@@ -177,6 +177,20 @@ return 1
 """,
 )
 
+REPLACE_VERSION = Script(
+    _ROWS,
+    """
+local _, subject, before, after = unpack(ARGV)
+for _, id in ipairs(redis.call('ZRANGE', index(subject), 0, -1)) do
+  local key = session(id)
+  local version, over_at = unpack(redis.call('HMGET', key, 'credentials_version', 'expires_at'))
+  if version == before and tonumber(over_at) > now then
+    redis.call('HSET', key, 'credentials_version', after)
+  end
+end
+""",
+)
+
 FIND = Script(_ROWS, "return {text(now), redis.call('HGETALL', session(ARGV[2]))}")
 
 LIVE = Script(

@@ -95,6 +95,9 @@ class RedisSessions(RedisPort, SessionStore):
         key = _name_shard(session_id[-1])
         return bool(self._redis.run(scripts.KEEP, key, session_id, subject, credentials_version))
 
+    def replace_version(self, subject: str, before: int, after: int) -> None:
+        self._redis.run(scripts.REPLACE_VERSION, _name_shard(find_shard(subject)), subject, before, after)
+
     def find_session(self, session_id: str) -> TimedSession | None:
         if not _has_shard(session_id):
             return None

@@ -92,6 +92,13 @@ class SqlSessions(SqlPort, SessionStore):
 
         return self._database.write(keep)
 
+    def replace_version(self, subject: str, before: int, after: int) -> None:
+        def replace(connection: Connection, now: float) -> None:
+            which = is_live(subject, now) & (sessions.c.credentials_version == before)
+            connection.execute(update(sessions).where(which).values(credentials_version=after))
+
+        self._database.write(replace)
+
     def find_session(self, session_id: str) -> TimedSession | None:
         def find(connection: Connection, now: float) -> TimedSession | None:
             return self._find(connection, now, session_id)

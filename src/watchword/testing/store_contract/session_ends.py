@@ -77,6 +77,24 @@ class SessionEndsContract:
         store.time_shift += TIMES.idle
         assert not store.keep_session(session.id, "alice", 10)
 
+    def test_a_version_is_replaced_in_the_live_sessions_that_have_it(self, store: Store) -> None:
+        versions = {"outdated": 7, "current": 8, "without": None, "ended": 7}
+        sessions = {
+            name: begin(store, make_new_session(credentials_version=version))[0].session
+            for name, version in versions.items()
+        }
+        bobs = begin(store, make_new_session("bob", credentials_version=7))[0].session
+        store.end_session(sessions["ended"].id, "logout")
+        store.replace_version("alice", 7, 2)
+        found = {
+            name: store.find_session(each.id).session.credentials_version for name, each in sessions.items()
+        }
+        assert found == {"outdated": 2, "current": 8, "without": None, "ended": 7}
+        assert store.find_session(bobs.id).session.credentials_version == 7
+        store.time_shift += TIMES.idle
+        store.replace_version("alice", 8, 9)
+        assert store.find_session(sessions["current"].id).session.credentials_version == 8
+
     def test_the_end_of_a_forgotten_session_is_told_once_and_starts_nothing(self, store: Store) -> None:
         forgotten, until = make_session_id("alice"), float(math.floor(read_time(store)) + 500)
         feed = store.poll(None, None, grace=30)
