@@ -20,6 +20,7 @@ __all__ = [
     "PATIENCE",
     "Answer",
     "Server",
+    "ServerProcess",
     "clean_environment",
     "free_port",
     "starting",
@@ -42,26 +43,27 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
-class Server:
-    """`watchword serve`, in a directory of its own that holds its database and its log."""
+class ServerProcess:
+    """A server in a process of its own, with its log in a directory.
 
-    def __init__(self, directory, arguments, environment):
+    Args:
+        directory: where it runs.
+        command: what starts it.
+        environment: what it has beside this process's environment.
+        port: where it listens.
+        probe: the path that answers once it serves.
+    """
+
+    def __init__(self, directory, command, environment, port, *, probe="/healthz"):
         self.directory = Path(directory)
-        self.database = self.directory / "watchword.db"
-        self.port = free_port()
+        self.port = port
+        self.probe = probe
         self.log_file = self.directory / f"server-{self.port}.log"
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [*COMMAND, "serve", *arguments],
+                command,
                 cwd=self.directory,
-                env=clean_environment(
-                    {
-                        "PORT": str(self.port),
-                        "ADMIN_PASSWORD": ADMIN_PASSWORD,
-                        "WATCHWORD_ISSUER": ISSUER,
-                        **environment,
-                    }
-                ),
+                env=clean_environment(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -73,7 +75,7 @@ class Server:
     def is_serving(self):
         assert self.process.poll() is None, self.log
         try:
-            return self.request("GET", "/healthz").status == 200
+            return self.request("GET", self.probe).status == 200
         except OSError:
             return False
 
@@ -109,27 +111,27 @@ class Server:
     def log(self):
         return self.log_file.read_text()
 
-    def events(self, name=None):
-        """The security events in the log, in their order."""
-        lines = re.findall(r"^\[[^]]*\] security \w+ (\{.*\})$", self.log, re.MULTILINE)
-        records = [json.loads(line) for line in lines]
-        return [record for record in records if name in {None, record["event"]}]
-
     # -- requests
 
-    def request(self, method, path, body=None, *, token=None, headers=None):
-        """One request on a connection of its own; a dict becomes JSON."""
+    def request(self, method, path, body=None, *, token=None, headers=None, over=None):
+        """One request, on a connection of its own or over the given one; a dict becomes JSON."""
         headers = dict(headers or {})
         if isinstance(body, dict):
             body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as to:
+        if over is not None:
+            over.request(method, path, body, headers)
+            return read(over.getresponse())
+        with contextlib.closing(self.http_connection()) as to:
             to.connect()
             with contextlib.suppress(ConnectionError):  # the server may answer before it has read all
                 to.request(method, path, body, headers)
             return read(to.getresponse())
+
+    def http_connection(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
     def connection(self):
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
@@ -143,6 +145,22 @@ class Server:
             response = http.client.HTTPResponse(connection)
             response.begin()
             return read(response)
+
+
+class Server(ServerProcess):
+    """`watchword serve`, in a directory of its own that holds its database and its log."""
+
+    def __init__(self, directory, arguments, environment):
+        port = free_port()
+        settings = {"PORT": str(port), "ADMIN_PASSWORD": ADMIN_PASSWORD, "WATCHWORD_ISSUER": ISSUER}
+        super().__init__(directory, [*COMMAND, "serve", *arguments], settings | environment, port)
+        self.database = self.directory / "watchword.db"
+
+    def events(self, name=None):
+        """The security events in the log, in their order."""
+        lines = re.findall(r"^\[[^]]*\] security \w+ (\{.*\})$", self.log, re.MULTILINE)
+        records = [json.loads(line) for line in lines]
+        return [record for record in records if name in {None, record["event"]}]
 
     def login(self, username="admin", password=ADMIN_PASSWORD, **options):
         answer = self.request("POST", "/auth/login", {"username": username, "password": password}, **options)
