@@ -11,6 +11,7 @@ from watchword.errors import BodyTooLarge, NotFound
 from watchword.settings import Settings
 from watchword.web.endpoints import Route
 from watchword.web.flask.errors import to_flask_response
+from watchword.web.flask.installations import set_running_installation
 from watchword.web.installation import Installation
 from watchword.web.wsgi import WsgiRequest
 
@@ -41,7 +42,7 @@ def register_endpoints(
         blueprint.add_url_rule(
             route.path.replace("{", "<").replace("}", ">"),
             route.name,
-            _make_view(route, installation.settings.max_body),
+            _make_view(route, installation),
             methods=route.methods,
             # A client repeats the body of a redirected request, password included.
             strict_slashes=True,
@@ -58,9 +59,12 @@ def _name_blueprint(prefix: str) -> str:
     return _BLUEPRINT + (prefix or "/root").replace("/", "_").replace(".", "-")
 
 
-def _make_view(route: Route, max_body: int) -> Callable[..., flask.Response]:
+def _make_view(route: Route, installation: Installation) -> Callable[..., flask.Response]:
+    max_body = installation.settings.max_body
+
     def view(**path_parameters: str) -> flask.Response:
         request = flask.request
+        set_running_installation(installation)
         if request.environ["PATH_INFO"].startswith("//"):  # werkzeug takes them for a single slash.
             raise NotFound
         body = _read_body(request, max_body)

@@ -15,8 +15,9 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 
 from watchword import errors
 from watchword.errors import WatchwordError
+from watchword.web.flask.installations import find_running_installation
 from watchword.web.http import Response
-from watchword.web.responses import to_error_response
+from watchword.web.installation import Installation
 
 __all__ = ["Refused", "register_handlers", "to_flask_response", "to_refusal"]
 
@@ -33,8 +34,7 @@ class Refused(HTTPException):
         data: the body of the response. Flask-RESTX reads it.
     """
 
-    def __init__(self, error: WatchwordError) -> None:
-        response = to_error_response(error)
+    def __init__(self, error: WatchwordError, response: Response) -> None:
         super().__init__(description=str(error), response=to_flask_response(response))
         self.error = error
         self.data = flask.json.loads(response.body)
@@ -44,9 +44,9 @@ class Refused(HTTPException):
         return [(name, value) for name, value in self.get_response().headers if name != "Content-Length"]
 
 
-def to_refusal(error: WatchwordError) -> Refused:
+def to_refusal(error: WatchwordError, installation: Installation) -> Refused:
     """Return the HTTP error for an error that has a status."""
-    return _make_refusal_class(error.status)(error)
+    return _make_refusal_class(error.status)(error, installation.to_error_response(error))
 
 
 @functools.cache
@@ -94,7 +94,8 @@ def _on_refusal(refusal: Refused) -> flask.typing.ResponseReturnValue:
 
 
 def _on_error(error: WatchwordError) -> flask.typing.ResponseReturnValue:
-    return _ask_application(error) or to_flask_response(to_error_response(error))
+    installation = find_running_installation()
+    return _ask_application(error) or to_flask_response(installation.to_error_response(error))
 
 
 def _ask_application(error: WatchwordError) -> flask.typing.ResponseReturnValue | None:

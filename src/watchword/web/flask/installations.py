@@ -13,16 +13,20 @@ from watchword.settings import Settings
 from watchword.web.authenticators import AnyVerifier, AuthOrVerifier
 from watchword.web.flask.instance_folder import make_folder, resolve_in_folder
 from watchword.web.installation import Installation
+from watchword.web.users import LoadUser
 from watchword.web.wsgi import WsgiRequest
 
 __all__ = [
     "INSTALLATIONS",
+    "find_running_installation",
     "list_installations",
     "make_installation",
     "run_before_first_request",
+    "set_running_installation",
 ]
 
 INSTALLATIONS = "watchword.all"  # in app.extensions
+_INSTALLATION = "_watchword_installation"  # of the running request
 
 
 def list_installations(app: flask.Flask) -> list[Installation]:
@@ -38,23 +42,38 @@ def make_installation(
     *,
     switches: Mapping[str, bool] | None,
     also: Iterable[AnyVerifier],
+    load_user: LoadUser | None,
 ) -> Installation:
     """Make what an extension has in an application. The database lies in the instance folder.
 
     Raises:
-        InvalidSettings: as :class:`Installation`.
+        InvalidSettings: as :class:`Installation`, or ``load_user`` is a coroutine function.
     """
     folder = Path(app.instance_path)
-    return Installation(
+    installation = Installation(
         auth,
         options,
         settings,
         switches=switches,
         also=also,
+        load_user=load_user,
         resolve=partial(resolve_in_folder, folder=folder),
         before_opening=partial(make_folder, folder=folder),
         find_request=_find_request,
     )
+    installation.users.refuse_async()  # Flask's views are synchronous, or each has an event loop of its own.
+    return installation
+
+
+def set_running_installation(installation: Installation) -> None:
+    """Remember that the running request is for an endpoint of this installation."""
+    setattr(flask.request, _INSTALLATION, installation)
+
+
+def find_running_installation() -> Installation:
+    """Return the installation whose endpoint answers the running request, or the first of the application."""
+    running: Installation | None = getattr(flask.request, _INSTALLATION, None)
+    return running or list_installations(flask.current_app)[0]
 
 
 def run_before_first_request(app: flask.Flask, task: Callable[[], None]) -> None:
