@@ -6,11 +6,17 @@ import json
 import re
 from collections.abc import Callable
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_public_key,
+)
 
-from watchword import Auth, Key, KeySet
+from watchword import Auth, Key, KeySet, Settings
 from watchword.errors import InvalidGrant, UnknownKey
 from watchword.stores.sql.database import SqlDatabase
 
@@ -153,8 +159,25 @@ def test_the_export_is_the_jwks_without_anything_private(watchword, alice, keys)
     assert len(KeySet.from_jwks(exported)) == 2
 
 
+def test_the_export_in_pem_has_each_public_key_below_its_kid(watchword, alice, keys) -> None:
+    exported = watchword("key", "export", "--pem").stdout
+    parts = re.findall(r"# kid: (\S+) alg: (\w+)\n(-----BEGIN PUBLIC KEY-----\n[^-]+-----END .*\n)", exported)
+    assert "".join(f"# kid: {kid} alg: {alg}\n{pem}" for kid, alg, pem in parts) == exported
+    assert [kid for kid, _, _ in parts] == [keys()["signing"], keys()["published"]]
+    assert all(Key.from_pem(pem, alg).thumbprint == kid for kid, alg, pem in parts)
+
+
+def test_an_exported_key_in_pem_verifies_an_access_token(watchword, tokens) -> None:
+    exported = watchword("key", "export", "--pem").stdout
+    key = load_pem_public_key(exported.encode())  # the first of the file, whatever stands above it
+    assert (
+        jwt.decode(tokens.access_token, key, ["ES256"], audience=Settings().audience)["sub"] == tokens.subject
+    )
+
+
 def test_private_keys_are_not_exported(watchword, alice) -> None:
     assert watchword("key", "export").exit_code == 2
+    assert "PRIVATE" not in watchword("key", "export", "--pem", "--public").stdout
 
 
 FORMS = {

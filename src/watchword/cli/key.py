@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -85,13 +86,18 @@ def rotate(kid: str | None) -> None:
 
 
 @key.command()
-@click.option(
-    "--public", is_flag=True, required=True, help="Required, because private keys are not exported."
-)
-def export(public: bool) -> None:  # noqa: ARG001 -- required, so that the output is not taken for a backup
-    """Write the public keys as a JWK Set to standard output."""
+@click.option("--public", is_flag=True, help="Write a JWK Set. Private keys are not exported.")
+@click.option("--pem", is_flag=True, help="Write the public keys in PEM, each below a line with its kid.")
+def export(public: bool, pem: bool) -> None:
+    """Write the public keys to standard output.
+
+    The format is a JWK Set with --public, and PEM with --pem.
+    """
+    if not (public or pem):  # Without a flag, the output could be taken for a backup.
+        raise click.UsageError("give --public or --pem: private keys are not exported")
     with open_auth() as auth:
-        click.echo(json.dumps(auth.jwks(), indent=2))
+        jwks = auth.jwks()
+    click.echo("".join(map(_to_pem, jwks["keys"])) if pem else json.dumps(jwks, indent=2), nl=not pem)
 
 
 @key.command("import")
@@ -125,6 +131,12 @@ def reseal() -> None:
     with open_auth() as auth:
         count = auth.keyring.reseal()
     click.echo(f"Sealed {count} keys with the newest secret")
+
+
+def _to_pem(jwk: Mapping[str, Any]) -> str:
+    """Return a key in PEM below a line that names it. Readers of PEM skip that line (RFC 7468 §2)."""
+    found = Key.from_jwk(jwk)
+    return f"# kid: {to_visible(found.kid)} alg: {found.alg}\n{found.to_pem()}"
 
 
 def _declare_compromised(auth: Auth, kid: str) -> None:
