@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from watchword import Issuer, Key
 
-pytest_plugins = ["postgres_servers", "redis_servers", "system_parts"]
+pytest_plugins = ["postgres_servers", "processes", "redis_servers", "system_parts"]
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 

@@ -37,6 +37,7 @@ class MultiIssuer(Generic[T]):
 
     Attributes:
         clock: the clock of the first Verifier.
+        audiences: every ``aud`` that a Verifier accepts.
 
     Raises:
         InvalidSettings: there is no Verifier, a Verifier accepts any issuer, or two accept the same issuer.
@@ -56,6 +57,9 @@ class MultiIssuer(Generic[T]):
         if not self._verifiers:
             raise InvalidSettings("verifiers must contain at least one Verifier, and it is empty")
         self.clock = next(iter(self._verifiers.values())).clock
+        self.audiences = frozenset[str]().union(
+            *(verifier.audiences for verifier in self._verifiers.values())
+        )
         self._max_token_size = max(verifier.max_token_size for verifier in self._verifiers.values())
         self._wrong_issuer = f"the token comes from another issuer than {list_names(self._verifiers)}"
 

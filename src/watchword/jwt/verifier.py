@@ -78,6 +78,7 @@ class Verifier(Generic[T]):
     Attributes:
         clock: as given.
         issuers: the accepted ``iss``. ``None`` accepts any.
+        audiences: the accepted ``aud``. Empty if only tokens without ``aud`` are accepted.
         max_token_size: as given, at most 1 MiB.
 
     Raises:
@@ -328,6 +329,11 @@ class Verifier(Generic[T]):
     def issuers(self) -> frozenset[str] | None:
         """The accepted ``iss``. ``None`` accepts any."""
         return self._policy.issuers
+
+    @property
+    def audiences(self) -> frozenset[str]:
+        """The accepted ``aud``. Empty if only tokens without ``aud`` are accepted."""
+        return self._policy.audiences
 
     @property
     def max_token_size(self) -> int:

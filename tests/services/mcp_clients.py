@@ -1,0 +1,76 @@
+"""Clients of MCP servers: the SDK's and FastMCP's, over streamable HTTP, with a bearer token."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import fastmcp
+import httpx2
+import mcp
+from mcp.client.streamable_http import streamable_http_client
+
+__all__ = ["CLIENTS", "Refused", "Tool", "wait_for_refusal"]
+
+PATIENCE = 20
+
+Tool = Callable[[str], Awaitable[Any]]
+"""Calls a tool by its name, and returns what is in its result."""
+
+
+class Refused(Exception):
+    """The server has refused a request."""
+
+
+@asynccontextmanager
+async def connect_sdk(url: str, token: str, *, mode: str = "auto") -> AsyncIterator[Tool]:
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http,
+        mcp.Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+    ):
+
+        async def call(tool: str) -> Any:
+            try:
+                return (await client.call_tool(tool)).structured_content["result"]
+            except mcp.MCPError as error:
+                raise Refused(str(error)) from error
+
+        yield call
+
+
+@asynccontextmanager
+async def connect_sdk_with_session(url: str, token: str) -> AsyncIterator[Tool]:
+    """As clients before 2026-07-28 do: a session on the server, and a stream that stays open."""
+    async with connect_sdk(url, token, mode="legacy") as call:
+        yield call
+
+
+@asynccontextmanager
+async def connect_fastmcp(url: str, token: str) -> AsyncIterator[Tool]:
+    async with fastmcp.Client(url, auth=token) as client:
+
+        async def call(tool: str) -> Any:
+            try:
+                return (await client.call_tool(tool)).structured_content["result"]
+            except mcp.MCPError as error:
+                raise Refused(str(error)) from error
+
+        yield call
+
+
+CLIENTS = {"sdk": connect_sdk, "sdk, with a session": connect_sdk_with_session, "fastmcp": connect_fastmcp}
+
+
+async def wait_for_refusal(call: Tool, name: str) -> float:
+    """Call a tool until the server refuses; the seconds that it took."""
+    started = time.monotonic()
+    while time.monotonic() - started < PATIENCE:
+        try:
+            await call(name)
+        except Refused:
+            return time.monotonic() - started
+        await anyio.sleep(0.02)
+    raise AssertionError(f"the server did not refuse within {PATIENCE} s")
