@@ -11,6 +11,7 @@ __all__ = [
     "Network",
     "Reach",
     "find_reach",
+    "is_loopback",
     "parse_address",
     "parse_networks",
     "to_network",
@@ -53,6 +54,17 @@ def find_reach(address: str) -> Reach:
         return "private"
     unicast = ip in _UNICAST if ip.version == 6 else not (ip.is_multicast or ip.is_reserved)
     return "public" if unicast and ip.is_global else "never"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine, by its name (RFC 6761 §6.3) or by its address.
+
+    Args:
+        host: a name or an address, in lower case and without brackets.
+    """
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    return parse_address(host) is not None and find_reach(host) == "loopback"
 
 
 def parse_address(text: str) -> Address | None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from watchword.arguments import describe, quote_long
 from watchword.errors import InvalidSettings
-from watchword.networks import find_reach, parse_address
+from watchword.networks import is_loopback, parse_address
 
 __all__ = ["Location", "parse_location", "redact_url"]
 
@@ -52,9 +52,7 @@ class Location(NamedTuple):
     @property
     def is_loopback(self) -> bool:
         """Whether the host is this machine, by its name (RFC 6761 §6.3) or by its address."""
-        if self.host == "localhost" or self.host.endswith(".localhost"):
-            return True
-        return self.is_address and find_reach(self.host) == "loopback"
+        return is_loopback(self.host)
 
     @property
     def is_address(self) -> bool:

@@ -1,19 +1,33 @@
-"""The published keys, asked for without a framework. ``tests/web/flask`` has the rest, over HTTP."""
+"""Keys and metadata, asked for without a framework. ``tests/web/flask`` has the rest, over HTTP."""
 
 from __future__ import annotations
 
 import json
 import sys
 
+import pytest
+
 from watchword import Auth, Key, KeySet
-from watchword.web.endpoints.metadata import MetadataEndpoints
-from watchword.web.http import Request
+from watchword.errors import NotFound
+from watchword.web.endpoints import Endpoints
+from watchword.web.http import Headers, Request
+
+
+def find_handler(auth, name, **switches):
+    """The handler of a route."""
+    routes = Endpoints(lambda: auth, auth.settings, switches).routes
+    return next(route.handler for route in routes if route.name == name)
+
+
+def read_metadata(auth, name="openid_configuration", **switches):
+    """What the metadata say."""
+    return json.loads(find_handler(auth, name, **switches)(Request()).body)
 
 
 def test_a_jwks_is_built_once_for_each_version_of_the_keys(desk, monkeypatch):
     built, to_jwks = [], KeySet.to_jwks
     monkeypatch.setattr(KeySet, "to_jwks", lambda keys: built.append(keys) or to_jwks(keys))
-    publish = MetadataEndpoints(lambda: desk).publish_keys
+    publish = find_handler(desk, "jwks")
 
     def ask():
         answers = [publish(Request()) for _ in range(1_000)]
@@ -36,7 +50,7 @@ def test_a_jwks_is_built_once_for_each_version_of_the_keys(desk, monkeypatch):
 
 
 def test_a_jwks_of_many_keys_costs_a_request_no_more_than_of_two(desk):
-    publish = MetadataEndpoints(lambda: desk).publish_keys
+    publish = find_handler(desk, "jwks")
     of_two = count_calls(lambda: publish(Request()))
     for _ in range(30):
         desk.keyring.add(Key.generate("ES256"))
@@ -59,6 +73,87 @@ def count_calls(act):
 
 def test_a_fixed_key_may_be_kept_for_as_long_as_any_jwks():
     auth = Auth("sqlite://", keys=Key.generate("ES256"))
-    answer = MetadataEndpoints(lambda: auth).publish_keys(Request())
+    answer = find_handler(auth, "jwks")(Request())
     assert dict(answer.headers)["Cache-Control"] == "public, max-age=600"
     auth.close()
+
+
+# -- metadata --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["openid_configuration", "authorization_server"])
+def test_metadata_name_issuer_keys_and_algorithms(desk, name):
+    assert read_metadata(desk, name) == {
+        "issuer": "https://issuer.example",
+        "jwks_uri": "https://issuer.example/.well-known/jwks.json",
+        "response_types_supported": [],
+        "subject_types_supported": ["public"],
+        "grant_types_supported": [],
+        "id_token_signing_alg_values_supported": ["ES256"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("issuer", "paths"),
+    [
+        ("https://issuer.example/", ["", ""]),
+        ("https://issuer.example/team/login", ["", "", "/team/login", "/team/login"]),
+        ("https://issuer.example/team/", ["", "", "/team", "/team"]),
+        ("http://localhost:8000", ["", ""]),
+    ],
+)
+def test_metadata_repeat_the_issuer_exactly_and_every_url_begins_with_it(desk, issuer, paths):
+    auth = type(desk)(issuer=issuer)
+    routes = [
+        route for route in Endpoints(lambda: auth, auth.settings).routes if route.endpoint == "metadata"
+    ]
+    documents = {route.handler(Request()).body for route in routes}
+    auth.close()
+    assert [route.path for route in routes] == [
+        f"/.well-known/{name}{path}"
+        for path, name in zip(paths, ["openid-configuration", "oauth-authorization-server"] * 2, strict=False)
+    ]
+    (document,) = map(json.loads, documents)
+    assert document["issuer"] == issuer
+    assert document["jwks_uri"] == f"{issuer.removesuffix('/')}/.well-known/jwks.json"
+    assert all(value.startswith(issuer) for value in document.values() if "://" in value)
+
+
+@pytest.mark.parametrize("issuer", ["watchword", "http://login.example", "https://login.example?tenant=1"])
+def test_an_issuer_that_cannot_have_metadata_is_told_in_a_404(desk, issuer):
+    auth = type(desk)(issuer=issuer)
+    with pytest.raises(NotFound, match="the issuer of this service is not an https URL"):
+        read_metadata(auth)
+    auth.close()
+
+
+def test_metadata_do_not_name_an_endpoint_that_is_switched_off(desk):
+    assert "jwks_uri" not in read_metadata(desk, jwks=False)
+
+
+def test_metadata_are_encoded_once_for_each_version_of_the_keys(desk):
+    answer = find_handler(desk, "openid_configuration")
+    first = answer(Request())
+    assert answer(Request()).body is first.body
+    desk.keyring.add(Key.generate("ES256"))
+    desk.wait(1)
+    assert answer(Request()).body is not first.body
+    assert dict(answer(Request()).headers)["ETag"] == dict(first.headers)["ETag"]
+
+
+def test_metadata_may_be_kept_and_are_not_sent_again(desk):
+    answer = find_handler(desk, "authorization_server")
+    headers = dict(answer(Request()).headers)
+    assert headers["Cache-Control"] == dict(find_handler(desk, "jwks")(Request()).headers)["Cache-Control"]
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    again = answer(Request(headers=Headers([("If-None-Match", headers["ETag"])])))
+    assert (again.status, again.body) == (304, b"")
+
+
+def test_the_algorithms_of_all_published_keys_are_named(desk):
+    for auth, names in [
+        (type(desk)(signing_algorithm="HS256"), []),  # Secrets are not published.
+        (Auth("sqlite://", keys=Key.generate("RS256")), ["RS256"]),
+    ]:
+        assert read_metadata(auth)["id_token_signing_alg_values_supported"] == names
+        auth.close()

@@ -10,7 +10,7 @@ from watchword.arguments import describe
 from watchword.auth import Auth
 from watchword.errors import InvalidSettings
 from watchword.settings import Settings
-from watchword.web.endpoints.metadata import MetadataEndpoints
+from watchword.web.endpoints.metadata import MetadataEndpoints, list_metadata_paths
 from watchword.web.endpoints.sessions import SessionEndpoints
 from watchword.web.endpoints.tokens import TokenEndpoints
 from watchword.web.http import Request, Response
@@ -28,7 +28,8 @@ class Route(NamedTuple):
     """An endpoint, for a framework to route to.
 
     Attributes:
-        name: the name by which an application switches the endpoint off.
+        name: a name that no other route has, for frameworks that name their routes.
+        endpoint: the name by which an application switches the endpoint off. Several routes may have it.
         methods: all methods of the path, so that a framework can answer any other method with 405 and the
             right ``Allow``. A route with ``GET`` has ``HEAD`` too.
         path: the path below the application's mount path. ``{name}`` stands for a segment, which the request
@@ -40,6 +41,7 @@ class Route(NamedTuple):
     """
 
     name: str
+    endpoint: str
     methods: tuple[str, ...]
     path: str
     handler: Callable[[Request], Response]
@@ -79,7 +81,7 @@ class Endpoints:
         self.clients = ClientFinder(settings.trusted_proxies)
         tokens = TokenEndpoints(open_auth, self.clients)
         sessions = SessionEndpoints(open_auth, self.clients)
-        metadata = MetadataEndpoints(open_auth)
+        metadata = MetadataEndpoints(open_auth, settings, self._find_path)
         prefix = settings.prefix
 
         def is_free_of_io() -> bool:
@@ -87,18 +89,32 @@ class Endpoints:
             return auth is not None and auth.is_free_of_io()
 
         routes = (
-            Route("login", ("POST",), f"{prefix}/login", tokens.log_in),
-            Route("refresh", ("POST",), f"{prefix}/refresh", tokens.refresh),
-            Route("logout", ("POST",), f"{prefix}/logout", tokens.log_out),
-            Route("logout_all", ("POST",), f"{prefix}/logout-all", tokens.log_out_everywhere),
+            _make_route("login", "POST", f"{prefix}/login", tokens.log_in),
+            _make_route("refresh", "POST", f"{prefix}/refresh", tokens.refresh),
+            _make_route("logout", "POST", f"{prefix}/logout", tokens.log_out),
+            _make_route("logout_all", "POST", f"{prefix}/logout-all", tokens.log_out_everywhere),
             _make_get_route("me", f"{prefix}/me", sessions.describe_caller, is_free_of_io),
             _make_get_route("sessions", f"{prefix}/sessions", sessions.list_sessions),
-            Route("end_session", ("DELETE",), f"{prefix}/sessions/{{session_id}}", sessions.end_session),
+            _make_route("end_session", "DELETE", f"{prefix}/sessions/{{session_id}}", sessions.end_session),
             _make_get_route("jwks", "/.well-known/jwks.json", metadata.publish_keys, is_free_of_io),
+            *(
+                _make_get_route(name, path, metadata.describe_server, is_free_of_io)._replace(
+                    endpoint="metadata"
+                )
+                for name, path in list_metadata_paths(settings.issuer).items()
+            ),
         )
         switches = {} if switches is None else switches
-        _check_switches(switches, [route.name for route in routes])
-        self.routes = tuple(route for route in routes if switches.get(route.name, True))
+        _check_switches(switches, list(dict.fromkeys(route.endpoint for route in routes)))
+        self.routes = tuple(route for route in routes if switches.get(route.endpoint, True))
+
+    def _find_path(self, name: str) -> str | None:
+        """Return the path of the route of a name, or ``None`` if the route is not served."""
+        return next((route.path for route in self.routes if route.name == name), None)
+
+
+def _make_route(name: str, method: str, path: str, handler: Callable[[Request], Response]) -> Route:
+    return Route(name, name, (method,), path, handler)
 
 
 def _make_get_route(
@@ -113,7 +129,7 @@ def _make_get_route(
         response = handler(request)
         return to_head_response(response) if request.method == "HEAD" else response
 
-    return Route(name, ("GET", "HEAD"), path, answer, is_free_of_io)
+    return Route(name, name, ("GET", "HEAD"), path, answer, is_free_of_io)
 
 
 def _check_switches(switches: Mapping[str, bool], names: Sequence[str]) -> None:
