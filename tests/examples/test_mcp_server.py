@@ -7,17 +7,17 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import mcp
 import pytest
 import requests
-from mcp_clients import CLIENTS, wait_for_refusal
-from watchword_servers import Server, free_port, starting
+from mcp_clients import CLIENTS, METADATA, PASSWORD, serve_logins, wait_for_refusal
+from watchword_servers import Server, free_port
 
 from watchword import Auth
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "mcp_server.py"
-PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="module")
@@ -29,20 +29,20 @@ def url() -> str:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, url: str) -> Iterator[Server]:
     """`watchword serve`, with alice, who may read notes, and bob, who may not."""
-    with starting() as start:
-        server = start(tmp_path_factory.mktemp("login"), WATCHWORD_ISSUER=None, WATCHWORD_AUDIENCE=url)
-        auth = Auth(f"sqlite:///{server.database}", issuer=f"http://localhost:{server.port}", audience=url)
-        auth.accounts.add("alice", PASSWORD, ["notes:read"])
-        auth.accounts.add("bob", PASSWORD, ["other"])
-        auth.close()
+    with serve_logins(tmp_path_factory.mktemp("login"), url) as server:
         yield server
 
 
 @pytest.fixture(scope="module", autouse=True)
 def example(server: Server, url: str, start_program_once: Callable[..., Any]) -> None:
-    settings = {"WATCHWORD_ISSUER": f"http://localhost:{server.port}", "WATCHWORD_AUDIENCE": url}
-    program = start_program_once([sys.executable, SCRIPT], server.directory, **settings)
-    program.wait_until(lambda: requests.post(url, timeout=20).status_code == 401)
+    start_program_once(
+        [sys.executable, SCRIPT],
+        server.directory,
+        urlsplit(url).port,
+        probe=METADATA,
+        WATCHWORD_ISSUER=f"http://localhost:{server.port}",
+        WATCHWORD_AUDIENCE=url,
+    )
 
 
 def ask(url: str, token: str | None = None) -> requests.Response:
@@ -77,14 +77,12 @@ def test_a_client_with_a_bad_token_never_connects(url, connect) -> None:
 def test_a_request_without_a_login_is_told_where_the_metadata_are(url) -> None:
     refused = ask(url)
     assert refused.status_code == 401
-    metadata_url = url.replace("/mcp", "/.well-known/oauth-protected-resource/mcp")
+    metadata_url = url.replace("/mcp", METADATA)
     assert f'resource_metadata="{metadata_url}"' in refused.headers["WWW-Authenticate"]
 
 
 def test_the_metadata_name_the_issuer_as_the_tokens_do(server, url) -> None:
-    metadata = requests.get(
-        url.replace("/mcp", "/.well-known/oauth-protected-resource/mcp"), timeout=20
-    ).json()
+    metadata = requests.get(url.replace("/mcp", METADATA), timeout=20).json()
     assert metadata["resource"] == url
     assert metadata["authorization_servers"] == [f"http://localhost:{server.port}"], "without another slash"
     assert metadata["scopes_supported"] == ["notes:read"]

@@ -1,10 +1,11 @@
-"""Clients of MCP servers: the SDK's and FastMCP's, over streamable HTTP, with a bearer token."""
+"""Clients of MCP servers: the SDK's and FastMCP's, over streamable HTTP. And a server for their logins."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,10 +13,14 @@ import fastmcp
 import httpx2
 import mcp
 from mcp.client.streamable_http import streamable_http_client
+from watchword_servers import PATIENCE, Server, starting
 
-__all__ = ["CLIENTS", "Refused", "Tool", "wait_for_refusal"]
+from watchword import Auth
 
-PATIENCE = 20
+__all__ = ["CLIENTS", "METADATA", "PASSWORD", "Refused", "Tool", "serve_logins", "wait_for_refusal"]
+
+METADATA = "/.well-known/oauth-protected-resource/mcp"
+PASSWORD = "correct horse battery"
 
 Tool = Callable[[str], Awaitable[Any]]
 """Calls a tool by its name, and returns what is in its result."""
@@ -74,3 +79,15 @@ async def wait_for_refusal(call: Tool, name: str) -> float:
             return time.monotonic() - started
         await anyio.sleep(0.02)
     raise AssertionError(f"the server did not refuse within {PATIENCE} s")
+
+
+@contextmanager
+def serve_logins(directory: Path, url: str) -> Iterator[Server]:
+    """`watchword serve`, whose tokens are for this URL: alice may read notes, and bob may not."""
+    with starting() as start:
+        server = start(directory, WATCHWORD_ISSUER=None, WATCHWORD_AUDIENCE=url)
+        auth = Auth(f"sqlite:///{server.database}", issuer=f"http://localhost:{server.port}", audience=url)
+        auth.accounts.add("alice", PASSWORD, ["notes:read"])
+        auth.accounts.add("bob", PASSWORD, ["other"])
+        auth.close()
+        yield server
