@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import threading
 import time
@@ -346,3 +347,26 @@ def test_a_function_opens_the_auth_at_the_first_token_and_not_before(desk, check
     assert opened_by
     if check is check_in_loop:
         assert opened_by[0] is not threading.current_thread(), "opening blocks, so a thread does it"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"scopes": "read", "fresh": 60}, None),
+        ({"scopes": "write"}, InsufficientScope),
+        ({"any_scopes": ["write", "admin"]}, InsufficientScope),
+        ({"fresh": 0.001}, StaleAuthentication),
+    ],
+)
+def test_an_identity_that_was_found_earlier_is_checked_as_in_a_request(options, expected):
+    guard = Guard(VERIFIER)
+    identity = guard.check(bearing(issue(scope="read", auth_time=guard.now() - 1)))
+    with pytest.raises(expected) if expected else contextlib.nullcontext():
+        guard.check_identity(identity, Requirements(**options))
+
+
+def test_a_request_without_an_identity_passes_only_where_it_is_optional():
+    guard = Guard(VERIFIER)
+    guard.check_identity(None, Requirements(optional=True, scopes="read"))
+    with pytest.raises(MissingToken):
+        guard.check_identity(None, Requirements())

@@ -105,9 +105,14 @@ class Guard:
             the identity of these claims. Its ``session_id`` does not belong to a session of ours.
         scope_claim: the claim that holds the scopes of another issuer's tokens.
 
+    Attributes:
+        now: the clock, in seconds since the epoch. It is the clock of ``auth``.
+
     Raises:
         InvalidSettings: an argument is of the wrong form.
     """
+
+    now: Callable[[], float]
 
     def __init__(
         self,
@@ -119,7 +124,7 @@ class Guard:
         authenticator = to_authenticator(auth, also, scope_claim)
         self._authenticate = authenticator.authenticate
         self._authenticate_async = authenticator.authenticate_async
-        self._now = authenticator.now
+        self.now = authenticator.now
 
     def check(self, request: Request, requirements: Requirements = _NO_REQUIREMENTS) -> Identity | None:
         """Return the identity of a request, if the request may pass.
@@ -146,7 +151,7 @@ class Guard:
         except (UnknownKey, WrongType):
             refuse_refresh_token(token)
             raise
-        requirements.check(identity, self._now)
+        requirements.check(identity, self.now)
         return identity
 
     async def check_async(
@@ -164,8 +169,29 @@ class Guard:
         except (UnknownKey, WrongType):
             refuse_refresh_token(token)
             raise
-        requirements.check(identity, self._now)
+        requirements.check(identity, self.now)
         return identity
+
+    def check_identity(self, identity: Identity | None, requirements: Requirements) -> None:
+        """Raise unless the identity that was found earlier in a request is enough.
+
+        Meant for a framework that finds the identity first, in a middleware, and learns later what the view
+        requires.
+
+        Args:
+            identity: what :meth:`check` returned. ``None`` for a request without an identity.
+            requirements: what the view requires.
+
+        Raises:
+            MissingToken: there is no identity, and it is not optional.
+            InvalidToken: as in :meth:`Requirements.check`.
+            InsufficientScope: a scope is missing.
+            StaleAuthentication: the login was longer ago.
+        """
+        if identity is None:
+            requirements.check_anonymous()
+        else:
+            requirements.check(identity, self.now)
 
 
 def _check_any_scopes(any_scopes: Iterable[str]) -> frozenset[str]:
