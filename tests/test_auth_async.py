@@ -259,3 +259,28 @@ def test_a_poll_that_hangs_delays_requests_once_where_stale_ends_are_accepted(
         answering.set()
         poller.join()
         accepting.close()
+
+
+def test_ended_sessions_are_found_among_many_with_and_without_a_thread(
+    auth: Auth, store: WatchedStore
+) -> None:
+    ended, live = (auth.start("7").session_id for _ in range(2))
+    auth.end(ended)
+    assert (auth.has_ended(ended), auth.has_ended(live)) == (True, False)
+    assert run_without_threads(auth.find_ended_async([ended, live])) == {ended}
+    forget_polls(auth)
+    assert asyncio.run(auth.find_ended_async([ended, live])) == {ended}
+    assert threading.current_thread() not in store.pollers
+
+
+def test_whether_sessions_have_ended_is_not_said_while_it_is_not_known(
+    auth: Auth, store: WatchedStore
+) -> None:
+    session_id = auth.start("7").session_id
+    forget_polls(auth)
+    store.before_poll = raise_unavailable
+    with pytest.raises(StoreUnavailable):
+        auth.has_ended(session_id)
+    for _ in range(2):  # the second time without a thread
+        with pytest.raises(StoreUnavailable):
+            asyncio.run(auth.find_ended_async([session_id]))

@@ -313,6 +313,34 @@ class Auth(Node):
         """Return the subject's live sessions, newest first."""
         return self._sessions.find_live(subject)
 
+    def has_ended(self, session_id: str) -> bool:
+        """Return whether a session is known to have ended. Does no I/O while :meth:`ready`.
+
+        Meant for work that outlives its request, such as a stream. The access token may have expired since.
+        Ask about a session every few minutes at least, because ends are forgotten some time after the last
+        access token expired. A session that only expired has not ended.
+
+        Raises:
+            StoreUnavailable: the known ended sessions are too old to be trusted. Stop the work then.
+        """
+        self._revocations.ensure_fresh()
+        return self._revocations.ended(session_id)
+
+    async def find_ended_async(self, session_ids: Iterable[str]) -> Collection[str]:
+        """Do what :meth:`has_ended` does for many sessions, without blocking the event loop.
+
+        Returns:
+            The sessions that are known to have ended.
+
+        Raises:
+            StoreUnavailable: as :meth:`has_ended`.
+        """
+        if self._revocations.is_free_of_io():
+            self._revocations.ensure_fresh()
+        else:
+            await self._revocations.ensure_fresh_async()
+        return set(filter(self._revocations.ended, session_ids))
+
     def end(self, session_id: str, client: Client | None = None) -> None:
         """End a session. Its tokens are refused here at once, and in other processes after their next poll.
 

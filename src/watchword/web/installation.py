@@ -24,6 +24,7 @@ from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, check_auth
 from watchword.web.endpoints import Endpoints, Route
 from watchword.web.guard import Guard
 from watchword.web.http import Request, Response
+from watchword.web.live_sessions import LiveSessions
 from watchword.web.responses import to_error_response
 from watchword.web.users import LoadUser, UserLoader
 
@@ -99,6 +100,7 @@ class Installation:
         guard: the guard of the views. It is another object once the Auth is open. So an adapter must not keep
             it from one request to the next.
         users: loads the application's user for an identity.
+        live_sessions: tells connections that outlive their request when their session has ended.
 
     Raises:
         InvalidSettings: a URL is not the URL of a store, a store on a server has no secret, a switch does not
@@ -139,6 +141,10 @@ class Installation:
             raise InvalidSettings(
                 "endpoints needs an Auth, and this extension was given a Verifier, which has no endpoints"
             )
+        self.live_sessions = LiveSessions(
+            None if self.endpoints is None else self.open,
+            lambda: self.guard.now(),  # noqa: PLW0108 - the guard is another object once the Auth is open
+        )
         self._auth: Auth | None = None
         self._use(auth)
 
