@@ -113,13 +113,16 @@ def test_no_modules_import_each_other_in_a_circle():
     TopologicalSorter({m: graph.find_modules_directly_imported_by(m) for m in graph.modules}).prepare()
 
 
+EXTENSIONS = {"Watchword"}  # Each adapter has one, so who knows an adapter knows all.
+
+
 def test_no_two_classes_have_the_same_name():
     places = defaultdict(list)
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
-    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+    assert {name: where for name, where in places.items() if len(where) > 1 and name not in EXTENSIONS} == {}
 
 
 # Words that end like participles and are verbs.

@@ -1,0 +1,311 @@
+"""Watchword for Django: ``auth`` and ``protect`` of the project, and further extensions beside them."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, ParamSpec, TypeVar, overload
+
+import msgspec
+from django.conf import settings as project
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
+
+from watchword.auth import Auth
+from watchword.durations import Duration
+from watchword.errors import InvalidSettings, WatchwordError
+from watchword.forks import PerProcess
+from watchword.sessions import Client, Identity
+from watchword.settings import Settings
+from watchword.stores import resolve_settings
+from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, check_also
+from watchword.web.django.configuration import Configuration, find_base_folder, read_configuration
+from watchword.web.django.endpoints import make_patterns
+from watchword.web.django.requests import DjangoRequest
+from watchword.web.django.responses import to_refusal
+from watchword.web.django.running import find_running_request
+from watchword.web.django.views import ViewGuard, guard_view
+from watchword.web.guard import Requirements
+from watchword.web.installation import (
+    Installation,
+    check_arguments,
+    make_repeatable,
+    warn_of_default_issuer,
+)
+from watchword.web.users import LoadUser
+
+__all__ = ["Watchword", "list_extensions"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_APP_NAME = "watchword"
+
+# Every extension, and the URLconf of the project in which it has its endpoints.
+_extensions: weakref.WeakKeyDictionary[Watchword, str | None] = weakref.WeakKeyDictionary()
+
+
+def list_extensions() -> list[Watchword]:
+    """List the extensions of this process. The default extension comes first."""
+    return list(_extensions)
+
+
+class Watchword:
+    """What a Django project has of Watchword: guard, identities and endpoints.
+
+    A project imports ``auth`` and ``protect`` from :mod:`watchword.web.django`, which take everything from
+    ``WATCHWORD`` in the project's settings. A second extension, with tokens and endpoints of its own, is made
+    by ``Watchword(settings=...)``. It may be made before the settings are there: everything is read at the
+    first use. The store is opened at the first token, or by :meth:`open`. A relative path of an SQLite file
+    is relative to ``BASE_DIR``.
+
+    Args:
+        auth: an :class:`~watchword.Auth` that the project made. Or a :class:`~watchword.Verifier` or
+            :class:`~watchword.MultiIssuer`, for an API that verifies another issuer's tokens: the extension
+            then has a guard and identities, but no endpoints. By default an Auth made from the settings.
+        also: verifiers of other kinds of tokens, which the guard accepts as well.
+        settings: replaces ``WATCHWORD`` and the environment.
+        endpoints: which endpoints are served, by name. ``{"login": False}`` makes our login a 404.
+        load_user: returns the user of the project for an identity.
+        auth_options: further arguments for that Auth, such as ``keys``, ``check_password``,
+            ``subject_claims`` and ``listeners``.
+
+    Raises:
+        InvalidSettings: an argument has the wrong form.
+        TypeError: an argument is not an argument of an Auth, or would be ignored beside the given Auth.
+    """
+
+    def __init__(
+        self,
+        auth: AuthOrVerifier | None = None,
+        *,
+        also: Iterable[AnyVerifier] = (),
+        settings: Settings | None = None,
+        endpoints: Mapping[str, bool] | None = None,
+        load_user: LoadUser | None = None,
+        **auth_options: Any,
+    ) -> None:
+        auth_options = make_repeatable(auth_options)
+        check_arguments(auth, settings, auth_options)
+        self._given = auth
+        self._also = check_also(also)
+        self._settings = settings
+        self._endpoints = endpoints
+        self._load_user = load_user
+        self._auth_options = auth_options
+        self._making = PerProcess(threading.Lock)
+        self._installation: Installation | None = None
+        self._is_in_memory = False
+        _extensions[self] = None
+
+    # -- the Auth ----------------------------------------------------------------------------------
+
+    @property
+    def core(self) -> Auth:
+        """The Auth. It is opened if it is not open.
+
+        Raises:
+            TypeError: the extension was given a Verifier.
+            InvalidSettings: the settings are not usable, or do not fit what is in the store.
+            StoreUnavailable: the store cannot be opened.
+        """
+        return self.installation.open()
+
+    @property
+    def desk(self) -> Auth:
+        """Another name of :attr:`core`."""
+        return self.core
+
+    def open(self) -> None:
+        """Open the store now, not at the first token. Mistakes then show at the start.
+
+        Raises:
+            TypeError, InvalidSettings, StoreUnavailable: as :attr:`core`.
+        """
+        self.installation.open()
+
+    def close(self) -> None:
+        """Close the connections and threads that were opened here. A later request opens the store anew."""
+        if self._installation is not None:
+            self._installation.close()
+
+    def client(self, request: HttpRequest) -> Client:
+        """Return the address and user agent of a request's client, behind trusted proxies or not.
+
+        Within a request the methods of :attr:`core` use this client where they are given none.
+
+        Raises:
+            TypeError: the extension was given a Verifier.
+        """
+        return self.installation.find_client(DjangoRequest(request))
+
+    # -- the guard ---------------------------------------------------------------------------------
+
+    @overload
+    def protect(self, view: Callable[P, R], /) -> Callable[P, R]: ...
+
+    @overload
+    def protect(
+        self,
+        view: None = None,
+        /,
+        *,
+        scopes: Iterable[str] = (),
+        any_scopes: Iterable[str] | None = None,
+        fresh: Duration | None = None,
+        optional: bool = False,
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+    def protect(
+        self,
+        view: Callable[..., Any] | None = None,
+        /,
+        *,
+        scopes: Iterable[str] = (),
+        any_scopes: Iterable[str] | None = None,
+        fresh: Duration | None = None,
+        optional: bool = False,
+    ) -> Callable[..., Any]:
+        """Guard a view: a function, a method or a class. The view is called only with a good token.
+
+        Any other request gets the response with the error. An OPTIONS request needs no token, and the view is
+        not called for it.
+
+        Args:
+            view: the view, if there are no parentheses.
+            scopes: the token must grant all of these. Otherwise 403.
+            any_scopes: the token must grant at least one of these. Otherwise 403.
+            fresh: how long ago the subject may have logged in at most, in seconds or as a timedelta.
+                Otherwise 401.
+            optional: a request without a token passes, with ``None`` as its identity. A request with a bad
+                token does not.
+
+        Raises:
+            InvalidSettings: an argument has the wrong form, or this is not a view.
+        """
+        requirements = Requirements(scopes=scopes, any_scopes=any_scopes, fresh=fresh, optional=optional)
+        guard = ViewGuard(
+            partial(self._check, requirements=requirements),
+            partial(self._check_async, requirements=requirements),
+            self._refuse,
+            optional,
+        )
+        return partial(guard_view, guard=guard) if view is None else guard_view(view, guard)
+
+    def _check(self, request: HttpRequest, requirements: Requirements) -> Identity | None:
+        return self.installation.guard.check(DjangoRequest(request), requirements)
+
+    async def _check_async(self, request: HttpRequest, requirements: Requirements) -> Identity | None:
+        return await self.installation.guard.check_async(DjangoRequest(request), requirements)
+
+    def _refuse(self, error: WatchwordError) -> HttpResponse:
+        return to_refusal(self.installation, error)
+
+    # -- the project ---------------------------------------------------------------------------------
+
+    @property
+    def urls(self) -> tuple[Sequence[URLPattern], str, str]:
+        """The URL patterns of the endpoints, for ``path("", staff.urls)`` as with ``admin.site.urls``.
+
+        Raises:
+            InvalidSettings: the settings are not usable, or another extension has the same prefix or would
+                accept the same tokens.
+        """
+        urlconf = project.ROOT_URLCONF
+        others = [each for each, place in _extensions.items() if place == urlconf and each is not self]
+        patterns = make_patterns(lambda: self.installation, [each.installation for each in others])
+        _extensions[self] = urlconf
+        return patterns, _APP_NAME, self._name_instance()
+
+    @property
+    def installation(self) -> Installation:
+        """What the extension has in the project. For adapters of further frameworks.
+
+        It is another object after a change of the settings in a test, so it must not be kept.
+
+        Raises:
+            InvalidSettings: the settings are not usable.
+        """
+        made = self._installation
+        if made is not None:
+            return made
+        with self._making.obtain():
+            if self._installation is None:
+                self._installation = self._make_installation()
+            return self._installation
+
+    def reset(self) -> None:
+        """Close the store, and read the settings anew at the next use. Meant for tests."""
+        installation, self._installation = self._installation, None
+        if installation is not None:
+            installation.close()
+
+    @contextmanager
+    def replace_store(self) -> Iterator[Auth]:
+        """Use a fresh store in memory for a while. Meant for tests.
+
+        Raises:
+            InvalidSettings: the project made the Auth itself, so its store cannot be replaced.
+        """
+        self.reset()
+        self._is_in_memory = True
+        try:
+            yield self.core
+        finally:
+            self.reset()
+            self._is_in_memory = False
+
+    def _make_installation(self) -> Installation:
+        configuration = self._read_configuration()
+        settings, options = configuration.settings, dict(configuration.auth_options)
+        if self._is_in_memory:
+            if isinstance(configuration.auth, Auth):
+                raise InvalidSettings(
+                    "the project made the Auth itself, so its store cannot be replaced: "
+                    'give that Auth Settings(database_url="sqlite://") in tests'
+                )
+            settings = msgspec.structs.replace(
+                settings, database_url="sqlite://", sessions_url="", sessions_wait_replicas=0
+            )
+            options = {
+                name: value for name, value in options.items() if name not in {"stores", "database_url"}
+            }
+        return Installation(
+            configuration.auth,
+            options,
+            settings,
+            switches=configuration.endpoints,
+            also=configuration.also,
+            load_user=configuration.load_user,
+            resolve=partial(resolve_settings, folder=find_base_folder()),
+            find_request=find_running_request,
+        )
+
+    def _read_configuration(self) -> Configuration:
+        """Return what the arguments say, and the project's configuration for the rest."""
+        if isinstance(self._given, Auth):
+            base = Configuration(settings=self._given.settings)
+        elif self._settings is not None:
+            base = Configuration(settings=self._settings)
+        else:
+            base = read_configuration()
+            if self._given is None and base.auth is None:
+                warn_of_default_issuer(base.settings)
+        given = {
+            "auth": self._given,
+            "also": self._also or None,
+            "endpoints": self._endpoints,
+            "load_user": self._load_user,
+            "auth_options": {**base.auth_options, **self._auth_options},
+        }
+        return msgspec.structs.replace(base, **{name: v for name, v in given.items() if v is not None})
+
+    def _name_instance(self) -> str:
+        """Return ``watchword`` for the default prefix, and a name such as ``watchword_staff`` for others."""
+        prefix = self.installation.settings.prefix
+        if prefix == Settings().prefix:
+            return _APP_NAME
+        return _APP_NAME + (prefix or "/root").replace("/", "_").replace(".", "-")

@@ -1,0 +1,92 @@
+"""The middleware that attaches the identity to each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponse
+
+from watchword.errors import WatchwordError
+from watchword.sessions import Identity
+from watchword.web.current import reset_identity, set_identity
+from watchword.web.django.default import auth
+from watchword.web.django.requests import DjangoRequest
+from watchword.web.django.responses import to_refusal
+from watchword.web.django.running import reset_request, set_request
+from watchword.web.guard import Requirements
+
+__all__ = ["IdentityMiddleware"]
+
+_OPTIONAL = Requirements(optional=True)
+
+
+class IdentityMiddleware:
+    """Sets ``request.identity`` to the :class:`~watchword.Identity` of the request, or to ``None``.
+
+    No request is refused here. A view that is not guarded answers a request with a bad token like a request
+    without a token. The middleware does not use Django's database, and works under WSGI and under ASGI
+    without a further thread. It answers an error of Watchword that a view raises, if the error has a status.
+
+    Args:
+        get_response: the next middleware or the view.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self._get_response = get_response
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Attach the identity, and return the response of the next middleware or of the view."""
+        if self._is_async:
+            return self._answer_async(request)
+        request.identity = _find_identity(request)
+        token, running = set_identity(request.identity), set_request(request)
+        try:
+            return self._get_response(request)
+        finally:
+            reset_identity(token)
+            reset_request(running)
+
+    async def _answer_async(self, request: HttpRequest) -> HttpResponse:
+        request.identity = await _find_identity_async(request)
+        token, running = set_identity(request.identity), set_request(request)
+        try:
+            return await self._get_response(request)
+        finally:
+            reset_identity(token)
+            reset_request(running)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:  # noqa: ARG002 -- Django's signature
+        """Answer an error of Watchword that a view raised. Any other exception stays Django's."""
+        if not isinstance(exception, WatchwordError) or exception.status is None:
+            return None
+        return to_refusal(auth.installation, exception)
+
+
+def _find_identity(request: HttpRequest) -> Identity | None:
+    try:
+        return auth.installation.guard.check(DjangoRequest(request), _OPTIONAL)
+    except WatchwordError as error:
+        _raise_mistake(error)
+        return None
+
+
+async def _find_identity_async(request: HttpRequest) -> Identity | None:
+    try:
+        return await auth.installation.guard.check_async(DjangoRequest(request), _OPTIONAL)
+    except WatchwordError as error:
+        _raise_mistake(error)
+        return None
+
+
+def _raise_mistake(error: WatchwordError) -> None:
+    """Raise an error again that is a mistake of the application, not of the client."""
+    if error.status is None:
+        raise error

@@ -1,0 +1,39 @@
+"""Turn our responses and errors into responses of Django."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+
+from watchword.errors import WatchwordError
+from watchword.web.http import Response
+from watchword.web.installation import Installation
+
+__all__ = ["to_django_response", "to_refusal"]
+
+
+def to_django_response(response: Response) -> HttpResponse:
+    """Return our response as Django's."""
+    answer = HttpResponse(response.body, status=response.status)
+    del answer.headers["Content-Type"]  # Django guesses a type even without a body.
+    for name, value in response.headers:
+        if name == "Set-Cookie":  # Django keeps a single field of each other name.
+            answer.cookies.load(value)
+        else:
+            answer.headers[name] = value
+    return answer
+
+
+def to_refusal(installation: Installation, error: WatchwordError) -> HttpResponse:
+    """Return the response for an error that has a status, and raise any other error again.
+
+    An error without a status is a mistake of the application. Django treats it as any other exception.
+
+    Returns:
+        The response. Its attribute ``watchword_error`` is the error, for a middleware of the project that
+        writes errors in a format of its own.
+    """
+    if error.status is None:
+        raise error
+    response = to_django_response(installation.to_error_response(error))
+    response.watchword_error = error
+    return response

@@ -1,0 +1,29 @@
+"""The running request, so that a login knows its client without being told."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+
+from django.http import HttpRequest
+
+from watchword.web.django.requests import DjangoRequest
+
+__all__ = ["find_running_request", "reset_request", "set_request"]
+
+_running: ContextVar[HttpRequest | None] = ContextVar("watchword_django_request", default=None)
+
+
+def set_request(request: HttpRequest) -> Token[HttpRequest | None]:
+    """Set the running request of the current task or thread. Return what :func:`reset_request` needs."""
+    return _running.set(request)
+
+
+def reset_request(token: Token[HttpRequest | None]) -> None:
+    """Restore the request that was set before."""
+    _running.reset(token)
+
+
+def find_running_request() -> DjangoRequest | None:
+    """Return the running request, or ``None`` outside of requests."""
+    request = _running.get()
+    return None if request is None else DjangoRequest(request)

@@ -1,0 +1,85 @@
+"""What the tests of this folder share: a Django project, whose URLs and settings each test gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import django
+import pytest
+from django.conf import settings
+from django.test import AsyncClient, Client, override_settings
+from django.urls import include, path
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "watchword.web.django.IdentityMiddleware",
+]
+ISSUER = "https://login.example"
+
+if not settings.configured:  # Django is configured once in a process.
+    settings.configure(
+        SECRET_KEY="tested" * 10,
+        ALLOWED_HOSTS=["*"],
+        ROOT_URLCONF=(),
+        INSTALLED_APPS=[
+            "django.contrib.contenttypes",
+            "django.contrib.auth",
+            "django.contrib.sessions",
+            "rest_framework",
+            "watchword.web.django",
+        ],
+        MIDDLEWARE=MIDDLEWARE,
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        USE_TZ=True,
+        WATCHWORD={"ISSUER": ISSUER, "AUDIENCE": "api", "DATABASE_URL": "sqlite://"},
+    )
+    django.setup()
+
+from watchword.web.django import auth  # noqa: E402 -- as a project does it, after the settings
+
+
+class Urls:
+    """A URLconf that is not a module. Django keeps a resolver for each."""
+
+    def __init__(self, patterns: tuple[Any, ...]) -> None:
+        self.urlpatterns = [path("", include("watchword.web.django.urls")), *patterns]
+
+
+@pytest.fixture(autouse=True)
+def store() -> Iterator[None]:
+    """Each test has a fresh store in memory, and nothing stays open."""
+    with auth.replace_store():
+        yield
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Client]]:
+    """Serves URL patterns with changed settings, and returns a client that keeps Django's CSRF checks."""
+    with ExitStack() as stack:
+
+        def serve(*patterns: Any, **changed: Any) -> Client:
+            stack.enter_context(override_settings(ROOT_URLCONF=Urls(patterns), **changed))
+            return Client(enforce_csrf_checks=True)
+
+        yield serve
+
+
+@pytest.fixture
+def async_client() -> AsyncClient:
+    return AsyncClient(enforce_csrf_checks=True)
+
+
+@pytest.fixture
+def bear() -> Callable[..., dict[str, str]]:
+    """Makes the headers of a request with a fresh token."""
+
+    def bear(*scopes: str, subject: str = "7") -> dict[str, str]:
+        return {"Authorization": f"Bearer {auth.core.start(subject, scopes).access_token}"}
+
+    return bear
