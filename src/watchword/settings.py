@@ -15,6 +15,7 @@ import msgspec
 from watchword.arguments import describe
 from watchword.durations import to_seconds
 from watchword.errors import InvalidSettings
+from watchword.public_urls import parse_public_url
 
 __all__ = ["LARGEST_LEEWAY", "Settings", "check_settings"]
 
@@ -49,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             is acknowledged.
         issuer: the ``iss`` of our tokens: the public URL of the service.
         audience: the ``aud`` of our access tokens: the API that accepts them.
+        resource: the public URL of the API that accepts our tokens. OAuth clients that have no token find our
+            issuer by it (RFC 9728). Empty: clients know the issuer already.
         client_id: the ``client_id`` claim of access tokens (RFC 9068 §2.2).
         secret: the secrets that seal private keys at rest, newest first. Each has at least 32 characters.
         signing_algorithm: the algorithm of new keys for access tokens. A change counts from the next key on.
@@ -92,6 +95,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sessions_wait_replicas: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
     issuer: Annotated[str, msgspec.Meta(min_length=1)] = "http://localhost:8000"
     audience: Annotated[str, msgspec.Meta(min_length=1)] = "watchword"
+    resource: str = ""
     client_id: Annotated[str, msgspec.Meta(min_length=1)] = "watchword"
     secret: tuple[str, ...] = ()
 
@@ -137,6 +141,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if any(len(secret) < 32 for secret in self.secret):
             raise InvalidSettings(
                 "secret must have at least 32 characters. Make one with `openssl rand -base64 32`."
+            )
+        if self.resource and parse_public_url(self.resource) is None:
+            raise InvalidSettings(
+                "resource must be the https URL of the API, such as https://api.example.com, without query "
+                f"and fragment, not {_describe_value('resource', self.resource)}"
             )
         self._check_times()
         self._check_key_times()

@@ -36,6 +36,7 @@ ROWS = {
 }
 
 IN_WORDS = {
+    "resource": "none",
     "secret": "made",
     "sessions_url": "none",
     "trusted_proxies": "none",

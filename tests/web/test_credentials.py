@@ -14,6 +14,7 @@ from watchword.errors import (
     MissingToken,
     SessionEnded,
     StaleAuthentication,
+    StoreUnavailable,
     Throttled,
     WrongType,
 )
@@ -114,3 +115,17 @@ def test_a_login_that_is_too_old_says_so():
 def test_other_errors_are_no_challenge(kind):
     assert to_challenge(kind()) is None
     assert to_public_code(kind()) == kind.code
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MissingToken(), "Bearer {}"),
+        (InvalidToken("no"), 'Bearer error="invalid_token", error_description="no", {}'),
+        (InsufficientScope(scopes=("a",)), 'Bearer error="insufficient_scope", scope="a", {}'),
+    ],
+)
+def test_every_challenge_names_the_metadata_of_the_resource(error, expected):
+    url = "https://api.example/.well-known/oauth-protected-resource"
+    assert to_challenge(error, url) == expected.format(f'resource_metadata="{url}"')
+    assert to_challenge(StoreUnavailable(), url) is None

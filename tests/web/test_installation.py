@@ -10,11 +10,13 @@ import pytest
 
 from watchword import Auth, Identity, Key, Settings, Verifier
 from watchword.errors import (
+    InsufficientScope,
     InvalidKey,
     InvalidSettings,
     InvalidToken,
     MissingToken,
     NotFound,
+    StaleAuthentication,
     WatchwordError,
 )
 from watchword.web.http import Headers, Request
@@ -229,3 +231,13 @@ def test_an_error_becomes_the_response_that_every_adapter_sends(installation, er
     response = installation.to_error_response(error)
     assert (response.status, dict(response.headers).get("WWW-Authenticate")) == (status, challenge)
     assert b"mistake" not in response.body
+
+
+def test_a_challenge_leads_to_the_metadata_of_the_resource_where_they_are_served():
+    url = "https://api.example/.well-known/oauth-protected-resource/mcp"
+    settings = Settings(database_url="sqlite://", resource="https://api.example/mcp")
+    served, verifying = Installation(None, {}, settings), Installation(VERIFIER, {}, settings)
+    for error in (MissingToken(), InvalidToken(), InsufficientScope(scopes=("a",)), StaleAuthentication()):
+        challenge = dict(served.to_error_response(error).headers)["WWW-Authenticate"]
+        assert challenge.endswith(f'resource_metadata="{url}"')
+        assert url not in dict(verifying.to_error_response(error).headers)["WWW-Authenticate"]

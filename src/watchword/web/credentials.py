@@ -68,17 +68,33 @@ def refuse_refresh_token(token: str) -> None:
         )
 
 
-def to_challenge(error: WatchwordError) -> str | None:
-    """Return the ``WWW-Authenticate`` header for an error, if it needs one (RFC 6750 §3, RFC 9470 §3)."""
+def to_challenge(error: WatchwordError, resource_metadata: str | None = None) -> str | None:
+    """Return the ``WWW-Authenticate`` header for an error, if it needs one (RFC 6750 §3, RFC 9470 §3).
+
+    Args:
+        error: why the request is refused.
+        resource_metadata: the URL of the metadata of what was asked for (RFC 9728 §5.1).
+    """
+    parameters = _list_parameters(error)
+    if parameters is None:
+        return None
+    if resource_metadata is not None:
+        parameters["resource_metadata"] = resource_metadata
+    return " ".join(["Bearer", ", ".join(f'{name}="{value}"' for name, value in parameters.items())]).rstrip()
+
+
+def _list_parameters(error: WatchwordError) -> dict[str, str] | None:
+    """Return the parameters of the challenge for an error, or ``None`` if a token would not help."""
     if isinstance(error, MissingToken):
-        return "Bearer"  # There is no error code, because the client may not know that a token is needed.
+        return {}  # There is no error code, because the client may not know that a token is needed.
     if isinstance(error, InsufficientScope):
-        return f'Bearer error="insufficient_scope", scope="{" ".join(error.scopes)}"'
+        return {"error": error.code, "scope": " ".join(error.scopes)}
+    if not isinstance(error, InvalidToken):
+        return None
+    parameters = {"error": to_public_code(error), "error_description": _quote(error)}
     if isinstance(error, StaleAuthentication):
-        return f'Bearer error="{error.code}", error_description="{_quote(error)}", max_age="{error.max_age}"'
-    if isinstance(error, InvalidToken):
-        return f'Bearer error="{to_public_code(error)}", error_description="{_quote(error)}"'
-    return None
+        parameters["max_age"] = str(error.max_age)
+    return parameters
 
 
 def to_public_code(error: WatchwordError) -> str:

@@ -21,7 +21,7 @@ from watchword.sessions import Client
 from watchword.settings import Settings, check_settings
 from watchword.stores import is_in_memory, resolve_settings
 from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, check_auth
-from watchword.web.endpoints import Endpoints, Route
+from watchword.web.endpoints import Endpoints, Route, find_resource_metadata
 from watchword.web.guard import Guard
 from watchword.web.http import Request, Response
 from watchword.web.live_sessions import LiveSessions
@@ -145,6 +145,9 @@ class Installation:
             None if self.endpoints is None else self.open,
             lambda: self.guard.now(),  # noqa: PLW0108 - the guard is another object once the Auth is open
         )
+        # Without endpoints no metadata are served, to which a challenge could lead.
+        resource = "" if self.endpoints is None else self.settings.resource
+        self._resource_metadata = find_resource_metadata(resource)
         self._auth: Auth | None = None
         self._use(auth)
 
@@ -239,7 +242,7 @@ class Installation:
 
         Adapters answer every error with it, because the challenge may name what the settings protect.
         """
-        return to_error_response(error)
+        return to_error_response(error, self._resource_metadata)
 
     def select_routes(self, others: Iterable[Installation]) -> Sequence[Route]:
         """Return the routes of the extension in an application that may have other extensions.

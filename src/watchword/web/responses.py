@@ -15,17 +15,20 @@ from watchword.web.http import Response
 __all__ = ["to_error_response", "to_head_response", "to_json_response"]
 
 
-def to_error_response(error: WatchwordError) -> Response:
+def to_error_response(error: WatchwordError, resource_metadata: str | None = None) -> Response:
     """Return the response for an error (RFC 6749 §5.2, RFC 6750 §3.1).
 
-    An error without a status is a mistake of the application. Its response is a 500 that tells nothing.
+    Args:
+        error: the error. Without a status it is a mistake of the application, and its response is a 500 that
+            tells nothing.
+        resource_metadata: the URL of the metadata of what was asked for, which a challenge names.
     """
     if error.status is None:
         return to_json_response(
             500, {"error": "server_error", "error_description": "something went wrong here"}
         )
     headers = []
-    if (challenge := to_challenge(error)) is not None:
+    if (challenge := to_challenge(error, resource_metadata)) is not None:
         headers.append(("WWW-Authenticate", challenge))
     if isinstance(error, Throttled | Unavailable):
         headers.append(("Retry-After", str(max(1, math.ceil(error.retry_after)))))

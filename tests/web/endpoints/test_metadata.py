@@ -9,7 +9,7 @@ import pytest
 
 from watchword import Auth, Key, KeySet
 from watchword.errors import NotFound
-from watchword.web.endpoints import Endpoints
+from watchword.web.endpoints import Endpoints, find_resource_metadata
 from watchword.web.http import Headers, Request
 
 
@@ -96,10 +96,10 @@ def test_metadata_name_issuer_keys_and_algorithms(desk, name):
 @pytest.mark.parametrize(
     ("issuer", "paths"),
     [
-        ("https://issuer.example/", ["", ""]),
-        ("https://issuer.example/team/login", ["", "", "/team/login", "/team/login"]),
-        ("https://issuer.example/team/", ["", "", "/team", "/team"]),
-        ("http://localhost:8000", ["", ""]),
+        ("https://issuer.example/", [""]),
+        ("https://issuer.example/team/login", ["", "/team/login"]),
+        ("https://issuer.example/team/", ["", "/team"]),
+        ("http://localhost:8000", [""]),
     ],
 )
 def test_metadata_repeat_the_issuer_exactly_and_every_url_begins_with_it(desk, issuer, paths):
@@ -111,7 +111,8 @@ def test_metadata_repeat_the_issuer_exactly_and_every_url_begins_with_it(desk, i
     auth.close()
     assert [route.path for route in routes] == [
         f"/.well-known/{name}{path}"
-        for path, name in zip(paths, ["openid-configuration", "oauth-authorization-server"] * 2, strict=False)
+        for name in ("openid-configuration", "oauth-authorization-server")
+        for path in paths
     ]
     (document,) = map(json.loads, documents)
     assert document["issuer"] == issuer
@@ -157,3 +158,50 @@ def test_the_algorithms_of_all_published_keys_are_named(desk):
     ]:
         assert read_metadata(auth)["id_token_signing_alg_values_supported"] == names
         auth.close()
+
+
+# -- the protected resource ------------------------------------------------------------------------
+
+RESOURCE = "/.well-known/oauth-protected-resource"
+
+
+@pytest.mark.parametrize(
+    ("resource", "paths"),
+    [
+        ("", []),
+        ("https://api.example", [RESOURCE]),
+        ("https://api.example/", [RESOURCE]),
+        ("https://api.example/mcp", [RESOURCE, f"{RESOURCE}/mcp"]),
+    ],
+)
+def test_a_resource_has_metadata_that_lead_to_the_issuer(desk, resource, paths):
+    auth = type(desk)(resource=resource)
+    routes = [route for route in Endpoints(lambda: auth, auth.settings).routes if RESOURCE in route.path]
+    auth.close()
+    assert [(route.path, route.endpoint) for route in routes] == [(path, "metadata") for path in paths]
+    for route in routes:
+        answer = route.handler(Request())
+        assert json.loads(answer.body) == {
+            "resource": resource,
+            "authorization_servers": ["https://issuer.example"],
+            "bearer_methods_supported": ["header"],
+        }
+        assert dict(answer.headers)["Cache-Control"] == "public, max-age=600"
+
+
+def test_a_resource_of_an_issuer_without_metadata_names_no_issuer(desk):
+    auth = type(desk)(resource="https://api.example", issuer="watchword")
+    assert "authorization_servers" not in read_metadata(auth, "protected_resource")
+    auth.close()
+
+
+@pytest.mark.parametrize(
+    ("resource", "expected"),
+    [
+        ("", None),
+        ("https://api.example/", f"https://api.example{RESOURCE}"),
+        ("https://api.example:8443/mcp", f"https://api.example:8443{RESOURCE}/mcp"),
+    ],
+)
+def test_the_metadata_of_a_resource_are_between_its_host_and_its_path(resource, expected):
+    assert find_resource_metadata(resource) == expected

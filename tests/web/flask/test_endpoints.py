@@ -499,3 +499,36 @@ def test_a_store_that_is_gone_is_unavailable(client, desk, tokens, bearer):
     for answer in answers:
         assert is_refused(answer, 503, "store_unavailable")
         assert answer.headers["Retry-After"] == "1"
+
+
+# -- the protected resource ------------------------------------------------------------------------
+
+
+def test_every_challenge_names_the_metadata_of_the_resource(desk):
+    own = type(desk)(resource="https://api.example/mcp")
+    own.accounts.add("alice", PASSWORD, ("read",))
+    app = flask.Flask("tested")
+    auth = Watchword(app, own)
+
+    @app.get("/reports")
+    @auth.protect(scopes=["reports:read"])
+    def reports():
+        raise AssertionError
+
+    client = app.test_client()
+    bearer = bearer_of(login(client).get_json())
+    for answer, status in [
+        (client.get("/reports"), 401),
+        (client.get("/auth/me"), 401),
+        (client.get("/auth/me", headers={"Authorization": "Bearer x"}), 401),
+        (client.get("/reports", headers=bearer), 403),
+    ]:
+        assert answer.status_code == status
+        url = "https://api.example/.well-known/oauth-protected-resource/mcp"
+        assert answer.headers["WWW-Authenticate"].endswith(f'resource_metadata="{url}"')
+    metadata = client.get("/.well-known/oauth-protected-resource/mcp").get_json()
+    assert (metadata["resource"], metadata["authorization_servers"]) == (
+        "https://api.example/mcp",
+        ["https://issuer.example"],
+    )
+    own.close()

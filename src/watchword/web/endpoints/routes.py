@@ -10,7 +10,7 @@ from watchword.arguments import describe
 from watchword.auth import Auth
 from watchword.errors import InvalidSettings
 from watchword.settings import Settings
-from watchword.web.endpoints.metadata import MetadataEndpoints, list_metadata_paths
+from watchword.web.endpoints.metadata import MetadataEndpoints
 from watchword.web.endpoints.sessions import SessionEndpoints
 from watchword.web.endpoints.tokens import TokenEndpoints
 from watchword.web.http import Request, Response
@@ -98,10 +98,8 @@ class Endpoints:
             _make_route("end_session", "DELETE", f"{prefix}/sessions/{{session_id}}", sessions.end_session),
             _make_get_route("jwks", "/.well-known/jwks.json", metadata.publish_keys, is_free_of_io),
             *(
-                _make_get_route(name, path, metadata.describe_server, is_free_of_io)._replace(
-                    endpoint="metadata"
-                )
-                for name, path in list_metadata_paths(settings.issuer).items()
+                _make_get_route(name, path, handler, is_free_of_io, endpoint="metadata")
+                for name, path, handler in metadata.list_documents()
             ),
         )
         switches = {} if switches is None else switches
@@ -122,6 +120,7 @@ def _make_get_route(
     path: str,
     handler: Callable[[Request], Response],
     is_free_of_io: Callable[[], bool] = _does_io,
+    endpoint: str | None = None,
 ) -> Route:
     """Return a route for ``GET``, and for ``HEAD`` as RFC 9110 §9.3.2 has it."""
 
@@ -129,7 +128,7 @@ def _make_get_route(
         response = handler(request)
         return to_head_response(response) if request.method == "HEAD" else response
 
-    return Route(name, name, ("GET", "HEAD"), path, answer, is_free_of_io)
+    return Route(name, endpoint or name, ("GET", "HEAD"), path, answer, is_free_of_io)
 
 
 def _check_switches(switches: Mapping[str, bool], names: Sequence[str]) -> None:
