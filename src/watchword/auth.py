@@ -317,8 +317,8 @@ class Auth(Node):
         """Return whether a session is known to have ended. Does no I/O while :meth:`ready`.
 
         Meant for work that outlives its request, such as a stream. The access token may have expired since.
-        Ask about a session every few minutes at least, because ends are forgotten some time after the last
-        access token expired. A session that only expired has not ended.
+        Ask every few minutes at least: an end is forgotten with the session's last access token, and not
+        within five minutes. A session that has only expired has not ended.
 
         Raises:
             StoreUnavailable: the known ended sessions are too old to be trusted. Stop the work then.

@@ -17,6 +17,7 @@ from watchword import Auth, Settings
 from watchword.errors import InvalidGrant, InvalidSettings, SessionEnded, StoreUnavailable
 from watchword.stores import open_stores
 from watchword.stores.contract import (
+    END_NOTICE,
     MARK_LIFETIME,
     EndReason,
     Feed,
@@ -176,9 +177,11 @@ class MySessions(SessionStore):
         return True
 
     def _end(self, row: Session, reason: EndReason) -> Session:
-        ended = msgspec.structs.replace(row, ended_at=self.now(), end_reason=reason)
+        now = self.now()
+        access_until = max(row.access_until, float(math.floor(now) + END_NOTICE))
+        ended = msgspec.structs.replace(row, ended_at=now, end_reason=reason, access_until=access_until)
         self._rows[row.id] = ended
-        self._feed.append(SessionEnd(row.id, row.access_until))
+        self._feed.append(SessionEnd(row.id, access_until))
         return ended
 
 

@@ -88,15 +88,21 @@ def test_only_the_connections_of_the_session_that_ended_end(installation, desk):
     assert installation.live_sessions._watches == {}
 
 
-def test_an_end_in_another_process_is_heard_within_a_second_and_a_half(tmp_path, monkeypatch):
+@pytest.mark.parametrize("end_later", [0, 3600], ids=["soon", "long after the access token expired"])
+def test_an_end_in_another_process_is_heard_within_a_second_and_a_half(tmp_path, monkeypatch, end_later):
     monkeypatch.undo()  # with the pause that an application has
     settings = Settings(database_url=f"sqlite:///{tmp_path}/app.db")
     here, other = Auth(settings=settings), Auth(settings=settings)
     identity = log_in(here)
 
     async def story():
-        waiting = await begin(Installation(here, {}, settings), identity)
-        await asyncio.to_thread(other.end, identity.session_id)
+        installation = Installation(here, {}, settings)
+        waiting = await begin(installation, identity)
+        for auth in (here, other):
+            auth.stores.sessions.time_shift += end_later
+        await asyncio.to_thread(here._revocations.poll)
+        await look_twice(installation)
+        await asyncio.to_thread(other.end_all, identity.subject)
         ended_at = time.monotonic()
         await waiting
         assert time.monotonic() - ended_at < 1.5

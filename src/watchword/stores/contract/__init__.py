@@ -17,6 +17,7 @@ from watchword.stores.contract.announcements import Announcements
 from watchword.stores.contract.keys import KeyKind, KeyStore, SealedKey, StoredKeys
 from watchword.stores.contract.one_time import OneTimeStore
 from watchword.stores.contract.sessions import (
+    END_NOTICE,
     MARK_LIFETIME,
     EndReason,
     Feed,
@@ -42,6 +43,7 @@ from watchword.stores.contract.throttles import (
 )
 
 __all__ = [
+    "END_NOTICE",
     "MARK_LIFETIME",
     "Account",
     "AccountStore",

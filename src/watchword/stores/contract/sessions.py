@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import msgspec
 
 __all__ = [
+    "END_NOTICE",
     "MARK_LIFETIME",
     "EndReason",
     "Feed",
@@ -33,6 +34,12 @@ EndReason: TypeAlias = Literal[
 
 MARK_LIFETIME = 600
 """Seconds that a login may take at most, from its mark to the start of its session."""
+
+END_NOTICE = 300
+"""Seconds for which the feed has an end at least, however long ago the last access token expired.
+
+A WebSocket may be open for longer than the access token that opened it, and has to hear of the end.
+"""
 
 
 _SESSION_ID = re.compile(r"[\w-]{22}[0-9a-f]", re.ASCII)
@@ -69,7 +76,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         created_at: when the session started.
         authenticated_at: when the subject last proved their identity.
         refreshed_at: time of the last swap. ``None`` before the first swap.
-        access_until: no access token of this session is valid after this time. It never moves back.
+        access_until: no access token of this session is valid after this time. It never moves back. The end
+            of the session moves it on to :data:`END_NOTICE` seconds from then at least.
         expires_at: when the session expires unless it is refreshed before. It is later than the absolute end
             only if ``access_until`` is.
         ended_at: when the session was ended. ``None`` if it was not.
@@ -259,13 +267,15 @@ class SessionStore(Protocol):
     def end_session(self, session_id: str, reason: EndReason) -> Session | None:
         """End a session. Return the ended row, or ``None`` if it was unknown or had ended before.
 
-        When this returns, the end has committed and is in the feed. The first reason stays.
+        When this returns, the end has committed and is in the feed. The first reason stays. ``access_until``
+        becomes at least :data:`END_NOTICE` seconds from now.
         """
         ...
 
     def end_sessions(self, subject: str, reason: EndReason, *, keep: str | None = None) -> Sequence[Session]:
         """End all sessions of a subject except ``keep``. Return the sessions that this call ended.
 
+        Each ends as by :meth:`end_session`, also a session that has expired.
         A login whose mark was read before starts no session afterwards, see :meth:`start_session`.
         """
         ...

@@ -7,7 +7,7 @@ on a single node, and the shards are spread over the nodes of a cluster. A poll 
 
 from __future__ import annotations
 
-from watchword.stores.contract import MARK_LIFETIME
+from watchword.stores.contract import END_NOTICE, MARK_LIFETIME
 from watchword.stores.redis.scripts import Script
 
 __all__ = [
@@ -30,7 +30,7 @@ _KEPT = 300 + 120
 # The keys of a shard begin with its name. Only the name is declared, because all keys are in the same slot.
 _ROWS = f"""
 local shard = KEYS[1]
-local KEPT, MARK_LIFETIME = {_KEPT}, {MARK_LIFETIME}
+local KEPT, MARK_LIFETIME, END_NOTICE = {_KEPT}, {MARK_LIFETIME}, {END_NOTICE}
 
 local function session(id)
   return shard .. ':session:' .. id
@@ -90,8 +90,9 @@ local function finish(ids, reason)
       'subject', 'access_until', 'ended_at'))
     if subject and not ended_at then
       sequence = sequence or advance(shard .. ':sequence')
+      access_until = text(math.max(access_until, math.floor(now) + END_NOTICE))
       announce(id, access_until, sequence)
-      redis.call('HSET', key, 'ended_at', text(now), 'end_reason', reason)
+      redis.call('HSET', key, 'ended_at', text(now), 'end_reason', reason, 'access_until', access_until)
       rows[#rows + 1] = redis.call('HGETALL', key)
       keep(key, access_until + KEPT - now)
       redis.call('ZREM', index(subject), id)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -12,6 +13,7 @@ from sqlalchemy import func as sql
 
 from watchword.stores.answers import check_answers_of
 from watchword.stores.contract import (
+    END_NOTICE,
     MARK_LIFETIME,
     EndReason,
     Feed,
@@ -199,6 +201,7 @@ class SqlSessions(SqlPort, SessionStore):
         self, connection: Connection, now: float, reason: EndReason, which: ColumnElement[bool]
     ) -> Sequence[Session]:
         """End the sessions that had not ended, all at the same position in the feed."""
+        access_until = greatest(sessions.c.access_until, literal(float(math.floor(now) + END_NOTICE)))
         statement = (
             update(sessions)
             .where(which, sessions.c.ended_at.is_(None))
@@ -206,7 +209,8 @@ class SqlSessions(SqlPort, SessionStore):
                 ended_at=now,
                 end_reason=reason,
                 end_sequence=self._database.take_position(connection),
-                keep_until=sessions.c.access_until + KEPT,
+                access_until=access_until,
+                keep_until=access_until + KEPT,
             )
             .returning(*FIELDS)
         )

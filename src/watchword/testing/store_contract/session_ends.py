@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from watchword.stores.contract import SessionTimes, make_session_id
+from watchword.stores.contract import END_NOTICE, SessionTimes, make_session_id
 from watchword.testing.store_contract.racing import THREADS, Store, run_at_once
 from watchword.testing.store_contract.session_calls import (
     TIMES,
@@ -143,6 +143,25 @@ class SessionEndsContract:
         assert {second.id} <= told <= {first.id, second.id}, "what was told may be told again"
         assert feed.now == pytest.approx(read_time(store), abs=5)
 
+    @pytest.mark.parametrize("ends_all", [False, True])
+    def test_an_end_is_told_though_the_last_access_token_has_long_expired(
+        self, store: Store, ends_all: bool
+    ) -> None:
+        session = start(store)
+        store.time_shift += TIMES.access + 5_000
+        known = store.poll(None, None, grace=0)
+        earliest = math.floor(read_time(store)) + END_NOTICE
+        if ends_all:
+            [ended] = store.end_sessions("alice", "logout_all")
+        else:
+            ended = store.end_session(session.id, "logout")
+        assert ended.access_until >= earliest
+        assert store.find_session(session.id).session == ended
+        store.time_shift += END_NOTICE - 5
+        for feed in (store.poll(known.identity, known.position, grace=0), store.poll(None, None, grace=0)):
+            [end] = feed.ends
+            assert (end.session_id, end.access_until) == (session.id, ended.access_until)
+
     @pytest.mark.parametrize("stranger", ["nothing known", "another identity", "a position not reached"])
     def test_a_poll_from_nowhere_tells_every_end_still_in_force(self, store: Store, stranger: str) -> None:
         over, in_force = (
@@ -154,7 +173,7 @@ class SessionEndsContract:
         known = store.poll(None, None, grace=30)
         assert {end.session_id for end in known.ends} == {over.id, in_force.id}
 
-        store.time_shift += 45
+        store.time_shift += END_NOTICE + 35
         identity, position = {
             "nothing known": (None, None),
             "another identity": ("another", known.position),
