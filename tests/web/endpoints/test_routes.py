@@ -11,7 +11,7 @@ from watchword.errors import InvalidSettings
 from watchword.web.endpoints import Endpoints
 from watchword.web.http import Request
 
-FREE_OF_IO = ["me", "jwks", "openid_configuration", "authorization_server"]
+FREE_OF_IO = ["me", "check", "jwks", "openid_configuration", "authorization_server"]
 
 
 def test_the_prefix_is_a_setting(desk):
@@ -21,7 +21,7 @@ def test_the_prefix_is_a_setting(desk):
     finally:
         moved.close()
     assert paths.count("/.well-known/jwks.json") == 1
-    assert sum(path.startswith("/api/v1/users/") for path in paths) == len(paths) - 3 == 7
+    assert sum(path.startswith("/api/v1/users/") for path in paths) == len(paths) - 3 == 8
 
 
 def test_a_route_names_its_parts_as_openapi_does(desk):

@@ -10,6 +10,7 @@ from watchword.arguments import describe
 from watchword.auth import Auth
 from watchword.errors import InvalidSettings
 from watchword.settings import Settings
+from watchword.web.endpoints.gateways import GatewayEndpoints
 from watchword.web.endpoints.metadata import MetadataEndpoints
 from watchword.web.endpoints.sessions import SessionEndpoints
 from watchword.web.endpoints.tokens import TokenEndpoints
@@ -81,6 +82,7 @@ class Endpoints:
         self.clients = ClientFinder(settings.trusted_proxies)
         tokens = TokenEndpoints(open_auth, self.clients)
         sessions = SessionEndpoints(open_auth, self.clients)
+        gateways = GatewayEndpoints(open_auth)
         metadata = MetadataEndpoints(open_auth, settings, self._find_path)
         prefix = settings.prefix
 
@@ -96,6 +98,7 @@ class Endpoints:
             _make_get_route("me", f"{prefix}/me", sessions.describe_caller, is_free_of_io),
             _make_get_route("sessions", f"{prefix}/sessions", sessions.list_sessions),
             _make_route("end_session", "DELETE", f"{prefix}/sessions/{{session_id}}", sessions.end_session),
+            _make_get_route("check", f"{prefix}/check", gateways.check_request, is_free_of_io),
             _make_get_route("jwks", "/.well-known/jwks.json", metadata.publish_keys, is_free_of_io),
             *(
                 _make_get_route(name, path, handler, is_free_of_io, endpoint="metadata")

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from watchword.auth import Auth
-from watchword.errors import MissingToken, NotFound
+from watchword.errors import NotFound
 from watchword.sessions import Identity
 from watchword.stores.contract import Session
+from watchword.web.endpoints.callers import find_caller
 from watchword.web.guard import Guard
 from watchword.web.http import Request, Response
 from watchword.web.proxies import ClientFinder
@@ -32,7 +33,7 @@ class SessionEndpoints:
 
     def describe_caller(self, request: Request) -> Response:
         """Describe the subject of the bearer token."""
-        caller = self._authenticate(request)
+        caller = find_caller(self._guard, request)
         return to_json_response(
             200,
             {
@@ -47,25 +48,19 @@ class SessionEndpoints:
 
     def list_sessions(self, request: Request) -> Response:
         """List the caller's live sessions."""
-        caller = self._authenticate(request)
+        caller = find_caller(self._guard, request)
         live = self._open_auth().sessions(caller.subject)
         return to_json_response(200, {"sessions": [_to_json(session, caller) for session in live]})
 
     def end_session(self, request: Request) -> Response:
         """End a session of the caller. A session of another subject is a 404."""
-        caller = self._authenticate(request)
+        caller = find_caller(self._guard, request)
         auth, session_id = self._open_auth(), request.path_parameters["session_id"]
         own = {caller.session_id, *(session.id for session in auth.sessions(caller.subject))}
         if session_id not in own:
             raise NotFound
         auth.end(session_id, self._clients.find(request))
         return Response(204)
-
-    def _authenticate(self, request: Request) -> Identity:
-        identity = self._guard.check(request)
-        if identity is None:  # a framework that sends OPTIONS here
-            raise MissingToken
-        return identity
 
 
 def _to_json(session: Session, caller: Identity) -> dict[str, Any]:
