@@ -11,6 +11,7 @@ from watchword.errors import (
     InvalidGrant,
     InvalidRequest,
     InvalidToken,
+    MalformedCredentials,
     MissingToken,
     SessionEnded,
     StaleAuthentication,
@@ -61,7 +62,7 @@ def test_a_request_without_a_bearer_token_has_none(authorization):
     ],
 )
 def test_an_empty_or_a_second_credential_is_a_bad_request(authorization):
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(MalformedCredentials):
         find_bearer_token(sending(*authorization))
 
 
@@ -84,7 +85,7 @@ def test_a_bad_token_gets_one_code_whatever_is_wrong_with_it(kind):
     assert to_challenge(kind()).startswith('Bearer error="invalid_token", error_description="')
 
 
-@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [*ERRORS, MalformedCredentials], ids=lambda kind: kind.__name__)
 def test_every_challenge_is_of_the_form_of_rfc_6750(kind):
     parameter = rf"[a-z_]+={QUOTED}"
     assert re.fullmatch(rf"Bearer( {parameter}(, {parameter})*)?", to_challenge(kind()))
@@ -94,6 +95,14 @@ def test_a_message_of_an_application_cannot_break_out_of_the_header():
     error = InvalidToken('a "tenant", \\ \r\nSet-Cookie: a=b \u017b')
     assert to_challenge(error) == (
         'Bearer error="invalid_token", error_description="a ?tenant?, ? ??Set-Cookie: a=b ?"'
+    )
+
+
+def test_a_header_without_a_token_is_told_in_a_challenge_too():
+    error = MalformedCredentials("more than one Authorization header")
+    assert to_public_code(error) == "invalid_request"
+    assert to_challenge(error) == (
+        'Bearer error="invalid_request", error_description="more than one Authorization header"'
     )
 
 

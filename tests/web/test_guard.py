@@ -17,10 +17,10 @@ from watchword import Issuer, Key, MultiIssuer, Verifier
 from watchword.errors import (
     ExpiredToken,
     InsufficientScope,
-    InvalidRequest,
     InvalidSettings,
     InvalidToken,
     KeysUnavailable,
+    MalformedCredentials,
     MissingToken,
     SessionEnded,
     StaleAuthentication,
@@ -75,10 +75,10 @@ CREDENTIALS = {
     "no header": ([], MissingToken, None),
     "an empty header": ([""], MissingToken, None),
     "another scheme": (["Basic YTpi"], MissingToken, None),
-    "no token": (["Bearer"], InvalidRequest, InvalidRequest),
-    "two tokens": (["Bearer a.b.c", "Bearer a.b.c"], InvalidRequest, InvalidRequest),
-    "two schemes": (["Basic YTpi", "Bearer a.b.c"], InvalidRequest, InvalidRequest),
-    "two in one line": (["Bearer a.b.c, Bearer a.b.c"], InvalidRequest, InvalidRequest),
+    "no token": (["Bearer"], MalformedCredentials, MalformedCredentials),
+    "two tokens": (["Bearer a.b.c", "Bearer a.b.c"], MalformedCredentials, MalformedCredentials),
+    "two schemes": (["Basic YTpi", "Bearer a.b.c"], MalformedCredentials, MalformedCredentials),
+    "two in one line": (["Bearer a.b.c, Bearer a.b.c"], MalformedCredentials, MalformedCredentials),
     "a bad token": (["Bearer a.b.c"], InvalidToken, InvalidToken),
 }
 

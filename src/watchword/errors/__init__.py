@@ -23,6 +23,7 @@ from watchword.errors.logins import (
 from watchword.errors.requests import (
     BodyTooLarge,
     InvalidRequest,
+    MalformedCredentials,
     NotFound,
     UnsupportedMediaType,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "InvalidToken",
     "KeysUnavailable",
     "MalformedClaim",
+    "MalformedCredentials",
     "MalformedToken",
     "MissingClaim",
     "MissingExtra",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from watchword.errors.root import WatchwordError
 
-__all__ = ["BodyTooLarge", "InvalidRequest", "NotFound", "UnsupportedMediaType"]
+__all__ = ["BodyTooLarge", "InvalidRequest", "MalformedCredentials", "NotFound", "UnsupportedMediaType"]
 
 
 class InvalidRequest(WatchwordError):
@@ -13,6 +13,16 @@ class InvalidRequest(WatchwordError):
     code = "invalid_request"
     status = 400
     description = "the request is not of the expected form"
+
+
+class MalformedCredentials(InvalidRequest):
+    """The header for the token is not a single header with a token in it (RFC 6750 §3.1).
+
+    Clients are told ``invalid_request``, with a challenge.
+    """
+
+    code = "malformed_credentials"
+    description = "the header for the token is not a single header with a token in it"
 
 
 class NotFound(WatchwordError):

@@ -8,6 +8,7 @@ from watchword.errors import (
     InsufficientScope,
     InvalidRequest,
     InvalidToken,
+    MalformedCredentials,
     MalformedToken,
     MissingToken,
     StaleAuthentication,
@@ -31,20 +32,20 @@ def find_bearer_token(request: Request) -> str | None:
         The token, or ``None`` without a header, or with credentials of another scheme.
 
     Raises:
-        InvalidRequest: there are several headers, or a ``Bearer`` without a token.
+        MalformedCredentials: there are several headers, or a ``Bearer`` without a token.
     """
     authorization = request.find_header("authorization")
     if authorization is None:
         return None
     if "," in authorization:
         # No token has a comma in it. With two headers a proxy may have checked the other header.
-        raise InvalidRequest("more than one Authorization header")
+        raise MalformedCredentials("more than one Authorization header")
     scheme, _, token = authorization.strip(" \t").partition(" ")
     if scheme != "Bearer" and scheme.lower() != "bearer":
         return None
     token = token.strip(" ")
     if not token:
-        raise InvalidRequest("the Authorization header has no token in it")
+        raise MalformedCredentials("the Authorization header has no token in it")
     return token
 
 
@@ -89,7 +90,7 @@ def _list_parameters(error: WatchwordError) -> dict[str, str] | None:
         return {}  # There is no error code, because the client may not know that a token is needed.
     if isinstance(error, InsufficientScope):
         return {"error": error.code, "scope": " ".join(error.scopes)}
-    if not isinstance(error, InvalidToken):
+    if not isinstance(error, InvalidToken | MalformedCredentials):
         return None
     parameters = {"error": to_public_code(error), "error_description": _quote(error)}
     if isinstance(error, StaleAuthentication):
@@ -99,6 +100,8 @@ def _list_parameters(error: WatchwordError) -> dict[str, str] | None:
 
 def to_public_code(error: WatchwordError) -> str:
     """Return the error code for clients. RFC 6750 has a single code for all that is wrong with a token."""
+    if isinstance(error, MalformedCredentials):
+        return InvalidRequest.code
     if isinstance(error, InvalidToken) and not isinstance(error, MissingToken | StaleAuthentication):
         return InvalidToken.code
     return error.code

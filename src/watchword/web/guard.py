@@ -135,7 +135,7 @@ class Guard:
 
         Raises:
             MissingToken: the request has no token.
-            InvalidRequest: the ``Authorization`` header is not a single well-formed header.
+            MalformedCredentials: the ``Authorization`` header is not a single well-formed header.
             InvalidToken: the token is not acceptable, or :class:`StaleAuthentication`.
             InsufficientScope: the token does not grant a required scope.
             Unavailable: the store or the keys are not available.
