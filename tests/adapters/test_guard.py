@@ -35,7 +35,9 @@ def test_an_optional_route_opens_without_a_token(application):
 def test_a_preflight_needs_no_token_and_does_not_reach_the_view(application, path):
     headers = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
     answer = application.request("OPTIONS", path, headers=headers)
-    assert answer.status in {200, 204, 405}, answer.body  # 405: the framework's router has no OPTIONS there
+    if path != "/protected" and answer.status == 405:
+        return  # The framework does not route OPTIONS to a view unless it is told to.
+    assert answer.status in {200, 204}, answer.body
     assert "WWW-Authenticate" not in answer.headers
     assert b"subject" not in answer.body
 

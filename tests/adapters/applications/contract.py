@@ -14,7 +14,7 @@ Each application is a module of this folder, ``<adapter>_app.py``:
 
 ========================  ====================================================================================
 ``GET /open``             no guard. Answers ``{"open": true}``
-``GET /protected``        any login
+``GET /protected``        any login. Routed for OPTIONS too, which the guard lets through or answers
 ``GET /scoped``           ``scopes=["reports:read"]``. Describes ``watchword.web.current_identity()``
 ``GET /any``              ``any_scopes=["a", "b"]``
 ``GET /fresh``            ``fresh=300``

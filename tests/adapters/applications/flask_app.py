@@ -23,7 +23,7 @@ def open_to_all() -> Any:
     return {"open": True}
 
 
-@app.get("/protected")
+@app.route("/protected", methods=["GET", "OPTIONS"])
 @auth.protect
 def protected() -> Any:
     return contract.describe(auth.identity)
