@@ -36,7 +36,7 @@ from watchword.sessions.grants import SubjectClaims
 from watchword.sessions.login_arguments import check_subject
 from watchword.sessions.shared_settings import SharedSettings
 from watchword.settings import Settings, check_settings
-from watchword.stores.contract import Account, Session, Stores
+from watchword.stores.contract import Account, EndReason, Session, Stores
 from watchword.stores.opening import open_stores
 
 __all__ = ["Auth", "Subject", "check_auth_arguments"]
@@ -355,14 +355,22 @@ class Auth(Node):
         client: Client | None = None,
         *,
         actor: str | None = None,
+        reason: EndReason = "logout_all",
     ) -> None:
         """End every session of a subject, except the session ``keep``.
+
+        Args:
+            subject: the subject.
+            keep: the id of a session that goes on.
+            client: the client of the request.
+            actor: who did it, for the event. By default the subject of the running request.
+            reason: why the sessions end, such as ``"password_changed"``.
 
         Raises:
             InvalidSettings: the subject is not text, but for example a number. No session has such a subject.
         """
         client = client or self.find_client()
-        self._sessions.end_all(subject, "logout_all", keep, client)
+        self._sessions.end_all(subject, reason, keep, client)
         address = client.ip_address if client else None
         self._notify(SessionsEnded(subject=subject, address=address, actor=actor))
 

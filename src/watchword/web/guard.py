@@ -55,6 +55,11 @@ class Requirements:
         self._any_scopes = None if any_scopes is None else _check_any_scopes(any_scopes)
         self._max_age = None if fresh is None else to_seconds("fresh", fresh)
 
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The scopes that the token must grant, all of them."""
+        return self._scopes
+
     def check_anonymous(self) -> None:
         """Raise unless a request without a token may pass.
 

@@ -38,6 +38,11 @@ class UserLoader:
         self._load_user = load_user
         self.is_async = load_user is not None and _is_coroutine_function(load_user)
 
+    @property
+    def has_function(self) -> bool:
+        """Whether there is a function that loads users."""
+        return self._load_user is not None
+
     def refuse_async(self) -> None:
         """Raise if ``load_user`` is a coroutine function. Adapters without an event loop call this.
 

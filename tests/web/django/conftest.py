@@ -37,7 +37,7 @@ if not settings.configured:  # Django is configured once in a process.
         MIDDLEWARE=MIDDLEWARE,
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
         USE_TZ=True,
-        WATCHWORD={"ISSUER": ISSUER, "AUDIENCE": "api", "DATABASE_URL": "sqlite://"},
+        WATCHWORD={"ISSUER": ISSUER, "AUDIENCE": "api", "DATABASE_URL": "sqlite://", "USERS": "accounts"},
     )
     django.setup()
 

@@ -224,7 +224,7 @@ def list_frames(traceback: TracebackType | None) -> Iterator[FrameType]:
 @pytest.fixture
 def staff():
     settings = Settings(database_url="sqlite://", prefix="/staff/auth", audience="staff")
-    made = Watchword(settings=settings)
+    made = Watchword(settings=settings, users="accounts")
     yield made
     made.close()
 

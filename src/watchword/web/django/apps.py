@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.core.signals import setting_changed
 
+from watchword.auth import Auth
 from watchword.web.django.extension import list_extensions
+from watchword.web.django.own_users.signals import UserSignals
 
 __all__ = ["WatchwordConfig"]
 
@@ -22,6 +26,15 @@ class WatchwordConfig(AppConfig):
     def ready(self) -> None:
         """Connect the signals. Nothing is opened."""
         setting_changed.connect(_on_setting_changed, dispatch_uid="watchword.settings")
+        if apps.is_installed("django.contrib.auth"):
+            UserSignals(_list_auths).connect()
+        if apps.is_installed("drf_spectacular"):
+            import_module("watchword.web.django.rest_framework.schema")  # It registers itself.
+
+
+def _list_auths() -> Iterable[Auth]:
+    """List the Auths of the extensions at which Django's users log in."""
+    return [extension.core for extension in list_extensions() if extension.has_django_users]
 
 
 def _on_setting_changed(*, setting: str, **_: Any) -> None:

@@ -31,7 +31,7 @@ __all__ = [
 AUTH_OPTIONS = ("BREACHED", "CHECK_PASSWORD", "KEYS", "LISTENERS", "STORES", "SUBJECT_CLAIMS")
 """The entries that are arguments of an Auth."""
 
-OWN_ENTRIES = frozenset({"ALSO", "AUTH", "ENDPOINTS", "LOAD_USER", "SCOPES_FROM", *AUTH_OPTIONS})
+OWN_ENTRIES = frozenset({"ALSO", "AUTH", "ENDPOINTS", "LOAD_USER", "SCOPES_FROM", "USERS", *AUTH_OPTIONS})
 """The entries that are not settings of :class:`~watchword.Settings`."""
 
 _PREFIX = "WATCHWORD_"
@@ -47,6 +47,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         also: verifiers of other kinds of tokens.
         endpoints: which endpoints are served.
         load_user: returns the user for an identity, or ``None``.
+        users: ``"django"`` or ``"accounts"``, or ``None``: see :mod:`watchword.web.django.own_users`.
+        scopes_from: where the scopes of Django's users come from.
         auth_options: further arguments for the Auth.
     """
 
@@ -55,6 +57,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     also: Sequence[Any] = ()
     endpoints: Mapping[str, bool] | None = None
     load_user: Callable[..., Any] | None = None
+    users: str | None = None
+    scopes_from: str | Callable[..., Any] | None = None
     auth_options: Mapping[str, Any] = {}
 
 
@@ -71,6 +75,8 @@ def read_configuration() -> Configuration:
         also=_import_list(entries, "ALSO"),
         endpoints=entries.get("ENDPOINTS"),
         load_user=_import_entry(entries, "LOAD_USER"),
+        users=entries.get("USERS"),
+        scopes_from=entries.get("SCOPES_FROM"),
         auth_options=_read_auth_options(entries),
     )
 

@@ -24,6 +24,8 @@ from watchword.stores import resolve_settings
 from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, check_also
 from watchword.web.django.configuration import Configuration, find_base_folder, read_configuration
 from watchword.web.django.endpoints import make_patterns
+from watchword.web.django.own_users import ScopesFrom, make_own_users
+from watchword.web.django.request_users import attach_identity
 from watchword.web.django.requests import DjangoRequest
 from watchword.web.django.responses import to_refusal
 from watchword.web.django.running import find_running_request
@@ -70,6 +72,9 @@ class Watchword:
         settings: replaces ``WATCHWORD`` and the environment.
         endpoints: which endpoints are served, by name. ``{"login": False}`` makes our login a 404.
         load_user: returns the user of the project for an identity.
+        users: ``"django"`` or ``"accounts"``: whose passwords are checked. By default the users of
+            ``django.contrib.auth`` where it is installed, and otherwise the accounts in the store.
+        scopes_from: where the scopes of Django's users come from.
         auth_options: further arguments for that Auth, such as ``keys``, ``check_password``,
             ``subject_claims`` and ``listeners``.
 
@@ -86,6 +91,8 @@ class Watchword:
         settings: Settings | None = None,
         endpoints: Mapping[str, bool] | None = None,
         load_user: LoadUser | None = None,
+        users: str | None = None,
+        scopes_from: ScopesFrom = None,
         **auth_options: Any,
     ) -> None:
         auth_options = make_repeatable(auth_options)
@@ -95,10 +102,13 @@ class Watchword:
         self._settings = settings
         self._endpoints = endpoints
         self._load_user = load_user
+        self._users = users
+        self._scopes_from = scopes_from
         self._auth_options = auth_options
         self._making = PerProcess(threading.Lock)
         self._installation: Installation | None = None
         self._is_in_memory = False
+        self._has_django_users = False
         _extensions[self] = None
 
     # -- the Auth ----------------------------------------------------------------------------------
@@ -190,6 +200,7 @@ class Watchword:
         guard = ViewGuard(
             partial(self._check, requirements=requirements),
             partial(self._check_async, requirements=requirements),
+            self._attach,
             self._refuse,
             optional,
         )
@@ -200,6 +211,9 @@ class Watchword:
 
     async def _check_async(self, request: HttpRequest, requirements: Requirements) -> Identity | None:
         return await self.installation.guard.check_async(DjangoRequest(request), requirements)
+
+    def _attach(self, request: HttpRequest, identity: Identity | None) -> None:
+        attach_identity(request, identity, self.installation.users)
 
     def _refuse(self, error: WatchwordError) -> HttpResponse:
         return to_refusal(self.installation, error)
@@ -237,6 +251,15 @@ class Watchword:
                 self._installation = self._make_installation()
             return self._installation
 
+    @property
+    def has_django_users(self) -> bool:
+        """Whether the users of ``django.contrib.auth`` log in here.
+
+        Raises:
+            InvalidSettings: the settings are not usable.
+        """
+        return self.installation is not None and self._has_django_users
+
     def reset(self) -> None:
         """Close the store, and read the settings anew at the next use. Meant for tests."""
         installation, self._installation = self._installation, None
@@ -260,6 +283,10 @@ class Watchword:
 
     def _make_installation(self) -> Installation:
         configuration = self._read_configuration()
+        own_users = make_own_users(configuration)
+        if own_users is not None:
+            configuration = own_users.add_to(configuration)
+        self._has_django_users = own_users is not None
         settings, options = configuration.settings, dict(configuration.auth_options)
         if self._is_in_memory:
             if isinstance(configuration.auth, Auth):
@@ -299,6 +326,8 @@ class Watchword:
             "also": self._also or None,
             "endpoints": self._endpoints,
             "load_user": self._load_user,
+            "users": self._users,
+            "scopes_from": self._scopes_from,
             "auth_options": {**base.auth_options, **self._auth_options},
         }
         return msgspec.structs.replace(base, **{name: v for name, v in given.items() if v is not None})

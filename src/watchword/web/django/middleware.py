@@ -12,6 +12,8 @@ from watchword.errors import WatchwordError
 from watchword.sessions import Identity
 from watchword.web.current import reset_identity, set_identity
 from watchword.web.django.default import auth
+from watchword.web.django.pending_headers import add_pending_headers
+from watchword.web.django.request_users import attach_identity
 from watchword.web.django.requests import DjangoRequest
 from watchword.web.django.responses import to_refusal
 from watchword.web.django.running import reset_request, set_request
@@ -24,6 +26,9 @@ _OPTIONAL = Requirements(optional=True)
 
 class IdentityMiddleware:
     """Sets ``request.identity`` to the :class:`~watchword.Identity` of the request, or to ``None``.
+
+    With an identity, ``request.user`` and ``request.auser`` are its user, loaded when a view asks. So the
+    middleware stands below Django's ``AuthenticationMiddleware``, which sets the user of its session.
 
     No request is refused here. A view that is not guarded answers a request with a bad token like a request
     without a token. The middleware does not use Django's database, and works under WSGI and under ASGI
@@ -46,19 +51,25 @@ class IdentityMiddleware:
         """Attach the identity, and return the response of the next middleware or of the view."""
         if self._is_async:
             return self._answer_async(request)
-        request.identity = _find_identity(request)
-        token, running = set_identity(request.identity), set_request(request)
+        identity = _find_identity(request)
+        attach_identity(request, identity, auth.installation.users)
+        token, running = set_identity(identity), set_request(request)
         try:
-            return self._get_response(request)
+            response = self._get_response(request)
+            add_pending_headers(request, response)
+            return response
         finally:
             reset_identity(token)
             reset_request(running)
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponse:
-        request.identity = await _find_identity_async(request)
-        token, running = set_identity(request.identity), set_request(request)
+        identity = await _find_identity_async(request)
+        attach_identity(request, identity, auth.installation.users)
+        token, running = set_identity(identity), set_request(request)
         try:
-            return await self._get_response(request)
+            response = await self._get_response(request)
+            add_pending_headers(request, response)
+            return response
         finally:
             reset_identity(token)
             reset_request(running)

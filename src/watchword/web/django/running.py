@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from watchword.web.django.requests import DjangoRequest
 
-__all__ = ["find_running_request", "reset_request", "set_request"]
+__all__ = ["find_django_request", "find_running_request", "reset_request", "set_request"]
 
 _running: ContextVar[HttpRequest | None] = ContextVar("watchword_django_request", default=None)
 
@@ -21,6 +21,11 @@ def set_request(request: HttpRequest) -> Token[HttpRequest | None]:
 def reset_request(token: Token[HttpRequest | None]) -> None:
     """Restore the request that was set before."""
     _running.reset(token)
+
+
+def find_django_request() -> HttpRequest | None:
+    """Return Django's running request, or ``None`` outside of requests."""
+    return _running.get()
 
 
 def find_running_request() -> DjangoRequest | None:

@@ -24,12 +24,14 @@ class ViewGuard(NamedTuple):
     Attributes:
         check: returns the identity of a request, or raises what the request lacks.
         check_async: does the same without blocking the event loop.
+        attach: attaches the identity and its user to a request.
         refuse: returns the response for an error, or raises an error without a status again.
         is_optional: whether a request without a token passes.
     """
 
     check: Callable[[HttpRequest], Identity | None]
     check_async: Callable[[HttpRequest], Awaitable[Identity | None]]
+    attach: Callable[[HttpRequest, Identity | None], None]
     refuse: Callable[[WatchwordError], HttpResponse]
     is_optional: bool
 
@@ -58,7 +60,7 @@ def guard_view(view: Any, guard: ViewGuard) -> Any:
 
 
 def _guard_function(view: Callable[..., Any], guard: ViewGuard, owner: View | None) -> Callable[..., Any]:
-    check, refuse = guard.check, guard.refuse
+    check, attach, refuse = guard.check, guard.attach, guard.refuse
 
     @wraps(view)
     def call_guarded(*args: Any, **kwargs: Any) -> Any:
@@ -69,7 +71,7 @@ def _guard_function(view: Callable[..., Any], guard: ViewGuard, owner: View | No
             identity = check(request)
         except WatchwordError as error:
             return refuse(error)
-        request.identity = identity
+        attach(request, identity)
         token = set_identity(identity)
         try:
             return view(*args, **kwargs)
@@ -90,7 +92,7 @@ def _guard_coroutine(view: Callable[..., Any], guard: ViewGuard, owner: View | N
             identity = await guard.check_async(request)
         except WatchwordError as error:
             return guard.refuse(error)
-        request.identity = identity
+        guard.attach(request, identity)
         token = set_identity(identity)
         try:
             return await view(*args, **kwargs)
