@@ -370,3 +370,24 @@ def test_a_request_without_an_identity_passes_only_where_it_is_optional():
     guard.check_identity(None, Requirements(optional=True, scopes="read"))
     with pytest.raises(MissingToken):
         guard.check_identity(None, Requirements())
+
+
+@pytest.mark.parametrize(
+    "identify", [Guard.identify, lambda *given: asyncio.run(Guard.identify_async(*given))]
+)
+def test_where_no_request_is_refused_only_a_good_token_is_an_identity(desk, identify):
+    guard = Guard(desk)
+    token = desk.start("7").access_token
+    assert identify(guard, bearing(token)).subject == "7"
+    for request in (
+        Request(),
+        bearing("a.b.c"),
+        asking("Bearer"),
+        asking(f"Bearer {token}", method="OPTIONS"),
+    ):
+        assert identify(guard, request) is None
+    desk.end(desk.authenticate(token).session_id)
+    assert identify(guard, bearing(token)) is None
+    assert identify(Guard(Verifier(Away(), issuer=ISSUER, audience="api")), bearing(issue())) is None
+    with pytest.raises(InvalidSettings):
+        identify(Guard(Verifier(KEY, issuer=ISSUER, audience="api", claims=Model)), bearing(issue()))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchword.web.http import Headers, Request, Response, parse_cookies, parse_query
+from watchword.web.http import Headers, Request, Response, is_declared_longer, parse_cookies, parse_query
 
 SECRET = "not-to-be-shown"
 
@@ -113,3 +113,17 @@ def test_what_a_client_sends_as_query_or_cookie_never_fails(text):
     for values in parse_query(text).values():
         assert all(isinstance(value, str) for value in values)
     assert all(name.strip() and ";" not in value for name, value in parse_cookies(text).items())
+
+
+@pytest.mark.parametrize(
+    ("content_length", "expected"),
+    [
+        *((text, True) for text in ("11", "99999999999999999999", "9" * 5000)),
+        *(
+            (text, False)
+            for text in (None, "", "10", "0000000000000000009", "ten", "-11", "1\xb2", "5, 500", "11.5")
+        ),
+    ],
+)
+def test_a_length_is_declared_by_a_number_only(content_length, expected):
+    assert is_declared_longer(content_length, 10) == expected

@@ -241,3 +241,16 @@ def test_a_challenge_leads_to_the_metadata_of_the_resource_where_they_are_served
         challenge = dict(served.to_error_response(error).headers)["WWW-Authenticate"]
         assert challenge.endswith(f'resource_metadata="{url}"')
         assert url not in dict(verifying.to_error_response(error).headers)["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "name"),
+    [
+        ("/auth", "watchword"),
+        ("/staff/auth", "watchword_staff_auth"),
+        ("/v1.2", "watchword_v1-2"),
+        ("", "watchword_root"),
+    ],
+)
+def test_the_endpoints_have_a_name_that_every_framework_accepts(prefix, name):
+    assert Installation(VERIFIER, {}, Settings(prefix=prefix)).name == name

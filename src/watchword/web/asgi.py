@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from watchword.errors import BodyTooLarge
-from watchword.web.http import Headers, Request, parse_cookies, parse_query
+from watchword.web.http import Headers, Request, is_declared_longer, parse_cookies, parse_query
 
 __all__ = ["AsgiRequest", "ClientDisconnected", "read_body"]
 
@@ -172,7 +172,7 @@ async def read_body(
         BodyTooLarge: the body is longer. It may not have been read to its end.
         ClientDisconnected: the client closed the connection first.
     """
-    if content_length is not None and _is_longer(content_length, max_body):
+    if is_declared_longer(content_length, max_body):
         raise BodyTooLarge
     chunks: list[bytes] = []
     length = 0
@@ -188,8 +188,3 @@ async def read_body(
             chunks.append(chunk)
         if not event.get("more_body", False):
             return b"".join(chunks)
-
-
-def _is_longer(content_length: str, max_body: int) -> bool:
-    # int() raises for a number of thousands of digits. Such a number is too long in any case.
-    return content_length.isdecimal() and (len(content_length) > 18 or int(content_length) > max_body)

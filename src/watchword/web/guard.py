@@ -14,6 +14,7 @@ from watchword.errors import (
     MissingToken,
     StaleAuthentication,
     UnknownKey,
+    WatchwordError,
     WrongType,
 )
 from watchword.scopes import check_scopes
@@ -95,6 +96,7 @@ class Requirements:
 
 
 _NO_REQUIREMENTS = Requirements()
+_OPTIONAL = Requirements(optional=True)
 
 
 class Guard:
@@ -176,6 +178,31 @@ class Guard:
             raise
         requirements.check(identity, self.now)
         return identity
+
+    def identify(self, request: Request) -> Identity | None:
+        """Return the identity of a request, and refuse no request. Meant for a middleware of all views.
+
+        Returns:
+            The identity. ``None`` without a good token, and while the store or the keys are not available.
+
+        Raises:
+            WatchwordError: an error without a status, which is a mistake of the application.
+        """
+        try:
+            return self.check(request, _OPTIONAL)
+        except WatchwordError as error:
+            if error.status is None:  # It is not the client's.
+                raise
+            return None
+
+    async def identify_async(self, request: Request) -> Identity | None:
+        """Do what :meth:`identify` does without blocking the event loop."""
+        try:
+            return await self.check_async(request, _OPTIONAL)
+        except WatchwordError as error:
+            if error.status is None:  # It is not the client's.
+                raise
+            return None
 
     def check_identity(self, identity: Identity | None, requirements: Requirements) -> None:
         """Raise unless the identity that was found earlier in a request is enough.

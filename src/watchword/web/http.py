@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-__all__ = ["Headers", "Request", "Response", "parse_cookies", "parse_query"]
+__all__ = ["Headers", "Request", "Response", "is_declared_longer", "parse_cookies", "parse_query"]
 
 V = TypeVar("V")
 
@@ -98,6 +98,17 @@ class Response(msgspec.Struct, frozen=True):
     status: int
     body: bytes = b""
     headers: Sequence[tuple[str, str]] = ()
+
+
+def is_declared_longer(content_length: str | None, max_body: int) -> bool:
+    """Return whether a ``Content-Length`` header declares a body of more than ``max_body`` bytes.
+
+    A header that is missing or malformed declares nothing, so the length that is read counts as well.
+    """
+    if content_length is None or not content_length.isdecimal():
+        return False
+    # int() raises for a number of thousands of digits. Such a number is too large in any case.
+    return len(content_length) > 18 or int(content_length) > max_body
 
 
 def parse_query(text: str) -> Mapping[str, Sequence[str]]:

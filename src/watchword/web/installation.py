@@ -32,6 +32,7 @@ __all__ = ["Installation", "check_arguments", "make_repeatable", "warn_of_defaul
 
 logger = logging.getLogger("watchword.web")
 
+_DEFAULT_PREFIX = Settings().prefix
 _URLS = ("database_url", "issuer", "audience")  # These arguments of an Auth are settings as well.
 
 
@@ -200,6 +201,18 @@ class Installation:
     def opens_database(self) -> bool:
         """Whether the extension opens the database that its settings name."""
         return self._given is None and self._options.get("stores") is None
+
+    @property
+    def name(self) -> str:
+        """The name by which a framework builds the URLs of the endpoints.
+
+        It is ``watchword`` for the default prefix, and ``watchword_staff`` for the prefix ``/staff``. It has no
+        dots and no colons, because frameworks separate names by them.
+        """
+        prefix = self.settings.prefix
+        if prefix == _DEFAULT_PREFIX:
+            return "watchword"
+        return "watchword" + (prefix or "/root").replace("/", "_").replace(".", "-")
 
     @contextmanager
     def open_for_command(self, listener: Listener) -> Iterator[Auth]:

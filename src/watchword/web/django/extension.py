@@ -232,7 +232,7 @@ class Watchword:
         others = [each for each, place in _extensions.items() if place == urlconf and each is not self]
         patterns = make_patterns(lambda: self.installation, [each.installation for each in others])
         _extensions[self] = urlconf
-        return patterns, _APP_NAME, self._name_instance()
+        return patterns, _APP_NAME, self.installation.name
 
     @property
     def installation(self) -> Installation:
@@ -331,10 +331,3 @@ class Watchword:
             "auth_options": {**base.auth_options, **self._auth_options},
         }
         return msgspec.structs.replace(base, **{name: v for name, v in given.items() if v is not None})
-
-    def _name_instance(self) -> str:
-        """Return ``watchword`` for the default prefix, and a name such as ``watchword_staff`` for others."""
-        prefix = self.installation.settings.prefix
-        if prefix == Settings().prefix:
-            return _APP_NAME
-        return _APP_NAME + (prefix or "/root").replace("/", "_").replace(".", "-")

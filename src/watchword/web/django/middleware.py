@@ -9,7 +9,6 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 
 from watchword.errors import WatchwordError
-from watchword.sessions import Identity
 from watchword.web.current import reset_identity, set_identity
 from watchword.web.django.default import auth
 from watchword.web.django.pending_headers import add_pending_headers
@@ -17,11 +16,8 @@ from watchword.web.django.request_users import attach_identity
 from watchword.web.django.requests import DjangoRequest
 from watchword.web.django.responses import to_refusal
 from watchword.web.django.running import reset_request, set_request
-from watchword.web.guard import Requirements
 
 __all__ = ["IdentityMiddleware"]
-
-_OPTIONAL = Requirements(optional=True)
 
 
 class IdentityMiddleware:
@@ -51,7 +47,7 @@ class IdentityMiddleware:
         """Attach the identity, and return the response of the next middleware or of the view."""
         if self._is_async:
             return self._answer_async(request)
-        identity = _find_identity(request)
+        identity = auth.installation.guard.identify(DjangoRequest(request))
         attach_identity(request, identity, auth.installation.users)
         token, running = set_identity(identity), set_request(request)
         try:
@@ -63,7 +59,7 @@ class IdentityMiddleware:
             reset_request(running)
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponse:
-        identity = await _find_identity_async(request)
+        identity = await auth.installation.guard.identify_async(DjangoRequest(request))
         attach_identity(request, identity, auth.installation.users)
         token, running = set_identity(identity), set_request(request)
         try:
@@ -79,25 +75,3 @@ class IdentityMiddleware:
         if not isinstance(exception, WatchwordError) or exception.status is None:
             return None
         return to_refusal(auth.installation, exception)
-
-
-def _find_identity(request: HttpRequest) -> Identity | None:
-    try:
-        return auth.installation.guard.check(DjangoRequest(request), _OPTIONAL)
-    except WatchwordError as error:
-        _raise_mistake(error)
-        return None
-
-
-async def _find_identity_async(request: HttpRequest) -> Identity | None:
-    try:
-        return await auth.installation.guard.check_async(DjangoRequest(request), _OPTIONAL)
-    except WatchwordError as error:
-        _raise_mistake(error)
-        return None
-
-
-def _raise_mistake(error: WatchwordError) -> None:
-    """Raise an error again that is a mistake of the application, not of the client."""
-    if error.status is None:
-        raise error

@@ -9,6 +9,7 @@ from django.http import HttpRequest, UnreadablePostError
 from django.http.request import RawPostDataException
 
 from watchword.errors import BodyTooLarge, InvalidRequest
+from watchword.web.http import is_declared_longer
 from watchword.web.wsgi import WsgiRequest
 
 __all__ = ["DjangoRequest", "read_body"]
@@ -75,7 +76,7 @@ def read_body(request: HttpRequest, max_body: int) -> bytes:
         BodyTooLarge: the body has more than ``max_body`` bytes, or says so.
         InvalidRequest: the connection ended before the body.
     """
-    if _read_declared_length(request) > max_body:
+    if is_declared_longer(request.META.get("CONTENT_LENGTH"), max_body):
         raise BodyTooLarge
     try:
         body: bytes = _read_at_most(request, max_body + 1)
@@ -84,11 +85,6 @@ def read_body(request: HttpRequest, max_body: int) -> bytes:
     if len(body) > max_body:
         raise BodyTooLarge
     return body
-
-
-def _read_declared_length(request: HttpRequest) -> int:
-    text = request.META.get("CONTENT_LENGTH") or ""
-    return int(text) if text.isdecimal() else 0
 
 
 def _read_at_most(request: HttpRequest, size: int) -> bytes:

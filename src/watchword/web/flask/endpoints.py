@@ -8,7 +8,6 @@ import flask
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from watchword.errors import BodyTooLarge, NotFound
-from watchword.settings import Settings
 from watchword.web.endpoints import Route
 from watchword.web.flask.errors import to_flask_response
 from watchword.web.flask.installations import set_running_installation
@@ -16,9 +15,6 @@ from watchword.web.installation import Installation
 from watchword.web.wsgi import WsgiRequest
 
 __all__ = ["register_endpoints"]
-
-_BLUEPRINT = "watchword"
-_DEFAULT_PREFIX = Settings().prefix
 
 
 def register_endpoints(
@@ -37,7 +33,7 @@ def register_endpoints(
     if installation.endpoints is None:
         return None
     routes = installation.select_routes(others)
-    blueprint = flask.Blueprint(_name_blueprint(installation.settings.prefix), __name__)
+    blueprint = flask.Blueprint(installation.name, __name__)
     for route in routes:
         blueprint.add_url_rule(
             route.path.replace("{", "<").replace("}", ">"),
@@ -50,13 +46,6 @@ def register_endpoints(
         )
     app.register_blueprint(blueprint)
     return blueprint
-
-
-def _name_blueprint(prefix: str) -> str:
-    """Return ``watchword`` for the default prefix, and for others a name such as ``watchword_staff_auth``."""
-    if prefix == _DEFAULT_PREFIX:
-        return _BLUEPRINT
-    return _BLUEPRINT + (prefix or "/root").replace("/", "_").replace(".", "-")
 
 
 def _make_view(route: Route, installation: Installation) -> Callable[..., flask.Response]:
