@@ -119,10 +119,7 @@ def test_what_a_client_sends_as_query_or_cookie_never_fails(text):
     ("content_length", "expected"),
     [
         *((text, True) for text in ("11", "99999999999999999999", "9" * 5000)),
-        *(
-            (text, False)
-            for text in (None, "", "10", "0000000000000000009", "ten", "-11", "1\xb2", "5, 500", "11.5")
-        ),
+        *((text, False) for text in (None, "", "10", "ten", "-11", "1\xb2", "5, 500", "11.5")),
     ],
 )
 def test_a_length_is_declared_by_a_number_only(content_length, expected):

@@ -206,8 +206,8 @@ class Installation:
     def name(self) -> str:
         """The name by which a framework builds the URLs of the endpoints.
 
-        It is ``watchword`` for the default prefix, and ``watchword_staff`` for the prefix ``/staff``. It has no
-        dots and no colons, because frameworks separate names by them.
+        It is ``watchword`` for the default prefix, and for the prefix ``/staff`` ``watchword_staff``. It has
+        no dots and no colons, because frameworks separate names by them.
         """
         prefix = self.settings.prefix
         if prefix == _DEFAULT_PREFIX:
