@@ -82,3 +82,8 @@ def test_an_identity_says_whether_its_token_needs_a_proof_of_possession(claims):
     identity = auth.authenticate(auth.start("7").access_token)
     auth.close()
     assert (identity.issuer, identity.is_bound) == ("https://one.example", "cnf" in claims)
+
+
+def test_an_identity_is_a_user_for_frameworks():
+    identity = Identity.from_claims({"sub": "7", "preferred_username": "alice"})
+    assert (identity.is_authenticated, identity.display_name, identity.identity) == (True, "alice", "7")

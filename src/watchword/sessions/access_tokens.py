@@ -51,6 +51,23 @@ class Identity(msgspec.Struct, frozen=True):
         claims: dict[str, Any] = decode_dict(self.content)
         return claims
 
+    # Frameworks ask a user for the next three. The names are Starlette's and Django's.
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Always ``True``, because a token was verified. An anonymous request has another user."""
+        return True
+
+    @property
+    def display_name(self) -> str:
+        """The username, for people to read."""
+        return self.username
+
+    @property
+    def identity(self) -> str:
+        """The subject, which Starlette calls the identity of a user."""
+        return self.subject
+
     def __repr__(self) -> str:
         return (
             f"Identity(issuer={self.issuer!r}, subject={self.subject!r}, username={self.username!r}, "
