@@ -1,0 +1,11 @@
+"""The Starlette adapter."""
+
+from watchword.errors import MissingExtra
+
+try:
+    from watchword.web.starlette.errors import Refusal
+    from watchword.web.starlette.extension import Watchword
+except ImportError as error:
+    raise MissingExtra.from_extra("starlette") from error
+
+__all__ = ["Refusal", "Watchword"]

@@ -1,0 +1,85 @@
+"""Check a connection, and attach its identity and its user to the scope."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.authentication import AuthCredentials, UnauthenticatedUser
+from starlette.types import Scope
+
+from watchword.errors import MissingToken, WatchwordError
+from watchword.sessions import Identity
+from watchword.web.asgi import AsgiRequest
+from watchword.web.guard import Requirements
+from watchword.web.installation import Installation
+
+__all__ = ["ConnectionChecks"]
+
+_OPTIONAL = Requirements(optional=True)
+
+
+class ConnectionChecks:
+    """Finds the identities of connections for one extension, and keeps them in the scopes.
+
+    Args:
+        installation: what the extension has in the application.
+    """
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        # Each extension has places of its own, so that no extension answers for another.
+        self._identity_slot = f"watchword.identity.{id(self)}"
+        self._user_slot = f"watchword.user.{id(self)}"
+
+    async def check(self, scope: Scope, requirements: Requirements) -> Identity | None:
+        """Return the identity of a connection, if the connection may pass.
+
+        Raises:
+            WatchwordError: as :meth:`Guard.check`.
+        """
+        identity = await self._installation.guard.check_async(AsgiRequest(scope), requirements)
+        self._attach(scope, identity)
+        return identity
+
+    async def identify(self, scope: Scope) -> Identity | None:
+        """Return the identity of a connection. ``None`` without a good token, and while the store is away.
+
+        Raises:
+            WatchwordError: the application has made a mistake.
+        """
+        try:
+            identity = await self._installation.guard.check_async(AsgiRequest(scope), _OPTIONAL)
+        except WatchwordError as error:
+            if error.status is None:
+                raise
+            identity = None
+        if identity is not None or "user" not in scope:  # Another extension may have found an identity.
+            self._attach(scope, identity)
+        return identity
+
+    def find_identity(self, scope: Scope) -> Identity | None:
+        """Return the identity that was found for a connection."""
+        identity: Identity | None = scope.get(self._identity_slot)
+        return identity
+
+    async def load_user(self, scope: Scope) -> Any:
+        """Return the application's user of a connection. It is loaded once for each connection.
+
+        Raises:
+            MissingToken: the connection has no identity.
+            InvalidToken: the subject has no user.
+            InvalidSettings: the extension has no ``load_user``.
+        """
+        if self._user_slot not in scope:
+            identity = self.find_identity(scope)
+            if identity is None:
+                raise MissingToken
+            scope[self._user_slot] = await self._installation.users.load_async(identity)
+        return scope[self._user_slot]
+
+    def _attach(self, scope: Scope, identity: Identity | None) -> None:
+        scope[self._identity_slot] = identity
+        if identity is None:
+            scope["user"], scope["auth"] = UnauthenticatedUser(), AuthCredentials()
+        else:
+            scope["user"], scope["auth"] = identity, AuthCredentials(identity.scopes)

@@ -1,0 +1,100 @@
+"""Serve our endpoints as routes of Starlette."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from anyio.to_thread import run_sync
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
+
+from watchword.errors import WatchwordError
+from watchword.web import endpoints
+from watchword.web.asgi import AsgiRequest, ClientDisconnected, read_body
+from watchword.web.installation import Installation
+from watchword.web.starlette.errors import find_own_exception, to_starlette_response
+
+__all__ = ["Endpoint", "EndpointRoute", "StrictMatching", "make_endpoint", "make_routes", "name_route"]
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_ASKED = "watchword.path"  # in the scope: the path of the request itself
+
+
+class StrictMatching(Route):
+    """A route that no router redirects to, and that names all its methods in a 405.
+
+    A client repeats the body of a redirected request, password included. ``/auth/login/`` is a 404.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match the path of the request. A router asks about other paths where it would redirect."""
+        if scope.setdefault(_ASKED, scope["path"]) != scope["path"]:
+            return Match.NONE, {}
+        return super().matches(scope)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request, or raise a 405."""
+        methods = self.methods or set()
+        if scope["method"] not in methods:
+            allowed = sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+            raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
+        await super().handle(scope, receive, send)
+
+
+class EndpointRoute(StrictMatching):
+    """The route of an endpoint of ours.
+
+    Args:
+        route: the endpoint.
+        installation: what the extension has in the application.
+    """
+
+    def __init__(self, route: endpoints.Route, installation: Installation) -> None:
+        super().__init__(
+            route.path,
+            make_endpoint(route, installation),
+            methods=route.methods,
+            name=name_route(route, installation),
+            include_in_schema=False,
+        )
+        self.installation = installation
+
+
+def make_routes(installation: Installation) -> list[BaseRoute]:
+    """Return the routes of all endpoints of an extension. There are none without an Auth."""
+    return [EndpointRoute(route, installation) for route in installation.select_routes(())]
+
+
+def name_route(route: endpoints.Route, installation: Installation) -> str:
+    """Return a name for ``url_path_for``: ``watchword:login``, or ``watchword_staff_auth:login``."""
+    prefix = installation.settings.prefix
+    return f"watchword{'' if prefix == '/auth' else prefix.replace('/', '_')}:{route.name}"
+
+
+def make_endpoint(route: endpoints.Route, installation: Installation) -> Endpoint:
+    """Return a coroutine function that answers the requests of a route."""
+    max_body = installation.settings.max_body
+
+    async def answer(request: Request) -> Response:
+        scope = request.scope
+        try:
+            body = await read_body(request.receive, max_body, request.headers.get("content-length"))
+            ours = AsgiRequest(scope, request.path_params, body)
+            response = await run_sync(partial(route.handler, ours))
+        except ClientDisconnected:
+            return Response(status_code=400)  # No client reads it.
+        except WatchwordError as error:
+            if error.status is None:
+                raise
+            response = installation.to_error_response(error)
+            own = find_own_exception(scope, error, response)
+            if own is not None:
+                raise own from None
+        return to_starlette_response(response)
+
+    return answer

@@ -1,0 +1,90 @@
+"""Close a WebSocket when its session ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+from anyio import CancelScope
+from starlette.types import Message, Receive, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+__all__ = ["SESSION_OVER", "LiveSocket"]
+
+SESSION_OVER = 4401  # Codes from 4000 on belong to applications (RFC 6455 §7.4.2).
+
+
+class LiveSocket:
+    """A WebSocket that is closed as soon as its session is over.
+
+    The endpoint is told as by a client that goes away: what it waits for is a disconnect, and what it sends
+    raises ``WebSocketDisconnect``. It is not cancelled, so it can finish a task that it has begun.
+
+    Args:
+        receive: receives from the client.
+        send: sends to the client.
+    """
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._is_over = False
+        self._waits: set[CancelScope] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    @classmethod
+    def wrap(cls, websocket: WebSocket) -> LiveSocket:
+        """Wrap a WebSocket that the endpoint has, or will get, as an argument."""
+        # A dependency of FastAPI cannot hand the endpoint another object, so the object itself has to change.
+        socket = cls(websocket._receive, websocket._send)  # noqa: SLF001 - as above
+        websocket._receive, websocket._send = socket.receive, socket.send  # noqa: SLF001 - as above
+        return socket
+
+    def follow(self, session: Awaitable[None]) -> None:
+        """Close the WebSocket when a session is over. :meth:`stop` ends this.
+
+        Args:
+            session: returns when the session is over.
+        """
+        self._task = asyncio.ensure_future(self._follow(session))
+
+    def stop(self) -> None:
+        """Stop waiting for the end of the session."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def receive(self) -> Message:
+        """Receive from the client. After the end of the session this is a disconnect."""
+        if not self._is_over:
+            with CancelScope() as wait:
+                self._waits.add(wait)
+                try:
+                    message = await self._receive()
+                finally:
+                    self._waits.discard(wait)
+                if message["type"] == "websocket.disconnect":
+                    self.stop()
+                return message
+        return {"type": "websocket.disconnect", "code": SESSION_OVER, "reason": ""}
+
+    async def send(self, message: Message) -> None:
+        """Send to the client.
+
+        Raises:
+            WebSocketDisconnect: the session is over.
+        """
+        is_close = message["type"] == "websocket.close"
+        if self._is_over:
+            if is_close:
+                return
+            raise WebSocketDisconnect(SESSION_OVER)
+        if is_close:
+            self.stop()
+        await self._send(message)
+
+    async def _follow(self, session: Awaitable[None]) -> None:
+        await session
+        self._is_over = True
+        for wait in tuple(self._waits):
+            wait.cancel()
+        await self._send({"type": "websocket.close", "code": SESSION_OVER, "reason": ""})
