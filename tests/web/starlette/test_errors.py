@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
@@ -16,7 +17,7 @@ from watchword.errors import (
     UsernameTaken,
     WatchwordError,
 )
-from watchword.web.starlette import Refusal
+from watchword.web.starlette import RefusedRequest
 
 
 async def answer_ours(request, error):
@@ -24,7 +25,7 @@ async def answer_ours(request, error):
 
 
 async def answer_status(request, error):
-    assert isinstance(error, Refusal)
+    assert isinstance(error, RefusedRequest)
     return PlainTextResponse(f"own {error.error.code}", error.status_code, error.headers)
 
 
@@ -78,8 +79,6 @@ def test_a_handler_for_another_error_leaves_ours_alone(extension, serve, describ
 
 
 def test_a_handler_of_a_mounted_application_wins_there(extension, serve, describing):
-    from starlette.applications import Starlette
-
     inner = Starlette(
         routes=[Route("/", extension.protect(describing))], exception_handlers={401: answer_status}
     )

@@ -97,7 +97,7 @@ def test_an_auth_of_the_application_stays_open(desk):
     extension = Watchword(desk)
     extension.close()
     assert extension.core is desk
-    assert desk.sessions("7") == ()
+    assert list(desk.sessions("7")) == []
 
 
 def test_a_missing_framework_is_reported_with_the_extra():

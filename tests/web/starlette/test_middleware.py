@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from watchword import Auth, Settings
+from watchword import Auth, Key, Settings, Verifier
 from watchword.errors import InvalidSettings, StoreUnavailable, UsernameTaken
 from watchword.web.starlette import Watchword
 
@@ -152,8 +152,6 @@ def test_an_application_starts_while_the_store_is_away(caplog):
 
 
 def test_a_verifier_has_nothing_to_open(serve):
-    from watchword import Key, Verifier
-
     extension = Watchword(Verifier(Key.generate("HS256")))
     with serve(middleware=[extension.middleware]):
         pass

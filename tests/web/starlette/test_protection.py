@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import time
 
@@ -218,8 +219,6 @@ def test_what_is_not_an_endpoint_is_refused(extension, given, message):
 def test_a_function_that_gets_no_request_is_refused_when_it_is_called(extension):
     async def drive():
         await extension.protect(lambda: None)()
-
-    import asyncio
 
     with pytest.raises(InvalidSettings, match=r"Security\(auth.identity\)"):
         asyncio.run(drive())

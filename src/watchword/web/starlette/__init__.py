@@ -3,9 +3,9 @@
 from watchword.errors import MissingExtra
 
 try:
-    from watchword.web.starlette.errors import Refusal
+    from watchword.web.starlette.errors import RefusedRequest
     from watchword.web.starlette.extension import Watchword
 except ImportError as error:
     raise MissingExtra.from_extra("starlette") from error
 
-__all__ = ["Refusal", "Watchword"]
+__all__ = ["RefusedRequest", "Watchword"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from anyio.to_thread import run_sync
 from starlette.exceptions import HTTPException
@@ -85,7 +84,10 @@ def make_endpoint(route: endpoints.Route, installation: Installation) -> Endpoin
         try:
             body = await read_body(request.receive, max_body, request.headers.get("content-length"))
             ours = AsgiRequest(scope, request.path_params, body)
-            response = await run_sync(partial(route.handler, ours))
+            if route.is_free_of_io():
+                response = route.handler(ours)
+            else:
+                response = await run_sync(route.handler, ours)
         except ClientDisconnected:
             return Response(status_code=400)  # No client reads it.
         except WatchwordError as error:

@@ -15,12 +15,12 @@ from starlette.types import Receive, Scope, Send
 from watchword.errors import WatchwordError
 from watchword.web import http
 
-__all__ = ["Refusal", "find_own_exception", "send_refusal", "to_starlette_response"]
+__all__ = ["RefusedRequest", "find_own_exception", "send_refusal", "to_starlette_response"]
 
 _CLOSE_CODES = 4000  # Codes from 4000 on belong to applications (RFC 6455 §7.4.2). 4401 stands for a 401.
 
 
-class Refusal(HTTPException):
+class RefusedRequest(HTTPException):
     """An error of ours as an HTTP error, for handlers of the application that know only HTTP errors.
 
     Args:
@@ -42,7 +42,7 @@ class Refusal(HTTPException):
 
 def find_own_exception(
     scope: Scope, error: WatchwordError, response: http.Response
-) -> WatchwordError | Refusal | None:
+) -> WatchwordError | RefusedRequest | None:
     """Return the exception that a handler of the application takes, or ``None`` without such a handler.
 
     Args:
@@ -57,7 +57,7 @@ def find_own_exception(
         if kind is WatchwordError:
             break
     if response.status in status_handlers or _is_own(handlers.get(HTTPException)):
-        return Refusal(error, response)
+        return RefusedRequest(error, response)
     return None
 
 

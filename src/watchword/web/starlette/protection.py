@@ -73,7 +73,7 @@ class Protection:
         """Return our response to an error.
 
         Raises:
-            WatchwordError, Refusal: the application has a handler for it, or the error has no status.
+            WatchwordError, RefusedRequest: the application has a handler for it, or the error has no status.
         """
         if error.status is None:
             raise error

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable
+from contextlib import suppress
 
-from anyio import CancelScope
+from anyio import CancelScope, move_on_after
 from starlette.types import Message, Receive, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 __all__ = ["SESSION_OVER", "LiveSocket"]
 
+logger = logging.getLogger("watchword.web")
+
 SESSION_OVER = 4401  # Codes from 4000 on belong to applications (RFC 6455 §7.4.2).
+
+_PATIENCE = 1.0  # Seconds for a client that does not read, until the endpoint learns of the end all the same.
 
 
 class LiveSocket:
@@ -49,8 +55,8 @@ class LiveSocket:
         self._task = asyncio.ensure_future(self._follow(session))
 
     def stop(self) -> None:
-        """Stop waiting for the end of the session."""
-        if self._task is not None:
+        """Stop waiting for the end of the session. A close that has begun goes on."""
+        if self._task is not None and not self._is_over:
             self._task.cancel()
 
     async def receive(self) -> Message:
@@ -83,8 +89,15 @@ class LiveSocket:
         await self._send(message)
 
     async def _follow(self, session: Awaitable[None]) -> None:
-        await session
+        try:
+            await session
+        except Exception:
+            logger.exception("the end of a session cannot be awaited, so its WebSocket is closed")
         self._is_over = True
-        for wait in tuple(self._waits):
-            wait.cancel()
-        await self._send({"type": "websocket.close", "code": SESSION_OVER, "reason": ""})
+        try:
+            # First, because the server closes the connection with another code when the endpoint returns.
+            with suppress(OSError, RuntimeError), move_on_after(_PATIENCE):  # The client may have gone.
+                await self._send({"type": "websocket.close", "code": SESSION_OVER, "reason": ""})
+        finally:
+            for wait in tuple(self._waits):
+                wait.cancel()
