@@ -57,6 +57,10 @@ UNUSABLE = [
     ("metrics", "perhaps"),
     ("stop_timeout", 2),
     ("scope_claim", "roles"),
+    ("token_header", "X_Watchword_Token"),
+    ("token_header", "X-Token: a\r\nX"),
+    ("token_header", "cookie"),
+    ("token_header", ""),
     ("sessions_url", 5),
     ("sessions_wait_replicas", -1),
 ]

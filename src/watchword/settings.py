@@ -22,6 +22,7 @@ __all__ = ["LARGEST_LEEWAY", "Settings", "check_settings"]
 _IN_SECONDS = {"unit": "seconds"}  # The error that names the accepted values reads it.
 Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=1, extra=_IN_SECONDS)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+HeaderName: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(?!(?i:cookie)\Z)[A-Za-z][A-Za-z0-9-]*\Z")]
 
 # The tests of Watchword read the folder of the published vectors from this variable.
 _VECTORS = "WATCHWORD_VECTORS"
@@ -84,6 +85,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         metrics: whether ``watchword serve`` answers ``/metrics``.
         stop_timeout: seconds within which ``watchword serve`` stops after a signal.
         scope_claim: the claim that holds the scopes of other issuers' tokens (bare Verifier).
+        token_header: the header that holds an access token. In another header than ``Authorization`` the
+            token may stand alone, and ``Authorization`` is not read.
 
     Raises:
         InvalidSettings: a value has the wrong type or is out of range. The message names the setting.
@@ -131,6 +134,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics: bool = False
     stop_timeout: Annotated[int, msgspec.Meta(ge=3, le=3600, extra=_IN_SECONDS)] = 10
     scope_claim: Literal["scope", "scp", "permissions"] = "scope"
+    token_header: HeaderName = "Authorization"  # noqa: S105 - not a token
 
     def __post_init__(self) -> None:
         # msgspec checks values that it converts, but not keyword arguments.
@@ -345,6 +349,7 @@ _DESCRIPTIONS = {
     "secret": 'a list of texts such as ["..."], newest first (in the environment: text with commas)',
     "trusted_proxies": 'a list of networks such as ["10.0.0.0/8"] (in the environment: text with commas)',
     "prefix": "empty or a path such as /auth, with a slash in front and none at the end",
+    "token_header": "the name of a header such as X-Watchword-Token, without underscores, and not Cookie",
 }
 _MAY_BE_SECRET = frozenset({"secret", "database_url", "sessions_url"})
 

@@ -40,6 +40,22 @@ def test_the_token_is_found_whatever_the_scheme_s_letter_case(authorization):
     assert find_bearer_token(sending(authorization)) == "a.b.c"
 
 
+@pytest.mark.parametrize("value", ["a.b.c", " a.b.c ", "Bearer a.b.c", "bearer  a.b.c"])
+def test_another_header_holds_the_token_with_or_without_its_scheme(value):
+    headers = Headers([("Authorization", "Bearer d.e.f"), ("x-watchword-token", value)])
+    assert find_bearer_token(Request(headers=headers), "X-Watchword-Token") == "a.b.c"
+
+
+def test_authorization_is_not_read_where_another_header_holds_the_token():
+    assert find_bearer_token(sending("Bearer a.b.c"), "X-Watchword-Token") is None
+
+
+@pytest.mark.parametrize("value", ["", " ", "Bearer", "Bearer ", "a.b.c,d.e.f"])
+def test_another_header_without_a_single_token_is_a_bad_request(value):
+    with pytest.raises(MalformedCredentials, match="X-Watchword-Token"):
+        find_bearer_token(Request(headers=Headers([("X-Watchword-Token", value)])), "X-Watchword-Token")
+
+
 @pytest.mark.parametrize(
     "authorization", [None, "", " ", "a.b.c", "Basic YTpi", "Bearera.b.c", "Token a.b.c"]
 )

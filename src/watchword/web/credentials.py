@@ -23,10 +23,15 @@ __all__ = ["find_bearer_token", "refuse_refresh_token", "to_challenge", "to_publ
 _UNQUOTABLE = re.compile(r"[^\x20-\x21\x23-\x5B\x5D-\x7E]")
 
 
-def find_bearer_token(request: Request) -> str | None:
-    """Return the token of the ``Authorization`` header (RFC 6750 §2.1).
+def find_bearer_token(request: Request, token_header: str = "Authorization") -> str | None:  # noqa: S107
+    """Return the token of the ``Authorization`` header (RFC 6750 §2.1), or of the header that is set.
 
-    The letter case of the scheme does not matter.
+    The letter case of the scheme does not matter. In another header than ``Authorization`` the scheme may be
+    missing.
+
+    Args:
+        request: the request.
+        token_header: the name of the header.
 
     Returns:
         The token, or ``None`` without a header, or with credentials of another scheme.
@@ -34,18 +39,20 @@ def find_bearer_token(request: Request) -> str | None:
     Raises:
         MalformedCredentials: there are several headers, or a ``Bearer`` without a token.
     """
-    authorization = request.find_header("authorization")
-    if authorization is None:
+    value = request.find_header(token_header)
+    if value is None:
         return None
-    if "," in authorization:
+    if "," in value:
         # No token has a comma in it. With two headers a proxy may have checked the other header.
-        raise MalformedCredentials("more than one Authorization header")
-    scheme, _, token = authorization.strip(" \t").partition(" ")
+        raise MalformedCredentials(f"more than one {token_header} header")
+    scheme, _, token = value.strip(" \t").partition(" ")
     if scheme != "Bearer" and scheme.lower() != "bearer":
-        return None
-    token = token.strip(" ")
+        if token_header.lower() == "authorization":
+            return None
+        token = value  # Only Authorization may hold credentials of other schemes.
+    token = token.strip(" \t")
     if not token:
-        raise MalformedCredentials("the Authorization header has no token in it")
+        raise MalformedCredentials(f"the {token_header} header has no token in it")
     return token
 
 

@@ -111,6 +111,7 @@ class Guard:
             that ``auth`` finds invalid, and must return claims as a dict. :meth:`Identity.from_claims` makes
             the identity of these claims. Its ``session_id`` does not belong to a session of ours.
         scope_claim: the claim that holds the scopes of another issuer's tokens.
+        token_header: the header that holds the token.
 
     Attributes:
         now: the clock, in seconds since the epoch. It is the clock of ``auth``.
@@ -127,7 +128,9 @@ class Guard:
         *,
         also: Iterable[AnyVerifier] = (),
         scope_claim: str = "scope",
+        token_header: str = "Authorization",  # noqa: S107 - not a token
     ) -> None:
+        self._token_header = token_header
         authenticator = to_authenticator(auth, also, scope_claim)
         self._authenticate = authenticator.authenticate
         self._authenticate_async = authenticator.authenticate_async
@@ -142,14 +145,14 @@ class Guard:
 
         Raises:
             MissingToken: the request has no token.
-            MalformedCredentials: the ``Authorization`` header is not a single well-formed header.
+            MalformedCredentials: the header for the token is not a single well-formed header.
             InvalidToken: the token is not acceptable, or :class:`StaleAuthentication`.
             InsufficientScope: the token does not grant a required scope.
             Unavailable: the store or the keys are not available.
         """
         if request.method == "OPTIONS":
             return None
-        token = find_bearer_token(request)
+        token = find_bearer_token(request, self._token_header)
         if token is None:
             requirements.check_anonymous()
             return None
@@ -167,7 +170,7 @@ class Guard:
         """Do what :meth:`check` does without blocking the event loop."""
         if request.method == "OPTIONS":
             return None
-        token = find_bearer_token(request)
+        token = find_bearer_token(request, self._token_header)
         if token is None:
             requirements.check_anonymous()
             return None

@@ -86,7 +86,8 @@ class Installation:
     Args:
         auth: what the application made itself. ``None`` to make an Auth.
         options: further arguments for that Auth.
-        settings: the settings for that Auth. Without an Auth only ``scope_claim`` counts.
+        settings: the settings for that Auth. Without an Auth only ``scope_claim``, ``token_header`` and
+            ``resource`` count.
         switches: which endpoints are served.
         also: verifiers of other kinds of tokens, which the guard accepts too.
         load_user: returns the application's user for an identity.
@@ -308,7 +309,10 @@ class Installation:
         if self._auth is not None and self._find_request is not None:
             self._auth.find_client = self._find_running_client
         self.guard = Guard(
-            self.open if auth is None else auth, also=self._also, scope_claim=self.settings.scope_claim
+            self.open if auth is None else auth,
+            also=self._also,
+            scope_claim=self.settings.scope_claim,
+            token_header=self.settings.token_header,
         )
 
     def _find_running_client(self) -> Client | None:

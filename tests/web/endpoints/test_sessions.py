@@ -14,7 +14,7 @@ from watchword.web.proxies import ClientFinder
 
 @pytest.fixture
 def endpoints(desk):
-    return SessionEndpoints(lambda: desk, ClientFinder(()))
+    return SessionEndpoints(lambda: desk, ClientFinder(()), "Authorization")
 
 
 def bearing(tokens, **path_parameters):

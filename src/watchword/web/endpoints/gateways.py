@@ -23,10 +23,11 @@ class GatewayEndpoints:
 
     Args:
         open_auth: returns the Auth.
+        token_header: the header that holds an access token.
     """
 
-    def __init__(self, open_auth: Callable[[], Auth]) -> None:
-        self._guard = Guard(open_auth)
+    def __init__(self, open_auth: Callable[[], Auth], token_header: str) -> None:
+        self._guard = Guard(open_auth, token_header=token_header)
 
     def check_request(self, request: Request) -> Response:
         """Tell a gateway by the status whether a request may pass, and by headers whose request it is.

@@ -80,9 +80,9 @@ class Endpoints:
         find_auth: Callable[[], Auth | None] = lambda: None,
     ) -> None:
         self.clients = ClientFinder(settings.trusted_proxies)
-        tokens = TokenEndpoints(open_auth, self.clients)
-        sessions = SessionEndpoints(open_auth, self.clients)
-        gateways = GatewayEndpoints(open_auth)
+        tokens = TokenEndpoints(open_auth, self.clients, settings.token_header)
+        sessions = SessionEndpoints(open_auth, self.clients, settings.token_header)
+        gateways = GatewayEndpoints(open_auth, settings.token_header)
         metadata = MetadataEndpoints(open_auth, settings, self._find_path)
         prefix = settings.prefix
 

@@ -24,12 +24,13 @@ class SessionEndpoints:
     Args:
         open_auth: returns the Auth.
         clients: finds the client of a request.
+        token_header: the header that holds an access token.
     """
 
-    def __init__(self, open_auth: Callable[[], Auth], clients: ClientFinder) -> None:
+    def __init__(self, open_auth: Callable[[], Auth], clients: ClientFinder, token_header: str) -> None:
         self._open_auth = open_auth
         self._clients = clients
-        self._guard = Guard(open_auth)
+        self._guard = Guard(open_auth, token_header=token_header)
 
     def describe_caller(self, request: Request) -> Response:
         """Describe the subject of the bearer token."""

@@ -37,11 +37,13 @@ class TokenEndpoints:
     Args:
         open_auth: returns the Auth.
         clients: finds the client of a request.
+        token_header: the header that holds an access token.
     """
 
-    def __init__(self, open_auth: Callable[[], Auth], clients: ClientFinder) -> None:
+    def __init__(self, open_auth: Callable[[], Auth], clients: ClientFinder, token_header: str) -> None:
         self._open_auth = open_auth
         self._clients = clients
+        self._token_header = token_header
 
     def log_in(self, request: Request) -> Response:
         """Exchange ``{"username", "password"}`` for a pair of tokens."""
@@ -62,7 +64,7 @@ class TokenEndpoints:
     def log_out(self, request: Request) -> Response:
         """End the session of the bearer token, or of ``{"refresh_token"}``."""
         refresh_token = decode_body(request, _LogoutBody).refresh_token if request.body else None
-        access_token = find_bearer_token(request)
+        access_token = find_bearer_token(request, self._token_header)
         if access_token is None and refresh_token is None:
             raise MissingToken
         self._open_auth().logout(access_token, refresh_token, self._clients.find(request))
@@ -70,7 +72,7 @@ class TokenEndpoints:
 
     def log_out_everywhere(self, request: Request) -> Response:
         """End all sessions of the subject of the bearer token."""
-        access_token = find_bearer_token(request)
+        access_token = find_bearer_token(request, self._token_header)
         if access_token is None:
             raise MissingToken
         self._open_auth().logout_all(access_token, self._clients.find(request))

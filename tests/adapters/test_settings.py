@@ -1,0 +1,47 @@
+"""What settings and arguments change that few applications need."""
+
+from __future__ import annotations
+
+import pytest
+from application_process import serve
+
+
+@pytest.fixture(scope="module")
+def application(adapter, folder):
+    with serve(
+        adapter,
+        folder,
+        SWITCHED_OFF="login logout_all end_session",
+        WATCHWORD_TOKEN_HEADER="X-Watchword-Token",
+    ) as application:
+        yield application
+
+
+# An own login cannot be bypassed.
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/auth/login", "/auth/logout-all", "/auth/sessions/unknown"])
+def test_an_endpoint_that_is_switched_off_is_unknown(application, method, path):
+    assert application.request(method, path, {} if method == "POST" else None).status == 404
+
+
+def test_the_other_endpoints_and_the_other_extension_are_served(application):
+    assert application.request("POST", "/auth/refresh").status in {400, 415}
+    assert application.login("bob", "/staff/auth")["token_type"] == "Bearer"
+
+
+@pytest.mark.parametrize("scheme", ["", "Bearer "])
+@pytest.mark.parametrize("path", ["/staff/protected", "/staff/auth/me", "/staff/auth/check"])
+def test_a_header_of_another_name_holds_the_token(application, scheme, path):
+    token = application.login("bob", "/staff/auth")["access_token"]
+    gateway = {"Authorization": "Basic Z2F0ZXdheTpzZWNyZXQ="}
+    given = gateway | {"X-Watchword-Token": f"{scheme}{token}"}
+    assert application.request("GET", path, headers=given).status in {200, 204}
+    for headers in (gateway, {"Authorization": f"Bearer {token}"}):
+        application.check_refusal(application.request("GET", path, headers=headers), 401, None)
+    twice = application.send(
+        b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" % path.encode(),
+        b"X-Watchword-Token: %b\r\n" % token.encode() * 2,
+        b"\r\n",
+    )
+    assert twice.status in {400, 401}
+    assert application.request("POST", "/staff/auth/logout", headers=given).status == 204
