@@ -27,11 +27,16 @@ class Login:
     Attributes:
         server: the process.
         issuer: its issuer.
+        environment: the settings of a command beside it.
     """
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.issuer = f"http://localhost:{server.port}"
+        self.environment = {
+            "WATCHWORD_ISSUER": self.issuer,
+            "WATCHWORD_DATABASE_URL": f"sqlite:///{server.database}",
+        }
         self.auth = self._open(audience=AUDIENCE)
         self.auth.accounts.add("alice", PASSWORD, ["reports:read"])
 
@@ -72,11 +77,23 @@ class Login:
 
 
 @pytest.fixture(scope="session")
-def login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Login]:
+def start_login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Login]]:
+    """Starts further servers, each with a database of its own."""
+    started: list[Login] = []
     with starting() as start:
-        serving = Login(start(tmp_path_factory.mktemp("login"), WATCHWORD_ISSUER=None))
-        yield serving
-        serving.auth.close()
+
+        def start_login() -> Login:
+            started.append(Login(start(tmp_path_factory.mktemp("login"), WATCHWORD_ISSUER=None)))
+            return started[-1]
+
+        yield start_login
+        for login in started:
+            login.auth.close()
+
+
+@pytest.fixture(scope="session")
+def login(start_login: Callable[[], Login]) -> Login:
+    return start_login()
 
 
 class Recipe:

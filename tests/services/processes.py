@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from watchword_servers import ServerProcess, until
 
-__all__ = ["start_program", "start_program_once"]
+__all__ = ["start_program_of_session", "start_program_once"]
 
 
 def _starter() -> Iterator[Callable[..., ServerProcess]]:
@@ -27,5 +27,5 @@ def _starter() -> Iterator[Callable[..., ServerProcess]]:
         program.stop()
 
 
-start_program = pytest.fixture(_starter, name="start_program")
 start_program_once = pytest.fixture(_starter, scope="module", name="start_program_once")
+start_program_of_session = pytest.fixture(_starter, scope="session", name="start_program_of_session")
