@@ -38,6 +38,7 @@ from watchword.errors import (
     ExpiredToken,
     InvalidCredentials,
     InvalidGrant,
+    InvalidScope,
     InvalidSettings,
     InvalidToken,
     MissingToken,
@@ -479,6 +480,25 @@ def test_an_account_is_granted_at_each_refresh_what_it_has_then(make, url, where
     auth.accounts.set_scopes(subject, ())
     wait(auth, 31)
     assert auth.refresh(narrow.refresh_token).scopes == ()
+
+
+@pytest.mark.parametrize("where", ["file", "redis"])
+def test_an_access_token_has_the_scopes_that_its_refresh_asks_for(make, url, where, redis_settings):
+    auth = make(url, settings=redis_settings if where == "redis" else SETTINGS)
+    subject = auth.accounts.add("alice", PASSWORD, ("read", "write")).subject
+    tokens = auth.login("alice", PASSWORD)
+    with pytest.raises(InvalidScope):
+        auth.refresh(tokens.refresh_token, scopes=["read", "admin"])
+    with pytest.raises(InvalidSettings, match="scopes must be names"):
+        auth.refresh(tokens.refresh_token, scopes=['"'])
+    narrow = auth.refresh(tokens.refresh_token, scopes="write")  # The refusals have not used the token up.
+    assert auth.authenticate(narrow.access_token).scopes == ("write",)
+    replayed = auth.refresh(tokens.refresh_token, scopes=[])
+    assert auth.authenticate(replayed.access_token).scopes == ()
+    auth.accounts.set_scopes(subject, ("read",))
+    with pytest.raises(InvalidScope):
+        auth.refresh(narrow.refresh_token, scopes=["write"])  # An account has lost the scope since.
+    assert auth.refresh(narrow.refresh_token).scopes == ("read",)
 
 
 def test_a_disabled_account_gets_no_session_by_any_way(auth):

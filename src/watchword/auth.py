@@ -20,6 +20,7 @@ from watchword.jwt.verifier import Verifier
 from watchword.logins import LoginProof, Subject
 from watchword.logins.password import PasswordLogin
 from watchword.node import Node
+from watchword.scopes import check_scopes
 from watchword.sessions import (
     Client,
     Identity,
@@ -236,13 +237,24 @@ class Auth(Node):
         )
         return self._sessions.start(proof, client)
 
-    def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
+    def refresh(
+        self, refresh_token: str, client: Client | None = None, *, scopes: Iterable[str] | None = None
+    ) -> Tokens:
         """Return the next pair of tokens.
+
+        Args:
+            refresh_token: the refresh token of the last pair.
+            client: the client of the request.
+            scopes: the scopes for the access token, of those that the session is granted. By default all of
+                these. The next refresh may ask for others (RFC 6749 §6).
 
         Raises:
             InvalidGrant: the refresh token is invalid, expired or used, or its session is over.
+            InvalidScope: the session is not granted a scope. The refresh token is not used up.
+            InvalidSettings: a scope is malformed.
         """
-        return self._sessions.refresh(refresh_token, client or self.find_client())
+        wanted = None if scopes is None else check_scopes(scopes)
+        return self._sessions.refresh(refresh_token, client or self.find_client(), wanted)
 
     def authenticate(self, access_token: str) -> Identity:
         """Verify an access token and return its identity. Does no I/O while :meth:`ready`.

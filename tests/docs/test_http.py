@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from watchword_servers import Server, starting
 
-from watchword import Auth, Settings, errors
-from watchword.server.app import create_app
+from watchword import Auth, errors
 from watchword.web.credentials import to_public_code
 from watchword.web.endpoints import Endpoints
 
@@ -37,31 +40,52 @@ def parsed(block: str) -> tuple[str, dict[str, str], str]:
     return first, dict(line.split(": ", 1) for line in headers), body.strip()
 
 
-def test_every_example_is_answered_as_it_says(tmp_path: Path) -> None:
-    app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/app.db"))
-    auth = app.extensions["watchword"].desk
-    auth.accounts.add("alice", "correct horse battery", ("read", "write"))
-    client, tokens = app.test_client(), {}
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`watchword serve` with an account, under the issuer of the page."""
+    with starting() as start:
+        server = start(tmp_path_factory.mktemp("served"), WATCHWORD_ISSUER="http://localhost:8000")
+        with closing(Auth(f"sqlite:///{server.database}")) as auth:
+            auth.accounts.add("alice", "correct horse battery", ("read", "write"))
+        yield server
+
+
+def test_every_example_is_answered_as_it_says(server: Server) -> None:
+    tokens: dict[str, Any] = {}
 
     for asked, answered in EXCHANGES:
         for name, value in tokens.items():
             asked = asked.replace(f"<{name}>", str(value))  # noqa: PLW2901 -- filled in
         line, headers, body = parsed(asked)
         method, path = line.split()
-        answer = client.open(path, method=method, headers=headers, data=body)
+        answer = server.request(method, path, body.encode(), headers={"User-Agent": "Mozilla/5.0"} | headers)
         status, expected, content = parsed(answered)
 
-        assert answer.status_code == int(status), line
+        assert answer.status == int(status), line
         assert {name: answer.headers[name] for name in expected} == expected
         if not content:
-            assert answer.data == b""
+            assert answer.body == b""
             continue
-        assert shape(answer.get_json()) == shape(json.loads(content))
-        if "error" in answer.get_json():
-            assert answer.get_json() == json.loads(content)
-        if "access_token" in answer.get_json():
-            tokens = answer.get_json()
-    auth.close()
+        assert shape(answer.json) == shape(json.loads(content))
+        if "error" in answer.json:
+            assert answer.json == json.loads(content)
+        if "access_token" in answer.json:
+            tokens = answer.json
+
+
+def test_the_life_of_a_session_works_from_a_shell(server: Server, find_part: Callable[[str], Path]) -> None:
+    find_part("curl")
+    find_part("jq")
+    (script,) = re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
+    script = script.replace("http://localhost:8000", f"http://127.0.0.1:{server.port}")
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert '"username":"alice"' in ran.stdout
+    assert "HTTP/1.1 204" in ran.stdout
+    with closing(Auth(f"sqlite:///{server.database}")) as auth:
+        assert auth.sessions(auth.accounts.find("alice").subject) == []
 
 
 def test_every_endpoint_is_documented() -> None:

@@ -54,7 +54,9 @@ PARTS = {
     part.command: part
     for part in (
         Part("caddy", "caddy"),
+        Part("curl", "curl"),
         Part("haproxy", "haproxy"),
+        Part("jq", "jq"),
         Part("nginx", "nginx"),
         Part("node", "nodejs"),
         Part("npm", "npm"),

@@ -22,9 +22,12 @@ from watchword.errors.logins import (
 )
 from watchword.errors.requests import (
     BodyTooLarge,
+    InvalidClient,
     InvalidRequest,
+    InvalidScope,
     MalformedCredentials,
     NotFound,
+    UnsupportedGrantType,
     UnsupportedMediaType,
 )
 from watchword.errors.root import (
@@ -69,10 +72,12 @@ __all__ = [
     "ExpiredToken",
     "InsufficientScope",
     "InvalidClaims",
+    "InvalidClient",
     "InvalidCredentials",
     "InvalidGrant",
     "InvalidKey",
     "InvalidRequest",
+    "InvalidScope",
     "InvalidSettings",
     "InvalidToken",
     "KeysUnavailable",
@@ -97,6 +102,7 @@ __all__ = [
     "Unavailable",
     "Unissuable",
     "UnknownKey",
+    "UnsupportedGrantType",
     "UnsupportedMediaType",
     "UsernameRejected",
     "UsernameTaken",

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from watchword.errors.root import WatchwordError
 
-__all__ = ["BodyTooLarge", "InvalidRequest", "MalformedCredentials", "NotFound", "UnsupportedMediaType"]
+__all__ = [
+    "BodyTooLarge",
+    "InvalidClient",
+    "InvalidRequest",
+    "InvalidScope",
+    "MalformedCredentials",
+    "NotFound",
+    "UnsupportedGrantType",
+    "UnsupportedMediaType",
+]
 
 
 class InvalidRequest(WatchwordError):
@@ -23,6 +32,38 @@ class MalformedCredentials(InvalidRequest):
 
     code = "malformed_credentials"
     description = "the header for the token is not a single header with a token in it"
+
+
+class InvalidClient(WatchwordError):
+    """The OAuth client is unknown, or authenticates by a method that is not supported (RFC 6749 §5.2).
+
+    Attributes:
+        has_basic: whether the client sent its credentials in the ``Authorization`` header.
+    """
+
+    code = "invalid_client"
+    status = 401
+    description = "the client is not known"
+
+    def __init__(self, message: str | None = None, *, has_basic: bool = False) -> None:
+        super().__init__(message)
+        self.has_basic = has_basic
+
+
+class UnsupportedGrantType(WatchwordError):
+    """The token endpoint does not offer the grant (RFC 6749 §5.2)."""
+
+    code = "unsupported_grant_type"
+    status = 400
+    description = "the grant_type is not supported: it must be refresh_token"
+
+
+class InvalidScope(WatchwordError):
+    """The client asks for a scope that the session is not granted, or for text that is no scope."""
+
+    code = "invalid_scope"
+    status = 400
+    description = "the session is not granted the scopes that are asked for"
 
 
 class NotFound(WatchwordError):

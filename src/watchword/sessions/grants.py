@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
 
 from watchword.arguments import describe
-from watchword.errors import InvalidSettings, Unissuable
+from watchword.errors import InvalidScope, InvalidSettings, Unissuable
 from watchword.scopes import check_scopes
 from watchword.sessions.access_tokens import SESSION_CLAIMS
 from watchword.sessions.clients import Client
@@ -62,6 +62,16 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     bounds: SessionBounds
     claims: Mapping[str, Any] = {}
     version: int | None = None
+
+    def narrow(self, scopes: Collection[str]) -> Grant:
+        """Return the grant with no other scopes than these. What the next refresh may grant stays the same.
+
+        Raises:
+            InvalidScope: the subject is not granted a scope.
+        """
+        if not set(scopes).issubset(self.scopes):
+            raise InvalidScope
+        return msgspec.structs.replace(self, scopes=tuple(scope for scope in self.scopes if scope in scopes))
 
     def to_details(self, client: Client, settings: Settings) -> SessionDetails:
         """Return what the row of the session records about the grant and its client."""

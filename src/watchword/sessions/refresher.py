@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from watchword.clocks import measure_since, read_clock
 from watchword.errors import InvalidGrant, InvalidToken
@@ -72,18 +72,26 @@ class SessionRefresher:
         self._times = times
         self._notify = notify
 
-    def refresh(self, refresh_token: str, client: Client) -> Tokens:
+    def refresh(self, refresh_token: str, client: Client, scopes: Collection[str] | None = None) -> Tokens:
         """Return the next pair for a refresh token.
+
+        Args:
+            refresh_token: the refresh token.
+            client: the client of the request.
+            scopes: the scopes for the access token. ``None`` for all that the session is granted.
 
         Raises:
             InvalidGrant: the token is not ours, has expired or was used before, its session is over, or its
                 subject is refused.
+            InvalidScope: the session is not granted a scope.
             StoreUnavailable: the store does not answer.
         """
         began = read_clock()
         token = self.verify(refresh_token)
         timed, decision = self._judge(token, client)
         grant = self._decide(token, timed.session, client)
+        if scopes is not None:
+            grant = grant.narrow(scopes)
         if decision is RefreshDecision.ROTATE:
             tokens = self._swap(token, timed, grant, client)
             if tokens is not None:

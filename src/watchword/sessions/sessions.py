@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
@@ -141,18 +141,26 @@ class Sessions:
         self._notify(LoginSucceeded(**describe_session(timed.session, client), seconds=seconds))
         return tokens
 
-    def refresh(self, refresh_token: str, client: Client | None = None) -> Tokens:
+    def refresh(
+        self, refresh_token: str, client: Client | None = None, scopes: Collection[str] | None = None
+    ) -> Tokens:
         """Return the next pair for a refresh token. :mod:`watchword.sessions.rotation` decides whether.
 
         Everything that can refuse or fail comes before the swap, the signer included. So a failure costs
         nothing: the same refresh token works when the failure is over.
 
+        Args:
+            refresh_token: the refresh token.
+            client: the client of the request.
+            scopes: the scopes for the access token. ``None`` for all that the session is granted.
+
         Raises:
             InvalidGrant: the token is not ours, has expired or was used before, its session is over, or its
                 subject is refused.
+            InvalidScope: the session is not granted a scope.
             StoreUnavailable: the store does not answer.
         """
-        return self._refresher.refresh(refresh_token, clean_client(client))
+        return self._refresher.refresh(refresh_token, clean_client(client), scopes)
 
     def read_refresh_token(self, refresh_token: str) -> NamedSession:
         """Return the session of a refresh token, for a logout. Token and session may be expired.

@@ -6,6 +6,7 @@ import re
 
 from watchword.errors import (
     InsufficientScope,
+    InvalidClient,
     InvalidRequest,
     InvalidToken,
     MalformedCredentials,
@@ -83,6 +84,8 @@ def to_challenge(error: WatchwordError, resource_metadata: str | None = None) ->
         error: why the request is refused.
         resource_metadata: the URL of the metadata of what was asked for (RFC 9728 §5.1).
     """
+    if isinstance(error, InvalidClient) and error.has_basic:
+        return 'Basic realm="token"'  # RFC 6749 §5.2: the scheme that the client has used.
     parameters = _list_parameters(error)
     if parameters is None:
         return None

@@ -82,13 +82,17 @@ def test_a_fixed_key_may_be_kept_for_as_long_as_any_jwks():
 
 
 @pytest.mark.parametrize("name", ["openid_configuration", "authorization_server"])
-def test_metadata_name_issuer_keys_and_algorithms(desk, name):
+def test_metadata_name_issuer_keys_endpoints_and_algorithms(desk, name):
     assert read_metadata(desk, name) == {
         "issuer": "https://issuer.example",
         "jwks_uri": "https://issuer.example/.well-known/jwks.json",
+        "token_endpoint": "https://issuer.example/auth/token",
+        "revocation_endpoint": "https://issuer.example/auth/revoke",
         "response_types_supported": [],
         "subject_types_supported": ["public"],
-        "grant_types_supported": [],
+        "grant_types_supported": ["refresh_token"],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "revocation_endpoint_auth_methods_supported": ["none"],
         "id_token_signing_alg_values_supported": ["ES256"],
     }
 
@@ -128,8 +132,18 @@ def test_an_issuer_that_cannot_have_metadata_is_told_in_a_404(desk, issuer):
     auth.close()
 
 
-def test_metadata_do_not_name_an_endpoint_that_is_switched_off(desk):
-    assert "jwks_uri" not in read_metadata(desk, jwks=False)
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("jwks", {"jwks_uri"}),
+        ("token", {"token_endpoint", "token_endpoint_auth_methods_supported"}),
+        ("revoke", {"revocation_endpoint", "revocation_endpoint_auth_methods_supported"}),
+    ],
+)
+def test_metadata_do_not_name_an_endpoint_that_is_switched_off(desk, name, missing):
+    metadata = read_metadata(desk, **{name: False})
+    assert read_metadata(desk).keys() - metadata.keys() == missing
+    assert metadata["grant_types_supported"] == ([] if name == "token" else ["refresh_token"])
 
 
 def test_metadata_are_encoded_once_for_each_version_of_the_keys(desk):

@@ -21,7 +21,7 @@ def test_the_prefix_is_a_setting(desk):
     finally:
         moved.close()
     assert paths.count("/.well-known/jwks.json") == 1
-    assert sum(path.startswith("/api/v1/users/") for path in paths) == len(paths) - 3 == 8
+    assert sum(path.startswith("/api/v1/users/") for path in paths) == len(paths) - 3 == 10
 
 
 def test_a_route_names_its_parts_as_openapi_does(desk):

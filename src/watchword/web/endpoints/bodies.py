@@ -1,8 +1,11 @@
-"""Decode the JSON bodies of requests."""
+"""Decode the bodies of requests: JSON for our own endpoints, forms for the endpoints of OAuth."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, TypeAlias, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -10,12 +13,15 @@ from watchword.errors import InvalidRequest, MalformedToken, UnsupportedMediaTyp
 from watchword.jose.strict_json import decode_object
 from watchword.web.http import Request
 
-__all__ = ["Text", "decode_body"]
+__all__ = ["Text", "decode_body", "decode_form"]
 
 T = TypeVar("T")
 
 # No name contains NUL, and some databases behind ``check_password`` fail on it.
 Text: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"\A[^\0]*\Z")]
+
+_MOST_PARAMETERS = 32
+_FORM_CHARACTERS = re.compile(rb"(?:[!-$&-~]|%[0-9A-Fa-f]{2})*+")
 
 
 def decode_body(request: Request, kind: type[T]) -> T:
@@ -26,7 +32,7 @@ def decode_body(request: Request, kind: type[T]) -> T:
         InvalidRequest: the body is not JSON in UTF-8, or does not have the members of the Struct.
     """
     names = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))  # type: ignore[arg-type]
-    if not _is_json(request.find_header("content-type")):
+    if not _is_declared_as(request, "application/json"):
         raise UnsupportedMediaType(
             f"send the body as application/json: a JSON object with the text members {names}"
         )
@@ -39,7 +45,45 @@ def decode_body(request: Request, kind: type[T]) -> T:
         ) from None
 
 
-def _is_json(content_type: str | None) -> bool:
-    media_type, _, parameters = (content_type or "").partition(";")
+def decode_form(request: Request) -> Mapping[str, str]:
+    """Return the parameters of a form body (RFC 6749 Appendix B).
+
+    A parameter without a value counts as omitted (RFC 6749 §3.1).
+
+    Raises:
+        InvalidRequest: the body is not declared as a form, is not a form in UTF-8, or has a parameter twice.
+    """
+    if not _is_declared_as(request, "application/x-www-form-urlencoded"):
+        raise InvalidRequest("send the parameters in the body, as application/x-www-form-urlencoded")
+    pairs = _parse_pairs(request.body)
+    parameters = dict(pairs)
+    if len(parameters) != len(pairs):  # A proxy may have checked the other value.
+        raise InvalidRequest("each parameter may be sent only once")
+    return {name: value for name, value in parameters.items() if value}
+
+
+def _parse_pairs(body: bytes) -> list[tuple[str, str]]:
+    if not body:
+        return []
+    try:
+        if _FORM_CHARACTERS.fullmatch(body):
+            return parse_qsl(
+                body.decode("ascii"),
+                keep_blank_values=True,
+                strict_parsing=True,
+                errors="strict",
+                max_num_fields=_MOST_PARAMETERS,
+            )
+    except ValueError:
+        pass
+    raise InvalidRequest(
+        f"the body must be a form in UTF-8 with at most {_MOST_PARAMETERS} parameters, "
+        "such as grant_type=refresh_token&client_id=app"
+    )
+
+
+def _is_declared_as(request: Request, expected: str) -> bool:
+    """Return whether the body has a media type, in UTF-8."""
+    media_type, _, parameters = (request.find_header("content-type") or "").partition(";")
     charset = parameters.strip().lower().replace('"', "")
-    return media_type.strip().lower() == "application/json" and charset in {"", "charset=utf-8"}
+    return media_type.strip().lower() == expected and charset in {"", "charset=utf-8"}

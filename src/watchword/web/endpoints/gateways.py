@@ -6,7 +6,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from watchword.auth import Auth
-from watchword.errors import InvalidRequest, InvalidSettings, InvalidToken
+from watchword.errors import InvalidRequest, InvalidSettings, InvalidToken, MalformedCredentials
 from watchword.web.endpoints.callers import find_caller
 from watchword.web.guard import Guard, Requirements
 from watchword.web.http import Request, Response
@@ -41,7 +41,7 @@ class GatewayEndpoints:
         requirements = _read_requirements(request)
         try:
             caller = find_caller(self._guard, request, requirements)
-        except InvalidRequest as error:
+        except MalformedCredentials as error:
             # nginx passes on 401 and 403, and answers 500 for every other status.
             raise InvalidToken(str(error)) from None
         headers = (

@@ -12,6 +12,7 @@ from watchword.errors import InvalidSettings
 from watchword.settings import Settings
 from watchword.web.endpoints.gateways import GatewayEndpoints
 from watchword.web.endpoints.metadata import MetadataEndpoints
+from watchword.web.endpoints.oauth import OAuthEndpoints
 from watchword.web.endpoints.sessions import SessionEndpoints
 from watchword.web.endpoints.tokens import TokenEndpoints
 from watchword.web.http import Request, Response
@@ -82,6 +83,7 @@ class Endpoints:
         self.clients = ClientFinder(settings.trusted_proxies)
         tokens = TokenEndpoints(open_auth, self.clients, settings.token_header)
         sessions = SessionEndpoints(open_auth, self.clients, settings.token_header)
+        oauth = OAuthEndpoints(open_auth, settings, self.clients)
         gateways = GatewayEndpoints(open_auth, settings.token_header)
         metadata = MetadataEndpoints(open_auth, settings, self._find_path)
         prefix = settings.prefix
@@ -98,6 +100,8 @@ class Endpoints:
             _make_get_route("me", f"{prefix}/me", sessions.describe_caller, is_free_of_io),
             _make_get_route("sessions", f"{prefix}/sessions", sessions.list_sessions),
             _make_route("end_session", "DELETE", f"{prefix}/sessions/{{session_id}}", sessions.end_session),
+            _make_route("token", "POST", f"{prefix}/token", oauth.issue_tokens),
+            _make_route("revoke", "POST", f"{prefix}/revoke", oauth.revoke_token),
             _make_get_route("check", f"{prefix}/check", gateways.check_request, is_free_of_io),
             _make_get_route("jwks", "/.well-known/jwks.json", metadata.publish_keys, is_free_of_io),
             *(

@@ -72,8 +72,8 @@ class Watchword:
         settings: replaces the settings of the application and of the environment.
         endpoints: which endpoints are served, by name. ``{"login": False}`` makes our login a 404, so that
             clients cannot bypass a login view of the application. The names are ``login``, ``refresh``,
-            ``logout``, ``logout_all``, ``me``, ``sessions``, ``end_session``, ``check``, ``jwks`` and
-            ``metadata``.
+            ``logout``, ``logout_all``, ``me``, ``sessions``, ``end_session``, ``token``, ``revoke``,
+            ``check``, ``jwks`` and ``metadata``.
         auth_options: further arguments for that Auth, such as ``keys``, ``check_password``,
             ``subject_claims`` and ``listeners``.
 

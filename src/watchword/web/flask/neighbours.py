@@ -25,8 +25,7 @@ _done: set[str] = set()
 def exempt_from_csrf(app: flask.Flask, blueprint: flask.Blueprint) -> None:
     """Exempt our endpoints from Flask-WTF's CSRFProtect, if the application has it.
 
-    The endpoints read no cookies, and their bodies must be declared as JSON. A form of another site cannot
-    declare that.
+    The endpoints read no cookies. A form of another site would have to contain a token or a password itself.
     """
     protection: Any = app.extensions.get("csrf")
     if hasattr(protection, "exempt"):
