@@ -8,12 +8,11 @@ from typing import Any, cast
 import msgspec
 
 from watchword.accounts import Accounts, LoginThrottle, PasswordHasher
-from watchword.arguments import describe, describe_names
+from watchword.auth_arguments import check_auth_arguments
 from watchword.durations import Duration
-from watchword.errors import InvalidSettings, SessionEnded
+from watchword.errors import SessionEnded
 from watchword.events import Listener, SessionsEnded
 from watchword.jose.jwk import Key
-from watchword.jwt.expectations import check_callable
 from watchword.jwt.issuer import Issuer
 from watchword.jwt.profiles import access_token_verifier
 from watchword.jwt.verifier import Verifier
@@ -40,7 +39,7 @@ from watchword.settings import Settings, check_settings
 from watchword.stores.contract import Account, EndReason, Session, Stores
 from watchword.stores.opening import open_stores
 
-__all__ = ["Auth", "Subject", "check_auth_arguments"]
+__all__ = ["Auth", "Subject"]
 
 
 class Auth(Node):
@@ -427,30 +426,3 @@ class Auth(Node):
         session_id = cast("str", identity.session_id)  # All our access tokens have a session.
         named = self._sessions.name_session(session_id, identity.subject)
         return named._replace(access_until=max(named.access_until, float(identity.claims["exp"])))
-
-
-def check_auth_arguments(arguments: Mapping[str, Any]) -> None:
-    """Raise unless these can be arguments of an :class:`Auth`. Opens nothing.
-
-    Raises:
-        InvalidSettings: an argument has the wrong type, or contradicts another argument.
-        InvalidKey: the key cannot sign.
-    """
-    for name in ("check_password", "subject_claims", "breached"):
-        if arguments.get(name) is not None:
-            check_callable(name, arguments[name])
-    listeners = arguments.get("listeners", ())
-    if not isinstance(listeners, Collection) or not all(map(callable, listeners)):
-        given = describe_names(listeners, callable)
-        raise InvalidSettings(f"listeners must be a list of functions, not {given}")
-    keys, stores = arguments.get("keys"), arguments.get("stores")
-    if keys is not None and not isinstance(keys, Key):
-        raise InvalidSettings(
-            f"keys must be a Key, not {describe(keys)}. Make a Key from a PEM file with Key.from_pem(text)"
-        )
-    if keys is not None:
-        Issuer("checked", keys)  # An Issuer refuses a key that cannot sign.
-    if stores is not None and not isinstance(stores, Stores):
-        raise InvalidSettings(f"stores must be a Stores record, not {describe(stores)}")
-    if stores is not None and arguments.get("database_url") is not None:
-        raise InvalidSettings("give stores or database_url, not both: the stores name where state lives")

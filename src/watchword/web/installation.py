@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from watchword.auth import Auth, check_auth_arguments
+from watchword.auth import Auth
+from watchword.auth_arguments import check_auth_arguments
 from watchword.errors import InvalidSettings, WatchwordError
 from watchword.events import Listener
 from watchword.forks import PerProcess
