@@ -254,7 +254,7 @@ def test_a_second_extension_must_differ(serve, tmp_path, changed, message):
     shared = {"database_url": f"sqlite:///{tmp_path}/app.db"}
     first = Watchword(settings=Settings(**shared))
     second = Watchword(settings=Settings(**shared, **changed))
-    with override_settings(ROOT_URLCONF="a project of its own"):
+    with override_settings(ROOT_URLCONF=f"a project with {changed}"):
         patterns = first.urls[0]
         with pytest.raises(InvalidSettings, match=message):
             _ = second.urls
