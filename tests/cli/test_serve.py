@@ -233,7 +233,7 @@ def test_an_account_made_in_a_database_that_was_there_is_not_made_without_a_word
     assert said[1].startswith('Made the account "admin"')
 
 
-@pytest.mark.parametrize("module", ["granian", "prometheus_client", "flask", "argon2"])
+@pytest.mark.parametrize("module", ["granian", "prometheus_client", "starlette", "anyio", "argon2"])
 def test_without_a_part_of_the_extra_it_names_the_extra(directory, module) -> None:
     hidden = f"import sys; sys.modules[{module!r}] = None; from watchword.cli import run; run()"
 

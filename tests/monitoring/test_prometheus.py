@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-import flask
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from watchword import Auth, Settings
 from watchword.errors import InvalidGrant
@@ -23,29 +24,30 @@ from watchword.stores.contract import EndReason
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., flask.Flask]]:
+def make(tmp_path: Path) -> Iterator[Callable[..., Starlette]]:
     made = []
 
-    def making(**settings: Any) -> flask.Flask:
+    def making(**settings: Any) -> Starlette:
         made.append(create_app(Settings(database_url=f"sqlite:///{tmp_path}/app.db", **settings)))
         return made[-1]
 
     yield making
     for app in made:
-        desk(app).close()
+        app.state.auth.close()
 
 
 @pytest.fixture
-def app(make: Callable[..., flask.Flask]) -> flask.Flask:
+def app(make: Callable[..., Starlette]) -> Starlette:
     return make(metrics=True)
 
 
-def desk(app: flask.Flask) -> Auth:
-    return app.extensions["watchword"].desk
+def core(app: Starlette) -> Auth:
+    auth: Auth = app.state.auth.core
+    return auth
 
 
-def scraped(app: flask.Flask, **headers: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    answer = app.test_client().get("/metrics", headers=headers)
+def scraped(app: Starlette, **headers: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    answer = TestClient(app).get("/metrics", headers=headers)
     assert answer.status_code == 200
     return parsed(answer.text)
 
@@ -58,17 +60,17 @@ def parsed(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     }
 
 
-def number(app: flask.Flask, name: str, **labels: str) -> float:
+def number(app: Starlette, name: str, **labels: str) -> float:
     return scraped(app)[name, frozenset(labels.items())]
 
 
-def test_there_is_nothing_unless_it_is_asked_for(make: Callable[..., flask.Flask]) -> None:
-    answer = make().test_client().get("/metrics")
-    assert (answer.status_code, answer.json["error"]) == (404, "not_found")
+def test_there_is_nothing_unless_it_is_asked_for(make: Callable[..., Starlette]) -> None:
+    answer = TestClient(make()).get("/metrics")
+    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
 
 
-def test_events_are_counted_by_name_and_ends_by_reason(app: flask.Flask) -> None:
-    auth = desk(app)
+def test_events_are_counted_by_name_and_ends_by_reason(app: Starlette) -> None:
+    auth = core(app)
     pairs = [auth.start("alice") for _ in range(3)]
     auth.end(pairs[0].session_id)
     auth.end_all("alice")
@@ -79,8 +81,8 @@ def test_events_are_counted_by_name_and_ends_by_reason(app: flask.Flask) -> None
     assert number(app, "watchword_events_total", event="key_created") == 4
 
 
-def test_a_reuse_is_an_end_too(app: flask.Flask) -> None:
-    auth = desk(app)
+def test_a_reuse_is_an_end_too(app: Starlette) -> None:
+    auth = core(app)
     first = auth.start("alice")
     auth.refresh(first.refresh_token)
     auth.stores.sessions.time_shift += 31
@@ -90,7 +92,7 @@ def test_a_reuse_is_an_end_too(app: flask.Flask) -> None:
     assert number(app, "watchword_sessions_ended_total", reason="refresh_reused") == 1
 
 
-def test_what_has_not_happened_yet_counts_as_zero(app: flask.Flask) -> None:
+def test_what_has_not_happened_yet_counts_as_zero(app: Starlette) -> None:
     found = scraped(app)
     for name in ("login", "session_ended", "account_deleted", "key_created", "login_throttled"):
         assert ("watchword_events_total", frozenset({"event": name}.items())) in found
@@ -98,23 +100,23 @@ def test_what_has_not_happened_yet_counts_as_zero(app: flask.Flask) -> None:
         assert found["watchword_sessions_ended_total", frozenset({"reason": reason}.items())] == 0
 
 
-def test_staleness_and_known_ends_are_told(app: flask.Flask) -> None:
-    auth = desk(app)
+def test_staleness_and_known_ends_are_told(app: Starlette) -> None:
+    auth = core(app)
     assert number(app, "watchword_revocation_staleness_seconds") == math.inf
     auth.end(auth.start("alice").session_id)
     assert 0 <= number(app, "watchword_revocation_staleness_seconds") < 60
     assert number(app, "watchword_revocation_known_ends") == 1
 
 
-def test_whoever_asks_for_openmetrics_gets_it(app: flask.Flask) -> None:
-    client = app.test_client()
-    assert client.get("/metrics").content_type.startswith("text/plain; version=")
+def test_whoever_asks_for_openmetrics_gets_it(app: Starlette) -> None:
+    client = TestClient(app)
+    assert client.get("/metrics").headers["Content-Type"].startswith("text/plain; version=")
     answer = client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
-    assert answer.content_type.startswith("application/openmetrics-text")
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
     assert answer.text.endswith("# EOF\n")
 
 
-def test_every_number_is_documented(app: flask.Flask) -> None:
+def test_every_number_is_documented(app: Starlette) -> None:
     document = Path("docs/events.md").read_text("utf-8")
     names = {name for name, _ in scraped(app)}
     assert len(names) == 4

@@ -23,6 +23,7 @@ __all__ = [
     "ServerProcess",
     "clean_environment",
     "free_port",
+    "receive",
     "starting",
     "until",
 ]
@@ -142,9 +143,7 @@ class ServerProcess:
             with contextlib.suppress(ConnectionError):
                 for part in parts:
                     connection.sendall(part)
-            response = http.client.HTTPResponse(connection)
-            response.begin()
-            return read(response)
+            return receive(connection)
 
 
 class Server(ServerProcess):
@@ -187,6 +186,13 @@ class Server(ServerProcess):
         """How many rows each table has."""
         tables = self.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
         return {name: self.rows(f"SELECT count(*) FROM {name}")[0][0] for (name,) in tables}
+
+
+def receive(connection):
+    """Read one answer from a socket."""
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    return read(response)
 
 
 def read(response):

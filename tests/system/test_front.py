@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 
+import h2.connection
 import pytest
 import watchword_servers
 
@@ -56,12 +57,61 @@ def test_connections_leave_some_of_the_open_files_to_the_rest(open_files):
     assert serving._allow_connections(1_000_000) >= 100
 
 
-def test_http_2_is_not_spoken(server):
-    """Its headers would be bounded at 16 MiB for each request, which a few KB of traffic can fill."""
+FEW_FILES = """
+import resource
+
+from watchword.cli.main import main
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
+main()
+"""
+
+
+def test_more_connections_than_a_worker_has_wait_for_their_turn(start, monkeypatch):
+    monkeypatch.setattr(watchword_servers, "COMMAND", [sys.executable, "-c", FEW_FILES])
+    server = start()
+    with silent(server, 400):
+        assert server.request("GET", "/healthz").status == 200, "once silent connections are closed"
+    server.login()
+    assert "Traceback" not in server.log
+    assert "Too many open files" not in server.log
+
+
+def test_clients_that_read_no_answers_keep_no_other_client_waiting(server):
+    requests = b"GET /.well-known/jwks.json HTTP/1.1\r\nHost: x\r\n\r\n" * 1_000
+    with silent(server, 50) as connections:
+        for connection in connections:
+            connection.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while connection.send(requests):
+                    pass
+        began = time.monotonic()
+        assert server.request("GET", "/healthz").status == 200
+        server.login()
+        assert time.monotonic() - began < 5
+
+
+def test_more_than_a_hundred_header_fields_are_refused(server):
+    fields = b"".join(b"X-%d: x\r\n" % number for number in range(200))
+    assert server.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + fields + b"\r\n").status == 431
+
+
+def test_http_2_is_refused_at_once(server):
+    """Granian would never close a connection that sends only a part of the preface of HTTP/2."""
+    client = h2.connection.H2Connection()
+    client.initiate_connection()
+    client.send_headers(
+        1, [(":method", "GET"), (":path", "/healthz"), (":scheme", "http"), (":authority", "x")]
+    )
     with server.connection() as connection:
-        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+        connection.sendall(client.data_to_send())
         with contextlib.suppress(ConnectionError):
-            assert connection.recv(100)[3:4] != b"\x04", "a frame with the settings of HTTP/2"
+            assert connection.recv(100) == b""
+
+
+def test_an_upgrade_to_http_2_is_ignored(server):
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"
+    assert server.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + upgrade).json == {"status": "ok"}
 
 
 @pytest.mark.parametrize("path", ["//auth/login", "/auth//login", "/auth/login/", "/auth//refresh"])
@@ -87,10 +137,10 @@ def test_a_stop_takes_less_than_docker_gives():
     assert Settings().stop_timeout == 10
 
 
-MORE_VIEWS = """
+MORE_ROUTES = """
 import os
 
-import flask
+from starlette.responses import JSONResponse
 
 from watchword.cli.main import main
 from watchword.server import serving
@@ -100,11 +150,11 @@ make = serving.create_app
 
 def create_app(*arguments, **options):
     app = make(*arguments, **options)
-    app.add_url_rule("/environment", "environment", view_func=lambda: {
-        "of the request": {name: str(value) for name, value in flask.request.environ.items()},
+    app.add_route("/environment", lambda request: JSONResponse({
+        "of the request": {name: str(value) for name, value in request.scope.items()},
         "of the process": dict(os.environ),
-    })
-    app.add_url_rule("/broken", "broken", view_func=lambda: 1 // 0)
+    }))
+    app.add_route("/broken", lambda request: 1 // 0)
     return app
 
 
@@ -114,42 +164,39 @@ main()
 
 
 @pytest.fixture
-def start_with_views(start, monkeypatch):
-    """Start a server that has two more views: its environment, and an error."""
-    monkeypatch.setattr(watchword_servers, "COMMAND", [sys.executable, "-c", MORE_VIEWS])
+def start_with_routes(start, monkeypatch):
+    """Start a server that has two more routes: its environment, and an error."""
+    monkeypatch.setattr(watchword_servers, "COMMAND", [sys.executable, "-c", MORE_ROUTES])
     return start
 
 
-def test_an_error_leaves_its_traceback_in_the_log_and_tells_the_client_nothing(start_with_views):
-    server = start_with_views()
+def test_an_error_leaves_its_traceback_in_the_log_and_tells_the_client_nothing(start_with_routes):
+    server = start_with_routes()
     answer = server.request("GET", "/broken")
     server.stop()
 
     assert (answer.status, answer.json["error"]) == (500, "server_error")
     assert b"division" not in answer.body
     assert "Traceback" in server.log
-    assert "ZeroDivisionError: integer division or modulo by zero" in server.log
+    assert server.log.count("ZeroDivisionError: integer division or modulo by zero") == 1
+    assert f"request {answer.headers['X-Request-ID']} was answered" in server.log
 
 
-def test_no_request_has_the_environment_of_the_process(start_with_views):
+def test_no_request_has_the_environment_of_the_process(start_with_routes):
     secrets = {
         "WATCHWORD_SECRET": "a secret of this server " * 2,
         "ADMIN_PASSWORD": "correct horse battery staple",
         "DATABASE_URL": "sqlite:///elsewhere.db",
         "WATCHWORD_DATABASE_URL": "sqlite:///there.db",
     }
-    others = {
-        "PGPASSWORD": "a password of libpq's",
-        "HTTP_X_FORWARDED_FOR": "203.0.113.9",
-        "CONTENT_LENGTH": "5",
-    }
-    server = start_with_views(**secrets, **others)
+    others = {"PGPASSWORD": "a password of libpq's", "HTTP_X_FORWARDED_FOR": "203.0.113.9"}
+    server = start_with_routes(**secrets, **others)
     shown = server.request("GET", "/environment", headers={"X-Mine": "sent"}).json
 
     of_request, of_process = json.dumps(shown["of the request"]), json.dumps(shown["of the process"])
     assert [value for value in secrets.values() if value in of_request or value in of_process] == []
-    assert [name for name in others if name in of_request] == []
-    assert shown["of the request"]["HTTP_X_MINE"] == "sent"
+    assert [text for text in (*others, *others.values()) if text in of_request] == []
+    assert "b'x-mine', b'sent'" in shown["of the request"]["headers"]
     assert shown["of the process"]["PGPASSWORD"], "libpq reads it when it connects"
 
 

@@ -1,7 +1,14 @@
-"""The log: one structured line for each security event, and never a secret."""
+"""The log: one structured line for each security event, one line for each request, and never a secret."""
 
+import contextlib
+import http.client
+import os
 import re
+import signal
+import subprocess
 import time
+
+from watchword_servers import COMMAND, PATIENCE, clean_environment, free_port
 
 import watchword
 
@@ -57,3 +64,72 @@ def test_the_address_is_the_clients_where_the_proxy_is_trusted(start):
     server = start(WATCHWORD_TRUSTED_PROXIES="127.0.0.0/8")
     server.login(headers={"X-Forwarded-For": "198.51.100.7, 203.0.113.9"})
     assert [event["address"] for event in server.events("login")] == ["203.0.113.9"]
+
+
+def test_a_request_is_logged_with_what_a_trusted_proxy_says_and_without_its_query_string(start):
+    server = start(WATCHWORD_TRUSTED_PROXIES="127.0.0.0/8")
+    headers = {"X-Forwarded-For": "198.51.100.7, 203.0.113.9", "X-Request-ID": "from-the-proxy"}
+    answer = server.request("GET", "/nothing/%0A?token=swordfish", headers=headers)
+    server.stop()
+
+    assert (answer.status, answer.headers["X-Request-ID"]) == (404, "from-the-proxy")
+    assert re.search(r'203\.0\.113\.9 - "GET /nothing/%0A HTTP/1\.1" 404 [\d.]+ from-the-proxy\n', server.log)
+    assert "swordfish" not in server.log
+
+
+def count_lines(log, path):
+    return len(re.findall(rf'"GET {path} HTTP/1\.1" \d+ [\d.]+ \w+$', log, re.MULTILINE))
+
+
+def test_no_line_is_lost_at_a_stop(start):
+    server = start("--workers", "2")
+    for number in range(50):
+        server.request("GET", f"/stop/{number}")
+    server.stop()
+    assert count_lines(server.log, r"/stop/\d+") == 50
+
+
+def test_a_worker_that_is_killed_loses_the_lines_of_a_moment_only(start):
+    server = start()
+    for number in range(50):
+        server.request("GET", f"/kill/{number}")
+    time.sleep(0.5)
+    for worker in server.workers():
+        os.kill(worker, signal.SIGKILL)
+    server.kill()
+    assert count_lines(server.log, r"/kill/\d+") == 50
+
+
+def test_a_reader_of_the_log_that_is_stuck_keeps_no_request_waiting(tmp_path, until):
+    port = free_port()
+    settings = {"PORT": str(port), "ADMIN_PASSWORD": "correct horse battery staple"}
+    server = subprocess.Popen(
+        [*COMMAND, "serve"],
+        cwd=tmp_path,
+        env=clean_environment(settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: is_listening(port), "the server listens")
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as client:
+            for _ in range(12_000):  # more than the pipe and the queue hold
+                began = time.monotonic()
+                client.request("GET", "/healthz")
+                assert client.getresponse().read() == b'{"status":"ok"}'
+                assert time.monotonic() - began < 2
+        server.terminate()
+        log, _ = server.communicate(timeout=PATIENCE)
+    finally:
+        server.kill()
+    (lost,) = re.findall(r"(\d+) lines of the access log could not be written$", log.decode(), re.MULTILINE)
+    assert count_lines(log.decode(), "/healthz") + int(lost) >= 12_000
+
+
+def is_listening(port):
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as client:
+        try:
+            client.request("GET", "/healthz")
+        except OSError:
+            return False
+        return client.getresponse().status == 200

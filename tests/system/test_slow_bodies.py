@@ -1,9 +1,10 @@
-"""Clients that send a body very slowly, or never: whoever does not is served as if they were not there."""
+"""Clients that send a body very slowly, or never: others are served as if they were not there."""
 
 import contextlib
 import time
 
 import pytest
+from watchword_servers import receive
 
 # a body that is begun, with its length told beforehand or not
 STALLED = {
@@ -35,20 +36,30 @@ def test_more_slow_bodies_than_threads_keep_nobody_waiting(start, rest):
     server.login()
 
 
-def test_where_no_more_bodies_are_read_it_is_a_503_and_the_rest_is_served(start, until):
+def test_a_body_that_does_not_come_within_ten_seconds_is_refused_and_its_connection_closed(start):
     server = start()
-    tokens = server.login()
-    with stalled(server, 512, STALLED["with a length"]):
-        answers = []
-
-        def refused():
-            answers.append(server.refresh("swordfish"))
-            return answers[-1].status == 503
-
-        until(refused, "all bodies that may be read at once are being read")
-        assert answers[-1].json["error"] == "overloaded"
-        assert int(answers[-1].headers["Retry-After"]) >= 1
-        assert server.greets(tokens)
-        assert server.request("GET", "/healthz").status == 200
-    until(lambda: server.refresh(tokens["refresh_token"]).status == 200, "bodies are read again")
+    began = time.monotonic()
+    with contextlib.ExitStack() as connections:
+        silent, dripping = (connections.enter_context(stalled(server, 50, rest)) for rest in STALLED.values())
+        for connection in silent:
+            answer = receive(connection)
+            assert (answer.status, answer.json["error"]) == (408, "body_too_slow")
+            assert connection.recv(1) == b""
+        for connection in dripping:
+            assert receive(connection).status == 408
+    assert 9 < time.monotonic() - began < 20
     assert "Traceback" not in server.log
+
+
+def test_a_body_that_comes_byte_by_byte_is_refused_after_the_same_time(server):
+    began = time.monotonic()
+    with server.connection() as connection:
+        connection.sendall(HEAD + b"Content-Length: 90\r\n\r\n")
+        connection.settimeout(0.5)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                answer = receive(connection)
+                break
+            connection.sendall(b" ")
+    assert answer.status == 408
+    assert 9 < time.monotonic() - began < 20

@@ -78,7 +78,7 @@ def test_a_second_start_is_quick_and_keeps_accounts_keys_and_tokens(start):
 
 def test_each_request_leaves_a_line_in_the_access_log(server, until):
     server.request("GET", "/protected")
-    line = re.compile(r'^\[.+\] 127\.0\.0\.1 - "GET /protected HTTP/1\.1" 401 [\d.]+$', re.MULTILINE)
+    line = re.compile(r'^\[.+\] 127\.0\.0\.1 - "GET /protected HTTP/1\.1" 401 [\d.]+ \w{16}$', re.MULTILINE)
     until(lambda: line.search(server.log), "the request is in the log")
 
 

@@ -55,7 +55,7 @@ def _read_host() -> str:
     type=click.IntRange(2, 256),
     default=8,
     show_default=True,
-    help="Requests that each process handles at once.",
+    help="Requests in each process that may wait for the store or a password hash at once.",
 )
 @click.option(
     "--stop-timeout",
@@ -74,7 +74,7 @@ def serve(host: str, port: int, workers: int, threads: int, stop_timeout: int | 
     except MissingExtra:
         raise MissingExtra.from_extra("server") from None
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"flask", "granian", "prometheus_client"}:
+        if (error.name or "").partition(".")[0] not in {"anyio", "granian", "prometheus_client", "starlette"}:
             raise
         raise MissingExtra.from_extra("server") from None
     address = _find_address(host, port)

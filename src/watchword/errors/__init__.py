@@ -22,6 +22,7 @@ from watchword.errors.logins import (
 )
 from watchword.errors.requests import (
     BodyTooLarge,
+    BodyTooSlow,
     InvalidClient,
     InvalidRequest,
     InvalidScope,
@@ -68,6 +69,7 @@ __all__ = [
     "AccountNotFound",
     "BadSignature",
     "BodyTooLarge",
+    "BodyTooSlow",
     "DecryptionFailed",
     "ExpiredToken",
     "InsufficientScope",

@@ -6,6 +6,7 @@ from watchword.errors.root import WatchwordError
 
 __all__ = [
     "BodyTooLarge",
+    "BodyTooSlow",
     "InvalidClient",
     "InvalidRequest",
     "InvalidScope",
@@ -80,6 +81,14 @@ class BodyTooLarge(WatchwordError):
     code = "body_too_large"
     status = 413
     description = "the request body is too large"
+
+
+class BodyTooSlow(WatchwordError):
+    """The body did not come in the time that the server waits for it."""
+
+    code = "body_too_slow"
+    status = 408
+    description = "the request body did not come in time"
 
 
 class UnsupportedMediaType(WatchwordError):

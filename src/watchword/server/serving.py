@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import os
 import resource
 import secrets
@@ -10,23 +10,23 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
+import anyio.to_thread
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server import Server
+from starlette.applications import Starlette
 
 from watchword.auth import Auth
 from watchword.errors import UsernameTaken
+from watchword.server.access_log import AccessLog
 from watchword.server.app import create_app
-from watchword.server.bodies import BodyFirst
 from watchword.settings import Settings
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = ["add_first_account", "serve"]
 
@@ -40,53 +40,25 @@ _FEWEST_CONNECTIONS = 128
 # A worker has other open files besides its connections, and each thread has its own: SQLite has three.
 _OTHER_FILES = 128
 _FILES_OF_A_THREAD = 4
-# Bodies of requests that may be read at once. For each of them a thread waits, which takes about 80 KiB.
-_BODIES = 512
 # Once running requests are cut off, the processes have this many seconds left to end.
 _EXIT = 2
-# The beginnings of names that have a meaning in the environ of a request (PEP 3333)
-_OF_A_REQUEST = (
-    "HTTP_",
-    "CONTENT_",
-    "GATEWAY_",
-    "PATH_INFO",
-    "QUERY_",
-    "REMOTE_",
-    "REQUEST_",
-    "SCRIPT_",
-    "SERVER_",
-)
+# The descriptor of standard output
+_STANDARD_OUTPUT = 1
 # The signals to stop, and to restart the workers
 _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
-def _is_relevant(record: logging.LogRecord) -> bool:
-    """Return whether to log a record. Granian's advice on the number of threads does not apply here."""
-    return "Python threads" not in record.getMessage()
-
-
-class _OneLine(logging.Formatter):
-    """Formats a record as a single line of ASCII. A path may hold a line break and a forged event."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return super().format(record).encode("unicode_escape").decode("ascii")
-
-
 _LOGGING = {
-    "filters": {"news": {"()": lambda: _is_relevant}},
     "formatters": {
-        "line": {"()": _OneLine, "format": "%(message)s"},
         "named": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
         "security": {"format": "[%(asctime)s] security %(levelname)s %(message)s"},
     },
     "handlers": {
-        "line": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stdout"},
         "named": {"class": "logging.StreamHandler", "formatter": "named", "stream": "ext://sys.stderr"},
         "security": {"class": "logging.StreamHandler", "formatter": "security", "stream": "ext://sys.stdout"},
     },
     "loggers": {
-        "_granian": {"handlers": ["named"], "filters": ["news"], "level": "INFO", "propagate": False},
-        "granian.access": {"handlers": ["line"], "level": "INFO", "propagate": False},
+        "_granian": {"handlers": ["named"], "level": "INFO", "propagate": False},
         "watchword.security": {"handlers": ["security"], "level": "INFO", "propagate": False},
     },
     "root": {"handlers": ["named"], "level": "INFO"},
@@ -126,24 +98,23 @@ def serve(settings: Settings, host: str, port: int, *, workers: int, threads: in
         host: the address to listen on.
         port: the port to listen on.
         workers: the number of processes.
-        threads: the number of requests that each process works on at once.
+        threads: the number of requests that each process works on at once, besides the requests that need no
+            thread.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # All threads and workers inherit the mask.
     server = Server(
         "watchword",
-        interface=Interfaces.WSGI,
+        interface=Interfaces.ASGI,
         address=host,
         port=port,
-        # Over HTTP/2 a silent connection is never closed, and headers may have 16 MiB.
+        # With HTTP/2, a connection that never sends a whole preface would never be closed.
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(max_buffer_size=_HEADER_BUFFER, header_read_timeout=_SILENCE * 1000),
         websockets=False,
         workers=workers,
-        blocking_threads=threads + _BODIES,
         backpressure=_allow_connections(threads),
         respawn_failed_workers=True,
         workers_kill_timeout=settings.stop_timeout - _EXIT,
-        log_access=True,
         log_dictconfig=_LOGGING,
     )
     server.on_startup(partial(_start_thread, _deliver_signals))
@@ -180,28 +151,25 @@ def _allow_connections(threads: int) -> int:
     return max(_FEWEST_CONNECTIONS, allowed - others)
 
 
-def _make_application(settings: Settings, threads: int, counts: Path | None) -> WSGIApplication:
+def _make_application(settings: Settings, threads: int, counts: Path | None) -> Starlette:
     """Make the application that a worker serves."""
     signal.signal(signal.SIGTERM, _on_stop_before_start)
     _start_thread(_deliver_stop)
-    app = BodyFirst(
-        create_app(settings, counts=counts), max_body=settings.max_body, threads=threads, bodies=_BODIES
-    )
-    return _hide_environment(app)
+    loop = asyncio.get_event_loop()  # Granian has made it, and runs it later.
+    loop.add_signal_handler = _refuse_signal_handler  # type: ignore[assignment, method-assign]
+    loop.run_until_complete(_bound_threads(threads))
+    return create_app(settings, counts=counts, access_log=AccessLog(_STANDARD_OUTPUT))
 
 
-def _hide_environment(app: WSGIApplication) -> WSGIApplication:
-    """Remove this process's environment from each request. Granian copies it into the environ."""
-    for name in [name for name in os.environ if name.startswith(_OF_A_REQUEST)]:
-        del os.environ[name]  # A request without that header would seem to have it.
-    names = tuple(os.environ)
+async def _bound_threads(threads: int) -> None:
+    """Bound the threads in which Starlette calls what blocks, and the threads of ``asyncio.to_thread``."""
+    anyio.to_thread.current_default_thread_limiter().total_tokens = threads
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads, "watchword"))
 
-    def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        for name in names:
-            environ.pop(name, None)
-        return app(environ, start_response)
 
-    return call
+def _refuse_signal_handler(*_: object) -> NoReturn:
+    """Let Granian use ``signal.signal``, because the loop would not tell what its handler is."""
+    raise NotImplementedError
 
 
 # Python runs a signal handler in the main thread, between two bytecodes. A signal that arrives just before

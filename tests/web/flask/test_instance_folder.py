@@ -72,7 +72,7 @@ def test_other_databases_need_no_folder(tmp_path, directory):
 
 def test_the_ready_made_server_takes_a_path_from_the_working_directory(directory):
     app = create_app(Settings(database_url="sqlite:///served.db"))
-    app.extensions["watchword"].close()
+    app.state.auth.close()
     assert (directory / "served.db").exists()
 
 
