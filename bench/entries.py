@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["BARS", "LIBRARIES", "MEASURES", "Bar", "Entry", "Measure"]
+__all__ = ["BARS", "END_TO_END", "LIBRARIES", "MEASURES", "Bar", "Entry", "Measure"]
 
 
 class Entry(NamedTuple):
@@ -51,6 +51,7 @@ class Bar(NamedTuple):
 
 LIBRARIES = {
     "flask_jwt_extended_flask": "Flask-JWT-Extended",
+    "flask_jwt_extended_server": "Flask-JWT-Extended",
     "joserfc": "joserfc",
     "jwcrypto": "jwcrypto",
     "oxyjwt": "oxyjwt",
@@ -130,6 +131,13 @@ BARE_UPDATE, SWAP = (
     }
     for label, case in (("bare UPDATE, committed", "bare"), ("the store's swap", "swap"))
 )
+FLOOR_SERVER = Entry("floor: bare Starlette route on Granian, no log", "floor_server", "starlette")
+SERVER = Entry("watchword serve, with its access log", "watchword_server", "watchword")
+FASTAPI_SERVER = Entry("FastAPI + PyJWT on uvicorn, no log", "fastapi_server", "fastapi")
+FLASK_SERVER = Entry(
+    "Flask-JWT-Extended on Granian, no log", "flask_jwt_extended_server", "flask_jwt_extended"
+)
+END_TO_END = (FLOOR_SERVER, SERVER, FASTAPI_SERVER, FLASK_SERVER)
 
 MEASURES = (
     Measure(
@@ -180,6 +188,7 @@ MEASURES = (
         )
         for database, threads in SWAP
     ),
+    Measure("Guarded route, end to end", END_TO_END),
 )
 
 BARS = (
@@ -225,4 +234,7 @@ BARS = (
         )
         for database, limit in (("postgres", 0.6), ("sqlite", 0.3))
     ),
+    Bar("Flask-JWT-Extended's server, against watchword serve", (FLASK_SERVER,), (SERVER,), at_least=4),
+    Bar("FastAPI and PyJWT's server, against watchword serve", (FASTAPI_SERVER,), (SERVER,), at_least=2.5),
+    Bar("rate of watchword serve, against a bare route", (FLOOR_SERVER,), (SERVER,), at_least=0.7),
 )

@@ -15,15 +15,21 @@ import platform
 from pathlib import Path
 from typing import Any
 
+import end_to_end
 import memory
 from chart import svg
-from entries import BARS, LIBRARIES, MEASURES
+from entries import BARS, END_TO_END, LIBRARIES, MEASURES
 from figures import compared, judged, judged_memory
 from report import documented, text
 from rounds import installed, samples
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
+DEPENDENCIES = (
+    *("cryptography", "msgspec", "Flask", "Werkzeug", "SQLAlchemy"),
+    *("FastAPI", "granian", "Starlette", "uvicorn", "uvloop"),
+)
+ROUNDS_A_SECOND = 8  # of end to end, which takes a second for a sample of each server
 PAGE = HERE.parent / "docs" / "performance.md"
 
 
@@ -31,13 +37,18 @@ def main() -> None:
     arguments = _arguments()
     results = measured(arguments.rounds)
     print(text(results))
+    if reason := end_to_end.why_not():
+        print(f"\nNot measured end to end: {reason}.")
     write(results, arguments.results)
     if arguments.results == RESULTS:
         PAGE.write_text(documented(PAGE.read_text("utf-8"), results), "utf-8")
 
 
 def measured(rounds: int) -> dict[str, Any]:
-    taken = samples((entry for measure in MEASURES for entry in measure.entries), rounds)
+    taken = samples(
+        (entry for measure in MEASURES for entry in measure.entries if entry not in END_TO_END), rounds
+    )
+    taken |= end_to_end.samples(max(1, rounds // ROUNDS_A_SECOND))
     full = memory.measured()
     return {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
@@ -50,9 +61,7 @@ def measured(rounds: int) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    distributions = sorted(
-        ("cryptography", "msgspec", "Flask", "Werkzeug", "SQLAlchemy", *LIBRARIES.values()), key=str.lower
-    )
+    distributions = sorted((*DEPENDENCIES, *LIBRARIES.values()), key=str.lower)
     return {
         "python": platform.python_version(),
         "system": platform.system(),
