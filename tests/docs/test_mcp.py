@@ -75,6 +75,21 @@ def test_the_client_of_the_page_reads_the_notes(server, url, fastmcp_server) -> 
     assert asyncio.run(names["read_notes"](url, token)) == ["buy tea"]
 
 
+def test_a_verifier_elsewhere_learns_nothing_of_a_logout(server, url) -> None:
+    names: dict[str, object] = {}
+    exec(compile(BLOCKS["elsewhere"], "docs/mcp.md, elsewhere", "exec"), names)
+    verifier = names["make_verifier"](f"http://localhost:{server.port}", url)
+    tokens = server.login("alice", PASSWORD)
+
+    async def verify() -> list[str | None]:
+        found = [await verifier.verify_token(tokens[kind]) for kind in ("access_token", "refresh_token")]
+        server.request("POST", "/auth/logout", token=tokens["access_token"])
+        found.append(await verifier.verify_token(tokens["access_token"]))
+        return [token and token.resource for token in found]
+
+    assert asyncio.run(verify()) == [url, None, url]
+
+
 @pytest.mark.parametrize(
     ("who", "status", "challenge"),
     [
