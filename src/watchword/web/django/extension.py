@@ -30,7 +30,7 @@ from watchword.web.django.requests import DjangoRequest
 from watchword.web.django.responses import to_refusal
 from watchword.web.django.running import find_running_request
 from watchword.web.django.views import ViewGuard, guard_view
-from watchword.web.guard import Requirements
+from watchword.web.guard import Guard, Requirements
 from watchword.web.installation import (
     Installation,
     check_arguments,
@@ -45,6 +45,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _APP_NAME = "watchword"
+# On a request: the guard that has verified its token, and the identity in it. A token is verified once.
+_KNOWN = "_watchword_known"
 
 # Every extension, and the URLconf of the project in which it has its endpoints.
 _extensions: weakref.WeakKeyDictionary[Watchword, str | None] = weakref.WeakKeyDictionary()
@@ -206,11 +208,31 @@ class Watchword:
         )
         return partial(guard_view, guard=guard) if view is None else guard_view(view, guard)
 
+    def identify(self, request: HttpRequest) -> Identity | None:
+        """Return the identity of a request, or ``None`` without a good token. The middleware asks for it."""
+        guard = self.installation.guard
+        return _remember(request, guard, guard.identify(DjangoRequest(request)))
+
+    async def identify_async(self, request: HttpRequest) -> Identity | None:
+        """Do what :meth:`identify` does without blocking the event loop."""
+        guard = self.installation.guard
+        return _remember(request, guard, await guard.identify_async(DjangoRequest(request)))
+
     def _check(self, request: HttpRequest, requirements: Requirements) -> Identity | None:
-        return self.installation.guard.check(DjangoRequest(request), requirements)
+        guard = self.installation.guard
+        known = request.__dict__.get(_KNOWN)
+        if known is None or known[0] is not guard:
+            return guard.check(DjangoRequest(request), requirements)
+        guard.check_identity(known[1], requirements)
+        return known[1]  # type: ignore[no-any-return]
 
     async def _check_async(self, request: HttpRequest, requirements: Requirements) -> Identity | None:
-        return await self.installation.guard.check_async(DjangoRequest(request), requirements)
+        guard = self.installation.guard
+        known = request.__dict__.get(_KNOWN)
+        if known is None or known[0] is not guard:
+            return await guard.check_async(DjangoRequest(request), requirements)
+        guard.check_identity(known[1], requirements)
+        return known[1]  # type: ignore[no-any-return]
 
     def _attach(self, request: HttpRequest, identity: Identity | None) -> None:
         attach_identity(request, identity, self.installation.users)
@@ -331,3 +353,10 @@ class Watchword:
             "auth_options": {**base.auth_options, **self._auth_options},
         }
         return msgspec.structs.replace(base, **{name: v for name, v in given.items() if v is not None})
+
+
+def _remember(request: HttpRequest, guard: Guard, identity: Identity | None) -> Identity | None:
+    """Keep a good identity with the request. A view that demands more asks the guard what is wrong."""
+    if identity is not None:
+        request.__dict__[_KNOWN] = (guard, identity)
+    return identity

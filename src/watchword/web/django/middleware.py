@@ -13,7 +13,6 @@ from watchword.web.current import reset_identity, set_identity
 from watchword.web.django.default import auth
 from watchword.web.django.pending_headers import add_pending_headers
 from watchword.web.django.request_users import attach_identity
-from watchword.web.django.requests import DjangoRequest
 from watchword.web.django.responses import to_refusal
 from watchword.web.django.running import reset_request, set_request
 
@@ -47,7 +46,7 @@ class IdentityMiddleware:
         """Attach the identity, and return the response of the next middleware or of the view."""
         if self._is_async:
             return self._answer_async(request)
-        identity = auth.installation.guard.identify(DjangoRequest(request))
+        identity = auth.identify(request)
         attach_identity(request, identity, auth.installation.users)
         token, running = set_identity(identity), set_request(request)
         try:
@@ -59,7 +58,7 @@ class IdentityMiddleware:
             reset_request(running)
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponse:
-        identity = await auth.installation.guard.identify_async(DjangoRequest(request))
+        identity = await auth.identify_async(request)
         attach_identity(request, identity, auth.installation.users)
         token, running = set_identity(identity), set_request(request)
         try:
