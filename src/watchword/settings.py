@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -17,7 +18,7 @@ from watchword.durations import to_seconds
 from watchword.errors import InvalidSettings
 from watchword.public_urls import parse_public_url
 
-__all__ = ["LARGEST_LEEWAY", "Settings", "check_settings"]
+__all__ = ["LARGEST_LEEWAY", "Settings", "check_settings", "list_entries", "read_entry"]
 
 _IN_SECONDS = {"unit": "seconds"}  # The error that names the accepted values reads it.
 Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=1, extra=_IN_SECONDS)]
@@ -214,19 +215,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
         The mapping may be ``app.config``, the dict of a settings module or ``os.environ``. Names are upper
         case. Text such as ``"600"`` is converted, and so is a ``timedelta``. A list may be text with commas.
+        ``SECRET_FILE``, ``DATABASE_URL_FILE`` and ``SESSIONS_URL_FILE`` name files that hold these settings.
 
         Raises:
-            InvalidSettings: an entry is unknown, of the wrong type or out of range. The message names the
-                entry.
+            InvalidSettings: an entry is unknown, of the wrong type or out of range, or a file cannot be read.
+                The message names the entry.
         """
-        given = {
-            name.removeprefix(prefix).lower(): value
-            for name, value in mapping.items()
-            if isinstance(name, str) and name.startswith(prefix)
-        }
+        given = _read_files(
+            {
+                name.removeprefix(prefix).lower(): value
+                for name, value in mapping.items()
+                if isinstance(name, str) and name.startswith(prefix)
+            },
+            prefix,
+        )
         if unknown := sorted(given.keys() - set(cls.__struct_fields__)):
             raise InvalidSettings(" ".join(_describe_unknown(name, prefix) for name in unknown))
-        values = {name: _read_entry(name, value, (prefix + name).upper()) for name, value in given.items()}
+        values = {name: read_entry(name, value, (prefix + name).upper()) for name, value in given.items()}
         try:
             return cls(**values)
         except InvalidSettings as error:
@@ -245,7 +250,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """
         given = _read_environment(environ)
         for name in ("DATABASE_URL", "SESSIONS_URL"):
-            if name in given:
+            if name in given and f"WATCHWORD_{name}_FILE" not in given:
                 given.setdefault(f"WATCHWORD_{name}", given[name])
         return cls.from_mapping(given)
 
@@ -259,7 +264,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Raises:
             InvalidSettings: as :meth:`from_mapping`.
         """
-        return cls.from_mapping({**_read_environment(environ), **config})
+        variables = {
+            name: value
+            for name, value in _read_environment(environ).items()
+            if name.removesuffix("_FILE") not in config and f"{name}_FILE" not in config
+        }
+        return cls.from_mapping({**variables, **config})
 
 
 def check_settings(given: object) -> None:
@@ -296,11 +306,51 @@ def _describe_bad_network(text: str) -> str:
     return f"trusted_proxies: {text!r} is an address within a network. The network is {str(meant)!r}"
 
 
+FILE_ENTRIES = {f"{name}_file": name for name in ("secret", "database_url", "sessions_url")}
+
+
+def _read_files(given: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Replace each entry that names a file by the setting that the file holds."""
+    values = {name: value for name, value in given.items() if name not in FILE_ENTRIES}
+    for entry in given.keys() & FILE_ENTRIES.keys():
+        name, shown = FILE_ENTRIES[entry], (prefix + entry).upper()
+        if name in values:
+            raise InvalidSettings(f"{shown} and {(prefix + name).upper()} are both set: remove one of them")
+        values[name] = _read_file(given[entry], shown)
+    return values
+
+
+def _read_file(path: object, shown: str) -> str:
+    if not isinstance(path, str | Path):
+        raise InvalidSettings(f"{shown} must be the path of a file, not {type(path).__name__}")
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+        raise InvalidSettings(f"{shown} names {str(path)!r}, which cannot be read: {reason}") from None
+
+
 _LISTS = frozenset({"secret", "trusted_proxies"})
 
 
-def _read_entry(name: str, value: object, entry: str) -> Any:
-    """Return the value of a setting from an entry of a mapping. Text is converted."""
+def list_entries() -> frozenset[str]:
+    """List the names that an entry of a mapping may have, in upper case and without a prefix."""
+    return frozenset(name.upper() for name in (*Settings.__struct_fields__, *FILE_ENTRIES))
+
+
+def read_entry(name: str, value: object, entry: str) -> Any:
+    """Return the value of a setting from an entry of a mapping. Text is converted.
+
+    Args:
+        name: the name of the setting. Or the name of an entry for a file, which is read.
+        value: the value of the entry.
+        entry: the entry as the user writes it, for the error.
+
+    Raises:
+        InvalidSettings: the value has the wrong type or is out of range, or the file cannot be read.
+    """
+    if name in FILE_ENTRIES:
+        return read_entry(FILE_ENTRIES[name], _read_file(value, entry), entry)
     if isinstance(value, timedelta):
         value = to_seconds(entry, value)
     if name in _LISTS and isinstance(value, str):

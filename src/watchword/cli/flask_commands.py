@@ -9,17 +9,16 @@ from __future__ import annotations
 import sys
 from contextlib import AbstractContextManager
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from flask import has_app_context
 from flask.cli import ScriptInfo
 
-from watchword.cli.groups import CommandGroup, describe_os_error
+from watchword.cli.application_commands import ApplicationCommands
 from watchword.cli.hints import suggest_command, use_program
-from watchword.errors import InvalidSettings, MissingExtra
+from watchword.errors import InvalidSettings
 
 if TYPE_CHECKING:
     from watchword.auth import Auth
@@ -28,25 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ApplicationSource", "watchword"]
 
-_NAMES = ("account", "database", "key", "token")
 
+class _FlaskCommands(ApplicationCommands):
+    """The commands, with hints that begin as the command line did."""
 
-class _ApplicationCommands(CommandGroup):
-    """The commands. Each is imported when it is used, because only then it needs its libraries."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
-        return list(_NAMES)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- as above
-        if cmd_name not in _NAMES:
-            return None
-        try:
-            command: click.Command = getattr(import_module(f"watchword.cli.{cmd_name}"), cmd_name)
-        except (MissingExtra, ModuleNotFoundError) as error:
-            if not isinstance(error, MissingExtra) and (error.name or "").partition(".")[0] != "rich":
-                raise
-            raise click.ClickException(str(MissingExtra.from_extra("flask,cli"))) from None
-        return command
+    extra = "flask,cli"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)  # what comes after the name of the command
@@ -55,16 +40,8 @@ class _ApplicationCommands(CommandGroup):
         use_program(ctx, "flask", sys.argv[1:before] if is_command_line else ["watchword"])
         return rest
 
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            raise  # click ends quietly if the output's reader has gone
-        except OSError as error:
-            raise click.ClickException(describe_os_error(error)) from None
 
-
-@click.group("watchword", cls=_ApplicationCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("watchword", cls=_FlaskCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--prefix",
     metavar="PATH",

@@ -1,7 +1,12 @@
-"""Help for the tests of applications and of stores. Needs pytest."""
+"""Help for the tests of applications and of stores."""
 
-import pytest
+from __future__ import annotations
 
-__all__ = ()
+import sys
 
-pytest.register_assert_rewrite("watchword.testing.store_contract")
+from watchword.testing.fresh_stores import fresh_store
+
+__all__ = ["fresh_store"]
+
+if "pytest" in sys.modules:  # The tests of a Django project may run without it.
+    sys.modules["pytest"].register_assert_rewrite("watchword.testing.store_contract")

@@ -250,7 +250,7 @@ def test_a_function_that_is_called_without_a_request_says_so():
 def test_a_mistake_of_the_application_is_not_a_refusal(serve, bear):
     headers = bear()
     client = serve(*PATTERNS, WATCHWORD={"ISSUR": "https://x.example"})
-    with pytest.raises(InvalidSettings, match='Did you mean "ISSUER"'):
+    with pytest.raises(InvalidSettings, match="Did you mean ISSUER"):
         client.get("/bare", headers=headers)
 
 

@@ -8,10 +8,13 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.core.signals import setting_changed
+from django.db.models.signals import post_migrate
 
 from watchword.auth import Auth
+from watchword.web.django.checks import register_checks
 from watchword.web.django.extension import list_extensions
 from watchword.web.django.own_users.signals import UserSignals
+from watchword.web.django.upgrades import on_migrated
 
 __all__ = ["WatchwordConfig"]
 
@@ -24,7 +27,9 @@ class WatchwordConfig(AppConfig):
     verbose_name = "Watchword"
 
     def ready(self) -> None:
-        """Connect the signals. Nothing is opened."""
+        """Register the checks and connect the signals. Nothing is opened."""
+        register_checks()
+        post_migrate.connect(on_migrated, sender=self, dispatch_uid="watchword.migrate")
         setting_changed.connect(_on_setting_changed, dispatch_uid="watchword.settings")
         if apps.is_installed("django.contrib.auth"):
             UserSignals(_list_auths).connect()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from django.conf import settings as project
 from django.utils.module_loading import import_string
 
 from watchword.arguments import describe
+from watchword.diagnosis import Finding, find_bad_entries
 from watchword.errors import InvalidSettings
 from watchword.settings import Settings
 
@@ -21,8 +21,8 @@ __all__ = [
     "AUTH_OPTIONS",
     "OWN_ENTRIES",
     "Configuration",
-    "describe_unknown_entry",
     "find_base_folder",
+    "find_wrong_entries",
     "read_configuration",
     "read_entries",
     "read_settings",
@@ -85,14 +85,12 @@ def read_entries() -> Mapping[str, Any]:
     """Return the dict ``WATCHWORD``, or an empty dict if the project has none.
 
     Raises:
-        InvalidSettings: it is not a dict, or has an unknown entry.
+        InvalidSettings: it is not a dict, or an entry is not usable.
     """
-    entries = getattr(project, "WATCHWORD", {})
-    if not isinstance(entries, Mapping):
-        raise InvalidSettings(f'WATCHWORD must be a dict such as {{"ISSUER": ...}}, not {describe(entries)}')
-    unknown = [describe_unknown_entry(name) for name in entries if not is_known_entry(name)]
-    if unknown:
-        raise InvalidSettings(" ".join(unknown))
+    findings = find_wrong_entries()
+    if findings:
+        raise InvalidSettings(" ".join(f"{finding.message} {finding.hint}" for finding in findings))
+    entries: Mapping[str, Any] = getattr(project, "WATCHWORD", {})
     return entries
 
 
@@ -109,18 +107,18 @@ def read_settings(entries: Mapping[str, Any]) -> Settings:
         raise InvalidSettings(_name_entries(str(error), entries)) from None
 
 
-def is_known_entry(name: object) -> bool:
-    """Return whether the dict may have an entry of this name."""
-    return isinstance(name, str) and (name in OWN_ENTRIES or name in _list_setting_names())
-
-
-def describe_unknown_entry(name: object) -> str:
-    """Return the sentences about an entry that does not exist."""
-    known = sorted(OWN_ENTRIES | _list_setting_names())
-    wanted = str(name).upper().removeprefix(_PREFIX)
-    near = [wanted] if wanted in known else difflib.get_close_matches(wanted, known, n=1)
-    hint = f'Did you mean "{near[0]}"?' if near else "docs/defaults.md and docs/django.md list all entries."
-    return f"WATCHWORD[{name!r}] is not a setting. {hint}"
+def find_wrong_entries() -> Sequence[Finding]:
+    """Find what is wrong with the dict, entry by entry. No dotted path is imported."""
+    entries = getattr(project, "WATCHWORD", {})
+    if not isinstance(entries, Mapping):
+        return [
+            Finding(
+                "E004",
+                f"WATCHWORD must be a dict, not {describe(entries)}.",
+                'Write WATCHWORD = {"ISSUER": "https://..."}.',
+            )
+        ]
+    return list(find_bad_entries(entries, OWN_ENTRIES, _show_entry))
 
 
 def find_base_folder() -> Path:
@@ -128,14 +126,14 @@ def find_base_folder() -> Path:
     return Path(getattr(project, "BASE_DIR", None) or Path.cwd())
 
 
-def _list_setting_names() -> frozenset[str]:
-    return frozenset(name.upper() for name in Settings.__struct_fields__)
+def _show_entry(name: object) -> str:
+    return f'WATCHWORD["{name}"]' if isinstance(name, str) else f"WATCHWORD[{describe(name)}]"
 
 
 def _name_entries(sentence: str, entries: Mapping[str, Any]) -> str:
     """Replace the names of variables with the entries of the dict that the project has."""
     return _NAME.sub(
-        lambda found: f'WATCHWORD["{found[1]}"]' if found[1] in entries else found[0],
+        lambda found: _show_entry(found[1]) if found[1] in entries else found[0],
         sentence,
     )
 

@@ -257,6 +257,11 @@ class Watchword:
         return patterns, _APP_NAME, self.installation.name
 
     @property
+    def has_urls(self) -> bool:
+        """Whether URLs of the project lead to the endpoints of this extension."""
+        return _extensions[self] is not None
+
+    @property
     def installation(self) -> Installation:
         """What the extension has in the project. For adapters of further frameworks.
 

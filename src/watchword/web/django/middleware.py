@@ -31,6 +31,9 @@ class IdentityMiddleware:
 
     Args:
         get_response: the next middleware or the view.
+
+    Raises:
+        InvalidSettings: the settings are not usable. So a server does not start with them.
     """
 
     sync_capable = True
@@ -41,6 +44,7 @@ class IdentityMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
+        _ = auth.installation  # made now, and opened at the first token
 
     def __call__(self, request: HttpRequest) -> Any:
         """Attach the identity, and return the response of the next middleware or of the view."""

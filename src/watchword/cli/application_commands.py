@@ -1,0 +1,50 @@
+"""The commands that an application offers for its own store, in any framework."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from watchword.cli.groups import CommandGroup, describe_os_error
+from watchword.errors import MissingExtra
+
+__all__ = ["ApplicationCommands"]
+
+_NAMES = ("account", "database", "key", "token")
+
+
+class ApplicationCommands(CommandGroup):
+    """The commands. Each is imported when it is used, because only then it needs its libraries.
+
+    Attributes:
+        extra: the extras of the framework and of its commands.
+    """
+
+    extra = "cli"
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        """List the names of the commands."""
+        return list(_NAMES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- as above
+        """Return a command, or ``None`` if there is no such command."""
+        if cmd_name not in _NAMES:
+            return None
+        try:
+            command: click.Command = getattr(import_module(f"watchword.cli.{cmd_name}"), cmd_name)
+        except (MissingExtra, ModuleNotFoundError) as error:
+            if not isinstance(error, MissingExtra) and (error.name or "").partition(".")[0] != "rich":
+                raise
+            raise click.ClickException(str(MissingExtra.from_extra(self.extra))) from None
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command, and print an error of the system as a sentence."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # click ends quietly if the output's reader has gone
+        except OSError as error:
+            raise click.ClickException(describe_os_error(error)) from None
