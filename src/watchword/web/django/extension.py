@@ -35,7 +35,6 @@ from watchword.web.installation import (
     Installation,
     check_arguments,
     make_repeatable,
-    warn_of_default_issuer,
 )
 from watchword.web.users import LoadUser
 
@@ -346,8 +345,6 @@ class Watchword:
             base = Configuration(settings=self._settings)
         else:
             base = read_configuration()
-            if self._given is None and base.auth is None:
-                warn_of_default_issuer(base.settings)
         given = {
             "auth": self._given,
             "also": self._also or None,

@@ -15,6 +15,7 @@ from watchword.web.django.pending_headers import add_pending_headers
 from watchword.web.django.request_users import attach_identity
 from watchword.web.django.responses import to_refusal
 from watchword.web.django.running import reset_request, set_request
+from watchword.web.installation import warn_of_default_issuer
 
 __all__ = ["IdentityMiddleware"]
 
@@ -44,7 +45,9 @@ class IdentityMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
-        _ = auth.installation  # made now, and opened at the first token
+        installation = auth.installation  # It is made now, and opened at the first token.
+        if installation.opens_database:
+            warn_of_default_issuer(installation.settings)
 
     def __call__(self, request: HttpRequest) -> Any:
         """Attach the identity, and return the response of the next middleware or of the view."""
