@@ -43,4 +43,6 @@ class Adapter(NamedTuple):
 
 ADAPTERS = [
     Adapter("flask", "granian --interface wsgi --workers 2 --port {port} flask_app:app"),
+    Adapter("django", "granian --interface wsgi --workers 2 --port {port} django_app:app"),
+    Adapter("django_async", "uvicorn --workers 2 --port {port} django_async_app:app"),
 ]
