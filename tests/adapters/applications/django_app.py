@@ -10,6 +10,7 @@ import django
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import JsonResponse
+from django.test import Client
 from django.urls import include, path
 
 if not settings.configured:
@@ -92,8 +93,6 @@ app = contract.name_wsgi_worker(WSGIHandler())
 
 
 def call_as_tester() -> Any:
-    from django.test import Client
-
     token = auth.core.start("tester", username="tester").access_token
     return Client().get("/protected", headers={"Authorization": f"Bearer {token}"}).json()
 
