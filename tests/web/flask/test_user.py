@@ -37,7 +37,7 @@ def auth(desk, loads):
 
 @pytest.fixture
 def client(auth):
-    (app,) = auth._applications
+    (app,) = auth._installed
     return app.test_client()
 
 

@@ -14,12 +14,16 @@ from watchword.web.flask.installations import set_running_installation
 from watchword.web.installation import Installation
 from watchword.web.wsgi import WsgiRequest
 
-__all__ = ["register_endpoints"]
+__all__ = ["EndpointBlueprint", "register_endpoints"]
+
+
+class EndpointBlueprint(flask.Blueprint):
+    """The endpoints of an extension."""
 
 
 def register_endpoints(
     app: flask.Flask, installation: Installation, others: Iterable[Installation]
-) -> flask.Blueprint | None:
+) -> EndpointBlueprint | None:
     """Register the endpoints of an extension, if it has endpoints.
 
     Args:
@@ -33,7 +37,7 @@ def register_endpoints(
     if installation.endpoints is None:
         return None
     routes = installation.select_routes(others)
-    blueprint = flask.Blueprint(installation.name, __name__)
+    blueprint = EndpointBlueprint(installation.name, __name__)
     for route in routes:
         blueprint.add_url_rule(
             route.path.replace("{", "<").replace("}", ">"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from watchword.web.wsgi import WsgiRequest
 
 __all__ = [
     "INSTALLATIONS",
+    "InstalledApplications",
     "find_running_installation",
     "list_installations",
     "make_installation",
@@ -27,6 +29,73 @@ __all__ = [
 
 INSTALLATIONS = "watchword.all"  # in app.extensions
 _INSTALLATION = "_watchword_installation"  # of the running request
+
+
+class InstalledApplications:
+    """The applications that an extension is set up for. The extension keeps none of them alive.
+
+    Args:
+        extension: the extension.
+
+    Attributes:
+        find_only: returns the installation of the only application. ``None`` if it is not known which, if
+            there are several, and after the application is gone. For the guard, which must not pay for more.
+    """
+
+    find_only: Callable[[], Installation | None]
+
+    def __init__(self, extension: object) -> None:
+        self._extension = weakref.ref(extension)
+        self._applications: weakref.WeakSet[flask.Flask] = weakref.WeakSet()
+        self.find_only = _find_none
+
+    def __contains__(self, app: object) -> bool:
+        return app in self._applications
+
+    def __iter__(self) -> Iterator[flask.Flask]:
+        return iter(self._applications)
+
+    def add(self, app: flask.Flask, installation: Installation) -> None:
+        """Add what the extension has in an application."""
+        app.extensions[INSTALLATIONS][self._extension()] = installation
+        self._applications.add(app)
+        self.find_only = _find_none
+
+    def list_installations(self) -> Sequence[Installation]:
+        """List what the extension has in each application."""
+        return [app.extensions[INSTALLATIONS][self._extension()] for app in self._applications]
+
+    def find(self) -> Installation:
+        """Return what the extension has in the current application, or in the only application.
+
+        Raises:
+            RuntimeError: there is no application, there are several and none is the current application, or
+                the extension is not set up for the current application.
+        """
+        applications = list(self._applications)
+        if len(applications) == 1:
+            (app,) = applications
+            self.find_only = weakref.ref(app.extensions[INSTALLATIONS][self._extension()])
+        elif not applications:
+            raise RuntimeError(
+                "this Watchword extension has no application: call init_app(app) first, and keep the app"
+            )
+        elif not flask.has_app_context():
+            raise RuntimeError(
+                "this Watchword extension has several applications: say which in `with app.app_context():`"
+            )
+        else:
+            app = flask.current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug's API
+        installation: Installation | None = app.extensions.get(INSTALLATIONS, {}).get(self._extension())
+        if installation is None:
+            raise RuntimeError(
+                f"this Watchword extension is not set up for the application {app.name!r}: call init_app(app)"
+            )
+        return installation
+
+
+def _find_none() -> None:
+    """Stand in for the only installation where there are none or several."""
 
 
 def list_installations(app: flask.Flask) -> list[Installation]:

@@ -13,11 +13,11 @@ import flask
 from watchword.errors import InvalidSettings
 from watchword.web.guard import Requirements
 
-__all__ = ["GuardedViews", "answer_preflight", "check_view", "guard_view"]
+__all__ = ["GuardedViews", "answer_preflight", "check_view", "guard_view", "list_layers"]
 
 
 # The guarded views of all extensions: a function may be behind the guards of two extensions at two paths.
-_guarded: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
+_guarded: weakref.WeakKeyDictionary[Callable[..., Any], GuardedViews] = weakref.WeakKeyDictionary()
 
 
 class GuardedViews:
@@ -28,9 +28,17 @@ class GuardedViews:
 
     def add(self, guarded: Callable[..., Any], view: Callable[..., Any]) -> None:
         """Add a guarded view, and the view inside it, which must not be registered without its guard."""
-        _guarded.add(guarded)
+        _guarded[guarded] = self
         if not _is_guarded(view):
             self._bare.add(view)
+
+    def has(self, view: Callable[..., Any]) -> bool:
+        """Return whether the extension guards a view, also below other decorators."""
+        return any(_guarded.get(layer) is self for layer in list_layers(view))
+
+    def is_foreign(self, layer: Callable[..., Any]) -> bool:
+        """Return whether this is the guard of another extension around a view."""
+        return _guarded.get(layer, self) is not self
 
     def refuse_open(self, app: flask.Flask) -> None:
         """Raise if a guarded view is registered in an application without its guard.
@@ -39,7 +47,7 @@ class GuardedViews:
             InvalidSettings: there is such a view.
         """
         for endpoint, view in app.view_functions.items():
-            if not _is_guarded(view) and any(layer in self._bare for layer in _unwrap(view)):
+            if not _is_guarded(view) and any(layer in self._bare for layer in list_layers(view)):
                 raise InvalidSettings(
                     f"the view {endpoint!r} is open to every client, because protect() stands above its "
                     "route: put @app.route(...) above @auth.protect(). To serve the view without the guard "
@@ -103,10 +111,10 @@ def check_view(view: object) -> None:
 
 
 def _is_guarded(view: Callable[..., Any]) -> bool:
-    return any(layer in _guarded for layer in _unwrap(view))
+    return any(layer in _guarded for layer in list_layers(view))
 
 
-def _unwrap(view: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+def list_layers(view: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     """List a view and the functions that its decorators have wrapped, the outermost first."""
     layer: Callable[..., Any] | None = view
     while layer is not None:
