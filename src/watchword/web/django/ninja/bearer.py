@@ -13,12 +13,12 @@ from ninja.security.base import AuthBase
 from watchword.durations import Duration
 from watchword.errors import MissingToken, WatchwordError
 from watchword.sessions import Identity
-from watchword.web.current import set_identity
 from watchword.web.django.default import auth
 from watchword.web.django.extension import Watchword
 from watchword.web.django.pending_headers import record_refusal
 from watchword.web.django.request_users import attach_identity
 from watchword.web.django.requests import DjangoRequest
+from watchword.web.django.running import share_identity
 from watchword.web.guard import Requirements
 from watchword.web.installation import Installation
 
@@ -107,7 +107,7 @@ class WatchwordBearer(AuthBase):
 
     def _accept(self, request: HttpRequest, installation: Installation, identity: Identity | None) -> Any:
         attach_identity(request, identity, installation.users)
-        set_identity(identity)  # The middleware restores what was set before.
+        share_identity(identity)
         if identity is not None:
             return identity
         if self._is_optional or request.method == "OPTIONS":

@@ -19,6 +19,7 @@ from watchword.web.django.request_users import attach_identity, load_user
 from watchword.web.django.requests import DjangoRequest
 from watchword.web.django.rest_framework.identity_user import IdentityUser
 from watchword.web.django.rest_framework.refusals import to_api_exception
+from watchword.web.django.running import share_identity
 from watchword.web.guard import Requirements
 from watchword.web.installation import Installation
 
@@ -60,6 +61,7 @@ class WatchwordAuthentication(BaseAuthentication):
         if identity is None:
             return None
         attach_identity(inner, identity, installation.users)
+        share_identity(identity)
         return SimpleLazyObject(partial(_load_user, inner, identity, installation)), identity
 
     def authenticate_header(self, request: ApiRequest) -> str:

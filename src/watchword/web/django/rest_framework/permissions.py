@@ -27,10 +27,12 @@ class HasIdentity(BasePermission):
     Attributes:
         requirements: what is required of the identity. ``None`` for a class that needs arguments.
         example: how such a class is written, for the error.
+        message: what a refusal says, in place of our text.
     """
 
     requirements: ClassVar[Requirements | None] = Requirements()
     example: ClassVar[str] = ""
+    message: str | None = None
 
     def has_permission(self, request: ApiRequest, view: Any) -> bool:  # noqa: ARG002 - the framework's signature
         """Return whether the identity in ``request.auth`` is enough.
@@ -50,7 +52,8 @@ class HasIdentity(BasePermission):
             record_refusal(request._request, installation, error)  # noqa: SLF001 - the request of the middleware
             if not isinstance(error, InsufficientScope):
                 raise to_api_exception(error) from error
-            self.message, self.code = str(error), error.code  # The view raises them in a PermissionDenied.
+            # The view raises them in a PermissionDenied. A subclass may have a message of its own.
+            self.message, self.code = self.message or str(error), error.code
             return False
         return True
 
