@@ -62,20 +62,21 @@ class ConnectionChecks:
         identity: Identity | None = scope.get(self._identity_slot)
         return identity
 
-    async def load_user(self, scope: Scope) -> Any:
-        """Return the application's user of a connection. It is loaded once for each connection.
+    async def load_user(self, scope: Scope, identity: Identity | None) -> Any:
+        """Return the application's user of an identity. It is loaded once for each connection.
 
         Raises:
-            MissingToken: the connection has no identity.
+            MissingToken: there is no identity.
             InvalidToken: the subject has no user.
             InvalidSettings: the extension has no ``load_user``.
         """
-        if self._user_slot not in scope:
-            identity = self.find_identity(scope)
-            if identity is None:
-                raise MissingToken
-            scope[self._user_slot] = await self._installation.users.load_async(identity)
-        return scope[self._user_slot]
+        if identity is None:
+            raise MissingToken
+        owner, user = scope.get(self._user_slot, (None, None))
+        if owner is not identity:
+            user = await self._installation.users.load_async(identity)
+            scope[self._user_slot] = identity, user
+        return user
 
     def _attach(self, scope: Scope, identity: Identity | None) -> None:
         scope[self._identity_slot] = identity

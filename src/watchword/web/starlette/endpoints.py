@@ -12,10 +12,10 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from watchword.errors import WatchwordError
-from watchword.web import endpoints
+from watchword.web import endpoints, http
 from watchword.web.asgi import AsgiRequest, ClientDisconnected, read_body
 from watchword.web.installation import Installation
-from watchword.web.starlette.errors import find_own_exception, to_starlette_response
+from watchword.web.starlette.errors import RefusedRequest, find_own_exception, to_starlette_response
 
 __all__ = ["Endpoint", "EndpointRoute", "StrictMatching", "make_endpoint", "make_routes", "name_route"]
 
@@ -75,8 +75,18 @@ def name_route(route: endpoints.Route, installation: Installation) -> str:
     return f"watchword{'' if prefix == '/auth' else prefix.replace('/', '_')}:{route.name}"
 
 
-def make_endpoint(route: endpoints.Route, installation: Installation) -> Endpoint:
-    """Return a coroutine function that answers the requests of a route."""
+def make_endpoint(
+    route: endpoints.Route,
+    installation: Installation,
+    refusal: Callable[[WatchwordError, http.Response], RefusedRequest] = RefusedRequest,
+) -> Endpoint:
+    """Return a coroutine function that answers the requests of a route.
+
+    Args:
+        route: the endpoint.
+        installation: what the extension has in the application.
+        refusal: makes an HTTP error of an error of ours.
+    """
     max_body = installation.settings.max_body
 
     async def answer(request: Request) -> Response:
@@ -94,7 +104,7 @@ def make_endpoint(route: endpoints.Route, installation: Installation) -> Endpoin
             if error.status is None:
                 raise
             response = installation.to_error_response(error)
-            own = find_own_exception(scope, error, response)
+            own = find_own_exception(scope, error, response, refusal)
             if own is not None:
                 raise own from None
         return to_starlette_response(response)

@@ -5,6 +5,7 @@ An error without an HTTP status is a mistake of the application. Starlette treat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -15,7 +16,14 @@ from starlette.types import Receive, Scope, Send
 from watchword.errors import WatchwordError
 from watchword.web import http
 
-__all__ = ["RefusedRequest", "find_own_exception", "send_refusal", "to_starlette_response"]
+__all__ = [
+    "RefusedRequest",
+    "add_framework_handler",
+    "find_own_exception",
+    "find_own_handler",
+    "send_refusal",
+    "to_starlette_response",
+]
 
 _CLOSE_CODES = 4000  # Codes from 4000 on belong to applications (RFC 6455 §7.4.2). 4401 stands for a 401.
 
@@ -40,8 +48,19 @@ class RefusedRequest(HTTPException):
         self.response = response
 
 
+_framework_handlers: set[Any] = {ExceptionMiddleware.http_exception}
+
+
+def add_framework_handler(handler: Callable[..., Any]) -> None:
+    """Declare a handler that is not the application's own. Adapters call this at import."""
+    _framework_handlers.add(handler)
+
+
 def find_own_exception(
-    scope: Scope, error: WatchwordError, response: http.Response
+    scope: Scope,
+    error: WatchwordError,
+    response: http.Response,
+    refusal: Callable[[WatchwordError, http.Response], RefusedRequest] = RefusedRequest,
 ) -> WatchwordError | RefusedRequest | None:
     """Return the exception that a handler of the application takes, or ``None`` without such a handler.
 
@@ -49,15 +68,24 @@ def find_own_exception(
         scope: the scope of the connection.
         error: an error that has a status.
         response: our response to it.
+        refusal: makes an HTTP error of the error.
     """
-    handlers, status_handlers = scope.get("starlette.exception_handlers", ({}, {}))
+    if find_own_handler(scope, error) is not None:
+        return error
+    refused = refusal(error, response)
+    _, status_handlers = _find_handlers(scope)
+    if response.status in status_handlers or find_own_handler(scope, refused) is not None:
+        return refused
+    return None
+
+
+def find_own_handler(scope: Scope, error: Exception) -> Callable[..., Any] | None:
+    """Return the application's own handler for a kind of exception, or ``None``."""
+    handlers, _ = _find_handlers(scope)
     for kind in type(error).__mro__:
-        if kind in handlers:
-            return error
-        if kind is WatchwordError:
-            break
-    if response.status in status_handlers or _is_own(handlers.get(HTTPException)):
-        return RefusedRequest(error, response)
+        handler: Callable[..., Any] | None = handlers.get(kind)
+        if handler is not None and getattr(handler, "__func__", handler) not in _framework_handlers:
+            return handler
     return None
 
 
@@ -94,8 +122,7 @@ async def send_refusal(
         await to_starlette_response(response)(scope, receive, send)
 
 
-def _is_own(handler: Any) -> bool:
-    """Return whether a handler of ``HTTPException`` is the application's, not Starlette's."""
-    return (
-        handler is not None and getattr(handler, "__func__", None) is not ExceptionMiddleware.http_exception
-    )
+def _find_handlers(scope: Scope) -> tuple[dict[Any, Any], dict[int, Any]]:
+    """Return the handlers of the application, by class of exception and by status."""
+    handlers: tuple[dict[Any, Any], dict[int, Any]] = scope.get("starlette.exception_handlers", ({}, {}))
+    return handlers

@@ -97,7 +97,8 @@ class Watchword(AsgiExtension):
             InvalidToken: the subject has no user.
             InvalidSettings: the extension has no ``load_user``.
         """
-        return await self._checks.load_user(request.scope)
+        scope = request.scope
+        return await self._checks.load_user(scope, self._checks.find_identity(scope))
 
     @overload
     def protect(self, endpoint: E, /) -> E: ...

@@ -86,7 +86,7 @@ class Protection:
     def follow(self, socket: LiveSocket, identity: Identity | None) -> None:
         """Close a WebSocket when the session of its identity is over."""
         if identity is not None:
-            socket.follow(self._installation.live_sessions.wait_for_end(identity))
+            socket.follow(functools.partial(self._installation.live_sessions.wait_for_end, identity))
 
     def _guard_function(self, endpoint: Callable[..., Any], is_async: bool) -> Callable[..., Awaitable[Any]]:
         call = endpoint if is_async else functools.partial(run_in_threadpool, endpoint)

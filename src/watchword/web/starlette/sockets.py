@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from anyio import CancelScope, move_on_after
@@ -46,13 +46,13 @@ class LiveSocket:
         websocket._receive, websocket._send = socket.receive, socket.send  # noqa: SLF001 - as above
         return socket
 
-    def follow(self, session: Awaitable[None]) -> None:
+    def follow(self, wait_for_end: Callable[[], Awaitable[None]]) -> None:
         """Close the WebSocket when a session is over. :meth:`stop` ends this.
 
         Args:
-            session: returns when the session is over.
+            wait_for_end: returns when the session is over.
         """
-        self._task = asyncio.ensure_future(self._follow(session))
+        self._task = asyncio.create_task(self._follow(wait_for_end))
 
     def stop(self) -> None:
         """Stop waiting for the end of the session. A close that has begun goes on."""
@@ -88,9 +88,9 @@ class LiveSocket:
             self.stop()
         await self._send(message)
 
-    async def _follow(self, session: Awaitable[None]) -> None:
+    async def _follow(self, wait_for_end: Callable[[], Awaitable[None]]) -> None:
         try:
-            await session
+            await wait_for_end()
         except Exception:
             logger.exception("the end of a session cannot be awaited, so its WebSocket is closed")
         self._is_over = True

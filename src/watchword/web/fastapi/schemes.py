@@ -1,0 +1,155 @@
+"""The dependencies that find an identity, with the lock that OpenAPI shows for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
+
+from fastapi import HTTPException
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security import SecurityScopes
+from fastapi.security.base import SecurityBase
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
+
+from watchword.errors import InvalidSettings, WatchwordError
+from watchword.sessions import Identity
+from watchword.web.current import set_identity
+from watchword.web.fastapi.errors import to_exception
+from watchword.web.fastapi.text_scopes import refuse_text_scopes
+from watchword.web.guard import Requirements
+from watchword.web.installation import Installation
+from watchword.web.starlette.connections import ConnectionChecks
+from watchword.web.starlette.running import set_running_scope
+from watchword.web.starlette.sockets import LiveSocket
+
+__all__ = ["BearerIdentity", "BearerLock", "OptionalBearerIdentity", "refuse_bare_call"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_SOCKET = "watchword.socket"  # in the scope of a WebSocket
+_MOST_REQUIREMENTS = 1_000  # An application has fewer sets of scopes.
+
+
+def refuse_bare_call(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator for a dependency that people call, where they have to hand it over.
+
+    Args:
+        name: the name of the dependency, such as ``auth.identity``.
+    """
+
+    def decorate(dependency: Callable[P, R]) -> Callable[P, R]:
+        @wraps(dependency)  # FastAPI looks through this wrapper, and finds a coroutine function.
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            if not isinstance(kwargs.get("conn", args[0] if args else None), HTTPConnection):
+                raise InvalidSettings(
+                    f"hand {name} over without calling it: Depends({name}), or Security({name}, scopes=[...])"
+                )
+            return dependency(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+class BearerLock(SecurityBase):
+    """Shows a lock in the OpenAPI document, and checks nothing.
+
+    Args:
+        prefix: the path of the extension's endpoints, which tells its lock from others.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.model = HTTPBearer(bearerFormat="JWT", description=f"The access token of `POST {prefix}/login`.")
+        self.scheme_name = "Watchword" + "".join(part.title() for part in _list_parts(prefix))
+
+    async def __call__(self) -> None:
+        """Do nothing."""
+
+
+class _IdentityScheme(SecurityBase):
+    """Finds the identity of a request or WebSocket.
+
+    Args:
+        lock: what OpenAPI shows.
+        installation: what the extension has in the application.
+        checks: finds the identities of connections.
+    """
+
+    is_optional = False
+
+    def __init__(self, lock: BearerLock, installation: Installation, checks: ConnectionChecks) -> None:
+        self.model = lock.model
+        self.scheme_name = lock.scheme_name
+        self._installation = installation
+        self._checks = checks
+        self._requirements: dict[tuple[str, ...], Requirements] = {}
+
+    async def find(self, connection: HTTPConnection, scopes: list[str]) -> Identity | None:
+        """Return the identity of a connection that may pass.
+
+        Raises:
+            RefusedOperation, WatchwordError: the connection may not pass.
+        """
+        scope = connection.scope
+        if scope.get("method") == "OPTIONS":
+            # The operation is not called, because it expects an identity and would be open to every client.
+            methods = getattr(scope.get("route"), "methods", None) or ()
+            raise HTTPException(204, headers={"Allow": ", ".join(sorted(methods))})
+        key = tuple(scopes)
+        requirements = self._requirements.get(key) or self._make_requirements(connection, key)
+        try:
+            identity = await self._checks.check(scope, requirements)
+        except WatchwordError as error:
+            raise to_exception(self._installation, scope, error) from error
+        set_running_scope(scope)
+        set_identity(identity)
+        if identity is not None and isinstance(connection, WebSocket):
+            self._follow_session(connection, identity)
+        return identity
+
+    def _make_requirements(self, connection: HTTPConnection, scopes: tuple[str, ...]) -> Requirements:
+        refuse_text_scopes(connection.scope, scopes)
+        requirements = Requirements(scopes=scopes, optional=self.is_optional)
+        if len(self._requirements) < _MOST_REQUIREMENTS:
+            self._requirements[scopes] = requirements
+        return requirements
+
+    def _follow_session(self, websocket: WebSocket, identity: Identity) -> None:
+        """Close a WebSocket when the session of its identity is over."""
+        if _SOCKET in websocket.scope:
+            return
+        socket = websocket.scope[_SOCKET] = LiveSocket.wrap(websocket)
+        socket.follow(partial(self._installation.live_sessions.wait_for_end, identity))
+        task = asyncio.current_task()
+        if task is not None:  # The task of the connection: a dependency is not told of the end otherwise.
+            task.add_done_callback(lambda _: socket.stop())
+
+
+class BearerIdentity(_IdentityScheme):
+    """Finds the identity of a request or WebSocket, and refuses a connection without a good token."""
+
+    @refuse_bare_call("auth.identity")
+    async def __call__(self, conn: HTTPConnection, scopes: SecurityScopes) -> Identity:
+        """Return the identity of a connection that has all scopes of ``Security(..., scopes=[...])``."""
+        identity: Any = await self.find(conn, scopes.scopes)
+        return identity  # type: ignore[no-any-return]
+
+
+class OptionalBearerIdentity(_IdentityScheme):
+    """Finds the identity of a request or WebSocket, which may have no token. A bad token is refused."""
+
+    is_optional = True
+
+    @refuse_bare_call("auth.optional_identity")
+    async def __call__(self, conn: HTTPConnection, scopes: SecurityScopes) -> Identity | None:
+        """Return the identity of a connection, or ``None`` without a token."""
+        return await self.find(conn, scopes.scopes)
+
+
+def _list_parts(prefix: str) -> list[str]:
+    """Return the parts of a prefix that is not the default: ``["staff", "auth"]``."""
+    return [] if prefix == "/auth" else [part for part in prefix.replace(".", "/").split("/") if part]
