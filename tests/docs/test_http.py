@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from watchword_servers import Server, starting
+import requests
+from authlib.oauth2.rfc8414 import get_well_known_url
+from gateways import write_nginx
+from starlette.testclient import TestClient
+from watchword_servers import PATIENCE, Server, free_port, starting
 
-from watchword import Auth, errors
+from watchword import Auth, Verifier, errors
 from watchword.web.credentials import to_public_code
 from watchword.web.endpoints import Endpoints
 
@@ -38,6 +42,12 @@ def parsed(block: str) -> tuple[str, dict[str, str], str]:
     head, _, body = block.partition("\n\n")
     first, *headers = head.strip().splitlines()
     return first, dict(line.split(": ", 1) for line in headers), body.strip()
+
+
+def find_block(language: str) -> str:
+    """The only block of a language on the page."""
+    (block,) = re.findall(rf"```{language}\n(.*?)```", DOCUMENT, re.DOTALL)
+    return str(block)
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +86,7 @@ def test_every_example_is_answered_as_it_says(server: Server) -> None:
 def test_the_life_of_a_session_works_from_a_shell(server: Server, find_part: Callable[[str], Path]) -> None:
     find_part("curl")
     find_part("jq")
-    (script,) = re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
-    script = script.replace("http://localhost:8000", f"http://127.0.0.1:{server.port}")
+    script = find_block("sh").replace("http://localhost:8000", f"http://127.0.0.1:{server.port}")
     ran = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, timeout=60, check=False
     )
@@ -86,6 +95,38 @@ def test_the_life_of_a_session_works_from_a_shell(server: Server, find_part: Cal
     assert "HTTP/1.1 204" in ran.stdout
     with closing(Auth(f"sqlite:///{server.database}")) as auth:
         assert auth.sessions(auth.accounts.find("alice").subject) == []
+
+
+def test_an_issuer_below_a_path_is_found_behind_nginx(
+    tmp_path: Path, find_part: Callable[[str], Path], start_program_once: Callable[..., Any]
+) -> None:
+    port = free_port()
+    issuer = f"http://localhost:{port}/login"
+    with starting() as start:
+        served = start(tmp_path, WATCHWORD_ISSUER=issuer)
+        locations = find_block("nginx").replace("127.0.0.1:8000", f"127.0.0.1:{served.port}")
+        recipe = f"server {{\nlisten 127.0.0.1:{port};\n{locations}}}\n"
+        command = write_nginx(find_part("nginx"), tmp_path, recipe)
+        start_program_once(command, tmp_path, port, probe="/login/healthz")
+
+        token = served.login()["access_token"]
+        assert Verifier.from_issuer(issuer, audience="watchword", typ="at+jwt").verify(token)["iss"] == issuer
+        for well_known in ("oauth-authorization-server", "openid-configuration"):
+            for url in (f"{issuer}/.well-known/{well_known}", get_well_known_url(issuer, True, well_known)):
+                assert requests.get(url, timeout=PATIENCE).json()["issuer"] == issuer
+
+
+def test_an_issuer_below_a_path_is_found_in_an_application_that_is_mounted() -> None:
+    names: dict[str, Any] = {}
+    exec(find_block("python"), names)
+    with TestClient(names["app"], base_url="https://example.com") as client:
+        for well_known in ("oauth-authorization-server", "openid-configuration"):
+            for path in (f"/login/.well-known/{well_known}", f"/.well-known/{well_known}/login"):
+                metadata = client.get(path).json()
+                assert metadata["issuer"] == "https://example.com/login"
+        assert client.get(metadata["jwks_uri"]).json()["keys"]
+        assert client.post(metadata["token_endpoint"], data={"a": "b"}).json()["error"] == "invalid_request"
+    names["auth"].close()
 
 
 def test_every_endpoint_is_documented() -> None:

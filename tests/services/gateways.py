@@ -9,7 +9,7 @@ from pathlib import Path
 
 from watchword_servers import COMMAND, clean_environment
 
-__all__ = ["GATEWAYS", "RECIPES", "write_haproxy_keys"]
+__all__ = ["GATEWAYS", "RECIPES", "write_haproxy_keys", "write_nginx"]
 
 RECIPES = Path(__file__).parents[1] / "interop" / "recipes"
 
@@ -42,7 +42,12 @@ def adapt(recipe: str, changes: Mapping[str, str]) -> str:
 
 
 def to_nginx(nginx: Path, folder: Path, addresses: Mapping[str, str]) -> list[str | Path]:
-    (folder / "recipe.conf").write_text(adapt("nginx.conf", addresses))
+    return write_nginx(nginx, folder, adapt("nginx.conf", addresses))
+
+
+def write_nginx(nginx: Path, folder: Path, recipe: str) -> list[str | Path]:
+    """Write the configuration that has this recipe in it; the command that runs nginx with it."""
+    (folder / "recipe.conf").write_text(recipe)
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder))
     return [nginx, "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"]
 

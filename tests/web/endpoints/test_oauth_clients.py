@@ -115,7 +115,7 @@ def test_authlib_does_the_same_on_an_event_loop(server, metadata):
 
 
 @pytest.mark.parametrize("path", ["", "/", "/team"])
-def test_authlib_finds_nothing_else_to_object_to_than_that_nobody_can_ask_for_a_code(desk, path):
+def test_authlib_objects_to_nothing_but_the_missing_response_types(desk, path):
     issuer = f"https://login.example{path}"
     auth = type(desk)(issuer=issuer)
     routes = {route.path: route.handler for route in Endpoints(lambda: auth, auth.settings).routes}
