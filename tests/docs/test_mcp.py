@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,19 @@ def test_every_block_is_run_here() -> None:
 
 def test_the_server_of_the_sdk_is_the_example() -> None:
     assert BLOCKS["sdk"] in EXAMPLE  # which tests/examples runs
+
+
+def test_mypy_accepts_the_server_of_fastmcp(tmp_path) -> None:
+    (tmp_path / "fastmcp_server.py").write_text(BLOCKS["fastmcp"])
+    options = ["--strict", "--warn-unused-ignores", "--config-file=", "--cache-dir", tmp_path / "cache"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, tmp_path / "fastmcp_server.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("connect", CLIENTS.values(), ids=CLIENTS)

@@ -6,6 +6,8 @@ import asyncio
 import json
 import logging
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -134,3 +136,11 @@ def test_an_unavailable_store_is_an_error_and_not_a_bad_token(desk) -> None:
 def test_a_wrong_argument_is_refused(arguments, said) -> None:
     with pytest.raises(InvalidSettings, match=said):
         TokenVerifier(*arguments)
+
+
+def test_without_the_sdk_the_extra_is_named() -> None:
+    program = "import sys; sys.modules['mcp'] = None; import watchword.web.mcp"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert "pip install 'watchword[mcp]'" in done.stderr
