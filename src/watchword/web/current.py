@@ -22,25 +22,17 @@ def add_identity_source(source: Callable[[], Identity | None]) -> None:
     _sources.append(source)
 
 
-def set_identity(identity: Identity | None) -> Token[Identity | None]:
-    """Set the identity of the running request for the current task or thread, and for those it starts.
+set_identity: Callable[[Identity | None], Token[Identity | None]] = _running.set
+"""Set the identity of the running request for the current task or thread, and for the tasks that it starts.
 
-    Args:
-        identity: the identity that the guard found. ``None`` for a request without an identity.
+``None`` stands for a request without an identity. Returns what :func:`reset_identity` needs.
+"""
 
-    Returns:
-        What :func:`reset_identity` needs to restore the value that was set before.
-    """
-    return _running.set(identity)
+reset_identity: Callable[[Token[Identity | None]], None] = _running.reset
+"""Restore the identity that was set before, in the same task or thread.
 
-
-def reset_identity(token: Token[Identity | None]) -> None:
-    """Restore the identity that was set before. A thread that serves many requests needs this.
-
-    Args:
-        token: the result of :func:`set_identity`, in the same task or thread.
-    """
-    _running.reset(token)
+Called with the result of :func:`set_identity`. A thread that serves many requests needs this.
+"""
 
 
 def current_identity() -> Identity | None:

@@ -2,20 +2,70 @@
 
 from __future__ import annotations
 
+from copy import copy, deepcopy
 from functools import partial
 from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.apps import apps
 from django.http import HttpRequest
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import SimpleLazyObject, empty
 
 from watchword.sessions import Identity
 from watchword.web.users import UserLoader
 
-__all__ = ["attach_identity", "load_user"]
+__all__ = ["RequestUser", "attach_identity", "load_user"]
 
 _USER = "_watchword_user"
+_set = object.__setattr__  # The base sets the attributes of the user itself.
+
+
+class RequestUser(SimpleLazyObject):
+    """The user of a request with an identity, loaded once when a view asks.
+
+    It does not hold the request. A request that holds itself waits for the garbage collector, which costs
+    more than the guard.
+
+    Args:
+        identity: the identity that the guard found.
+        users: loads the user.
+    """
+
+    _wrapped = empty  # What the base sets in each object, at half of the cost of the guard.
+    _identity: Identity
+    _users: UserLoader
+
+    def __init__(self, identity: Identity, users: UserLoader) -> None:
+        _set(self, "_identity", identity)
+        _set(self, "_users", users)
+
+    def _setup(self) -> None:
+        users = self._users
+        load = async_to_sync(users.load_async) if users.is_async else users.load
+        self._wrapped = load(self._identity) if users.has_function else _make_anonymous()
+
+    def __copy__(self) -> Any:
+        return copy(self._load())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return deepcopy(self._load(), memo)
+
+    def _load(self) -> Any:
+        if self._wrapped is empty:
+            self._setup()
+        return self._wrapped
+
+    async def _load_async(self) -> Any:
+        users = self._users
+        if self._wrapped is not empty or not users.has_function:
+            return self._load()
+        # Django's own thread of the request, because another thread has another connection to the database.
+        load = users.load_async if users.is_async else sync_to_async(users.load)
+        self._wrapped = await load(self._identity)
+        return self._wrapped
+
+
+_load, _load_async = RequestUser._load, RequestUser._load_async  # noqa: SLF001 -- users have names of their own
 
 
 def attach_identity(request: HttpRequest, identity: Identity | None, users: UserLoader) -> None:
@@ -30,13 +80,12 @@ def attach_identity(request: HttpRequest, identity: Identity | None, users: User
         users: loads the user.
     """
     attributes = request.__dict__
-    if attributes.get("identity") is not identity:
-        attributes.pop(_USER, None)  # A user may be loaded for the identity that another guard found.
     attributes["identity"] = identity
     if identity is None:
+        attributes.pop(_USER, None)  # A user may be loaded for the identity that another guard found.
         return
-    attributes["user"] = SimpleLazyObject(partial(load_user, request, identity, users))
-    attributes["auser"] = partial(_load_user_async, request, identity, users)
+    attributes["user"] = user = _find_user(request, identity, users)
+    attributes["auser"] = partial(_load_async, user)
 
 
 def load_user(request: HttpRequest, identity: Identity, users: UserLoader) -> Any:
@@ -48,21 +97,16 @@ def load_user(request: HttpRequest, identity: Identity, users: UserLoader) -> An
     Raises:
         InvalidToken: the project's ``LOAD_USER`` knows no user for the identity.
     """
-    attributes = request.__dict__
-    if _USER not in attributes:
-        load = async_to_sync(users.load_async) if users.is_async else users.load
-        attributes[_USER] = load(identity) if users.has_function else _make_anonymous()
-    return attributes[_USER]
+    return _load(_find_user(request, identity, users))
 
 
-async def _load_user_async(request: HttpRequest, identity: Identity, users: UserLoader) -> Any:
+def _find_user(request: HttpRequest, identity: Identity, users: UserLoader) -> RequestUser:
+    """Return the user that is attached to a request, if it is the user of this identity."""
     attributes = request.__dict__
-    if _USER in attributes or not users.has_function:
-        return load_user(request, identity, users)
-    # Django's own thread of the request, because another thread has another connection to the database.
-    load = users.load_async if users.is_async else sync_to_async(users.load)
-    attributes[_USER] = user = await load(identity)
-    return user
+    attached: RequestUser | None = attributes.get(_USER)
+    if attached is None or attached._identity is not identity:  # noqa: SLF001 -- as above
+        attached = attributes[_USER] = RequestUser(identity, users)
+    return attached
 
 
 def _make_anonymous() -> Any:

@@ -64,7 +64,7 @@ def _guard_function(view: Callable[..., Any], guard: ViewGuard, owner: View | No
 
     @wraps(view)
     def call_guarded(*args: Any, **kwargs: Any) -> Any:
-        request = _find_request(args)
+        request = args[0] if args and isinstance(args[0], HttpRequest) else _find_request(args)
         if request.method == "OPTIONS":
             return _answer_options(owner or args[0], request)
         try:
