@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["BARS", "END_TO_END", "LIBRARIES", "MEASURES", "Bar", "Entry", "Measure"]
+__all__ = ["BARS", "END_TO_END", "LIBRARIES", "MEASURES", "Addition", "Bar", "Entry", "Measure"]
 
 
 class Entry(NamedTuple):
@@ -47,6 +47,22 @@ class Bar(NamedTuple):
     to: tuple[Entry, ...]
     at_least: float | None = None
     at_most: float | None = None
+
+
+class Addition(NamedTuple):
+    """What must hold: an entry takes at most so many microseconds longer than another.
+
+    Attributes:
+        title: what must hold, for people.
+        of: the entry that takes longer.
+        to: the other entry.
+        at_most_us: the greatest difference that will do, in microseconds.
+    """
+
+    title: str
+    of: Entry
+    to: Entry
+    at_most_us: float
 
 
 LIBRARIES = {

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import memory
-from entries import Bar, Entry
+from entries import Addition, Bar, Entry
 from rounds import Samples
 
-__all__ = ["compared", "judged", "judged_memory"]
+__all__ = ["compared", "judged", "judged_addition", "judged_memory"]
 
 
 def compared(entries: Sequence[Entry], samples: Samples) -> list[dict[str, Any]]:
@@ -32,6 +32,13 @@ def judged(bar: Bar, samples: Samples) -> dict[str, Any]:
     """Whether a bar was met; minima decide, since noise only ever adds."""
     found = ratios([samples[entry] for entry in bar.of], [samples[entry] for entry in bar.to])
     return {"title": bar.title, **found, **_verdict(found["ratio_of_minima"], bar.at_least, bar.at_most)}
+
+
+def judged_addition(bar: Addition, samples: Samples) -> dict[str, Any]:
+    """Whether one entry takes no more than so many microseconds longer than another."""
+    of, to = samples[bar.of], samples[bar.to]
+    found = {**ratios([of], [to]), "us": (min(of) - min(to)) * 1e6 if of and to else None}
+    return {"title": bar.title, **found, **_verdict(found["us"], None, bar.at_most_us)}
 
 
 def judged_memory(measured: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ __all__ = ["documented", "markdown", "placed", "text"]
 COLUMNS = ("minimum µs", "median µs", "x (minima)", "x (median)")
 FIGURES = ("minimum_us", "median_us", "ratio_of_minima", "median_ratio")
 
+_UNITS = {"mb": "MB", "us": "µs"}
 _VERDICTS = {True: "yes", False: "NO", None: "-"}
 
 
@@ -71,12 +72,14 @@ def placed(page: str, content: str, command: str) -> str:
 def _bars(results: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     """Of each bar: what must hold, the limit, what was found, the verdict."""
     for bar in results["bars"]:
-        unit = " MB" if "mb" in bar else "x"
+        unit = next((f" {name}" for key, name in _UNITS.items() if key in bar), "x")
         limits = [f"at {word} {bar[f'at_{word}']:g}{unit}" for word in ("least", "most") if bar[f"at_{word}"]]
-        if "mb" in bar:
-            found = f"{bar['mb']:.1f} MB"
-        elif bar["met"] is None:
+        if bar["met"] is None:
             found = "not measured"
+        elif "mb" in bar:
+            found = f"{bar['mb']:.1f} MB"
+        elif "us" in bar:
+            found = f"{bar['us']:.1f} µs ({bar['ratio_of_minima']:.2f}x)"
         else:
             found = f"{bar['ratio_of_minima']:.2f}x (median {bar['median_ratio']:.2f}x)"
         yield bar["title"], " and ".join(limits), found, _VERDICTS[bar["met"]]

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import end_to_end
+import guards
 import memory
 from chart import svg
 from entries import BARS, END_TO_END, LIBRARIES, MEASURES
-from figures import compared, judged, judged_memory
+from figures import compared, judged, judged_addition, judged_memory
 from report import documented, text
 from rounds import installed, samples
 
@@ -45,8 +46,9 @@ def main() -> None:
 
 
 def measured(rounds: int) -> dict[str, Any]:
+    measures = (*MEASURES, *guards.MEASURES)
     taken = samples(
-        (entry for measure in MEASURES for entry in measure.entries if entry not in END_TO_END), rounds
+        (entry for measure in measures for entry in measure.entries if entry not in END_TO_END), rounds
     )
     taken |= end_to_end.samples(max(1, rounds // ROUNDS_A_SECOND))
     full = memory.measured()
@@ -54,9 +56,13 @@ def measured(rounds: int) -> dict[str, Any]:
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "machine": machine(),
         "rounds": rounds,
-        "measures": [{"title": title, "entries": compared(entries, taken)} for title, entries in MEASURES],
+        "measures": [{"title": title, "entries": compared(entries, taken)} for title, entries in measures],
         "memory": full,
-        "bars": [*(judged(bar, taken) for bar in BARS), *map(judged_memory, full)],
+        "bars": [
+            *(judged(bar, taken) for bar in (*BARS, *guards.BARS)),
+            *(judged_addition(bar, taken) for bar in guards.ADDITIONS),
+            *map(judged_memory, full),
+        ],
     }
 
 

@@ -1,18 +1,20 @@
-"""A Flask application called as a WSGI server calls it, without the server."""
+"""An application called as a WSGI server calls it, without the server."""
 
 from __future__ import annotations
 
 import io
 import sys
-
-import flask
+from typing import TYPE_CHECKING
 
 from cases import Case
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 __all__ = ["request"]
 
 
-def request(app: flask.Flask, path: str, access_token: str) -> Case:
+def request(answer: WSGIApplication, path: str, access_token: str) -> Case:
     """GET of ``path`` with that token in the ``Authorization`` header.
 
     Raises:
@@ -38,7 +40,6 @@ def request(app: flask.Flask, path: str, access_token: str) -> Case:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
-    answer = app.wsgi_app
 
     def call(authorization: str) -> bytes:
         chunks = answer({**environ, "HTTP_AUTHORIZATION": authorization}, start_response)

@@ -34,7 +34,7 @@ def _request(path: str, alg: str) -> Case:
     app, auth = _application(alg)
     with app.app_context():
         tokens = auth.core.start(specimen.SUBJECT, ("read", "write"), username="alice")
-    return request(app, path, tokens.access_token)
+    return request(app.wsgi_app, path, tokens.access_token)
 
 
 @functools.cache

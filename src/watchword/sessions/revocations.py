@@ -148,8 +148,10 @@ class Revocations:
 
     def is_free_of_io(self) -> bool:
         """Return whether :meth:`ensure_fresh` does no I/O, now and for a moment. It may still raise."""
-        polls = self._polls.obtain()
         soon = self._monotonic() + MARGIN
+        if soon <= self._spared_until:
+            return True
+        polls = self._polls.obtain()
         return soon <= polls.spared_until or soon <= self._find_prompt_end(polls) or soon < polls.retry_at
 
     async def ensure_fresh_async(self) -> None:
