@@ -186,7 +186,7 @@ def test_each_of_two_extensions_refuses_the_tokens_of_the_other(application, tok
 
 @pytest.mark.parametrize("path", ["/auth/logout", "/auth/logout-all"])
 def test_a_logout_at_a_worker_holds_at_each_within_a_second_and_a_half(application, path):
-    token = application.login("bob")["access_token"]
+    token = application.login("carol")["access_token"]
 
     def read_status(connection: Any) -> int:
         return application.request("GET", "/protected", token=token, over=connection).status

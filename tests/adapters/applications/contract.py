@@ -53,8 +53,9 @@ PASSWORD = "correct horse battery staple"
 ACCOUNTS = {
     "alice": ("a", "reports:read"),
     "bob": (),
+    "carol": (),
     "ghost": (),
-}  # with their scopes. No user belongs to ghost
+}  # with their scopes. All sessions of carol end now and then, and no user belongs to ghost
 LEGACY_ISSUER = "https://legacy.example"
 
 
