@@ -327,3 +327,61 @@ def test_the_address_of_a_host_in_its_network_is_refused_with_the_network():
         Settings(trusted_proxies=["172.18.0.1/16"])
     with pytest.raises(InvalidSettings, match=r"'fd00::1/64' is an address .* 'fd00::/64'"):
         Settings(trusted_proxies=["fd00::1/64"])
+
+
+# -- settings from files -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def secret_file(tmp_path):
+    file = tmp_path / "secret"
+    file.write_text(f" {'s' * 40}\n")
+    return str(file)
+
+
+def test_secrets_are_read_from_files(secret_file, tmp_path):
+    url = tmp_path / "url"
+    url.write_text("sqlite:///from-a-file.db\n")
+    settings = Settings.from_environment(
+        {
+            "WATCHWORD_SECRET_FILE": secret_file,
+            "WATCHWORD_DATABASE_URL_FILE": str(url),
+            "DATABASE_URL": "sqlite:///x.db",
+        }
+    )
+    assert settings.secret == ("s" * 40,)
+    assert settings.database_url == "sqlite:///from-a-file.db"
+
+
+@pytest.mark.parametrize("name", ["SECRET", "SECRET_FILE"])
+def test_the_configuration_of_an_application_counts_before_the_environment_with_files_too(secret_file, name):
+    value = {"SECRET": "c" * 40, "SECRET_FILE": secret_file}[name]
+    for environment in ({"WATCHWORD_SECRET": "e" * 40}, {"WATCHWORD_SECRET_FILE": "/nowhere"}):
+        found = Settings.from_application({f"WATCHWORD_{name}": value}, environment)
+        assert found.secret == ({"SECRET": "c", "SECRET_FILE": "s"}[name] * 40,)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "WATCHWORD_SECRET_FILE names '.*', which cannot be read: No such file"),
+        (b"\xff" * 40, "cannot be read: it is not text in UTF-8"),
+        (b"short", "WATCHWORD_SECRET must have at least 32 characters"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_named(tmp_path, content, message):
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(InvalidSettings, match=message):
+        Settings.from_environment({"WATCHWORD_SECRET_FILE": str(file)})
+
+
+def test_a_setting_and_its_file_are_not_both_set(secret_file):
+    with pytest.raises(InvalidSettings, match="WATCHWORD_SECRET_FILE and WATCHWORD_SECRET are both set"):
+        Settings.from_environment({"WATCHWORD_SECRET_FILE": secret_file, "WATCHWORD_SECRET": "s" * 40})
+
+
+def test_settings_without_a_secret_have_no_entry_for_a_file():
+    with pytest.raises(InvalidSettings, match="WATCHWORD_ISSUER_FILE is not a setting"):
+        Settings.from_environment({"WATCHWORD_ISSUER_FILE": "x"})
