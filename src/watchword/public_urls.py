@@ -10,7 +10,7 @@ from watchword.networks import is_loopback
 __all__ = ["PublicUrl", "parse_public_url"]
 
 _FORM = re.compile(
-    r"(?P<origin>(?P<scheme>https?)://(?:(?P<name>[A-Za-z0-9._-]+)|\[(?P<address>[0-9A-Fa-f:.]+)\])(?::[0-9]+)?)"
+    r"(?P<origin>(?P<scheme>https?)://(?:(?P<name>[A-Za-z0-9._-]+)|\[(?P<address>[0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?)"
     r"(?P<path>(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~-]+)*)/?"
 )
 

@@ -6,6 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from application_process import serve
+from applications.contract import PASSWORD
 from watchword_servers import until
 
 from watchword import Settings
@@ -50,6 +52,15 @@ def test_another_method_is_told_which_methods_there_are(application, route):
     allowed = {method.strip() for method in answer.headers["Allow"].split(",")}
     assert answer.status == 405
     assert allowed - {"OPTIONS"} == set(route.methods)
+
+
+@pytest.mark.parametrize(
+    "path", ["/auth/./login", "/auth/../auth/login", "/x/../auth/login", "/./auth/login"]
+)
+def test_a_path_with_dot_segments_is_unknown(application, path):
+    answer = application.request("POST", path, {"username": "bob", "password": PASSWORD})
+    assert answer.status == 404
+    assert "Location" not in answer.headers
 
 
 @pytest.mark.parametrize("headers", [{}, {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}])
@@ -135,3 +146,40 @@ def test_a_gateway_is_told_whether_a_request_may_pass(application, tokens, name,
     answer = application.request("GET", f"/auth/check{query}", token=tokens.get(name))
     assert answer.status == status
     assert ("WWW-Authenticate" in answer.headers) == (status != 204)
+
+
+# -- the protected resource ------------------------------------------------------------------------
+
+RESOURCE_METADATA = "/.well-known/oauth-protected-resource/mcp"
+
+
+@pytest.fixture(scope="module")
+def resource(adapter, folder):
+    """The application, with settings that name what it protects."""
+    with serve(adapter, folder, WATCHWORD_RESOURCE="https://api.example/mcp") as application:
+        yield application
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "status"),
+    [
+        ("/protected", None, 401),
+        ("/protected", "nonsense", 401),
+        ("/optional", "nonsense", 401),
+        ("/scoped", "bob", 403),
+        ("/any", "bob", 403),
+        ("/auth/me", None, 401),
+        ("/auth/check?scope=never", "bob", 403),
+        ("/staff/protected", None, 401),
+    ],
+)
+def test_every_challenge_leads_to_the_metadata_of_the_resource(resource, tokens, path, name, status):
+    answer = resource.request("GET", path, token=tokens.get(name, name))
+    assert answer.status == status
+    url = f"https://api.example{RESOURCE_METADATA}"
+    assert answer.headers["WWW-Authenticate"].endswith(f'resource_metadata="{url}"')
+
+
+def test_the_metadata_of_the_resource_lead_to_the_issuer(resource):
+    metadata = resource.read(RESOURCE_METADATA)
+    assert (metadata["resource"], metadata["authorization_servers"]) == ("https://api.example/mcp", [ISSUER])
