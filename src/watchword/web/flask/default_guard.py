@@ -15,7 +15,7 @@ from watchword.errors import InvalidSettings
 from watchword.web.flask.endpoints import EndpointBlueprint
 from watchword.web.flask.views import GuardedViews, list_layers
 
-__all__ = ["Exemptions", "Guarded", "is_exempt_from_default"]
+__all__ = ["DefaultGuard", "Exemptions", "Guarded"]
 
 Guarded: TypeAlias = flask.Flask | Blueprint
 """What can have a default guard."""
@@ -30,9 +30,13 @@ class Exemptions:
 
     Args:
         views: the views that the extension guards.
+
+    Attributes:
+        number: changes with each exemption that is added.
     """
 
     def __init__(self, views: GuardedViews) -> None:
+        self.number = 0
         self._views = views
         self._public: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -52,11 +56,11 @@ class Exemptions:
                 raise InvalidSettings(f"the blueprint {target.name!r} cannot be public: it is guarded")
         elif self._views.has(target):
             raise InvalidSettings(_describe_contradiction(target))
-        self._public.add(target)
+        self._add(target)
 
     def add_optional(self, guarded: Callable[..., Any]) -> None:
         """Leave a view alone because its own guard lets requests without a token through."""
-        self._public.add(guarded)
+        self._add(guarded)
 
     def refuse_public(self, view: Callable[..., Any]) -> None:
         """Raise if a view that is to be guarded is public.
@@ -86,6 +90,10 @@ class Exemptions:
                 "tokens. Guard a blueprint with each extension"
             )
 
+    def _add(self, target: Any) -> None:
+        self._public.add(target)
+        self.number += 1
+
     def has_view(self, view: Callable[..., Any], method: str) -> bool:
         """Return whether a view is public, is optional, or has the guard of another extension."""
         return any(
@@ -97,24 +105,55 @@ class Exemptions:
         return blueprint in self._public or _guards.get(blueprint, self) is not self
 
 
-def is_exempt_from_default(request: flask.Request, guarded: Guarded, exemptions: Exemptions) -> bool:
-    """Return whether the default guard of an application or blueprint leaves a request alone.
+class DefaultGuard:
+    """Decides which requests the guard of a whole application or blueprint leaves alone.
+
+    A decision takes longer than the check of a token, so it is kept for each view.
 
     Args:
-        request: the running request.
         guarded: the application or blueprint.
         exemptions: what the extension that guards it leaves alone.
+
+    Raises:
+        InvalidSettings: as :meth:`Exemptions.add_guarded`.
     """
-    app, endpoint = flask.current_app, request.endpoint
-    if endpoint is None:
-        return True  # Flask answers 404 or 405, or redirects to the path with a slash at its end.
-    inner = list(_list_blueprints(app, request, guarded))
-    return (
-        any(isinstance(blueprint, EndpointBlueprint) for blueprint in inner)
-        or any(exemptions.has_blueprint(blueprint) for blueprint in inner)
-        or _is_static(app, request.blueprint, endpoint)
-        or exemptions.has_view(app.view_functions[endpoint], request.method)
-    )
+
+    def __init__(self, guarded: Guarded, exemptions: Exemptions) -> None:
+        exemptions.add_guarded(guarded)
+        self._guarded = guarded
+        self._exemptions = exemptions
+        self._number = exemptions.number
+        self._decisions: weakref.WeakKeyDictionary[Any, dict[tuple[str, str], bool]]
+        self._decisions = weakref.WeakKeyDictionary()
+
+    def is_exempt(self, request: flask.Request) -> bool:
+        """Return whether the guard leaves the running request alone."""
+        rule = request.url_rule
+        if rule is None:
+            return True  # Flask answers 404 or 405, or redirects to the path with a slash at its end.
+        app = flask.current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug's API
+        view = app.view_functions[rule.endpoint]
+        if self._number != self._exemptions.number:
+            self._number = self._exemptions.number
+            self._decisions.clear()
+        decisions = self._decisions.get(view)
+        if decisions is None:
+            decisions = self._decisions.setdefault(view, {})
+        key = rule.endpoint, request.method
+        decision = decisions.get(key)
+        if decision is None:
+            decision = decisions[key] = self._decide(app, request, view)
+        return decision
+
+    def _decide(self, app: flask.Flask, request: flask.Request, view: Callable[..., Any]) -> bool:
+        exemptions = self._exemptions
+        inner = list(_list_blueprints(app, request, self._guarded))
+        return (
+            any(isinstance(blueprint, EndpointBlueprint) for blueprint in inner)
+            or any(exemptions.has_blueprint(blueprint) for blueprint in inner)
+            or _is_static(app, request)
+            or exemptions.has_view(view, request.method)
+        )
 
 
 def _list_blueprints(app: flask.Flask, request: flask.Request, guarded: Guarded) -> Iterator[Blueprint]:
@@ -126,11 +165,12 @@ def _list_blueprints(app: flask.Flask, request: flask.Request, guarded: Guarded)
         yield blueprint
 
 
-def _is_static(app: flask.Flask, blueprint: str | None, endpoint: str) -> bool:
-    """Return whether Flask serves a file of a static folder at this endpoint."""
-    if blueprint is None:
-        return endpoint == "static" and app.has_static_folder
-    return endpoint == f"{blueprint}.static" and app.blueprints[blueprint].has_static_folder
+def _is_static(app: flask.Flask, request: flask.Request) -> bool:
+    """Return whether Flask answers a request with a file of a static folder."""
+    if request.blueprint is None:
+        return request.endpoint == "static" and app.has_static_folder
+    blueprint = app.blueprints[request.blueprint]
+    return request.endpoint == f"{request.blueprint}.static" and blueprint.has_static_folder
 
 
 def _list_all_layers(view: Callable[..., Any], method: str) -> Iterator[Any]:

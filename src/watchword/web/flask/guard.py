@@ -13,7 +13,7 @@ from watchword.durations import Duration
 from watchword.errors import InvalidSettings, InvalidToken, MissingToken, WatchwordError
 from watchword.sessions import Client, Identity
 from watchword.web.current import add_identity_source
-from watchword.web.flask.default_guard import Exemptions, is_exempt_from_default
+from watchword.web.flask.default_guard import DefaultGuard, Exemptions
 from watchword.web.flask.errors import to_refusal
 from watchword.web.flask.installations import InstalledApplications
 from watchword.web.flask.views import GuardedViews, answer_preflight, check_view, guard_view
@@ -67,7 +67,7 @@ class FlaskGuard:
         request = flask.request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug's API
         attributes = request.__dict__
         if self._user_slot not in attributes:
-            installation = self._installed.find()
+            installation = self._installed.find_only() or self._installed.find()
             try:
                 attributes[self._user_slot] = installation.users.load(self.identity)
             except InvalidToken as error:
@@ -182,12 +182,11 @@ class FlaskGuard:
                 f"protect_all() needs an extension that is set up for the application {guarded.name!r}: "
                 "call auth.init_app(app) first"
             )
-        self._exemptions.add_guarded(guarded)
+        default = DefaultGuard(guarded, self._exemptions)
 
         def check() -> flask.Response | None:
-            if is_exempt_from_default(flask.request, guarded, self._exemptions):
-                return None
-            return self._check(requirements)
+            request = flask.request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug's API
+            return None if default.is_exempt(request) else self._check(requirements)
 
         guarded.before_request(check)
 
