@@ -77,6 +77,25 @@ def test_a_new_database_is_announced_and_is_nobody_elses_to_read(watchword, dire
         assert stat.S_IMODE((directory / name).stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize(
+    ("arguments", "password", "told"),
+    [
+        (["alice"], "password", "at least 15 characters"),
+        (["alice"], "alicealicealicealice", "password"),
+        (["al\u200bice"], PASSWORD, "username"),
+        (["alice", "--scope", 'a"b'], PASSWORD, "scopes must be names"),
+    ],
+)
+def test_an_account_that_is_refused_makes_no_database(
+    watchword, directory, arguments, password, told
+) -> None:
+    refused = watchword("account", "add", *arguments, "--password-stdin", stdin=password)
+
+    assert refused.exit_code == 1
+    assert told in refused.stderr
+    assert list(directory.iterdir()) == []
+
+
 def test_an_account_in_a_database_that_is_there_announces_none(watchword, alice) -> None:
     assert "Made" not in watchword("account", "add", "bob", "--password-stdin", stdin=PASSWORD).stderr
 

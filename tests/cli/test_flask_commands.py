@@ -89,6 +89,13 @@ def test_an_account_is_added_to_the_database_of_the_application(flask, applicati
     auth.close()
 
 
+def test_an_account_that_is_refused_makes_no_database(flask, application, directory) -> None:
+    refused = flask("account", "add", "alice", "--password-stdin", stdin="password")
+    assert refused.returncode == 1
+    assert "at least 15 characters" in refused.stderr
+    assert list(directory.rglob("*.db*")) == []
+
+
 def test_accounts_are_listed_and_disabled(flask, alice, directory) -> None:
     listed = flask("account", "list")
     assert listed.stderr == ""

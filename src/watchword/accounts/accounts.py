@@ -38,7 +38,7 @@ from watchword.scopes import check_scopes
 from watchword.settings import Settings
 from watchword.stores.contract import Account, AccountStore, EndReason
 
-__all__ = ["AccountSessions", "Accounts"]
+__all__ = ["AccountSessions", "Accounts", "check_new_account"]
 
 
 class AccountSessions(Protocol):
@@ -277,6 +277,16 @@ class Accounts:
             new_hash = self._hasher.hash(password)
             # Replace only the hash that was checked, so that a password changed in this moment stays changed.
             self._store.replace_hash(account.subject, account.password_hash, new_hash)
+
+
+def check_new_account(username: str, password: str, scopes: Iterable[str], settings: Settings) -> None:
+    """Raise unless :meth:`Accounts.add` would accept these, as far as this is known without a store.
+
+    Raises:
+        UsernameRejected, PasswordRejected, InvalidSettings: as :meth:`Accounts.add`.
+    """
+    check_scopes(scopes)
+    PasswordPolicy(settings).check(password, usernames.normalize(username))
 
 
 def _require_found(found: bool) -> None:

@@ -15,11 +15,13 @@ from typing import Any, TypeVar
 
 import click
 
+from watchword.accounts import check_new_account
 from watchword.auth import Auth
 from watchword.cli.hints import suggest_command
 from watchword.cli.store import open_auth
 from watchword.cli.tables import print_table, to_visible
 from watchword.errors import AccountNotFound
+from watchword.settings import Settings
 from watchword.stores.contract import Account
 
 __all__ = ["account"]
@@ -52,7 +54,11 @@ def _add_password_option(command: C) -> C:
 def add(username: str, scopes: tuple[str, ...], password_stdin: bool) -> None:
     """Add an account."""
     password = _read_password(password_stdin)
-    with open_auth(create=True) as auth:
+
+    def check(settings: Settings) -> None:
+        check_new_account(username, password, scopes, settings)
+
+    with open_auth(before_creating=check) as auth:
         added = auth.accounts.add(username, password, scopes)
     click.echo(f"Added {to_visible(added.username)} (subject {added.subject})")
 

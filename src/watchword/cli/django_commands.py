@@ -21,6 +21,7 @@ from watchword.web.django.extension import list_extensions
 if TYPE_CHECKING:
     from watchword.auth import Auth
     from watchword.events import Listener
+    from watchword.settings import Settings
     from watchword.web.installation import Installation
 
 __all__ = ["DjangoSource", "run_command"]
@@ -69,6 +70,11 @@ class DjangoSource:
 
     def __init__(self, prefix: str | None = None) -> None:
         self._prefix = prefix
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the extension."""
+        return self._installation.settings
 
     @property
     def database_url(self) -> str | None:

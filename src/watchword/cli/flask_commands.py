@@ -23,6 +23,7 @@ from watchword.errors import InvalidSettings
 if TYPE_CHECKING:
     from watchword.auth import Auth
     from watchword.events import Listener
+    from watchword.settings import Settings
     from watchword.web.installation import Installation
 
 __all__ = ["ApplicationSource", "watchword"]
@@ -71,6 +72,11 @@ class ApplicationSource:
     def __init__(self, script: ScriptInfo, prefix: str | None = None) -> None:
         self._script = script
         self._prefix = prefix
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the extension."""
+        return self._installation.settings
 
     @property
     def database_url(self) -> str | None:

@@ -7,6 +7,7 @@ import socket
 
 import click
 
+from watchword.accounts import check_new_account
 from watchword.cli.hints import suggest_command
 from watchword.cli.store import EnvironmentSource, has_database_file, open_auth
 from watchword.errors import InvalidSettings, MissingExtra, PasswordRejected
@@ -82,11 +83,16 @@ def serve(host: str, port: int, workers: int, threads: int, stop_timeout: int | 
     admin_password = environment.pop("ADMIN_PASSWORD", "").strip("\r\n") or None
     settings = _read_settings(environment, port, threads, stop_timeout)
     existed = has_database_file(settings)
-    with open_auth(create=True, source=EnvironmentSource(settings)) as auth:
-        try:
+
+    def check(settings: Settings) -> None:
+        if admin_password is not None:
+            check_new_account("admin", admin_password, (), settings)
+
+    try:
+        with open_auth(before_creating=check, source=EnvironmentSource(settings)) as auth:
             password = serving.add_first_account(auth, admin_password)
-        except PasswordRejected as error:
-            raise PasswordRejected(f"ADMIN_PASSWORD: {error}", reason=error.reason) from None
+    except PasswordRejected as error:
+        raise PasswordRejected(f"ADMIN_PASSWORD: {error}", reason=error.reason) from None
     if password and existed:
         click.echo(
             "The database exists but has no account. If it comes from a backup, accounts may be missing"

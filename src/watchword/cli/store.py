@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +43,11 @@ class StoreSource(Protocol):
         ...
 
     @property
+    def settings(self) -> Settings:
+        """The settings of the store."""
+        ...
+
+    @property
     def url_name(self) -> str:
         """The setting that holds the URL, as the user writes it."""
         ...
@@ -69,8 +74,8 @@ class EnvironmentSource:
     url_name = "DATABASE_URL"
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self._settings = settings or Settings.from_environment(os.environ)
-        self.database_url = self._settings.database_url
+        self.settings = settings or Settings.from_environment(os.environ)
+        self.database_url = self.settings.database_url
 
     def explain_missing(self, file: Path) -> str:
         """Return the sentence about a database file that does not exist."""
@@ -90,7 +95,7 @@ class EnvironmentSource:
         if file is not None and not file.parent.is_dir():
             raise InvalidSettings(f"there is no directory {file.parent} to make the database in")
         # A database that allows few connections must have a connection left for a command.
-        settings = msgspec.structs.replace(self._settings, database_connections=1)
+        settings = msgspec.structs.replace(self.settings, database_connections=1)
         auth = Auth(settings=settings, listeners=[listener])
         try:
             yield auth
@@ -104,12 +109,15 @@ def use_source(context: click.Context, source: StoreSource) -> None:
 
 
 @contextmanager
-def open_auth(*, create: bool = False, source: StoreSource | None = None) -> Iterator[Auth]:
+def open_auth(
+    *, before_creating: Callable[[Settings], None] | None = None, source: StoreSource | None = None
+) -> Iterator[Auth]:
     """Open the Auth of the store, and close it at the end. Its acts have the user of the system as actor.
 
     Args:
-        create: whether to make a database file that does not exist, and say so. Otherwise the command takes
-            the directory or the URL to be wrong.
+        before_creating: called with the settings before a database file that does not exist is made, which is
+            then said. It raises if there would be nothing to put into the database. Without it the command
+            takes the directory or the URL to be wrong.
         source: by default the source of the running command.
 
     Raises:
@@ -117,10 +125,11 @@ def open_auth(*, create: bool = False, source: StoreSource | None = None) -> Ite
     """
     source = source or _find_source()
     missing = _find_missing_file(source)
-    if missing is not None and not create:
-        raise InvalidSettings(source.explain_missing(missing))
     if missing is not None:
+        if before_creating is None:
+            raise InvalidSettings(source.explain_missing(missing))
         _refuse_lone_secret(missing)
+        before_creating(source.settings)
     # _record_act writes the acts. Without a handler Python would write warnings to standard error as well.
     logging.getLogger("watchword.security").addHandler(logging.NullHandler())
     with source.open(_record_act) as auth:
