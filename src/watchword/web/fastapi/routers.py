@@ -9,6 +9,8 @@ from typing import Any
 
 from fastapi import APIRouter, Security
 from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from watchword.web.endpoints import Route
 from watchword.web.fastapi.errors import RefusedOperation
@@ -21,6 +23,19 @@ from watchword.web.starlette.lifespan import keep_open
 __all__ = ["make_router"]
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+class _EndpointRouter(APIRouter):
+    """A router that is passed over fast: FastAPI asks it before every route that was added later."""
+
+    literal = "/"
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match the path of the request, which may be below a mount path."""
+        path = scope["path"]
+        if self.literal in path or "/.well-known/" in path:
+            return super().matches(scope)
+        return Match.NONE, {}
 
 
 class _StrictApiRoute(StrictMatching, APIRoute):
@@ -41,7 +56,8 @@ def make_router(installation: Installation, routes: Iterable[Route], lock: Beare
         async with keep_open(installation):
             yield
 
-    router = APIRouter(tags=["auth"], route_class=_StrictApiRoute, lifespan=lifespan)
+    router = _EndpointRouter(tags=["auth"], route_class=_StrictApiRoute, lifespan=lifespan)
+    router.literal = f"{installation.settings.prefix}/"
     for route in routes:
         _add_route(router, route, installation, lock)
     return router

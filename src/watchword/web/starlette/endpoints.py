@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
 
 from anyio.to_thread import run_sync
@@ -32,9 +33,16 @@ class StrictMatching(Route):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match the path of the request. A router asks about other paths where it would redirect."""
-        if scope.setdefault(_ASKED, scope["path"]) != scope["path"]:
+        path = scope["path"]
+        # The first test is cheap: a router asks every route before the route that it looks for.
+        if self._literal not in path or scope.setdefault(_ASKED, path) != path:
             return Match.NONE, {}
         return super().matches(scope)
+
+    @functools.cached_property
+    def _literal(self) -> str:
+        """The part of the path before its first parameter."""
+        return self.path.partition("{")[0]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or raise a 405."""
