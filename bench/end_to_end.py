@@ -22,10 +22,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import specimen
-from entries import END_TO_END, Entry
+from entries import Bar, Entry, Measure
 from rounds import PROCESSES, Samples, is_present
 
-__all__ = ["samples", "why_not"]
+__all__ = ["BARS", "MEASURE", "samples", "why_not"]
+
+FLOOR = Entry("floor: bare Starlette route on Granian, no log", "floor_server", "starlette")
+WATCHWORD = Entry("watchword serve, with its access log", "watchword_server", "watchword")
+FASTAPI = Entry("FastAPI + PyJWT on uvicorn, no log", "fastapi_server", "fastapi")
+FLASK = Entry("Flask-JWT-Extended on Granian, no log", "flask_jwt_extended_server", "flask_jwt_extended")
+MEASURE = Measure("Guarded route, end to end", (FLOOR, WATCHWORD, FASTAPI, FLASK))
+BARS = (
+    Bar("Flask-JWT-Extended's server, against watchword serve", (FLASK,), (WATCHWORD,), at_least=4),
+    Bar("FastAPI and PyJWT's server, against watchword serve", (FASTAPI,), (WATCHWORD,), at_least=2.5),
+    Bar("rate of watchword serve, against a bare route", (FLOOR,), (WATCHWORD,), at_least=0.7),
+)
 
 CONNECTIONS = 16
 SECONDS = 1  # of a sample
@@ -47,7 +58,7 @@ def why_not() -> str | None:
 
 def samples(rounds: int) -> Samples:
     """Seconds a request, one sample a round; none where the server or ``wrk`` is not installed."""
-    taken: Samples = {entry: [] for entry in END_TO_END}
+    taken: Samples = {entry: [] for entry in MEASURE.entries}
     if why_not():
         return taken
     present = [entry for entry in taken if is_present(entry.contender)]
@@ -110,7 +121,9 @@ def _serve(entry: Entry) -> Iterator[Running]:
 
 
 def _granian(port: int, interface: str, app: str) -> list[str]:
-    return ["-m", "granian", "--port", str(port), "--interface", interface, "--no-ws", app]
+    # On one core the WSGI server is at its quickest with one thread.
+    options = ["--interface", interface, "--blocking-threads", "1", "--no-ws"]
+    return ["-m", "granian", "--port", str(port), *options, app]
 
 
 COMMANDS: dict[str, Callable[[int], list[str]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["BARS", "END_TO_END", "LIBRARIES", "MEASURES", "Addition", "Bar", "Entry", "Measure"]
+__all__ = ["BARS", "LIBRARIES", "MEASURES", "Addition", "Bar", "Entry", "Measure"]
 
 
 class Entry(NamedTuple):
@@ -147,13 +147,6 @@ BARE_UPDATE, SWAP = (
     }
     for label, case in (("bare UPDATE, committed", "bare"), ("the store's swap", "swap"))
 )
-FLOOR_SERVER = Entry("floor: bare Starlette route on Granian, no log", "floor_server", "starlette")
-SERVER = Entry("watchword serve, with its access log", "watchword_server", "watchword")
-FASTAPI_SERVER = Entry("FastAPI + PyJWT on uvicorn, no log", "fastapi_server", "fastapi")
-FLASK_SERVER = Entry(
-    "Flask-JWT-Extended on Granian, no log", "flask_jwt_extended_server", "flask_jwt_extended"
-)
-END_TO_END = (FLOOR_SERVER, SERVER, FASTAPI_SERVER, FLASK_SERVER)
 
 MEASURES = (
     Measure(
@@ -204,7 +197,6 @@ MEASURES = (
         )
         for database, threads in SWAP
     ),
-    Measure("Guarded route, end to end", END_TO_END),
 )
 
 BARS = (
@@ -250,7 +242,4 @@ BARS = (
         )
         for database, limit in (("postgres", 0.6), ("sqlite", 0.3))
     ),
-    Bar("Flask-JWT-Extended's server, against watchword serve", (FLASK_SERVER,), (SERVER,), at_least=4),
-    Bar("FastAPI and PyJWT's server, against watchword serve", (FASTAPI_SERVER,), (SERVER,), at_least=2.5),
-    Bar("rate of watchword serve, against a bare route", (FLOOR_SERVER,), (SERVER,), at_least=0.7),
 )

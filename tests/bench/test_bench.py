@@ -32,6 +32,7 @@ TITLES = [
     "Swap of a session, SQLite, 8 threads",
     "Django route",
     "Starlette route",
+    "Guarded route, end to end",
 ]
 PEERS = {"PyJWT", "joserfc", "jwcrypto", "python-jose", "oxyjwt", "webtoken", "ryjwt"}
 
@@ -45,7 +46,7 @@ def outcome(tmp_path_factory):
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert run.returncode == 0, run.stderr
     return run.stdout, json.loads((folder / "latest.json").read_text()), (folder / "latest.svg").read_text()
@@ -170,6 +171,17 @@ def test_a_library_that_nobody_has_is_not_installed(bench):
 
     assert installed("PyJWT")
     assert installed("no-such-distribution-of-ours") is None
+
+
+def test_without_wrk_servers_are_not_measured_and_the_reason_is_said(bench, monkeypatch):
+    import end_to_end  # noqa: PLC0415 - found by the fixture
+    from figures import judged  # noqa: PLC0415
+
+    monkeypatch.setenv("PATH", "")
+    assert end_to_end.why_not() == "wrk is not installed"
+    taken = end_to_end.samples(1)
+    assert set(taken) == set(end_to_end.MEASURE.entries)
+    assert [judged(bar, taken)["met"] for bar in end_to_end.BARS] == [None, None, None]
 
 
 def test_the_documentation_shows_the_last_results(bench):

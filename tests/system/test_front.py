@@ -8,6 +8,8 @@ import resource
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import h2.connection
 import pytest
@@ -41,6 +43,24 @@ def test_1300_silent_connections_keep_no_request_waiting_and_are_closed(start, o
         server.login()
         assert time.monotonic() - began < 5
         assert connections[-1].recv(1) == b"", "closed by the server, once the time for a head is over"
+
+
+def test_what_waits_for_the_store_has_a_bounded_number_of_threads(start, lock):
+    server = start("--threads", "4")
+    tokens = server.login()
+    (worker,) = server.workers()
+    before = count_threads(worker)
+    with ThreadPoolExecutor(20) as clients, lock(server.database):
+        waiting = [clients.submit(server.refresh, tokens["refresh_token"]) for _ in range(20)]
+        time.sleep(0.5)  # they wait for the lock now
+        assert not any(request.done() for request in waiting)
+        assert count_threads(worker) <= before + 4
+        assert server.greets(tokens)
+        assert server.request("GET", "/healthz").status == 200
+
+
+def count_threads(pid):
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
 def test_a_low_limit_of_open_files_is_raised(start, open_files):
