@@ -45,6 +45,8 @@ ADAPTERS = [
     Adapter("flask", "granian --interface wsgi --workers 2 --port {port} flask_app:app"),
     Adapter("django", "granian --interface wsgi --workers 2 --port {port} django_app:app"),
     Adapter("django_async", "uvicorn --workers 2 --port {port} django_async_app:app"),
+    Adapter("drf", "granian --interface wsgi --workers 2 --port {port} drf_app:app", find_code=None),
+    Adapter("ninja", "uvicorn --workers 2 --port {port} ninja_app:app", find_code=None),
     Adapter("starlette", "granian --interface asgi --workers 2 --port {port} starlette_app:app"),
     Adapter("fastapi", "uvicorn --workers 2 --port {port} fastapi_app:app"),
 ]

@@ -11,7 +11,7 @@ __all__ = ["add_pending_headers", "find_pending_header", "record_refusal"]
 
 _HEADERS = "_watchword_headers"
 _NAMES = frozenset({"WWW-Authenticate", "Retry-After"})
-_REFUSALS = frozenset({401, 403, 503})
+_REFUSALS = frozenset({400, 401, 403, 503})
 
 
 def record_refusal(request: HttpRequest, installation: Installation, error: WatchwordError) -> None:

@@ -233,8 +233,10 @@ def test_the_user_is_djangos(ask, issue, kind):
     assert ask(f"{kind}user", issue()).json() == {"user": "alice"}
 
 
-def test_options_needs_no_token(api):
-    assert Client().options("/api/options").json() == {"auth": "ANONYMOUS", "identity": None}
+def test_an_operation_for_options_is_guarded_and_without_one_there_is_nothing_to_guard(api, issue):
+    assert Client().options("/api/options").status_code == 401
+    headers = {"Authorization": f"Bearer {issue()}"}
+    assert Client().options("/api/options", headers=headers).status_code == 200
     assert Client().options("/api/identity").status_code == 405
 
 

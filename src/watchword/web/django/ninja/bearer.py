@@ -17,7 +17,7 @@ from watchword.web.django.default import auth
 from watchword.web.django.extension import Watchword
 from watchword.web.django.pending_headers import record_refusal
 from watchword.web.django.request_users import attach_identity
-from watchword.web.django.requests import DjangoRequest
+from watchword.web.django.requests import InnerRequest
 from watchword.web.django.running import share_identity
 from watchword.web.guard import Requirements
 from watchword.web.installation import Installation
@@ -43,7 +43,8 @@ class WatchwordBearer(AuthBase):
 
     Works for synchronous and for ``async`` operations. On an event loop it does not block: it verifies there,
     and waits for the store in a thread. In a list of several auths, the next auth is asked about a request
-    without a bearer token. A request with a bad token is refused at once, whatever follows.
+    without a bearer token. A request with a bad token is refused at once, whatever follows. An operation for
+    OPTIONS is guarded like any other. Without such an operation ninja answers a preflight before any auth.
 
     Args:
         scopes: the token must grant all of these. Otherwise 403.
@@ -92,7 +93,7 @@ class WatchwordBearer(AuthBase):
     def _check(self, request: HttpRequest) -> Any:
         installation = self._extension.installation
         try:
-            identity = installation.guard.check(_BearerRequest(request), self._requirements)
+            identity = installation.guard.check(InnerRequest(request), self._requirements)
         except WatchwordError as error:
             raise _to_http_error(request, installation, error) from error
         return self._accept(request, installation, identity)
@@ -100,7 +101,7 @@ class WatchwordBearer(AuthBase):
     async def _check_async(self, request: HttpRequest) -> Any:
         installation = self._extension.installation
         try:
-            identity = await installation.guard.check_async(_BearerRequest(request), self._requirements)
+            identity = await installation.guard.check_async(InnerRequest(request), self._requirements)
         except WatchwordError as error:
             raise _to_http_error(request, installation, error) from error
         return self._accept(request, installation, identity)
@@ -110,21 +111,10 @@ class WatchwordBearer(AuthBase):
         share_identity(identity)
         if identity is not None:
             return identity
-        if self._is_optional or request.method == "OPTIONS":
+        if self._is_optional:
             return ANONYMOUS
         record_refusal(request, installation, MissingToken())
         return None
-
-
-class _BearerRequest(DjangoRequest):
-    """A request whose headers ninja's test client may have written, with names of its own."""
-
-    __slots__ = ()
-
-    def find_header(self, name: str) -> str | None:
-        """Return the value of a header field, or ``None`` without such a field."""
-        value = super().find_header(name)
-        return value if value is not None else self._request.headers.get(name)
 
 
 def _is_on_event_loop() -> bool:

@@ -16,9 +16,9 @@ from watchword.web.django.default import auth
 from watchword.web.django.extension import Watchword
 from watchword.web.django.pending_headers import find_pending_header, record_refusal
 from watchword.web.django.request_users import attach_identity, load_user
-from watchword.web.django.requests import DjangoRequest
+from watchword.web.django.requests import InnerRequest
 from watchword.web.django.rest_framework.identity_user import IdentityUser
-from watchword.web.django.rest_framework.refusals import to_api_exception
+from watchword.web.django.rest_framework.refusals import refuse
 from watchword.web.django.running import share_identity
 from watchword.web.guard import Requirements
 from watchword.web.installation import Installation
@@ -54,10 +54,9 @@ class WatchwordAuthentication(BaseAuthentication):
         """
         inner, installation = request._request, self.extension.installation  # noqa: SLF001 - as in DRF's own classes
         try:
-            identity = installation.guard.check(_ReadingRequest(inner), _OPTIONAL)
+            identity = installation.guard.check(InnerRequest(inner), _OPTIONAL)
         except WatchwordError as error:
-            record_refusal(inner, installation, error)
-            raise to_api_exception(error) from error
+            raise refuse(inner, installation, error) from error
         if identity is None:
             return None
         attach_identity(inner, identity, installation.users)
@@ -74,17 +73,6 @@ class WatchwordAuthentication(BaseAuthentication):
         return challenge or "Bearer"
 
 
-class _ReadingRequest(DjangoRequest):
-    """A request whose token counts for OPTIONS, too: the framework then tells what the user may do."""
-
-    __slots__ = ()
-
-    @property
-    def method(self) -> str:
-        """``GET`` for every method, because the guard lets OPTIONS pass without reading the token."""
-        return "GET"
-
-
 def _load_user(request: HttpRequest, identity: Identity, installation: Installation) -> Any:
     if not installation.users.has_function:
         return IdentityUser(identity)
@@ -93,6 +81,5 @@ def _load_user(request: HttpRequest, identity: Identity, installation: Installat
         if getattr(user, "is_anonymous", False):
             raise InvalidToken("the subject of the token has no active user here")
     except WatchwordError as error:
-        record_refusal(request, installation, error)
-        raise to_api_exception(error) from error
+        raise refuse(request, installation, error) from error
     return user

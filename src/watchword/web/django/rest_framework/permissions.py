@@ -12,7 +12,7 @@ from watchword.errors import InsufficientScope, InvalidSettings, WatchwordError
 from watchword.sessions import Identity
 from watchword.web.django.pending_headers import record_refusal
 from watchword.web.django.rest_framework.authentication import WatchwordAuthentication
-from watchword.web.django.rest_framework.refusals import to_api_exception
+from watchword.web.django.rest_framework.refusals import refuse
 from watchword.web.guard import Requirements
 
 __all__ = ["HasAnyScope", "HasFreshLogin", "HasIdentity", "HasScopes"]
@@ -45,16 +45,17 @@ class HasIdentity(BasePermission):
             return True
         if not isinstance(request.auth, Identity):
             return False
+        inner = request._request  # noqa: SLF001 - the request that the middleware sees
         installation = _find_authentication(request).extension.installation
         try:
             requirements.check(request.auth, installation.guard.now)
-        except WatchwordError as error:
-            record_refusal(request._request, installation, error)  # noqa: SLF001 - the request of the middleware
-            if not isinstance(error, InsufficientScope):
-                raise to_api_exception(error) from error
+        except InsufficientScope as error:
+            record_refusal(inner, installation, error)
             # The view raises them in a PermissionDenied. A subclass may have a message of its own.
             self.message, self.code = self.message or str(error), error.code
             return False
+        except WatchwordError as error:
+            raise refuse(inner, installation, error) from error
         return True
 
     def _find_requirements(self) -> Requirements:

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import math
 
+from django.http import HttpRequest
 from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied
 
 from watchword.errors import Unavailable, WatchwordError
 from watchword.web.credentials import to_public_code
+from watchword.web.django.pending_headers import find_pending_header, record_refusal
+from watchword.web.installation import Installation
 
-__all__ = ["to_api_exception"]
+__all__ = ["refuse"]
 
 
-def to_api_exception(error: WatchwordError) -> APIException:
+def refuse(request: HttpRequest, installation: Installation, error: WatchwordError) -> APIException:
     """Return the exception for an error that has a status, and raise any other error again.
 
     An error without a status is a mistake of the application. Its answer is a 500, with a traceback in the
     log.
 
+    Args:
+        request: the request, for which the headers of the refusal are recorded.
+        installation: the installation whose guard refuses the request.
+        error: why the request is refused.
+
     Returns:
-        The exception. ``__cause__`` is the error, for an ``EXCEPTION_HANDLER`` of the project. Django REST
-        framework writes a 401 with the challenge of the authentication class.
+        The exception. An ``EXCEPTION_HANDLER`` of the project finds the error in its ``__cause__``.
     """
     exception = _make_exception(error)
-    exception.__cause__ = error
+    record_refusal(request, installation, error)
+    exception.auth_header = find_pending_header(request, "WWW-Authenticate")
     return exception
 
 
