@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -164,6 +166,14 @@ def test_any_body_is_a_form_or_an_invalid_request(body):
     assert all(parameters.values())
 
 
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(st.dictionaries(TEXT, TEXT, max_size=32))
+def test_a_form_that_a_client_encodes_is_decoded_to_the_same(parameters):
+    assert decode_form(posting(urlencode(parameters))) == parameters
+
+
 @pytest.mark.parametrize("refresh_token", ["x", "a.b.c", "%00", "access"])
 def test_a_refresh_token_that_is_not_valid_is_an_invalid_grant(desk, token, refresh_token):
     given = desk.start("7").access_token if refresh_token == "access" else refresh_token
@@ -203,6 +213,14 @@ def test_another_client_and_a_client_with_a_secret_are_refused(desk, handlers, f
 def test_an_empty_secret_is_no_secret_and_a_bearer_header_names_no_client(desk, token):
     form = f"{REFRESH}{desk.start('7').refresh_token}&client_secret="
     assert token(posting(form, Authorization="Bearer x")).status == 200
+
+
+def test_basic_credentials_are_the_gateways_where_tokens_are_in_a_header_of_another_name(desk):
+    own = type(desk)(token_header="X-Watchword-Token")
+    token = {route.name: route.handler for route in Endpoints(lambda: own, own.settings).routes}["token"]
+    gateway = {"Authorization": "Basic Z2F0ZXdheTpzZWNyZXQ="}
+    assert token(posting(REFRESH + own.start("7").refresh_token, **gateway)).status == 200
+    own.close()
 
 
 def test_the_client_is_a_setting(desk):

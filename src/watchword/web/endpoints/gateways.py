@@ -13,8 +13,8 @@ from watchword.web.http import Request, Response
 
 __all__ = ["GatewayEndpoints"]
 
-# These occur in subjects and usernames of other systems (auth0|7, alice@example.com, system:node) and cannot
-# end a header's value or a member of a list.
+# Subjects and usernames of other systems have these characters: auth0|7, alice@example.com, system:node. They
+# cannot end the value of a header or a member of a list.
 _UNQUOTED = "@:/|="
 
 
@@ -30,7 +30,7 @@ class GatewayEndpoints:
         self._guard = Guard(open_auth, token_header=token_header)
 
     def check_request(self, request: Request) -> Response:
-        """Tell a gateway by the status whether a request may pass, and by headers whose request it is.
+        """Tell a gateway by the status whether a request may pass, and by headers about the caller.
 
         All headers are always there. A gateway that copies them so replaces what a client has sent by these
         names. Text is percent-encoded as UTF-8, because a subject or username may contain anything.

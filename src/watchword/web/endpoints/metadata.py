@@ -50,8 +50,8 @@ class MetadataEndpoints:
         """List the metadata that there are: a name of its own, the path and the handler of each document.
 
         OpenID Connect Discovery 1.0 §4 appends the well-known path to the issuer. RFC 8414 §3.1 and RFC 9728
-        §3.1 insert it before the path of the URL. An application that is mounted at that path gets requests
-        for the appended path only, and a request that a proxy passes on.
+        §3.1 insert it before the path of the URL. An application that is mounted at that path gets only
+        requests for the appended path, unless the outer server passes other requests on.
         """
         documents = [
             ("openid_configuration", _OPENID_CONFIGURATION, self._issuer, self.describe_server),

@@ -32,13 +32,15 @@ class OAuthEndpoints:
 
     Args:
         open_auth: returns the Auth.
-        settings: the settings of the Auth. The setting ``client_id`` is used.
+        settings: the settings of the Auth. The settings ``client_id`` and ``token_header`` are used.
         clients: finds the client of a request.
     """
 
     def __init__(self, open_auth: Callable[[], Auth], settings: Settings, clients: ClientFinder) -> None:
         self._open_auth = open_auth
         self._client_id = settings.client_id
+        # Otherwise the header is for the gateway that has made the setting necessary.
+        self._is_authorization_ours = settings.token_header.lower() == "authorization"
         self._clients = clients
 
     def issue_tokens(self, request: Request) -> Response:
@@ -84,7 +86,7 @@ class OAuthEndpoints:
         Raises:
             InvalidClient: RFC 6749 §5.2.
         """
-        if (request.find_header("authorization") or "").lower().startswith("basic "):
+        if self._is_authorization_ours and _has_basic_credentials(request):
             raise InvalidClient(_NO_SECRET, has_basic=True)
         if "client_secret" in parameters or "client_assertion" in parameters:
             raise InvalidClient(_NO_SECRET)
@@ -93,6 +95,10 @@ class OAuthEndpoints:
 
 
 _NO_SECRET = "the client is public and has no secret: send client_id in the body, and no credentials"  # noqa: S105 - a sentence
+
+
+def _has_basic_credentials(request: Request) -> bool:
+    return (request.find_header("authorization") or "").lower().startswith("basic ")
 
 
 def _demand(parameters: Mapping[str, str], name: str) -> str:
