@@ -13,7 +13,7 @@ class Finding(msgspec.Struct, frozen=True):
     """Something that is wrong with an installation.
 
     Attributes:
-        id: the stable name of the finding, such as ``E001`` or ``W001``. docs/checks.md lists them.
+        id: the stable name of the finding, such as ``E001`` or ``W001``. docs/django.md lists them.
         message: what is wrong. It contains no secret.
         hint: what to do about it.
     """
