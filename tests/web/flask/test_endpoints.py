@@ -532,3 +532,23 @@ def test_every_challenge_names_the_metadata_of_the_resource(desk):
         ["https://issuer.example"],
     )
     own.close()
+
+
+# -- OAuth clients ---------------------------------------------------------------------------------
+
+
+def test_a_form_that_a_hook_of_the_application_has_parsed_is_read_all_the_same(app, client, desk):
+    app.before_request(lambda: flask.request.values and None)
+    refresh_token = desk.start("7").refresh_token
+    form = {"grant_type": "refresh_token", "client_id": "watchword", "refresh_token": refresh_token}
+    assert is_refused(client.post("/auth/token", data={**form, "scope": ["a", "b"]}), 400, "invalid_request")
+    answer = client.post("/auth/token", data=form)
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    revoked = client.post("/auth/revoke", data={"token": answer.get_json()["access_token"]})
+    assert (revoked.status_code, revoked.data) == (200, b"")
+    assert client.get("/auth/me", headers=bearer_of(answer.get_json())).status_code == 401
+
+
+def test_a_form_that_a_hook_has_parsed_is_bounded(app, client):
+    app.before_request(lambda: flask.request.values and None)
+    assert is_refused(client.post("/auth/token", data={"a": "b" * 20_000}), 413, "body_too_large")

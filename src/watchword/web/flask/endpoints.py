@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from urllib.parse import urlencode
 
 import flask
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -72,6 +73,9 @@ def _read_body(request: flask.Request, max_body: int) -> bytes:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge:
         raise BodyTooLarge from None
+    if not body and "form" in request.__dict__:
+        # A hook of the application has parsed the form, and werkzeug has not kept the bytes.
+        body = urlencode(list(request.form.items(multi=True))).encode()
     if len(body) > max_body:
         raise BodyTooLarge
     return body
