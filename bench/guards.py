@@ -16,11 +16,13 @@ def _measure(framework: str, bare: str, protected: str) -> Measure:
 DJANGO = _measure("Django", "bare view, without middleware", "guarded by @protect")
 STARLETTE = _measure("Starlette", "route with an empty middleware", "auth.middleware and @auth.protect")
 
-MEASURES = (DJANGO, STARLETTE)
+FASTAPI = _measure("FastAPI", "route with an async dependency", "route with Security(auth.identity)")
+
+MEASURES = (DJANGO, STARLETTE, FASTAPI)
 
 BARS = (Bar("guarded Django view, against bare", (DJANGO.entries[1],), (DJANGO.entries[0],), at_most=1.15),)
 
 ADDITIONS = tuple(
     Addition(f"what the guard adds, {measure.title}", measure.entries[1], measure.entries[0], at_most_us=10)
-    for measure in (STARLETTE,)
+    for measure in (STARLETTE, FASTAPI)
 )

@@ -33,7 +33,7 @@ TITLES = [
     "Guarded route, end to end",
     "Django route",
     "Starlette route",
-    "Guarded route, end to end",
+    "FastAPI route",
 ]
 PEERS = {"PyJWT", "joserfc", "jwcrypto", "python-jose", "oxyjwt", "webtoken", "ryjwt"}
 

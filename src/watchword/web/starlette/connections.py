@@ -7,15 +7,13 @@ from typing import Any
 from starlette.authentication import AuthCredentials, UnauthenticatedUser
 from starlette.types import Scope
 
-from watchword.errors import MissingToken, WatchwordError
+from watchword.errors import MissingToken
 from watchword.sessions import Identity
 from watchword.web.asgi import AsgiRequest
 from watchword.web.guard import Requirements
 from watchword.web.installation import Installation
 
 __all__ = ["ConnectionChecks"]
-
-_OPTIONAL = Requirements(optional=True)
 
 
 class ConnectionChecks:
@@ -47,12 +45,7 @@ class ConnectionChecks:
         Raises:
             WatchwordError: the application has made a mistake.
         """
-        try:
-            identity = await self._installation.guard.check_async(AsgiRequest(scope), _OPTIONAL)
-        except WatchwordError as error:
-            if error.status is None:
-                raise
-            identity = None
+        identity = await self._installation.guard.identify_async(AsgiRequest(scope))
         if identity is not None or "user" not in scope:  # Another extension may have found an identity.
             self._attach(scope, identity)
         return identity

@@ -79,8 +79,7 @@ def make_routes(installation: Installation) -> list[BaseRoute]:
 
 def name_route(route: endpoints.Route, installation: Installation) -> str:
     """Return a name for ``url_path_for``: ``watchword:login``, or ``watchword_staff_auth:login``."""
-    prefix = installation.settings.prefix
-    return f"watchword{'' if prefix == '/auth' else prefix.replace('/', '_')}:{route.name}"
+    return f"{installation.name}:{route.name}"
 
 
 def make_endpoint(
