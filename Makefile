@@ -5,6 +5,7 @@
 #                  with nginx, caddy, haproxy and clients in JavaScript, which it installs as root on Debian
 #   make quick     the tests that need no server, in less than two minutes
 #   make test-all  the test suite on every Python from 3.11 to 3.13 that is installed
+#   make test-django  the tests of Django, Django REST framework and ninja with Django 6, on Python 3.12 or newer
 #   make test-oldest  the test suite with the oldest versions of what we need that pyproject.toml allows
 #   make lint      ruff, mypy --strict, the import rules of the rooms
 #   make format    format the code and mend what ruff can mend
@@ -36,7 +37,7 @@ CREATE := "$(PYTHON)" -m venv $(VENV)
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 endif
 
-.PHONY: run quick test test-all test-oldest lint format bench simulate soak fuzz mutants constraints clean
+.PHONY: run quick test test-all test-django test-oldest lint format bench simulate soak fuzz mutants constraints clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/watchword serve
@@ -53,14 +54,34 @@ test: $(VENV)/.dev parts
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+# Sets the shell's variable python to the Python of a version, or to nothing.
+FIND_PYTHON = python=$$(command -v python$$version) && $$python -c '' 2>/dev/null || \
+	python=$$(ls $$HOME/.pyenv/versions/$$version.*/bin/python 2>/dev/null | tail -n 1)
+
 test-all:
 	@for version in 3.11 3.12 3.13; do \
-		python=$$(command -v python$$version) && $$python -c '' 2>/dev/null || \
-			python=$$(ls $$HOME/.pyenv/versions/$$version.*/bin/python 2>/dev/null | tail -n 1); \
+		$(FIND_PYTHON); \
 		if [ -z "$$python" ]; then echo "-- Python $$version is not installed"; continue; fi; \
 		echo "-- Python $$version"; \
 		$(MAKE) --no-print-directory VENV=.venv-$$version PYTHON=$$python pytest || exit 1; \
 	done
+
+# Django 6 needs Python 3.12, so an environment on Python 3.11 has Django 5.2. The pinned versions have both.
+TESTS_OF_DJANGO := tests/adapters tests/cli tests/diagnosis tests/docs tests/examples tests/testing tests/web/django
+test-django:
+	@for version in 3.13 3.12; do $(FIND_PYTHON); [ -z "$$python" ] || break; done; \
+	if [ -z "$$python" ]; then \
+		echo "-- Django 6 was not tested: it needs Python 3.12 or newer, and none is installed"; \
+		[ "$$CI" != true ]; \
+	else \
+		echo "-- Django 6 on $$($$python --version)"; \
+		$(MAKE) --no-print-directory VENV=.venv-django PYTHON=$$python django; \
+	fi
+
+.PHONY: django
+django: $(VENV)/.dev
+	$(BIN)/python -c 'import django; assert django.VERSION >= (6,), django.VERSION'
+	$(BIN)/python $(PYTEST) -k "django or drf or ninja" $(wildcard $(TESTS_OF_DJANGO))
 
 test-oldest:
 	@$(MAKE) --no-print-directory VENV=.venv-oldest oldest
