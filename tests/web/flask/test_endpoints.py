@@ -537,8 +537,13 @@ def test_every_challenge_names_the_metadata_of_the_resource(desk):
 # -- OAuth clients ---------------------------------------------------------------------------------
 
 
+def read_values():
+    """A hook as applications have it, which reads a parameter of the query or of a form."""
+    flask.g.language = flask.request.values.get("language")
+
+
 def test_a_form_that_a_hook_of_the_application_has_parsed_is_read_all_the_same(app, client, desk):
-    app.before_request(lambda: flask.request.values and None)
+    app.before_request(read_values)
     refresh_token = desk.start("7").refresh_token
     form = {"grant_type": "refresh_token", "client_id": "watchword", "refresh_token": refresh_token}
     assert is_refused(client.post("/auth/token", data={**form, "scope": ["a", "b"]}), 400, "invalid_request")
@@ -550,5 +555,5 @@ def test_a_form_that_a_hook_of_the_application_has_parsed_is_read_all_the_same(a
 
 
 def test_a_form_that_a_hook_has_parsed_is_bounded(app, client):
-    app.before_request(lambda: flask.request.values and None)
+    app.before_request(read_values)
     assert is_refused(client.post("/auth/token", data={"a": "b" * 20_000}), 413, "body_too_large")
