@@ -18,6 +18,7 @@ logger = logging.getLogger("watchword.web")
 SESSION_OVER = 4401  # Codes from 4000 on belong to applications (RFC 6455 §7.4.2).
 
 _PATIENCE = 1.0  # Seconds for a client that does not read, until the endpoint learns of the end all the same.
+_HANDSHAKE = 0.2  # Seconds for a client to answer the close.
 
 
 class LiveSocket:
@@ -35,6 +36,7 @@ class LiveSocket:
         self._receive = receive
         self._send = send
         self._is_over = False
+        self._told = asyncio.Event()
         self._waits: set[CancelScope] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -71,6 +73,7 @@ class LiveSocket:
                 if message["type"] == "websocket.disconnect":
                     self.stop()
                 return message
+        await self._told.wait()
         return {"type": "websocket.disconnect", "code": SESSION_OVER, "reason": ""}
 
     async def send(self, message: Message) -> None:
@@ -95,9 +98,17 @@ class LiveSocket:
             logger.exception("the end of a session cannot be awaited, so its WebSocket is closed")
         self._is_over = True
         try:
-            # First, because the server closes the connection with another code when the endpoint returns.
-            with suppress(OSError, RuntimeError), move_on_after(_PATIENCE):  # The client may have gone.
-                await self._send({"type": "websocket.close", "code": SESSION_OVER, "reason": ""})
+            await self._close()
         finally:
-            for wait in tuple(self._waits):
-                wait.cancel()
+            self._told.set()
+
+    async def _close(self) -> None:
+        for wait in tuple(self._waits):
+            wait.cancel()  # First, because Granian sends nothing while it receives.
+        with suppress(OSError, RuntimeError):  # The client may have gone.
+            with move_on_after(_PATIENCE):
+                await self._send({"type": "websocket.close", "code": SESSION_OVER, "reason": ""})
+            # Granian drops the close if the endpoint returns before the client has answered it.
+            with move_on_after(_HANDSHAKE):
+                while (await self._receive())["type"] != "websocket.disconnect":
+                    pass
