@@ -80,7 +80,7 @@ class Front:
         except Exception:
             if not exchange.is_answered:
                 raise
-            logger.exception("an error while request %s was answered", exchange.request_id)
+            logger.exception("request %s failed", exchange.request_id)
         finally:
             exchange.release()
             if self._access_log:
