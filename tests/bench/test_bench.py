@@ -30,10 +30,10 @@ TITLES = [
     "Swap of a session, PostgreSQL, 8 threads",
     "Swap of a session, SQLite, 1 thread",
     "Swap of a session, SQLite, 8 threads",
-    "Guarded route, end to end",
     "Django route",
     "Starlette route",
     "FastAPI route",
+    "Guarded route, end to end",
 ]
 PEERS = {"PyJWT", "joserfc", "jwcrypto", "python-jose", "oxyjwt", "webtoken", "ryjwt"}
 
