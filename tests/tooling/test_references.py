@@ -6,6 +6,10 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+from django_setup import configure_django
+
+configure_django()  # The classes for django-ninja are imported only in a project.
+
 SOURCES = Path(__file__).parents[2] / "src"
 FILES = sorted(SOURCES.rglob("*.py"))
 REFERENCE = re.compile(r":(?:attr|class|data|exc|func|meth|mod|obj):`~?([\w.]+)(?:\(\))?`")

@@ -3,60 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import django
 import pytest
-from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from django.test import AsyncClient, Client, override_settings
 from django.urls import include, path
+from django_setup import configure_django
 
-MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "watchword.web.django.IdentityMiddleware",
-]
-ISSUER = "https://login.example"
-
-sys.path.insert(0, str(Path(__file__).with_name("apps")))
-
-if not settings.configured:  # Django is configured once in a process.
-    settings.configure(
-        SECRET_KEY="tested" * 10,
-        ALLOWED_HOSTS=["*"],
-        ROOT_URLCONF=(),
-        INSTALLED_APPS=[
-            "django.contrib.contenttypes",
-            "django.contrib.auth",
-            "django.contrib.sessions",
-            "rest_framework",
-            "drf_spectacular",
-            "people",
-            "watchword.web.django",
-        ],
-        MIDDLEWARE=MIDDLEWARE,
-        DATABASES={
-            "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
-            "other": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
-        },
-        DEFAULT_AUTO_FIELD="django.db.models.AutoField",
-        PASSWORD_HASHERS=[
-            "django.contrib.auth.hashers.MD5PasswordHasher",  # the cheapest
-            "people.hashers.OutdatedHasher",
-        ],
-        USE_TZ=True,
-        WATCHWORD={"ISSUER": ISSUER, "AUDIENCE": "api", "DATABASE_URL": "sqlite://", "USERS": "accounts"},
-    )
-    django.setup()
+configure_django()
 
 from watchword.web.django import auth  # noqa: E402 -- as a project does it, after the settings
 
