@@ -145,6 +145,12 @@ def test_each_start_opens_the_store_and_each_stop_closes_it(app: Starlette) -> N
             assert client.get("/readyz").status_code == 200
 
 
+def test_the_server_needs_no_other_framework() -> None:
+    shown = "import sys, watchword.server.serving; print({'django', 'fastapi', 'flask'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_another_asgi_server_runs_it_by_its_factory(tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", "watchword.server.app:create_app"]

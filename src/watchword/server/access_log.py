@@ -100,7 +100,7 @@ class AccessLog:
         """Yield the lines that have gathered, as many at a time as fit into the pipe's buffer."""
         chunk = bytearray()
         for _ in range(len(self._lines)):
-            line = self._lines.popleft().encode("ascii")
+            line = self._lines.popleft().encode("ascii", "backslashreplace")
             if len(chunk) + len(line) > _PIPE_BUFFER:
                 yield bytes(chunk)
                 chunk.clear()

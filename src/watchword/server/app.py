@@ -101,7 +101,7 @@ def _make_routes(auth: Watchword, metrics: Metrics | None) -> list[BaseRoute]:
     async def tell_health(_: Request) -> Response:
         return _to_json(200, {"status": "ok"})
 
-    # Starlette calls the functions that are not coroutine functions in threads, because they block.
+    # It asks the store, so Starlette calls it in a thread.
     def tell_readiness(_: Request) -> Response:
         try:
             auth.core.check()
@@ -117,8 +117,8 @@ def _make_routes(auth: Watchword, metrics: Metrics | None) -> list[BaseRoute]:
         *auth.routes,
     ]
     if metrics:
-
-        def expose_metrics(request: Request) -> Response:
+        # It reads a few small files. In a thread it would have to wait while all threads wait for the store.
+        async def expose_metrics(request: Request) -> Response:
             metrics.publish(auth.core.revocation_status())
             body, media_type = metrics.render(request.headers.get("Accept", ""))
             return Response(body, headers={"Content-Type": media_type})
@@ -141,7 +141,8 @@ async def _on_http_error(request: Request, error: Any) -> Response:
     if error.status_code != 405:
         return _to_error(error.status_code, error.headers)
     # Each path answers OPTIONS, whose answer is the same header.
-    headers = {"Allow": ", ".join(sorted({*(error.headers or {}).get("Allow", "").split(", "), "OPTIONS"}))}
+    allowed = sorted({*error.headers["Allow"].split(", "), "OPTIONS"})
+    headers = {"Allow": ", ".join(allowed)}
     return Response(headers=headers) if request.method == "OPTIONS" else _to_error(405, headers)
 
 

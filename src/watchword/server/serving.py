@@ -98,8 +98,8 @@ def serve(settings: Settings, host: str, port: int, *, workers: int, threads: in
         host: the address to listen on.
         port: the port to listen on.
         workers: the number of processes.
-        threads: the number of requests that each process works on at once, besides the requests that need no
-            thread.
+        threads: the number of requests in each process that may wait for the store or a password hash at
+            once.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # All threads and workers inherit the mask.
     server = Server(
