@@ -32,7 +32,18 @@ def pytest_configure() -> None:
 
 
 # Rooms whose tests take their time, and the fixtures that start a database server.
-SLOW_ROOMS = {"bench", "cli", "docs", "examples", "faults", "fuzz", "interop", "system", "vectors"}
+SLOW_ROOMS = {
+    "adapters",
+    "bench",
+    "cli",
+    "docs",
+    "examples",
+    "faults",
+    "fuzz",
+    "interop",
+    "system",
+    "vectors",
+}
 DATABASE_SERVERS = {"mortal_postgres", "postgres", "redis_executable"}
 
 

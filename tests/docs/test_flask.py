@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import flask
 import pytest
+import socketio
+from watchword_servers import until
+from werkzeug.serving import make_server
 
-from watchword import Issuer
+from watchword import Auth, Issuer
 
 DOCUMENT = Path("docs/flask.md").read_text("utf-8")
 BLOCKS = dict(re.findall(r"<!-- test: ([\w -]+) -->\n```python\n(.*?)```", DOCUMENT, re.DOTALL))
@@ -46,7 +51,7 @@ def bearer(auth: Any, *scopes: str) -> dict[str, str]:
 def test_every_block_is_run_here() -> None:
     assert set(BLOCKS) == {
         "a view", "own login", "own format", "two extensions", "alembic", "a fixture",
-        "own rights", "old tokens",
+        "own rights", "old tokens", "all views", "a check", "own users", "a stream", "sockets",
     }  # fmt: skip
 
 
@@ -59,6 +64,107 @@ def test_the_views_ask_for_what_the_page_says(run: Any) -> None:
     assert client.post("/danger", headers=headers).get_json() == {"done": True}
     assert client.get("/welcome").get_json() == {"hello": "stranger"}
     assert client.get("/welcome", headers=headers).get_json() == {"hello": "7"}
+
+
+def test_all_views_are_guarded_but_the_exceptions(run: Any) -> None:
+    names = run("all views")
+    client, auth = names["app"].test_client(), names["auth"]
+    assert client.get("/account").status_code == 401
+    assert client.get("/account", headers=bearer(auth)).get_json() == {"username": "7"}
+    assert client.get("/").text == "Welcome"
+    assert client.get("/news").get_json() == {"for": "everyone"}
+    assert client.get("/news", headers=bearer(auth)).get_json() == {"for": "7"}
+    assert client.get("/admin/accounts", headers=bearer(auth)).status_code == 403
+    assert client.get("/admin/accounts", headers=bearer(auth, "admin")).get_json() == []
+    assert client.get("/nowhere").status_code == 404
+
+
+def test_a_check_asks_for_what_the_request_needs(run: Any) -> None:
+    names = run("a check")
+    app, auth, owners = names["app"], names["auth"], names["owners"]
+    names["reports"].add_url_rule("/", "root", lambda: "open", methods=["GET", "POST"])
+    app.register_blueprint(names["reports"])
+    client = app.test_client()
+    owners["2"] = "7"
+    assert client.delete("/documents/2", headers=bearer(auth)).get_json() == {"deleted": "2"}
+    assert client.delete("/documents/1", headers=bearer(auth)).status_code == 403
+    assert client.delete("/documents/1", headers=bearer(auth, "documents:delete")).status_code == 200
+    assert client.get("/reports/", headers=bearer(auth, "reports:read")).text == "open"
+    assert client.post("/reports/", headers=bearer(auth, "reports:read")).status_code == 403
+    assert client.options("/reports/").status_code == 200
+
+
+def test_a_view_reads_the_own_user(run: Any) -> None:
+    names = run("own users")
+    client = names["app"].test_client()
+    assert client.get("/profile", headers=bearer(names["auth"])).get_json() == {"name": "Alice"}
+    names["users"].clear()
+    assert client.get("/profile", headers=bearer(names["auth"])).status_code == 401
+
+
+def test_a_header_of_another_name_holds_the_token(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHWORD_TOKEN_HEADER", "X-Watchword-Token")
+    names = run()
+    client, token = names["app"].test_client(), names["auth"].core.start("7").access_token
+    for value in (token, f"Bearer {token}"):
+        headers = {"X-Watchword-Token": value, "Authorization": "Basic Z2F0ZXdheQ=="}
+        assert client.get("/welcome", headers=headers).get_json() == {"hello": "7"}
+    assert client.get("/reports", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+def test_a_stream_ends_with_its_session(run: Any) -> None:
+    names = run("a stream")
+    auth = names["auth"]
+    tokens = auth.core.start("7")
+    headers = {"Authorization": f"Bearer {tokens.access_token}"}
+    with names["app"].test_client().get("/ticks", headers=headers) as answer:
+        parts = iter(answer.response)
+        assert [next(parts) for _ in range(2)] == [b"data: 0\n\n", b"data: 1\n\n"]
+        auth.core.logout(tokens.access_token)
+        assert list(parts) == []
+
+
+def test_a_socket_needs_a_token_and_ends_with_its_session(run: Any) -> None:
+    names = run("sockets")
+    app, auth = names["app"], names["auth"]
+    tokens = auth.core.start("7", username="alice")
+    with serve_sockets(app) as url:
+        assert refuse_socket(url) == "missing_token"
+        assert refuse_socket(url, Authorization="Bearer a.b.c") == "malformed_token"
+        with socketio.SimpleClient() as client:
+            client.connect(url, headers={"Authorization": f"Bearer {tokens.access_token}"})
+            assert client.call("whoami") == "alice"
+            elsewhere = Auth(auth.core.settings.database_url, settings=auth.core.settings)
+            elsewhere.logout(tokens.access_token)
+            until(lambda: not client.connected, "the connection has ended", within=5)
+            elsewhere.close()
+        until(lambda: names["identities"] == {}, "the connection is forgotten")
+
+
+def refuse_socket(url: str, **headers: str) -> Any:
+    """What a client whose connection is refused is told."""
+    client = socketio.Client()
+    told: list[Any] = []
+    client.on("connect_error", told.append)
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        client.connect(url, headers=headers)
+    client.disconnect()
+    (error,) = told
+    return error["message"] if isinstance(error, dict) else error
+
+
+@contextmanager
+def serve_sockets(app: flask.Flask) -> Iterator[str]:
+    """Serve an application with Flask-SocketIO as ``socketio.run`` does, in a thread that ends."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_the_own_login_is_the_only_one_and_a_mistake_has_the_own_format(run: Any) -> None:
@@ -125,3 +231,12 @@ def test_the_fixture_makes_an_application_and_closes_it(run: Any) -> None:
     app, auth = create_app()
     assert app.test_client().get("/auth/me", headers=bearer(auth)).get_json()["subject"] == "7"
     auth.close()
+
+
+def test_a_test_of_an_application_calls_its_views_as_any_user(run: Any) -> None:
+    names = run("a fixture")
+    auth = names["auth"]
+    client = names["app"].test_client()
+    headers = names["bearer"](auth, "alice", "reports:read")
+    assert client.get("/reports", headers=headers).get_json() == {"reports of": "alice"}
+    assert client.get("/reports", headers=names["bearer"](auth, "alice")).status_code == 403
