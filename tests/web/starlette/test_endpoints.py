@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 
 import pytest
@@ -11,6 +12,7 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from watchword import Settings, Verifier
+from watchword.errors import InvalidSettings
 from watchword.jose import Key
 from watchword.web.starlette import Watchword
 
@@ -149,3 +151,49 @@ def test_the_endpoints_have_names(extension):
     assert app.url_path_for("watchword:login") == "/auth/login"
     staff = Watchword(settings=Settings(database_url="sqlite://", prefix="/staff/auth"))
     assert Starlette(routes=staff.routes).url_path_for("watchword_staff_auth:me") == "/staff/auth/me"
+
+
+def make_staff(**settings):
+    given = {"database_url": "sqlite://", "issuer": "https://i.example", "prefix": "/staff/auth", **settings}
+    return Watchword(settings=Settings(**given))
+
+
+def test_two_extensions_have_endpoints_of_their_own_and_the_first_publishes_its_keys(desk):
+    customers, staff = Watchword(desk), make_staff()
+    client = TestClient(Starlette(routes=[*customers.routes, *staff.routes]))
+    for extension, prefix, other in (customers, "/auth", "/staff/auth"), (staff, "/staff/auth", "/auth"):
+        bearer = {"Authorization": f"Bearer {extension.core.start('7').access_token}"}
+        assert client.get(f"{prefix}/me", headers=bearer).json()["subject"] == "7"
+        assert client.get(f"{other}/me", headers=bearer).status_code == 401
+    assert client.get("/.well-known/jwks.json").json() == customers.core.jwks()
+    staff.close()
+
+
+def test_the_second_extension_does_not_publish_its_keys_in_the_place_of_the_first(desk):
+    customers, staff = Watchword(desk, endpoints={"jwks": False}), make_staff()
+    client = TestClient(Starlette(routes=[Mount("/app", routes=[*customers.routes, *staff.routes])]))
+    assert client.get("/app/.well-known/jwks.json").status_code == 404
+    alone = TestClient(Starlette(routes=make_staff().routes))
+    assert alone.get("/.well-known/jwks.json").status_code == 200
+
+
+@pytest.mark.parametrize("start", ["lifespan", "request"])
+@pytest.mark.parametrize("mount", [True, False])
+def test_two_extensions_need_different_prefixes(desk, start, mount):
+    customers, staff = Watchword(desk), make_staff(prefix="/auth")
+    routes = [*customers.routes, *staff.routes]
+    app = Starlette(
+        routes=[Mount("/app", routes=routes)] if mount else routes,
+        middleware=[customers.middleware] if start == "lifespan" else [],
+    )
+    client, path = TestClient(app), "/app/auth/me" if mount else "/auth/me"
+    begin = client.__enter__ if start == "lifespan" else functools.partial(client.get, path)
+    with pytest.raises(InvalidSettings, match="prefix must differ"):
+        begin()
+
+
+def test_two_extensions_need_different_tokens(tmp_path):
+    url = f"sqlite:///{tmp_path / 'app.db'}"
+    routes = [*make_staff(database_url=url).routes, *make_staff(database_url=url, prefix="/auth").routes]
+    with pytest.raises(InvalidSettings, match="audience or database_url must differ"):
+        TestClient(Starlette(routes=routes)).get("/auth/me")

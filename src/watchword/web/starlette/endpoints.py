@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from anyio.to_thread import run_sync
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from watchword.errors import WatchwordError
@@ -18,7 +18,15 @@ from watchword.web.asgi import AsgiRequest, ClientDisconnected, read_body
 from watchword.web.installation import Installation
 from watchword.web.starlette.errors import RefusedRequest, find_own_exception, to_starlette_response
 
-__all__ = ["Endpoint", "EndpointRoute", "StrictMatching", "make_endpoint", "make_routes", "name_route"]
+__all__ = [
+    "Endpoint",
+    "EndpointRoute",
+    "StrictMatching",
+    "make_endpoint",
+    "make_routes",
+    "name_route",
+    "settle_extensions",
+]
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -59,6 +67,11 @@ class EndpointRoute(StrictMatching):
     Args:
         route: the endpoint.
         installation: what the extension has in the application.
+
+    Attributes:
+        installation: what the extension has in the application.
+        is_well_known: whether the path is the same for all extensions.
+        is_served: whether the endpoint is served here. ``None`` before its neighbours were looked at.
     """
 
     def __init__(self, route: endpoints.Route, installation: Installation) -> None:
@@ -70,6 +83,44 @@ class EndpointRoute(StrictMatching):
             include_in_schema=False,
         )
         self.installation = installation
+        self.is_well_known = route.is_well_known
+        self.is_served: bool | None = None
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match the path of the request.
+
+        Raises:
+            InvalidSettings: another extension in the same list of routes has the same prefix, or would accept
+                the same tokens.
+        """
+        match, child_scope = super().matches(scope)
+        if match is Match.NONE:
+            return match, child_scope
+        if self.is_served is None and "router" in scope:
+            settle_extensions(scope["router"].routes)
+        return (Match.NONE, {}) if self.is_served is False else (match, child_scope)
+
+
+def settle_extensions(routes: Iterable[BaseRoute]) -> None:
+    """Give the paths below ``/.well-known/`` to the first of several extensions.
+
+    The extensions do not know each other before the application has a list of their routes.
+
+    Args:
+        routes: the routes of the application.
+
+    Raises:
+        InvalidSettings: two extensions have the same prefix, or would accept the same tokens.
+    """
+    installations: list[Installation] = []
+    for route in routes:
+        if isinstance(route, EndpointRoute):
+            if route.installation not in installations:
+                route.installation.select_routes(installations)
+                installations.append(route.installation)
+            route.is_served = not route.is_well_known or route.installation is installations[0]
+        elif isinstance(route, Mount):
+            settle_extensions(route.routes)
 
 
 def make_routes(installation: Installation) -> list[BaseRoute]:

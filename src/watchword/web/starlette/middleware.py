@@ -10,6 +10,7 @@ from watchword.errors import WatchwordError
 from watchword.web.current import reset_identity, set_identity
 from watchword.web.installation import Installation
 from watchword.web.starlette.connections import ConnectionChecks
+from watchword.web.starlette.endpoints import settle_extensions
 from watchword.web.starlette.errors import send_refusal
 from watchword.web.starlette.lifespan import keep_open
 from watchword.web.starlette.running import reset_running_scope, set_running_scope
@@ -72,6 +73,7 @@ class UserMiddleware:
             async def report(message: Message) -> None:
                 if message["type"] == "lifespan.startup.complete":
                     # What is raised here is the application's own failure to start.
+                    settle_extensions(getattr(scope.get("app"), "routes", ()))
                     await stack.enter_async_context(keep_open(self._installation))
                 elif message["type"].startswith("lifespan.shutdown."):
                     await stack.aclose()
