@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import msgspec
 from django.conf import settings as project
@@ -40,8 +40,7 @@ from watchword.web.users import LoadUser
 
 __all__ = ["Watchword", "list_extensions"]
 
-P = ParamSpec("P")
-R = TypeVar("R")
+V = TypeVar("V", bound=Callable[..., Any])
 
 _APP_NAME = "watchword"
 # On a request: the guard that has verified its token, and the identity in it. A token is verified once.
@@ -156,7 +155,7 @@ class Watchword:
     # -- the guard ---------------------------------------------------------------------------------
 
     @overload
-    def protect(self, view: Callable[P, R], /) -> Callable[P, R]: ...
+    def protect(self, view: V, /) -> V: ...
 
     @overload
     def protect(
@@ -168,7 +167,7 @@ class Watchword:
         any_scopes: Iterable[str] | None = None,
         fresh: Duration | None = None,
         optional: bool = False,
-    ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+    ) -> Callable[[V], V]: ...
 
     def protect(
         self,
