@@ -13,9 +13,15 @@ from pathlib import Path
 
 from system_parts import NODE_PACKAGES, PARTS, find_program, has_node_packages, is_in_ci
 
-PATIENCE = 600  # seconds for each command
-# A proxy or a mirror that does not answer must not keep the tests from running.
-APT = ("apt-get", "--quiet=2", "--option=Acquire::http::Timeout=20", "--option=DPkg::Lock::Timeout=120")
+# A machine without a network must not keep the tests from running: all these have few tries and short waits.
+PATIENCE = 300  # seconds for each command
+APT = (
+    "apt-get",
+    "--quiet=2",
+    "--option=Acquire::Retries=0",
+    "--option=Acquire::http::Timeout=20",
+    "--option=DPkg::Lock::Timeout=120",
+)
 NPM_INSTALL = (
     "install",
     "--no-package-lock",
@@ -23,6 +29,10 @@ NPM_INSTALL = (
     "--no-audit",
     "--no-fund",
     "--loglevel=error",
+    "--prefer-offline",
+    "--fetch-retries=1",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-timeout=30000",
 )
 
 
