@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Security
+from fastapi.requests import HTTPConnection
+from fastapi.security import SecurityScopes
 from fastapi.testclient import TestClient
 
 from watchword import Identity, Issuer, Key, MultiIssuer, Verifier
@@ -214,9 +216,9 @@ def test_an_options_request_passes_and_does_not_reach_the_operation(app, auth, c
         called.append(1)
 
     answer = client.options("/")
-    assert (answer.status_code, answer.content) == (204, b"")
+    assert (answer.status_code, answer.json()) == (200, {"detail": "OK"})
     assert "OPTIONS" in answer.headers["allow"]
-    assert client.options("/", headers=bearer_of()).status_code == 204
+    assert client.options("/", headers=bearer_of()).status_code == 200
     assert called == []
 
 
@@ -255,6 +257,15 @@ def test_without_load_user_there_are_no_users(app, desk, bearer_of):
     app.get("/", dependencies=[Depends(auth.user)])(lambda: None)
     with pytest.raises(InvalidSettings, match="load_user="):
         TestClient(app).get("/", headers=bearer_of())
+
+
+def test_a_dependency_of_the_application_may_call_ours(app, auth, client, bearer_of):
+    @app.get("/")
+    async def show(conn: HTTPConnection):
+        return (await auth.identity(conn, SecurityScopes(["a"]))).username
+
+    assert client.get("/", headers=bearer_of()).status_code == 403
+    assert client.get("/", headers=bearer_of("a")).json() == "alice"
 
 
 # -- mistakes ----------------------------------------------------------------------------------------

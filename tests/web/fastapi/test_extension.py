@@ -46,14 +46,14 @@ def test_the_store_opens_at_the_start_and_closes_at_the_end(opened, place):
     @contextlib.asynccontextmanager
     async def lifespan(app):
         seen.append("started")
+        auth.core.start("7")  # There is no client, because there is no request.
         yield {"own": 1}
         seen.append("ended")
 
     app = FastAPI(lifespan=lifespan)
-    if place == "app":
-        Watchword(app, settings=SETTINGS)
-    else:
-        app.include_router(Watchword(settings=SETTINGS).router)
+    auth = Watchword(app if place == "app" else None, settings=SETTINGS)
+    if place == "router":
+        app.include_router(auth.router)
     assert opened == []
     with TestClient(app) as client:
         assert len(opened) == 1

@@ -13,7 +13,7 @@ from watchword.durations import Duration, to_seconds
 from watchword.errors import InvalidSettings, WatchwordError
 from watchword.scopes import check_scopes
 from watchword.sessions import Identity
-from watchword.web.fastapi.errors import to_exception
+from watchword.web.fastapi.errors import refuse
 from watchword.web.fastapi.schemes import BearerIdentity, refuse_bare_call
 from watchword.web.guard import Requirements
 from watchword.web.installation import Installation
@@ -63,7 +63,7 @@ class _DependencyMaker:
             try:
                 installation.guard.check_identity(identity, requirements)
             except WatchwordError as error:
-                raise to_exception(installation, conn.scope, error) from error
+                refuse(installation, conn.scope, error)
             return identity
 
         return check_identity
@@ -120,6 +120,6 @@ def make_user_dependency(
         try:
             return await checks.load_user(conn.scope, identity)
         except WatchwordError as error:
-            raise to_exception(installation, conn.scope, error) from error
+            refuse(installation, conn.scope, error)
 
     return load_user

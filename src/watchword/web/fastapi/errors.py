@@ -6,7 +6,7 @@ Without our handlers FastAPI answers an HTTP error with its ``detail``, which is
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from fastapi import FastAPI, HTTPException
@@ -29,7 +29,7 @@ from watchword.web.starlette.errors import (
     to_starlette_response,
 )
 
-__all__ = ["ErrorHandlers", "RefusedOperation", "to_exception"]
+__all__ = ["ErrorHandlers", "RefusedOperation", "refuse"]
 
 
 class RefusedOperation(RefusedRequest, HTTPException):
@@ -39,16 +39,20 @@ class RefusedOperation(RefusedRequest, HTTPException):
         super().__init__(error, response, msgspec.json.decode(response.body))
 
 
-def to_exception(installation: Installation, scope: Scope, error: WatchwordError) -> Exception:
-    """Return what a dependency raises for an error of ours.
+def refuse(installation: Installation, scope: Scope, error: WatchwordError) -> NoReturn:
+    """Raise what a dependency raises for an error of ours.
 
-    It is the error itself if it has no status, or if the application has a handler of its own for it.
+    Raises:
+        WatchwordError: the error itself. It has no status, or the application has a handler for it.
+        RefusedOperation: in all other cases.
     """
     if error.status is None:
-        return error
+        raise error
     response = installation.to_error_response(error)
     own = find_own_exception(scope, error, response, RefusedOperation)
-    return RefusedOperation(error, response) if own is None else own
+    if own is error:
+        raise error
+    raise (own or RefusedOperation(error, response)) from error
 
 
 class ErrorHandlers:

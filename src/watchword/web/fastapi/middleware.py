@@ -22,6 +22,9 @@ class RunningMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
         running, current = set_running_scope(scope), set_identity(None)
         try:
             await self._app(scope, receive, send)

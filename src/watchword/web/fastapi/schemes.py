@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 from fastapi import HTTPException
 from fastapi.openapi.models import HTTPBearer
@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket
 from watchword.errors import InvalidSettings, WatchwordError
 from watchword.sessions import Identity
 from watchword.web.current import set_identity
-from watchword.web.fastapi.errors import to_exception
+from watchword.web.fastapi.errors import refuse
 from watchword.web.fastapi.text_scopes import refuse_text_scopes
 from watchword.web.guard import Requirements
 from watchword.web.installation import Installation
@@ -44,7 +44,7 @@ def refuse_bare_call(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(dependency: Callable[P, R]) -> Callable[P, R]:
         @wraps(dependency)  # FastAPI looks through this wrapper, and finds a coroutine function.
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            if not isinstance(kwargs.get("conn", args[0] if args else None), HTTPConnection):
+            if not any(isinstance(value, HTTPConnection) for value in (*args, *kwargs.values())):
                 raise InvalidSettings(
                     f"hand {name} over without calling it: Depends({name}), or Security({name}, scopes=[...])"
                 )
@@ -98,13 +98,13 @@ class _IdentityScheme(SecurityBase):
         if scope.get("method") == "OPTIONS":
             # The operation is not called, because it expects an identity and would be open to every client.
             methods = getattr(scope.get("route"), "methods", None) or ()
-            raise HTTPException(204, headers={"Allow": ", ".join(sorted(methods))})
+            raise HTTPException(200, "OK", headers={"Allow": ", ".join(sorted(methods))})
         key = tuple(scopes)
         requirements = self._requirements.get(key) or self._make_requirements(connection, key)
         try:
             identity = await self._checks.check(scope, requirements)
         except WatchwordError as error:
-            raise to_exception(self._installation, scope, error) from error
+            refuse(self._installation, scope, error)
         set_running_scope(scope)
         set_identity(identity)
         if identity is not None and isinstance(connection, WebSocket):
@@ -135,8 +135,7 @@ class BearerIdentity(_IdentityScheme):
     @refuse_bare_call("auth.identity")
     async def __call__(self, conn: HTTPConnection, scopes: SecurityScopes) -> Identity:
         """Return the identity of a connection that has all scopes of ``Security(..., scopes=[...])``."""
-        identity: Any = await self.find(conn, scopes.scopes)
-        return identity  # type: ignore[no-any-return]
+        return cast("Identity", await self.find(conn, scopes.scopes))
 
 
 class OptionalBearerIdentity(_IdentityScheme):

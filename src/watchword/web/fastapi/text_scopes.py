@@ -50,7 +50,11 @@ def _list_securities(scope: Scope) -> Iterator[params.Security]:
 
 
 def _list_parameters(call: Any) -> Iterator[params.Security]:
-    for parameter in inspect.signature(call, eval_str=True).parameters.values():
+    try:
+        parameters = inspect.signature(call, eval_str=True).parameters
+    except (NameError, TypeError, ValueError):  # FastAPI bears annotations that cannot be evaluated.
+        return
+    for parameter in parameters.values():
         for value in (parameter.default, *get_args(parameter.annotation)[1:]):
             if isinstance(value, params.Security):
                 yield value

@@ -79,8 +79,10 @@ class Protection:
             raise error
         response = self._installation.to_error_response(error)
         own = find_own_exception(scope, error, response)
+        if own is error:
+            raise error
         if own is not None:
-            raise own from error.__cause__
+            raise own from error
         return response
 
     def follow(self, socket: LiveSocket, identity: Identity | None) -> None:
