@@ -130,6 +130,8 @@ def test_an_unknown_name_is_an_attribute_error():
         ),
         ("flask", "flask", "import watchword.web.flask"),
         ("argon2", "flask", "import watchword.web.flask"),
+        ("django", "django", "import watchword.web.django"),
+        ("argon2", "django", "import watchword.web.django"),
         ("opentelemetry", "otel", "from watchword.monitoring import Telemetry"),
         ("prometheus_client", "server", "import watchword.monitoring.prometheus"),
         ("urllib3", "remote", "watchword.RemoteKeySet"),

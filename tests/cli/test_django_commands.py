@@ -100,7 +100,7 @@ def test_it_can_be_called_from_python(project):
 
 def test_migrate_makes_and_upgrades_the_tables_and_says_so(project):
     first = project.manage("migrate").stdout
-    assert "Watchword: made the tables, with schema version" in first
+    assert "Watchword: Made the tables, with schema version" in first
     assert (project.folder / "watchword.db").exists()
     assert "is the newest already" in project.manage("migrate").stdout
     assert "Watchword" not in project.manage("migrate", "--verbosity", "0").stdout

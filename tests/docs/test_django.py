@@ -83,7 +83,7 @@ def test_every_block_is_run_here():
 
 def test_the_project_does_what_the_page_says(project):
     assert "no issues" in project.manage("check")
-    assert "Watchword: made the tables, with schema version" in project.manage("migrate")
+    assert "Watchword: Made the tables, with schema version" in project.manage("migrate")
     project.run(
         """
 token = log_in()["access_token"]

@@ -47,8 +47,14 @@ class DjangoProject:
         self, *arguments: str, status: int = 0, given: str | None = None, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run ``manage.py``."""
+        return self.run("manage.py", *arguments, status=status, given=given, **environment)
+
+    def run(
+        self, *arguments: str, status: int = 0, given: str | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Python in the folder."""
         done = subprocess.run(
-            [sys.executable, "-W", "error", "manage.py", *arguments],
+            [sys.executable, "-W", "error", *arguments],
             cwd=self.folder,
             env=clean_environment({"HOME": str(self.folder), **environment}),
             input=given,

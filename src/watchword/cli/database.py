@@ -8,7 +8,7 @@ import click
 
 from watchword.cli.hints import suggest_command
 from watchword.cli.store import find_database_url
-from watchword.stores import SchemaStatus, copy_database, find_schema_status, open_sql_stores
+from watchword.stores import SchemaStatus, copy_database, find_schema_status, upgrade_schema
 
 __all__ = ["database"]
 
@@ -37,16 +37,7 @@ def upgrade() -> None:
 
     If several processes upgrade at once, a single process does it and the others wait.
     """
-    url = find_database_url()
-    before = find_schema_status(url)
-    open_sql_stores(url).close()
-    after = find_schema_status(url)
-    if before.version == after.version:
-        click.echo(f"Schema version {after.version} is the newest already")
-    elif before.version:
-        click.echo(f"Upgraded from schema version {before.version} to {after.version}")
-    else:
-        click.echo(f"Made the tables, with schema version {after.version}")
+    click.echo(upgrade_schema(find_database_url()))
 
 
 @database.command("backup")

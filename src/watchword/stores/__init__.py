@@ -14,11 +14,13 @@ from watchword.stores.opening import (
     open_sql_stores,
     open_stores,
     resolve_settings,
+    upgrade_schema,
 )
-from watchword.stores.schema_status import SchemaStatus
+from watchword.stores.schema_status import SchemaStatus, SchemaUpgrade
 
 __all__ = [
     "SchemaStatus",
+    "SchemaUpgrade",
     "Stores",
     "copy_database",
     "find_database_file",
@@ -29,6 +31,7 @@ __all__ = [
     "open_sql_stores",
     "open_stores",
     "resolve_settings",
+    "upgrade_schema",
 ]
 
 if not TYPE_CHECKING:  # A type checker would accept any name of a module with this function.

@@ -11,7 +11,7 @@ import msgspec
 from watchword.errors import InvalidSettings, MissingExtra
 from watchword.settings import Settings
 from watchword.stores.contract import Announcements, Stores
-from watchword.stores.schema_status import SchemaStatus
+from watchword.stores.schema_status import SchemaStatus, SchemaUpgrade
 
 __all__ = [
     "copy_database",
@@ -24,6 +24,7 @@ __all__ = [
     "open_sql_stores",
     "open_stores",
     "resolve_settings",
+    "upgrade_schema",
 ]
 
 _EXTRAS = {"sqlalchemy": "sql,passwords", "psycopg": "postgres", "redis": "redis"}
@@ -94,6 +95,17 @@ def find_schema_status(url: str) -> SchemaStatus:
     with _name_missing_extra():
         from watchword.stores.sql import opening as sql  # noqa: PLC0415 -- as above
     return sql.find_schema_status(url)
+
+
+def upgrade_schema(url: str) -> SchemaUpgrade:
+    """Make or upgrade the tables of the database at a URL, and return what was done.
+
+    Raises:
+        InvalidSettings, MissingExtra, StoreUnavailable: as :func:`open_sql_stores`.
+    """
+    before = find_schema_status(url)
+    open_sql_stores(url).close()
+    return SchemaUpgrade(before.version, find_schema_status(url).version)
 
 
 def resolve_settings(settings: Settings, folder: Path | None = None) -> Settings:

@@ -1,10 +1,10 @@
-"""The version of a database's schema, beside the newest version."""
+"""The version of a database's schema, and what an upgrade did to it."""
 
 from __future__ import annotations
 
 import msgspec
 
-__all__ = ["SchemaStatus"]
+__all__ = ["SchemaStatus", "SchemaUpgrade"]
 
 
 class SchemaStatus(msgspec.Struct, frozen=True):
@@ -19,3 +19,22 @@ class SchemaStatus(msgspec.Struct, frozen=True):
     backend: str
     version: int
     newest: int
+
+
+class SchemaUpgrade(msgspec.Struct, frozen=True):
+    """What an upgrade did to the schema of a database.
+
+    Attributes:
+        before: the version before the upgrade. 0 if there were no tables.
+        after: the version after the upgrade.
+    """
+
+    before: int
+    after: int
+
+    def __str__(self) -> str:
+        if self.before == self.after:
+            return f"Schema version {self.after} is the newest already"
+        if self.before:
+            return f"Upgraded from schema version {self.before} to {self.after}"
+        return f"Made the tables, with schema version {self.after}"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
-from watchword.auth import Auth
+if TYPE_CHECKING:
+    from watchword.auth import Auth
 
 __all__ = ["fresh_store"]
 

@@ -298,13 +298,13 @@ class Watchword:
         Raises:
             InvalidSettings: the project made the Auth itself, so its store cannot be replaced.
         """
-        self.reset()
-        self._is_in_memory = True
+        before = self._installation, self._is_in_memory
+        self._installation, self._is_in_memory = None, True
         try:
             yield self.core
         finally:
             self.reset()
-            self._is_in_memory = False
+            self._installation, self._is_in_memory = before
 
     def _make_installation(self) -> Installation:
         configuration = self._read_configuration()

@@ -6,10 +6,12 @@ import sys
 from typing import Any
 
 from django.core import mail
+from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 
-from watchword.stores import find_schema_status, is_in_memory, open_sql_stores
+from watchword.errors import WatchwordError
+from watchword.stores import SchemaUpgrade, is_in_memory, upgrade_schema
 from watchword.web.django.extension import list_extensions
 
 __all__ = ["on_migrated"]
@@ -33,20 +35,16 @@ def on_migrated(*, using: str, verbosity: int = 1, stdout: Any = None, **_: Any)
             _report(_upgrade(url), verbosity, stdout or sys.stdout)
 
 
-def _upgrade(url: str) -> str:
-    before = find_schema_status(url).version
-    open_sql_stores(url).close()
-    after = find_schema_status(url).version
-    if before == after:
-        return f"Watchword: schema version {after} is the newest already."
-    if before:
-        return f"Watchword: upgraded the tables from schema version {before} to {after}."
-    return f"Watchword: made the tables, with schema version {after}."
+def _upgrade(url: str) -> SchemaUpgrade:
+    try:
+        return upgrade_schema(url)
+    except WatchwordError as error:
+        raise CommandError(f"Watchword: {error}") from error
 
 
-def _report(sentence: str, verbosity: int, stdout: Any) -> None:
+def _report(upgrade: SchemaUpgrade, verbosity: int, stdout: Any) -> None:
     if verbosity >= 1:
-        stdout.write(f"{sentence}\n")
+        stdout.write(f"Watchword: {upgrade}.\n")
 
 
 def _is_test_database(using: str) -> bool:
