@@ -198,9 +198,8 @@ class Watchword:
         """
         requirements = Requirements(scopes=scopes, any_scopes=any_scopes, fresh=fresh, optional=optional)
         guard = ViewGuard(
-            partial(self._check, requirements=requirements),
-            partial(self._check_async, requirements=requirements),
-            self._attach,
+            partial(self._admit, requirements=requirements),
+            partial(self._admit_async, requirements=requirements),
             self._refuse,
             optional,
         )
@@ -216,24 +215,28 @@ class Watchword:
         guard = self.installation.guard
         return _remember(request, guard, await guard.identify_async(DjangoRequest(request)))
 
-    def _check(self, request: HttpRequest, requirements: Requirements) -> Identity | None:
-        guard = self.installation.guard
-        known = request.__dict__.get(_KNOWN)
-        if known is None or known[0] is not guard:
-            return guard.check(DjangoRequest(request), requirements)
-        guard.check_identity(known[1], requirements)
-        return known[1]  # type: ignore[no-any-return]
+    def _admit(self, request: HttpRequest, requirements: Requirements) -> Identity | None:
+        """Return the identity of a request that may pass, and attach it to the request."""
+        installation, known = self.installation, request.__dict__.get(_KNOWN)
+        guard = installation.guard
+        if known is not None and known[0] is guard:
+            identity = known[1]
+            guard.check_identity(identity, requirements)
+        else:
+            identity = guard.check(DjangoRequest(request), requirements)
+        attach_identity(request, identity, installation.users)
+        return identity  # type: ignore[no-any-return]
 
-    async def _check_async(self, request: HttpRequest, requirements: Requirements) -> Identity | None:
-        guard = self.installation.guard
-        known = request.__dict__.get(_KNOWN)
-        if known is None or known[0] is not guard:
-            return await guard.check_async(DjangoRequest(request), requirements)
-        guard.check_identity(known[1], requirements)
-        return known[1]  # type: ignore[no-any-return]
-
-    def _attach(self, request: HttpRequest, identity: Identity | None) -> None:
-        attach_identity(request, identity, self.installation.users)
+    async def _admit_async(self, request: HttpRequest, requirements: Requirements) -> Identity | None:
+        installation, known = self.installation, request.__dict__.get(_KNOWN)
+        guard = installation.guard
+        if known is not None and known[0] is guard:
+            identity = known[1]
+            guard.check_identity(identity, requirements)
+        else:
+            identity = await guard.check_async(DjangoRequest(request), requirements)
+        attach_identity(request, identity, installation.users)
+        return identity  # type: ignore[no-any-return]
 
     def _refuse(self, error: WatchwordError) -> HttpResponse:
         return to_refusal(self.installation, error)

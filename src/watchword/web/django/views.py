@@ -22,16 +22,14 @@ class ViewGuard(NamedTuple):
     """What a guarded view asks about each request.
 
     Attributes:
-        check: returns the identity of a request, or raises what the request lacks.
-        check_async: does the same without blocking the event loop.
-        attach: attaches the identity and its user to a request.
+        admit: returns the identity of a request after attaching it, or raises what the request lacks.
+        admit_async: does the same without blocking the event loop.
         refuse: returns the response for an error, or raises an error without a status again.
         is_optional: whether a request without a token passes.
     """
 
-    check: Callable[[HttpRequest], Identity | None]
-    check_async: Callable[[HttpRequest], Awaitable[Identity | None]]
-    attach: Callable[[HttpRequest, Identity | None], None]
+    admit: Callable[[HttpRequest], Identity | None]
+    admit_async: Callable[[HttpRequest], Awaitable[Identity | None]]
     refuse: Callable[[WatchwordError], HttpResponse]
     is_optional: bool
 
@@ -60,7 +58,7 @@ def guard_view(view: Any, guard: ViewGuard) -> Any:
 
 
 def _guard_function(view: Callable[..., Any], guard: ViewGuard, owner: View | None) -> Callable[..., Any]:
-    check, attach, refuse = guard.check, guard.attach, guard.refuse
+    admit, refuse = guard.admit, guard.refuse
 
     @wraps(view)
     def call_guarded(*args: Any, **kwargs: Any) -> Any:
@@ -68,10 +66,9 @@ def _guard_function(view: Callable[..., Any], guard: ViewGuard, owner: View | No
         if request.method == "OPTIONS":
             return _answer_options(owner or args[0], request)
         try:
-            identity = check(request)
+            identity = admit(request)
         except WatchwordError as error:
             return refuse(error)
-        attach(request, identity)
         token = set_identity(identity)
         try:
             return view(*args, **kwargs)
@@ -89,10 +86,9 @@ def _guard_coroutine(view: Callable[..., Any], guard: ViewGuard, owner: View | N
             response = _answer_options(owner or args[0], request)
             return await response if inspect.isawaitable(response) else response
         try:
-            identity = await guard.check_async(request)
+            identity = await guard.admit_async(request)
         except WatchwordError as error:
             return guard.refuse(error)
-        guard.attach(request, identity)
         token = set_identity(identity)
         try:
             return await view(*args, **kwargs)
