@@ -230,11 +230,15 @@ def test_a_watchword_that_is_away_is_503_and_no_way_in(start_login, start_gatewa
     assert [gateway.request("GET", "/notes", token=token).status for gateway in gateways] == [503, 502]
 
 
-def test_haproxy_has_the_keys_of_today(login, start_gateway, tmp_path) -> None:
-    start_gateway("haproxy")
+def test_haproxy_gets_the_keys_of_today_and_keeps_them_while_the_database_is_away(login, tmp_path) -> None:
+    def list_files() -> list[str]:
+        return [path.read_text() for path in sorted((tmp_path / "keys").glob("key-*.pem"))]
+
     assert write_haproxy_keys(tmp_path, login.environment).returncode == 0
-    exported = [Key.from_jwk(jwk).to_pem() for jwk in login.auth.jwks()["keys"]]
-    written = [path.read_text() for path in sorted((tmp_path / "keys").glob("key-*.pem"))]
+    written = list_files()
     assert len(written) == 3
-    for pem in exported:
-        assert any(pem in text for text in written)
+    for jwk in login.auth.jwks()["keys"]:
+        assert any(Key.from_jwk(jwk).to_pem() in text for text in written)
+    away = {**login.environment, "WATCHWORD_DATABASE_URL": "sqlite:////nowhere/watchword.db"}
+    assert write_haproxy_keys(tmp_path, away).returncode == 1
+    assert list_files() == written

@@ -1,7 +1,8 @@
 set -eu
 cd "${1:-/etc/haproxy/watchword}"
+watchword key export --pem > exported # If this fails, the keys of the last time stay.
 rm -f key-*.pem
-watchword key export --pem | csplit --silent --elide-empty-files --prefix=key- --suffix-format=%d.pem - '/^# kid/' '{*}'
+csplit --silent --elide-empty-files --prefix=key- --suffix-format=%d.pem exported '/^# kid/' '{*}'
 # The configuration names three files. Mostly there are two keys: the key that signs, and the next key.
 for n in 1 2; do
     [ -e "key-$n.pem" ] || cp key-0.pem "key-$n.pem"
