@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
@@ -174,13 +173,13 @@ def _is_static(app: flask.Flask, request: flask.Request) -> bool:
 
 
 def _list_all_layers(view: Callable[..., Any], method: str) -> Iterator[Any]:
-    """List a view and the functions in it. For a view of a class also list its classes and its method."""
+    """List a view and the functions in it. For a view of a class also list the class and its method."""
     for layer in list_layers(view):
         yield layer
         view_class = getattr(layer, "view_class", None)
         if view_class is None:
             continue
-        yield from inspect.getmro(view_class)
+        yield view_class  # A class that inherits from a public class is not public.
         name = method.lower()
         handler = getattr(view_class, name, None) or (name == "head" and getattr(view_class, "get", None))
         if handler:
