@@ -2,58 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from endpoint_checks import check_answer, check_methods, check_similar_paths, list_calls
+from hostile_requests import BODIES
 
-from watchword import Settings
-from watchword.web.endpoints import Endpoints
-
-
-def open_nothing() -> Any:
-    raise AssertionError("the table of routes opens no store")
-
-
-ROUTES = Endpoints(open_nothing, Settings()).routes
-STAFF_ROUTES = [
-    route
-    for route in Endpoints(open_nothing, Settings(prefix="/staff/auth")).routes
-    if not route.is_well_known
-]
+# Only the first extension owns what lies below /.well-known/.
 CALLS = [
-    (method, route.path.replace("{session_id}", "unknown"))
-    for route in (*ROUTES, *STAFF_ROUTES)
-    for method in route.methods
+    *list_calls("/auth"),
+    *(call for call in list_calls("/staff/auth") if not call[1].startswith("/.well-known/")),
 ]
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_every_endpoint_answers(application, method, path):
-    answer = application.request(method, path)
-    assert answer.status in {200, 400, 401, 415}, answer.body
-    if answer.status != 200 and method != "HEAD":
-        assert answer.headers.get_content_type() == "application/json"
-        assert set(answer.json) == {"error", "error_description"}
-    assert ("WWW-Authenticate" in answer.headers) == (answer.status == 401)
+    check_answer(application, method, path)
 
 
 @pytest.mark.parametrize("path", sorted({path for _, path in CALLS}))
 def test_an_endpoint_has_no_other_method(application, path):
-    for method in METHODS:
-        if (method, path) not in CALLS:
-            assert application.request(method, path).status == 405
+    check_methods(application, path, {method for method, other in CALLS if other == path})
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_a_path_that_is_almost_an_endpoint_is_unknown_and_never_redirects(application, method, path):
-    start, _, end = path.rpartition("/")
-    for almost in (f"{path}/", f"{start}//{end}", f"/{path}", path.upper()):
-        answer = application.request(method, almost)
-        assert answer.status in {404, 405}, (
-            almost
-        )  # 405: another route has a part of the path for a parameter
-        assert "Location" not in answer.headers
+    check_similar_paths(application, method, path)
 
 
 @pytest.mark.parametrize("prefix", ["/auth", "/staff/auth"])
@@ -84,21 +56,6 @@ def test_the_client_of_a_login_is_known(application):
     sessions = application.read("/auth/sessions", token=answer.json["access_token"])["sessions"]
     (current,) = (session for session in sessions if session["current"])
     assert (current["user_agent"], current["ip_address"]) == ("the suite", "127.0.0.1")
-
-
-BODIES = {
-    "no JSON": (b"{", "application/json", 400),
-    "a form": (b"username=bob&password=x", "application/x-www-form-urlencoded", 415),
-    "no type": (b'{"username": "bob", "password": "x"}', None, 415),
-    "a list": (b"[]", "application/json", 400),
-    "a member twice": (b'{"username": "a", "username": "b", "password": "x"}', "application/json", 400),
-    "another type of member": (b'{"username": 5, "password": null}', "application/json", 400),
-    "deeply nested": (b"[" * 10_000, "application/json", 400),
-    "not UTF-8": (b'{"username": "\xff", "password": "x"}', "application/json", 400),
-    "too long": (b" " * 20_000, "application/json", 413),
-    "a wrong password": (b'{"username": "bob", "password": "x"}', "application/json", 401),
-    "an unknown name": (b'{"username": "\\u0000", "password": "x"}', "application/json", 400),
-}
 
 
 @pytest.mark.parametrize(("body", "content_type", "status"), BODIES.values(), ids=BODIES)

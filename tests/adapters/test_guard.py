@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 import pytest
-from application_process import Application, sign_legacy
+from application_process import sign_legacy
+from hostile_requests import HEADERS, NOT_ASCII, send
 from watchword_servers import until
 
 GUARDED = ["/protected", "/scoped", "/any", "/fresh", "/optional", "/user"]
@@ -60,38 +61,7 @@ def test_a_request_without_a_token_is_asked_for_one(application, path):
     application.check_refusal(application.request("GET", path), 401, None)
 
 
-# Bytes of the header lines, with what the guard answers: 401 with a code, 401 without, or 400.
-LONG = b"A" * 8_000
-REFUSED = {
-    "no value": (b"Authorization:", 401, None),
-    "another scheme": (b"Authorization: Basic YWxpY2U6c2VjcmV0", 401, None),
-    "another scheme, alike": (b"Authorization: Bearers a.b.c", 401, None),
-    "the token alone": (b"Authorization: a.b.c", 401, None),
-    "negotiate": (b"Authorization: Negotiate TlRMTVNTUAAB", 401, None),
-    "not ASCII in the scheme": (b"Authorization: B\xe9arer a.b.c", 401, None),
-    "garbage": (b"Authorization: Bearer garbage", 401, "invalid_token"),
-    "lower case": (b"authorization: bearer garbage", 401, "invalid_token"),
-    "dots": (b"Authorization: Bearer ....", 401, "invalid_token"),
-    "empty parts": (b"Authorization: Bearer ..", 401, "invalid_token"),
-    "two tokens": (b"Authorization: Bearer a.b.c d.e.f", 401, "invalid_token"),
-    "twice the scheme": (b"Authorization: Bearer Bearer a.b.c", 401, "invalid_token"),
-    "quoted": (b'Authorization: Bearer "a.b.c"', 401, "invalid_token"),
-    "none": (b"Authorization: Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.", 401, "invalid_token"),
-    "not an object": (b"Authorization: Bearer W10.W10.AA", 401, "invalid_token"),
-    "deeply nested": (b"Authorization: Bearer " + b"W1tb" * 1_000 + b".e30.AA", 401, "invalid_token"),
-    "not UTF-8 inside": (b"Authorization: Bearer _w.__.AA", 401, "invalid_token"),
-    "a percent sign": (b"Authorization: Bearer %00.%0a.%s", 401, "invalid_token"),
-    "long": (b"Authorization: Bearer " + LONG, 401, "invalid_token"),
-    "long parts": (b"Authorization: Bearer " + b".".join([LONG] * 3), 401, "invalid_token"),
-    "many parts": (b"Authorization: Bearer " + b"a." * 4_000, 401, "invalid_token"),
-    "no token": (b"Authorization: Bearer", 400, "invalid_request"),
-    "a space for a token": (b"Authorization: Bearer  ", 400, "invalid_request"),
-    "a comma": (b"Authorization: Bearer a.b.c,d.e.f", 400, "invalid_request"),
-    "two headers": (b"Authorization: Bearer a\r\nAuthorization: Bearer b", 400, "invalid_request"),
-}
-
-
-@pytest.mark.parametrize(("lines", "status", "code"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("lines", "status", "code"), HEADERS.values(), ids=HEADERS)
 def test_a_hostile_header_is_refused_with_a_challenge(application, lines, status, code):
     answer = send(application, "/protected", lines)
     application.check_refusal(answer, status, code)
@@ -99,13 +69,10 @@ def test_a_hostile_header_is_refused_with_a_challenge(application, lines, status
 
 
 @pytest.mark.parametrize(
-    ("lines", "status", "code"), [row for row in REFUSED.values() if row[2]], ids=lambda _: ""
+    ("lines", "status", "code"), [row for row in HEADERS.values() if row[2]], ids=lambda _: ""
 )
 def test_a_bad_token_is_refused_where_the_identity_is_optional(application, lines, status, code):
     application.check_refusal(send(application, "/optional", lines), status, code)
-
-
-NOT_ASCII = {"Latin-1": b"\xe4\xf6.\xfc.\xdf", "UTF-8": "äö.ü.ß".encode(), "not UTF-8": b"\xff\xfe.\x80.\xc3"}
 
 
 @pytest.mark.parametrize("token", NOT_ASCII.values(), ids=NOT_ASCII)
@@ -119,13 +86,6 @@ def test_a_token_that_is_not_ascii_is_refused_whether_or_not_the_server_passes_i
 def test_a_control_character_in_the_header_is_refused_by_the_guard_or_by_the_server(application, byte):
     answer = send(application, "/protected", b"Authorization: Bearer a" + byte + b"b")
     assert answer.status in {400, 401}
-
-
-def send(application: Application, path: str, lines: bytes) -> Any:
-    """Send header lines that a decent client would not send."""
-    return application.send(
-        b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%b\r\n\r\n" % (path.encode(), lines)
-    )
 
 
 def test_a_refresh_token_does_not_open_a_route(application):
