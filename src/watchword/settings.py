@@ -399,7 +399,7 @@ _DESCRIPTIONS = {
     "secret": 'a list of texts such as ["..."], newest first (in the environment: text with commas)',
     "trusted_proxies": 'a list of networks such as ["10.0.0.0/8"] (in the environment: text with commas)',
     "prefix": "empty or a path such as /auth, with a slash in front and none at the end",
-    "token_header": "the name of a header such as X-Watchword-Token, without underscores, and not Cookie",
+    "token_header": "the name of a header such as X-Watchword-Token (without underscores, and not Cookie)",
 }
 _MAY_BE_SECRET = frozenset({"secret", "database_url", "sessions_url"})
 
