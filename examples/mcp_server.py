@@ -4,6 +4,7 @@ The logins are in `watchword serve`, in the same folder and so with the same dat
 tokens is the URL of the MCP server:
 
 export WATCHWORD_AUDIENCE=http://127.0.0.1:9000/mcp WATCHWORD_ISSUER=http://localhost:8000
+watchword account add alice --scope notes:read
 watchword serve &
 python mcp_server.py
 """

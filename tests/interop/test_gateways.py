@@ -230,7 +230,11 @@ def test_a_watchword_that_is_away_is_503_and_no_way_in(start_login, start_gatewa
     assert [gateway.request("GET", "/notes", token=token).status for gateway in gateways] == [503, 502]
 
 
-def test_haproxy_gets_the_keys_of_today_and_keeps_them_while_the_database_is_away(login, tmp_path) -> None:
+def test_haproxy_gets_the_keys_of_today_and_keeps_them_while_the_database_is_away(
+    login, find_part, tmp_path
+) -> None:
+    find_part("haproxy")
+
     def list_files() -> list[str]:
         return [path.read_text() for path in sorted((tmp_path / "keys").glob("key-*.pem"))]
 

@@ -164,6 +164,12 @@ def test_a_verifier_shows_what_it_expects_and_nothing_of_its_keys(key: Key) -> N
     assert repr(Verifier(key)) == "Verifier(keys=Key, issuer=None, audience=[], typ=None)"
 
 
+def test_a_verifier_says_whose_tokens_it_accepts_and_for_which_audiences(key: Key) -> None:
+    one, other = Verifier(key, issuer="one", audience=["a", "b"]), Verifier(key, issuer="other")
+    assert (one.issuers, one.audiences, other.audiences) == ({"one"}, {"a", "b"}, frozenset())
+    assert MultiIssuer([one, other]).audiences == {"a", "b"}
+
+
 # -- durations -------------------------------------------------------------------------------------------
 
 
