@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 import pytest
 
-from watchword import Issuer, Key, Verifier
+from watchword import Issuer, Key, MultiIssuer, Verifier
 from watchword.errors import (
     InvalidClaims,
     InvalidSettings,
