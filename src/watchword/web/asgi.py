@@ -1,4 +1,4 @@
-"""Requests from ASGI servers, for Starlette, FastAPI and Django."""
+"""Requests from ASGI servers, for Starlette, FastAPI and the server of ``watchword serve``."""
 
 from __future__ import annotations
 
