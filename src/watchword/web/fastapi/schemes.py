@@ -44,7 +44,8 @@ def refuse_bare_call(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(dependency: Callable[P, R]) -> Callable[P, R]:
         @wraps(dependency)  # FastAPI looks through this wrapper, and finds a coroutine function.
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            if not any(isinstance(value, HTTPConnection) for value in (*args, *kwargs.values())):
+            # FastAPI calls with names. An application may call with a connection at any place.
+            if "conn" not in kwargs and not any(isinstance(value, HTTPConnection) for value in args):
                 raise InvalidSettings(
                     f"hand {name} over without calling it: Depends({name}), or Security({name}, scopes=[...])"
                 )
@@ -107,8 +108,8 @@ class _IdentityScheme(SecurityBase):
             refuse(self._installation, scope, error)
         set_running_scope(scope)
         set_identity(identity)
-        if identity is not None and isinstance(connection, WebSocket):
-            self._follow_session(connection, identity)
+        if identity is not None and scope["type"] == "websocket":
+            self._follow_session(cast("WebSocket", connection), identity)
         return identity
 
     def _make_requirements(self, connection: HTTPConnection, scopes: tuple[str, ...]) -> Requirements:

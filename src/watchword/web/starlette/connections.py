@@ -35,8 +35,14 @@ class ConnectionChecks:
         Raises:
             WatchwordError: as :meth:`Guard.check`.
         """
-        identity = await self._installation.guard.check_async(AsgiRequest(scope), requirements)
-        self._attach(scope, identity)
+        guard = self._installation.guard
+        identity = self.find_identity(scope)
+        if identity is None:
+            identity = await guard.check_async(AsgiRequest(scope), requirements)
+        else:  # The middleware, or another dependency, has verified the token.
+            guard.check_identity(identity, requirements)
+        if identity is None or scope.get("user") is not identity:
+            self._attach(scope, identity)
         return identity
 
     async def identify(self, scope: Scope) -> Identity | None:

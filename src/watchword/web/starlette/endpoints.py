@@ -43,9 +43,17 @@ class StrictMatching(Route):
         """Match the path of the request. A router asks about other paths where it would redirect."""
         path = scope["path"]
         # The first test is cheap: a router asks every route before the route that it looks for.
-        if self._literal not in path or scope.setdefault(_ASKED, path) != path:
+        if (
+            self._literal not in path
+            or scope.setdefault(_ASKED, path) != path
+            or not self.is_served_in(scope)
+        ):
             return Match.NONE, {}
         return super().matches(scope)
+
+    def is_served_in(self, scope: Scope) -> bool:  # noqa: ARG002 - for subclasses
+        """Return whether the application of a scope serves this route."""
+        return True
 
     @functools.cached_property
     def _literal(self) -> str:
@@ -86,19 +94,16 @@ class EndpointRoute(StrictMatching):
         self.is_well_known = route.is_well_known
         self.is_served: bool | None = None
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match the path of the request.
+    def is_served_in(self, scope: Scope) -> bool:
+        """Return whether the application serves the endpoint. It may belong to the first of its extensions.
 
         Raises:
             InvalidSettings: another extension in the same list of routes has the same prefix, or would accept
                 the same tokens.
         """
-        match, child_scope = super().matches(scope)
-        if match is Match.NONE:
-            return match, child_scope
         if self.is_served is None and "router" in scope:
             settle_extensions(scope["router"].routes)
-        return (Match.NONE, {}) if self.is_served is False else (match, child_scope)
+        return self.is_served is not False
 
 
 def settle_extensions(routes: Iterable[BaseRoute]) -> None:

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
@@ -102,9 +102,9 @@ class Protection:
             try:
                 identity = await self.check(scope)
                 with _run_as(scope, identity):
-                    if not isinstance(connection, WebSocket):
+                    if scope["type"] == "http":
                         return await call(*args, **kwargs)
-                    socket = LiveSocket.wrap(connection)
+                    socket = LiveSocket.wrap(cast("WebSocket", connection))
                     self.follow(socket, identity)
                     try:
                         return await call(*args, **kwargs)
