@@ -12,9 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fastmcp import FastMCP
+from fastmcp.server.auth import RemoteAuthProvider
 from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from watchword import Issuer, Key, MultiIssuer, Verifier
@@ -111,18 +114,26 @@ def test_an_ended_session_and_a_refresh_token_are_refused(desk) -> None:
     assert verify(desk, tokens.access_token) is None
 
 
-def test_an_unavailable_store_is_an_error_and_not_a_bad_token(desk) -> None:
+def make_sdk_app(verifier: TokenVerifier) -> Starlette:
+    settings = {"issuer_url": ISSUER, "resource_server_url": RESOURCE, "validate_token_resource": False}
+    server = MCPServer("notes", token_verifier=verifier, auth=AuthSettings.model_validate(settings))
+    return server.streamable_http_app()
+
+
+def make_fastmcp_app(verifier: TokenVerifier) -> Starlette:
+    provider = RemoteAuthProvider(verifier, [ISSUER], RESOURCE.removesuffix("/mcp"))
+    return FastMCP("notes", auth=provider).http_app()
+
+
+@pytest.mark.parametrize("make_app", [make_sdk_app, make_fastmcp_app])
+def test_an_unavailable_store_is_an_error_and_not_a_bad_token(desk, make_app) -> None:
     token = desk.start("user-1").access_token
     desk.stores.close()  # the database was in memory
     desk._revocations._polls.remove()
     desk._revocations._spared_until = -math.inf
     with pytest.raises(StoreUnavailable):
         verify(desk, token)
-    settings = {"issuer_url": ISSUER, "resource_server_url": RESOURCE, "validate_token_resource": False}
-    server = MCPServer(
-        "notes", token_verifier=TokenVerifier(desk), auth=AuthSettings.model_validate(settings)
-    )
-    client = TestClient(server.streamable_http_app(), raise_server_exceptions=False)
+    client = TestClient(make_app(TokenVerifier(desk)), raise_server_exceptions=False)
     assert client.post("/mcp", headers={"Authorization": f"Bearer {token}"}).status_code == 500
 
 
