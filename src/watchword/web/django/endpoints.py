@@ -58,7 +58,7 @@ def _make_view(find_installation: Callable[[], Installation], name: str) -> Call
         except WatchwordError as error:
             return to_refusal(installation, error)
 
-    # The endpoints read no cookies, and a form of another site cannot declare a body as JSON.
+    # The endpoints read no cookies. A form of another site would have to contain a token or a password.
     answer.csrf_exempt = True
     answer.login_required = False  # for LoginRequiredMiddleware
     return answer  # type: ignore[no-any-return]
