@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
+from contextvars import ContextVar
 
 import pytest
 from sqlalchemy import delete
@@ -308,7 +311,35 @@ def test_ten_thousand_connections_share_a_task_and_read_nothing(installation, de
     run(story)
 
 
-def test_a_loop_that_was_closed_is_forgotten(installation, desk):
+def test_the_task_of_all_connections_does_not_keep_the_first_of_them_alive(installation, desk):
+    class Scope:
+        pass
+
+    identity, running = log_in(desk), ContextVar("running")
+
+    async def serve():
+        running.set(Scope())
+        seen.append(weakref.ref(running.get()))
+        await installation.live_sessions.wait_for_end(identity)
+
+    seen = []
+
+    async def story():
+        first = asyncio.ensure_future(serve())
+        await asyncio.sleep(0)
+        second = await begin(installation, identity)
+        first.cancel()
+        await asyncio.wait([first])
+        del first
+        await look_twice(installation)
+        gc.collect()
+        assert seen[0]() is None
+        second.cancel()
+
+    run(story)
+
+
+def test_a_loop_that_cancels_all_its_tasks_is_forgotten(installation, desk):
     identity = log_in(desk)
     loop = asyncio.new_event_loop()
     waiting = loop.create_task(installation.live_sessions.wait_for_end(identity))

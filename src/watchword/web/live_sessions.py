@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Collection, Iterable
+from contextvars import Context
 from typing import TYPE_CHECKING
 
 from watchword.auth import Auth
@@ -57,19 +58,12 @@ class LiveSessions:
         loop = get_running_loop()
         watch = self._watches.get(loop)
         if watch is None:
-            self._forget_closed_loops()
             auth = None if self._open_auth is None else self._open_auth()
             watch = self._watches[loop] = _LoopWatch(loop, auth, self._now)
         try:
             await watch.wait(identity)
         finally:
             if watch.stop_if_idle():
-                self._watches.pop(loop, None)
-
-    def _forget_closed_loops(self) -> None:
-        """Forget loops that were closed while connections waited."""
-        for loop in list(self._watches):
-            if loop.is_closed():
                 self._watches.pop(loop, None)
 
 
@@ -113,7 +107,8 @@ class _LoopWatch:
         )
         self._connections.add(connection)
         if self._task is None or self._task.done():
-            self._task = self._loop.create_task(self._keep_looking())
+            # An empty context: that of the first connection would keep its request alive.
+            self._task = self._loop.create_task(self._keep_looking(), context=Context())
         try:
             await connection.over
         finally:
