@@ -168,3 +168,25 @@ def settings_order():
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
     ]
+
+
+def touch_user(get_response):
+    """A middleware that asks for the user before the view does."""
+
+    def answer(request):
+        assert str(request.user)
+        return get_response(request)
+
+    return answer
+
+
+def test_a_view_of_a_further_extension_has_no_user_that_a_middleware_loaded_before(serve, alice):
+    verifier = Verifier(LEGACY, issuer="https://legacy.example", audience=None)
+    staff = Watchword(verifier, load_user=lambda identity: f"staff {identity.username}")
+    client = serve(
+        path("staff", staff.protect(read)),
+        WATCHWORD=ENTRIES | {"ALSO": [verifier], "LOAD_USER": load},
+        MIDDLEWARE=["watchword.web.django.IdentityMiddleware", f"{__name__}.touch_user"],
+    )
+    headers = {"Authorization": f"Bearer {Issuer('https://legacy.example', LEGACY).issue('alice')}"}
+    assert client.get("/staff", headers=headers).json()["user"] == "staff alice"

@@ -287,3 +287,12 @@ def test_djangos_logout_ends_the_session_of_the_token_that_came_along(serve_user
     assert browser.is_logged_in(), "the other device"
     browser.tokens = {}
     assert browser.get("/log-out").status_code == 200, "without a token there is nothing of ours to end"
+
+
+def test_a_hash_that_a_program_writes_is_a_new_password_although_the_object_had_a_password_before(
+    browser, alice
+):
+    set_password(alice)
+    assert browser.log_in(password=NEW_PASSWORD).status_code == 200
+    write_hash(alice)
+    assert not browser.is_logged_in()
