@@ -114,6 +114,8 @@ class Fleet:
             if well and error != "overloaded":
                 self._ledger.breach(f"{path}: {error} while all is well")
             return
+        if error == "body_too_slow" and not well:
+            return  # A server that was frozen takes its own absence for the client's.
         self._ledger.breach(f"{path}: {answer.status} {answer.body!r}")
 
     def _serves(self, node):
