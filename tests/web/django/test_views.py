@@ -11,8 +11,9 @@ from django.test import RequestFactory
 from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views import View
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_page, never_cache
 from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
 from rest_framework.views import APIView
 
 from watchword.errors import InvalidSettings
@@ -259,3 +260,23 @@ def test_a_session_that_ended_is_refused_at_once(serve, bear):
     assert client.get("/bare", headers=headers).status_code == 200
     auth.core.end_all("7")
     assert client.get("/bare", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("view", [bare, Whole.as_view(), Dispatch.as_view(), on_loop])
+def test_a_page_of_a_user_that_django_caches_is_served_to_no_other(serve, bear, view):
+    client = serve(path("view", cache_page(60)(view)) if view is not on_loop else path("view", view))
+    first, second = bear(), bear(subject="8")
+    for _ in range(2):
+        assert client.get("/view", headers=first).json()["subject"] == "7"
+        assert client.get("/view", headers=second).json()["subject"] == "8"
+        assert client.get("/view").status_code == 401
+    assert "Authorization" in client.get("/view", headers=first)["Vary"]
+
+
+def test_what_varied_before_still_varies(serve, bear):
+    client = serve(path("view", protect(vary_on_headers("Accept")(describe))))
+    assert client.get("/view", headers=bear())["Vary"] == "Accept, Authorization"
+
+
+def test_a_guarded_function_may_return_what_another_framework_makes_a_response_of(bear):
+    assert protect(lambda request: {"a": 1})(RequestFactory().get("/", headers=bear())) == {"a": 1}

@@ -27,7 +27,7 @@ from watchword.web.django.endpoints import make_patterns
 from watchword.web.django.own_users import ScopesFrom, make_own_users
 from watchword.web.django.request_users import attach_identity
 from watchword.web.django.requests import DjangoRequest
-from watchword.web.django.responses import to_refusal
+from watchword.web.django.responses import to_refusal, vary_response
 from watchword.web.django.running import find_running_request
 from watchword.web.django.views import ViewGuard, guard_view
 from watchword.web.guard import Guard, Requirements
@@ -200,6 +200,7 @@ class Watchword:
         guard = ViewGuard(
             partial(self._admit, requirements=requirements),
             partial(self._admit_async, requirements=requirements),
+            self._vary,
             self._refuse,
             optional,
         )
@@ -237,6 +238,9 @@ class Watchword:
             identity = await guard.check_async(DjangoRequest(request), requirements)
         attach_identity(request, identity, installation.users)
         return identity  # type: ignore[no-any-return]
+
+    def _vary(self, response: Any) -> Any:
+        return vary_response(response, self.installation.settings.token_header)
 
     def _refuse(self, error: WatchwordError) -> HttpResponse:
         return to_refusal(self.installation, error)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 
 from watchword.errors import WatchwordError
 from watchword.web.http import Response
 from watchword.web.installation import Installation
 
-__all__ = ["to_django_response", "to_refusal"]
+__all__ = ["to_django_response", "to_refusal", "vary_response"]
 
 
 def to_django_response(response: Response) -> HttpResponse:
@@ -36,4 +40,22 @@ def to_refusal(installation: Installation, error: WatchwordError) -> HttpRespons
         raise error
     response = to_django_response(installation.to_error_response(error))
     response.watchword_error = error
+    return response
+
+
+def vary_response(response: Any, token_header: str) -> Any:
+    """Let caches keep the pages of users apart, and return the response.
+
+    Django's own cache does not know that a response to a request with a token must not be shared
+    (RFC 9111 §3.5). It would serve the page of a user to every client, before the guard of the view.
+
+    Args:
+        response: what a guarded view returned. It is not changed unless it is a response of Django.
+        token_header: the header that holds the token.
+    """
+    if isinstance(response, HttpResponseBase):
+        if "Vary" in response.headers:
+            patch_vary_headers(response, [token_header])
+        else:
+            response.headers["Vary"] = token_header
     return response

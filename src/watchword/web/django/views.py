@@ -24,12 +24,14 @@ class ViewGuard(NamedTuple):
     Attributes:
         admit: returns the identity of a request after attaching it, or raises what the request lacks.
         admit_async: does the same without blocking the event loop.
+        vary: tells caches that a response is for one user. Returns what the view returned.
         refuse: returns the response for an error, or raises an error without a status again.
         is_optional: whether a request without a token passes.
     """
 
     admit: Callable[[HttpRequest], Identity | None]
     admit_async: Callable[[HttpRequest], Awaitable[Identity | None]]
+    vary: Callable[[Any], Any]
     refuse: Callable[[WatchwordError], HttpResponse]
     is_optional: bool
 
@@ -58,7 +60,7 @@ def guard_view(view: Any, guard: ViewGuard) -> Any:
 
 
 def _guard_function(view: Callable[..., Any], guard: ViewGuard, owner: View | None) -> Callable[..., Any]:
-    admit, refuse = guard.admit, guard.refuse
+    admit, vary, refuse = guard.admit, guard.vary, guard.refuse
 
     @wraps(view)
     def call_guarded(*args: Any, **kwargs: Any) -> Any:
@@ -71,7 +73,7 @@ def _guard_function(view: Callable[..., Any], guard: ViewGuard, owner: View | No
             return refuse(error)
         token = set_identity(identity)
         try:
-            return view(*args, **kwargs)
+            return vary(view(*args, **kwargs))
         finally:
             reset_identity(token)
 
@@ -91,7 +93,7 @@ def _guard_coroutine(view: Callable[..., Any], guard: ViewGuard, owner: View | N
             return guard.refuse(error)
         token = set_identity(identity)
         try:
-            return await view(*args, **kwargs)
+            return guard.vary(await view(*args, **kwargs))
         finally:
             reset_identity(token)
 
