@@ -219,6 +219,8 @@ def test_a_view_can_be_called_without_a_project_around_it(bear):
     factory = RequestFactory()
     assert bare(factory.get("/")).status_code == 401
     assert bare(factory.get("/", headers=bear())).status_code == 200
+    assert asyncio.run(on_loop(factory.get("/", headers=bear()))).status_code == 200
+    assert current_identity() is None
 
 
 def test_a_subclass_of_a_guarded_class_is_guarded(bear):
