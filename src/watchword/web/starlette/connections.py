@@ -33,7 +33,7 @@ class ConnectionChecks:
         """Return the identity of a connection, if the connection may pass.
 
         Raises:
-            WatchwordError: as :meth:`Guard.check`.
+            WatchwordError: as :meth:`watchword.web.guard.Guard.check`.
         """
         guard = self._installation.guard
         identity = self.find_identity(scope)

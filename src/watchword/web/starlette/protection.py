@@ -65,7 +65,7 @@ class Protection:
         """Return the identity of a connection, if the connection may pass.
 
         Raises:
-            WatchwordError: as :meth:`Guard.check`.
+            WatchwordError: as :meth:`watchword.web.guard.Guard.check`.
         """
         return await self._checks.check(scope, self._requirements)
 
