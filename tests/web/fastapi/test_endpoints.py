@@ -138,3 +138,24 @@ def test_two_extensions_need_different_prefixes_and_tokens(app, desk, tmp_path):
     Watchword(other, settings=Settings(database_url=url))
     with pytest.raises(InvalidSettings, match="audience or database_url must differ"):
         Watchword(other, settings=Settings(database_url=url, prefix="/staff/auth"))
+
+
+@pytest.mark.parametrize("place", ["mounted", "root path"])
+def test_endpoints_are_below_the_mount_path(app, desk, place):
+    auth = Watchword(app, desk)
+    app.get("/inside", dependencies=[Security(auth.identity)])(lambda: "in")
+    outer = FastAPI()
+    outer.mount("/app", app)
+    client = (
+        TestClient(outer, follow_redirects=False)
+        if place == "mounted"
+        else TestClient(app, root_path="/app", follow_redirects=False)
+    )
+    prefix = "/app" if place == "mounted" else ""
+    tokens = client.post(f"{prefix}/auth/login", json=ALICE).json()
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    assert client.get(f"{prefix}/inside", headers=bearer).json() == "in"
+    assert client.get(f"{prefix}/inside").json()["error"] == "missing_token"
+    (session,) = client.get(f"{prefix}/auth/sessions", headers=bearer).json()["sessions"]
+    assert client.post(f"{prefix}/auth/login/", json=ALICE).status_code == 404
+    assert client.delete(f"{prefix}/auth/sessions/{session['id']}", headers=bearer).status_code == 204

@@ -34,6 +34,10 @@ def test_settings_come_from_the_environment(monkeypatch, caplog):
     extension = Watchword()
     assert "/login/me" in [route.path for route in extension.routes]
     assert "WATCHWORD_ISSUER is not set" in caplog.text
+    caplog.clear()
+    monkeypatch.setenv("WATCHWORD_ISSUER", "http://localhost:8000")
+    Watchword()
+    assert caplog.records == []
     monkeypatch.setenv("WATCHWORD_PREFX", "/x")
     with pytest.raises(InvalidSettings, match="WATCHWORD_PREFIX"):
         Watchword()

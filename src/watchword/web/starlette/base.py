@@ -66,7 +66,7 @@ class AsgiExtension:
             find_request=find_running_request,
         )
         self._checks = ConnectionChecks(self._installation)
-        if auth is None and settings is None:
+        if auth is None and settings is None and "WATCHWORD_ISSUER" not in os.environ:
             warn_of_default_issuer(self._installation.settings)
 
     @property
