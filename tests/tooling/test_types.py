@@ -88,9 +88,18 @@ def greet() -> str:
 
 reveal_type(read)  # def (number: int) -> dict[str, str]
 reveal_type(show)  # def () -> str
+@auth.public()
+def greet_too() -> str:
+    return ""
+
+
 reveal_type(greet)  # def () -> str
+reveal_type(greet_too)  # def () -> str
+reveal_type(auth.check(scopes="read"))  # watchword.sessions.access_tokens.Identity
+reveal_type(auth.check(optional=True))  # watchword.sessions.access_tokens.Identity | None
 reveal_type(auth.core.login("alice", "secret").access_token)  # str
 auth.protect(scope="read")  # [call-overload]
+auth.protect_all(app, optional=True)  # [call-arg]
 """
 STARLETTE = """
 from starlette.applications import Starlette
