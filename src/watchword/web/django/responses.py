@@ -54,8 +54,9 @@ def vary_response(response: Any, token_header: str) -> Any:
         token_header: the header that holds the token.
     """
     if isinstance(response, HttpResponseBase):
-        if "Vary" in response.headers:
+        fields = response.headers._store  # noqa: SLF001 - setting a field in the public way takes as long as the guard
+        if "vary" in fields:
             patch_vary_headers(response, [token_header])
         else:
-            response.headers["Vary"] = token_header
+            fields["vary"] = ("Vary", token_header)
     return response
