@@ -16,7 +16,7 @@ __all__ = ["check_auth_arguments"]
 
 
 def check_auth_arguments(arguments: Mapping[str, Any]) -> None:
-    """Raise unless these can be arguments of an :class:`Auth`. Opens nothing.
+    """Raise unless these can be arguments of an :class:`~watchword.Auth`. Opens nothing.
 
     Raises:
         InvalidSettings: an argument has the wrong type, or contradicts another argument.

@@ -82,7 +82,7 @@ class FlaskGuard:
     def client(self, request: flask.Request | None = None) -> Client:
         """Return the address and user agent of a request's client, behind trusted proxies or not.
 
-        Within a request the methods of :attr:`core` use this client where they are given none.
+        Within a request the methods of ``core`` use this client where they are given none.
 
         Args:
             request: the request. By default the running request.
@@ -119,7 +119,7 @@ class FlaskGuard:
     ) -> Callable[..., Any]:
         """Guard a view, as a decorator below ``@app.route``. The view is called only with a good token.
 
-        For any other request the view raises :class:`Refused`, which is an HTTP error. An OPTIONS request
+        For any other request the view raises ``Refused``, which is an HTTP error. An OPTIONS request
         needs no token: it is answered as Flask answers it, and the view is not called.
 
         Args:
