@@ -198,8 +198,8 @@ class Watchword:
         """
         requirements = Requirements(scopes=scopes, any_scopes=any_scopes, fresh=fresh, optional=optional)
         guard = ViewGuard(
-            partial(self._admit, requirements=requirements),
-            partial(self._admit_async, requirements=requirements),
+            partial(self._admit, requirements),
+            partial(self._admit_async, requirements),
             self._vary,
             self._refuse,
             optional,
@@ -216,7 +216,7 @@ class Watchword:
         guard = self.installation.guard
         return _remember(request, guard, await guard.identify_async(DjangoRequest(request)))
 
-    def _admit(self, request: HttpRequest, requirements: Requirements) -> Identity | None:
+    def _admit(self, requirements: Requirements, request: HttpRequest) -> Identity | None:
         """Return the identity of a request that may pass, and attach it to the request."""
         installation, known = self.installation, request.__dict__.get(_KNOWN)
         guard = installation.guard
@@ -228,7 +228,7 @@ class Watchword:
         attach_identity(request, identity, installation.users)
         return identity  # type: ignore[no-any-return]
 
-    async def _admit_async(self, request: HttpRequest, requirements: Requirements) -> Identity | None:
+    async def _admit_async(self, requirements: Requirements, request: HttpRequest) -> Identity | None:
         installation, known = self.installation, request.__dict__.get(_KNOWN)
         guard = installation.guard
         if known is not None and known[0] is guard:
