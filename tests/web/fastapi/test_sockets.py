@@ -166,3 +166,29 @@ def test_nothing_is_left_of_a_thousand_sockets(desk, log, bearer_of):
     asyncio.run(drive())
     gc.collect()
     assert [each for each in gc.get_objects() if type(each) is LiveSocket] == []
+
+
+def test_nothing_is_left_of_a_socket_that_the_operation_leaves_to_the_server(desk, log, bearer_of):
+    app = FastAPI()
+    auth = Watchword(app, desk)
+
+    @app.websocket("/")
+    async def accept(websocket: WebSocket, found: Annotated[Identity, Depends(auth.identity)]):
+        await websocket.accept()
+
+    raw = [(name.lower().encode(), value.encode()) for name, value in bearer_of().items()]
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        assert message["type"] == "websocket.accept"
+
+    async def drive():
+        scope = {"type": "websocket", "path": "/", "query_string": b"", "headers": raw}
+        await asyncio.create_task(app(scope, receive, send))
+        async with asyncio.timeout(20):
+            while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(0)
+
+    asyncio.run(drive())

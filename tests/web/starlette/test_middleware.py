@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 import pytest
@@ -155,3 +156,19 @@ def test_a_verifier_has_nothing_to_open(serve):
     extension = Watchword(Verifier(Key.generate("HS256")))
     with serve(middleware=[extension.middleware]):
         pass
+
+
+def test_the_store_is_closed_before_the_application_reports_its_end(opened):
+    extension = Watchword(settings=Settings(database_url="sqlite://", issuer="https://i.example"))
+    app = Starlette(middleware=[extension.middleware])
+    events = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    reported = []
+
+    async def receive():
+        return events.pop(0)
+
+    async def send(message):
+        reported.append((message["type"], len(opened)))
+
+    asyncio.run(app({"type": "lifespan", "state": {}}, receive, send))
+    assert reported == [("lifespan.startup.complete", 1), ("lifespan.shutdown.complete", 0)]

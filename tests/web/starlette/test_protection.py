@@ -6,6 +6,7 @@ import asyncio
 import functools
 import time
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.authentication import requires
@@ -282,3 +283,23 @@ def test_a_login_of_the_application_uses_the_client_of_the_request(extension, se
     (session,) = desk.sessions(desk.accounts.find("alice").subject)
     assert session.ip_address == "203.0.113.9"
     assert time.time() - session.created_at < 60
+
+
+@pytest.mark.parametrize("middleware", [True, False])
+def test_a_request_leaves_nothing_to_the_next_in_the_same_task(extension, bearer_of, describing, middleware):
+    async def show_current(request):
+        client = extension.core.find_client()
+        return JSONResponse([current_identity() is None, None if client is None else client.ip_address])
+
+    app = Starlette(
+        routes=[Route("/guarded", extension.protect(describing)), Route("/open", show_current)],
+        middleware=[extension.middleware] if middleware else [],
+    )
+
+    async def ask():
+        transport = httpx.ASGITransport(app, client=("203.0.113.9", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+            assert (await client.get("/guarded", headers=bearer_of())).json()["current"] == "7"
+            return (await client.get("/open")).json()
+
+    assert asyncio.run(ask()) == [True, "203.0.113.9" if middleware else None]
