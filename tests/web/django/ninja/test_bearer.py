@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import Any
 
@@ -21,6 +22,7 @@ from watchword.web import current_identity
 from watchword.web.django import Watchword, auth
 from watchword.web.django.ninja import ANONYMOUS, WatchwordBearer
 
+COUNTER = itertools.count()
 ENTRIES = {"ISSUER": "https://login.example", "AUDIENCE": "api", "DATABASE_URL": "sqlite://"}
 
 
@@ -50,7 +52,7 @@ def describe(request: Any) -> dict[str, Any]:
 
 
 def make_api() -> NinjaAPI:
-    api = NinjaAPI(auth=WatchwordBearer(), urls_namespace=f"test {object()}")
+    api = NinjaAPI(auth=WatchwordBearer(), urls_namespace=f"test {next(COUNTER)}")
 
     def answer(request):
         return describe(request)
@@ -276,12 +278,18 @@ def test_another_extension_accepts_its_own_tokens(serve, alice):
 
 def test_the_test_client_of_ninja_passes_with_a_token(api, issue, alice):
     headers = {"Authorization": f"Bearer {issue()}"}
-    assert TestClient(api).get("/identity", headers=headers).json()["subject"] == str(alice.pk)
-    assert TestClient(api).get("/identity").status_code == 401
-    assert TestClient(api).get("/identity", headers={"Authorization": "Bearer x"}).status_code == 401
-    ask = async_to_sync(TestAsyncClient(api).get)
-    assert ask("/async-identity", headers=headers).json()["subject"] == str(alice.pk)
-    assert ask("/async-identity").status_code == 401
+    client = TestClient(make_api())
+    assert client.get("/identity", headers=headers).json()["subject"] == str(alice.pk)
+    assert client.get("/identity").status_code == 401
+    assert client.get("/identity", headers={"Authorization": "Bearer x"}).status_code == 401
+
+    async def ask():
+        client = TestAsyncClient(make_api())
+        return await client.get("/async-identity", headers=headers), await client.get("/async-identity")
+
+    accepted, refused = async_to_sync(ask)()
+    assert accepted.json()["subject"] == str(alice.pk)
+    assert refused.status_code == 401
 
 
 def test_a_handler_of_the_project_answers_refusals_in_its_own_format(serve, database):
