@@ -32,6 +32,14 @@ def test_an_optional_route_opens_without_a_token(application):
     assert application.read("/optional") == {"subject": None, "username": None}
 
 
+def test_a_request_has_no_identity_of_an_earlier_request_of_its_worker(application, tokens):
+    with application.connect_to_each_worker() as workers:
+        for worker in workers * 5:
+            assert application.read("/protected", token=tokens["alice"], over=worker)["username"] == "alice"
+            for path in ("/open", "/optional"):
+                assert application.read(path, over=worker) == {"subject": None, "username": None}
+
+
 @pytest.mark.parametrize("path", GUARDED)
 def test_a_preflight_needs_no_token_and_does_not_reach_the_view(application, path):
     headers = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}

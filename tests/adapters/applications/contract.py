@@ -13,7 +13,7 @@ Each application is a module of this folder, ``<adapter>_app.py``:
 - It names its worker: :func:`name_wsgi_worker` or :func:`name_asgi_worker` wraps it.
 
 ========================  ====================================================================================
-``GET /open``             no guard. Answers ``{"open": true}``
+``GET /open``             no guard. Describes ``watchword.web.current_identity()``
 ``GET /protected``        any login. Routed for OPTIONS too, which the guard lets through or answers
 ``GET /scoped``           ``scopes=["reports:read"]``. Describes ``watchword.web.current_identity()``
 ``GET /any``              ``any_scopes=["a", "b"]``

@@ -39,7 +39,7 @@ staff = Watchword(settings=contract.staff_settings())
 
 
 def open_to_all(request: Any) -> Any:
-    return JsonResponse({"open": True})
+    return JsonResponse(contract.describe(current_identity()))
 
 
 @protect

@@ -19,7 +19,7 @@ settings.ROOT_URLCONF = "django_async_app"
 
 
 async def open_to_all(request: Any) -> Any:
-    return JsonResponse({"open": True})
+    return JsonResponse(contract.describe(current_identity()))
 
 
 @protect

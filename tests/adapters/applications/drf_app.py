@@ -66,7 +66,7 @@ class StaffAuthentication(WatchwordAuthentication):
 @authentication_classes([])
 @permission_classes([])
 def open_to_all(request: Any) -> Any:
-    return Response({"open": True})
+    return Response(contract.describe(current_identity()))
 
 
 @api_view()

@@ -20,7 +20,7 @@ app.wsgi_app = contract.name_wsgi_worker(app.wsgi_app)  # type: ignore[method-as
 
 @app.get("/open")
 def open_to_all() -> Any:
-    return {"open": True}
+    return contract.describe(current_identity())
 
 
 @app.route("/protected", methods=["GET", "OPTIONS"])

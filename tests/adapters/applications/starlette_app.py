@@ -22,7 +22,7 @@ staff = Watchword(settings=contract.staff_settings())
 
 
 async def open_to_all(request: Request) -> JSONResponse:
-    return JSONResponse({"open": True})
+    return JSONResponse(contract.describe(current_identity()))
 
 
 @auth.protect

@@ -122,8 +122,8 @@ class DefaultGuard:
         self._guarded = guarded
         self._exemptions = exemptions
         self._number = exemptions.number
-        self._decisions: weakref.WeakKeyDictionary[Any, dict[tuple[str, str], bool]]
-        self._decisions = weakref.WeakKeyDictionary()
+        # By endpoint and method. A decision belongs to the view that the endpoint had.
+        self._decisions: dict[tuple[str, str], tuple[weakref.ref[Any], bool]] = {}
 
     def is_exempt(self, request: flask.Request) -> bool:
         """Return whether the guard leaves the running request alone."""
@@ -135,14 +135,11 @@ class DefaultGuard:
         if self._number != self._exemptions.number:
             self._number = self._exemptions.number
             self._decisions.clear()
-        decisions = self._decisions.get(view)
-        if decisions is None:
-            decisions = self._decisions.setdefault(view, {})
         key = rule.endpoint, request.method
-        decision = decisions.get(key)
-        if decision is None:
-            decision = decisions[key] = self._decide(app, request, view)
-        return decision
+        decision = self._decisions.get(key)
+        if decision is None or decision[0]() is not view:
+            decision = self._decisions[key] = weakref.ref(view), self._decide(app, request, view)
+        return decision[1]
 
     def _decide(self, app: flask.Flask, request: flask.Request, view: Callable[..., Any]) -> bool:
         exemptions = self._exemptions
