@@ -56,7 +56,7 @@ class Documented(DjangoProject):
             "\n".join([*(self._blocks[each] for each in titles), text])
         )
 
-    def run(self, code: str) -> None:
+    def run_code(self, code: str) -> None:
         self.manage("shell", "--verbosity", "0", "-c", PREPARE + code)
 
 
@@ -93,7 +93,7 @@ urlpatterns = [
 """,
     )
     project.add_alice()
-    project.run(
+    project.run_code(
         """
 from mysite.bulk import deactivate_domain
 
@@ -159,7 +159,7 @@ urlpatterns = [
     project.add_alice()
     assert "no issues" in project.manage("check").stdout
     assert "Ran 2 tests" in project.manage("test").stderr
-    project.run(
+    project.run_code(
         """
 from mysite.urls import staff
 
@@ -201,7 +201,7 @@ urlpatterns = [path("", include("watchword.web.django.urls")), path("", staff.ur
     project.add_alice()
     assert "Ran 1 test" in project.manage("test").stderr
     expected = {"code": "malformed_token"} if own_format else {}
-    project.run(
+    project.run_code(
         f"""
 from mysite.urls import staff
 
