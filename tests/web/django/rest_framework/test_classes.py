@@ -14,6 +14,7 @@ from django.urls import include, path
 from rest_framework import permissions
 from rest_framework.authentication import BasicAuthentication, SessionAuthentication
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
+from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 from rest_framework.test import APIClient, APIRequestFactory, force_authenticate
@@ -111,6 +112,8 @@ PATTERNS = [
         "session-too",
         make_view(HasScopes("a"), authentication_classes=[WatchwordAuthentication, SessionAuthentication]),
     ),
+    path("pages/user", make_view(permissions.IsAuthenticated, renderer_classes=[BrowsableAPIRenderer])),
+    path("pages/identity", make_view(HasIdentity, renderer_classes=[BrowsableAPIRenderer])),
     path("", include(router.urls)),
 ]
 
@@ -319,6 +322,20 @@ def test_a_user_that_is_inactive_has_no_valid_token(bear, where):
     answer = client.get(where)
     assert answer.status_code == 401
     assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize(("where", "status"), [("/pages/user", 401), ("/pages/identity", 200)])
+def test_the_pages_of_the_browsable_api_work_for_a_user_that_is_inactive(serve, alice, where, status):
+    templates = {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}
+    serve(*PATTERNS, WATCHWORD=ENTRIES, TEMPLATES=[templates], STATIC_URL="static/")
+    client, token = APIClient(), auth.core.start(str(alice.pk)).access_token
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    assert b"alice" in client.get(where, HTTP_ACCEPT="text/html").content
+    User.objects.update(is_active=False)
+    answer = client.get(where, HTTP_ACCEPT="text/html")
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert b"alice" not in answer.content
 
 
 def test_the_projects_function_loads_the_user(serve, alice):

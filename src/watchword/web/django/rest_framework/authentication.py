@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request as ApiRequest
@@ -61,7 +60,7 @@ class WatchwordAuthentication(BaseAuthentication):
             return None
         attach_identity(inner, identity, installation.users)
         share_identity(identity)
-        return SimpleLazyObject(partial(_load_user, inner, identity, installation)), identity
+        return SimpleLazyObject(partial(_load_user, request, identity, installation)), identity
 
     def authenticate_header(self, request: ApiRequest) -> str:
         """Return the challenge for a 401 (RFC 6750 §3): why the token was refused, or that it is missing."""
@@ -73,13 +72,28 @@ class WatchwordAuthentication(BaseAuthentication):
         return challenge or "Bearer"
 
 
-def _load_user(request: HttpRequest, identity: Identity, installation: Installation) -> Any:
+def _load_user(request: ApiRequest, identity: Identity, installation: Installation) -> Any:
+    """Return the user of an identity, or refuse the request.
+
+    Raises:
+        AuthenticationFailed: the subject has no active user.
+    """
     if not installation.users.has_function:
         return IdentityUser(identity)
+    inner = request._request  # noqa: SLF001 - as above
     try:
-        user = load_user(request, identity, installation.users)
+        user = load_user(inner, identity, installation.users)
         if getattr(user, "is_anonymous", False):
             raise InvalidToken("the subject of the token has no active user here")
     except WatchwordError as error:
-        raise refuse(request, installation, error) from error
+        refusal = refuse(inner, installation, error)
+        request._not_authenticated()  # noqa: SLF001 - the page of the refusal asks for the user again
+        if _is_answered(request):
+            return request.user
+        raise refusal from error
     return user
+
+
+def _is_answered(request: ApiRequest) -> bool:
+    """Return whether the view has answered, and only a page of the browsable API asks for the user."""
+    return hasattr(request.parser_context.get("view"), "response")
