@@ -26,8 +26,8 @@ client = Client(enforce_csrf_checks=True, SERVER_NAME="localhost")
 credentials = {"username": "alice", "password": "correct horse battery"}
 
 
-def log_in(path="/auth/login"):
-    return client.post(path, credentials, content_type="application/json").json()
+def log_in():
+    return client.post("/auth/login", credentials, content_type="application/json").json()
 
 
 def bear(token):
@@ -112,10 +112,11 @@ def test_the_own_login_and_the_own_format(project):
     project.write("urls.py", BLOCKS["urls"] + 'urlpatterns += [path("login", views.login)]\n')
     project.run(
         """
-assert log_in("/login")["welcome"] is True
+assert client.post("/login", credentials).json()["welcome"] is True
+assert client.post("/login", {"username": "alice"}).json() == {"code": "invalid_request"}
 assert client.post("/auth/login", credentials, content_type="application/json").status_code == 404
 credentials["password"] = "a guess"
-assert log_in("/login") == {"code": "invalid_credentials"}
+assert client.post("/login", credentials).json() == {"code": "invalid_credentials"}
 refused = client.get("/profile")
 assert (refused.status_code, refused.json()) == (401, {"code": "missing_token"})
 assert refused["WWW-Authenticate"] == "Bearer"

@@ -112,3 +112,16 @@ def test_it_runs_in_the_mode_of_what_stands_behind_it():
     assert iscoroutinefunction(IdentityMiddleware(answer_async))
     assert asyncio.run(IdentityMiddleware(answer_async)(RequestFactory().get("/"))) is None
     assert not iscoroutinefunction(IdentityMiddleware(lambda request: request.identity))
+
+
+def test_a_token_is_verified_on_the_event_loop_without_a_thread(bear, monkeypatch):
+    @protect
+    async def view(request):
+        return JsonResponse({"subject": request.identity.subject})
+
+    def refuse(_):
+        raise AssertionError("a thread was started")
+
+    request = RequestFactory().get("/", headers=bear())
+    monkeypatch.setattr("threading.Thread.start", refuse)
+    assert asyncio.run(IdentityMiddleware(view)(request)).status_code == 200
