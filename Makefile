@@ -148,20 +148,21 @@ clean:
 $(BIN)/python:
 	$(CREATE)
 
+# --no-deps: the files pin everything, and pip finds no pin for a requirement with extras, such as pydantic[email].
 $(VENV)/.run: constraints/run.txt pyproject.toml | $(BIN)/python
-	$(INSTALL) --require-hashes -r constraints/run.txt
+	$(INSTALL) --require-hashes --no-deps -r constraints/run.txt
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: constraints/dev.txt pyproject.toml | $(BIN)/python
-	$(INSTALL) --require-hashes -r constraints/dev.txt
+	$(INSTALL) --require-hashes --no-deps -r constraints/dev.txt
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.run
 
 $(VENV)/.bench: constraints/bench.txt | $(VENV)/.dev
-	$(INSTALL) --require-hashes -r constraints/bench.txt
+	$(INSTALL) --require-hashes --no-deps -r constraints/bench.txt
 	@touch $@
 
 $(VENV)/.proof: constraints/proof.txt | $(VENV)/.dev
-	$(INSTALL) --require-hashes -r constraints/proof.txt
+	$(INSTALL) --require-hashes --no-deps -r constraints/proof.txt
 	@touch $@
