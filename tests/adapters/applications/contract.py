@@ -21,11 +21,13 @@ Each application is a module of this folder, ``<adapter>_app.py``:
 ``GET /optional``         ``optional=True``. Describes ``None`` without a token
 ``GET /user``             any login. Reads the user twice and answers with :func:`describe_user`
 ``GET /staff/protected``  any login at the second extension
+``/socket``               only on ASGI: a WebSocket for any login. See :func:`serve_socket`
 ========================  ====================================================================================
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any, NamedTuple
 
@@ -45,6 +47,7 @@ __all__ = [
     "load_user_async",
     "name_asgi_worker",
     "name_wsgi_worker",
+    "serve_socket",
     "staff_settings",
     "switches",
 ]
@@ -99,6 +102,14 @@ def describe(identity: Identity | None) -> dict[str, str | None]:
 def describe_user(first: User, second: User) -> dict[str, Any]:
     """Describe a user that the view has read twice: the adapter loads it once."""
     return {"user": first.name, "is_loaded_once": first is second}
+
+
+async def serve_socket(websocket: Any) -> None:
+    """Accept a WebSocket after ``?hesitation=`` seconds, and then only sleep for three seconds."""
+    await asyncio.sleep(float(websocket.query_params.get("hesitation", "0")))
+    await websocket.accept(subprotocol=next(iter(websocket.scope["subprotocols"]), None))
+    await websocket.send_text("begun")
+    await asyncio.sleep(3)
 
 
 def name_wsgi_worker(application: Any) -> Any:

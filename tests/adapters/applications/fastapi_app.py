@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import contract
-from fastapi import Depends, FastAPI, Security
+from fastapi import Depends, FastAPI, Security, WebSocket
 from fastapi.testclient import TestClient
 
 from watchword import Identity
@@ -64,6 +64,11 @@ async def user(first: CurrentUser, second: Annotated[Any, Depends(read_user_agai
 @api.get("/staff/protected")
 async def staff_protected(identity: Annotated[Identity, Security(staff.identity)]) -> Any:
     return contract.describe(identity)
+
+
+@api.websocket("/socket")
+async def serve_socket(websocket: WebSocket, identity: CurrentIdentity) -> None:
+    await contract.serve_socket(websocket)
 
 
 app = contract.name_asgi_worker(api)

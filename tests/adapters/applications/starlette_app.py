@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 
 from watchword.web import current_identity
@@ -73,6 +73,7 @@ starlette = Starlette(
         Route("/optional", optional),
         Route("/user", user),
         Route("/staff/protected", staff_protected),
+        WebSocketRoute("/socket", auth.protect(contract.serve_socket)),
     ],
     middleware=[auth.middleware],
 )

@@ -13,7 +13,7 @@ from starlette.endpoints import WebSocketEndpoint
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, WebSocketRoute
 from starlette.testclient import WebSocketDenialResponse
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from watchword.errors import StoreUnavailable, UsernameTaken, WatchwordError
 from watchword.web import current_identity
@@ -306,6 +306,31 @@ def test_nothing_is_left_of_a_thousand_sockets(sockets, bearer_of, extension):
     asyncio.run(drive())
     gc.collect()
     assert [each for each in gc.get_objects() if type(each) is LiveSocket] == []
+
+
+def test_an_endpoint_that_accepts_after_the_end_of_its_session_gets_a_disconnect():
+    received, sent = [], []
+
+    async def receive():
+        received.append("websocket.connect")
+        return {"type": received[-1]}
+
+    async def send(message):
+        sent.append(message["type"])
+
+    async def drive():
+        websocket = WebSocket({"type": "websocket"}, receive, send)
+        over = asyncio.Event()
+        LiveSocket.wrap(websocket).follow(over.wait)
+        over.set()
+        await pause(until=lambda: sent)
+        with pytest.raises(WebSocketDisconnect) as told:
+            await websocket.accept()
+        assert told.value.code == 4401
+
+    asyncio.run(drive())
+    # A worker of Granian dies of a receive after the refusal.
+    assert (received, sent) == ([], ["websocket.close"])
 
 
 def test_a_cancelled_endpoint_ends_as_without_a_guard(sockets, bearer_of, log):

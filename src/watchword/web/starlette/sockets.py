@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from anyio import CancelScope, move_on_after
 from starlette.types import Message, Receive, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 __all__ = ["SESSION_OVER", "LiveSocket"]
 
@@ -35,6 +35,8 @@ class LiveSocket:
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
+        self._has_begun = False  # Whether the endpoint has received the handshake of the client.
+        self._is_accepted = False
         self._is_over = False
         self._told = asyncio.Event()
         self._waits: set[CancelScope] = set()
@@ -46,6 +48,8 @@ class LiveSocket:
         # A dependency of FastAPI cannot hand the endpoint another object, so the object itself has to change.
         socket = cls(websocket._receive, websocket._send)  # noqa: SLF001 - as above
         websocket._receive, websocket._send = socket.receive, socket.send  # noqa: SLF001 - as above
+        socket._has_begun = websocket.client_state is not WebSocketState.CONNECTING
+        socket._is_accepted = websocket.application_state is WebSocketState.CONNECTED
         return socket
 
     def follow(self, wait_for_end: Callable[[], Awaitable[None]]) -> None:
@@ -70,9 +74,13 @@ class LiveSocket:
                     message = await self._receive()
                 finally:
                     self._waits.discard(wait)
+                self._has_begun = True
                 if message["type"] == "websocket.disconnect":
                     self.stop()
                 return message
+        if not self._has_begun:  # The endpoint is about to accept, and what it sends raises.
+            self._has_begun = True
+            return {"type": "websocket.connect"}
         await self._told.wait()
         return {"type": "websocket.disconnect", "code": SESSION_OVER, "reason": ""}
 
@@ -89,6 +97,7 @@ class LiveSocket:
             raise WebSocketDisconnect(SESSION_OVER)
         if is_close:
             self.stop()
+        self._is_accepted |= message["type"] == "websocket.accept"
         await self._send(message)
 
     async def _follow(self, wait_for_end: Callable[[], Awaitable[None]]) -> None:
@@ -108,6 +117,8 @@ class LiveSocket:
         with suppress(OSError, RuntimeError):  # The client may have gone.
             with move_on_after(_PATIENCE):
                 await self._send({"type": "websocket.close", "code": SESSION_OVER, "reason": ""})
+            if not self._is_accepted:
+                return  # Granian dies of a receive after the refusal of a WebSocket.
             # Granian drops the close if the endpoint returns before the client has answered it.
             with move_on_after(_HANDSHAKE):
                 while (await self._receive())["type"] != "websocket.disconnect":
