@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -100,6 +102,20 @@ def test_a_refresh_token_does_not_open_a_route(application):
     answer = application.request("GET", "/protected", token=application.login("bob")["refresh_token"])
     application.check_refusal(answer, 401, "invalid_token")
     assert "refresh token" in answer.headers["WWW-Authenticate"]
+
+
+def test_requests_at_the_same_time_do_not_see_the_identity_of_each_other(application, tokens):
+    def ask(first: int) -> None:
+        with contextlib.closing(application.http_connection()) as connection:
+            for number in range(first, first + 30):
+                name = (None, "alice", "bob")[number % 3]
+                token = tokens.get(name)
+                assert application.read("/optional", token=token, over=connection)["username"] == name
+                # Without a guard only a middleware finds an identity.
+                assert application.read("/open", token=token, over=connection)["username"] in {name, None}
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(ask, range(8)))
 
 
 # -- other tokens ----------------------------------------------------------------------------------
