@@ -26,6 +26,9 @@ FORGED = {
     "X-AUTH-SESSION": "s",
     "X_Auth_Subject": "admin",
     "x_auth_username": "admin",
+    # WSGI gives these the same name as the headers with two hyphens.
+    "X-Auth_Subject": "admin",
+    "x_auth-scopes": "admin",
 }
 
 
