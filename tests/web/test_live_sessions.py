@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import time
 import weakref
 from contextvars import ContextVar
@@ -13,6 +14,7 @@ from sqlalchemy import delete
 
 from watchword import Auth, Identity, Issuer, Key, Settings, Verifier
 from watchword.errors import StoreUnavailable
+from watchword.stores.contract import SessionEnd
 from watchword.stores.sql import schema
 from watchword.web import live_sessions
 from watchword.web.http import Headers, Request
@@ -57,6 +59,8 @@ async def look_twice(installation):
     async def look_and_tell():
         nonlocal count
         await look()
+        if watch._reading is not None:
+            await watch._reading
         count += 1
         if count == 2:
             looked.set()
@@ -255,6 +259,31 @@ def test_a_store_that_is_away_for_a_moment_ends_nothing(installation, desk, monk
         assert not waiting.done()
         desk.end(identity.session_id)
         await waiting
+
+    run(story)
+
+
+def test_a_store_that_hangs_keeps_no_end_from_other_connections(installation, desk, monkeypatch):
+    reading, ending = log_in(desk), log_in(desk, "8")
+    answer, asked = threading.Event(), []
+
+    def hang(session_id):
+        asked.append(session_id)
+        answer.wait(PATIENCE)
+        raise StoreUnavailable
+
+    async def story():
+        waiting = await begin(installation, reading)
+        desk.wait(desk.settings.access_lifetime + 1)
+        monkeypatch.setattr(desk.stores.sessions, "find_session", hang)
+        while not asked:  # noqa: ASYNC110 - a thread appends to it
+            await asyncio.sleep(0)
+        other = await begin(installation, ending)
+        desk._revocations.add([SessionEnd(ending.session_id, desk.now() + 60)])
+        await other
+        assert (waiting.done(), asked) == (False, [reading.session_id])
+        answer.set()
+        waiting.cancel()
 
     run(story)
 

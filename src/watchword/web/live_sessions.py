@@ -22,7 +22,7 @@ logger = logging.getLogger("watchword.web")
 # Seconds between two looks. With the default poll of a second, a connection ends within 1.5 seconds.
 _PAUSE = 0.25
 
-# Sessions that are read between two looks at most, so that a look is never late for the store's sake.
+# Sessions that are read at once at most, so that other work of the store waits for a moment only.
 _MOST_READS = 100
 
 
@@ -97,6 +97,7 @@ class _LoopWatch:
         self._now = now
         self._connections: set[_OpenConnection] = set()
         self._task: Task[None] | None = None
+        self._reading: Task[None] | None = None
 
     async def wait(self, identity: Identity) -> None:
         is_ours = self._auth is not None and identity.issuer == self._auth.settings.issuer
@@ -132,6 +133,8 @@ class _LoopWatch:
         except Exception:  # All connections end, and the next connection starts another task.
             logger.exception("looking for ended sessions failed, so all connections that wait for them end")
         finally:
+            if self._reading is not None:
+                self._reading.cancel()
             _finish(self._connections)
 
     async def _look(self) -> None:
@@ -142,7 +145,7 @@ class _LoopWatch:
         due = [connection for connection in self._connections if connection.look_at <= now]
         _finish(connection for connection in due if connection.session_id is None)
         if self._auth is not None:
-            await self._look_up(self._auth, [connection for connection in due if connection.session_id])
+            self._start_reading(self._auth, [connection for connection in due if connection.session_id])
 
     async def _finish_ended(self, auth: Auth) -> None:
         session_ids = {each.session_id for each in self._connections if each.session_id is not None}
@@ -153,13 +156,22 @@ class _LoopWatch:
         if ended:
             _finish(connection for connection in self._connections if connection.session_id in ended)
 
+    def _start_reading(self, auth: Auth, due: Collection[_OpenConnection]) -> None:
+        """Read sessions beside the looks: a store that hangs keeps no end from other connections."""
+        reading = self._reading
+        if reading is not None:
+            if not reading.done():
+                return
+            self._reading = None
+            reading.result()  # It raises if the reading has failed, as a mistake of ours would.
+        if due:
+            self._reading = self._loop.create_task(self._look_up(auth, due))
+
     async def _look_up(self, auth: Auth, due: Collection[_OpenConnection]) -> None:
         """Read sessions that may have expired. Each connection waits on for the time that is left."""
         from asyncio import to_thread  # noqa: PLC0415 - as above
 
         session_ids = {each.session_id for each in due if each.session_id is not None}
-        if not session_ids:
-            return
         times_left = await to_thread(_read_times_left, auth, tuple(session_ids)[:_MOST_READS])
         now = self._now()
         for connection in due:
