@@ -57,7 +57,19 @@ def test_another_header_without_a_single_token_is_a_bad_request(value):
 
 
 @pytest.mark.parametrize(
-    "authorization", [None, "", " ", "a.b.c", "Basic YTpi", "Bearera.b.c", "Token a.b.c"]
+    "authorization",
+    [
+        None,
+        "",
+        " ",
+        "a.b.c",
+        "Basic YTpi",
+        "Bearera.b.c",
+        "Token a.b.c",
+        'Digest username="a, Bearer b", nc=1',
+        'OAuth oauth_consumer_key="0", oauth_signature="wOJ%3D"',
+        "AWS4-HMAC-SHA256 Credential=a/us/s3, SignedHeaders=host;range, Signature=fe",
+    ],
 )
 def test_a_request_without_a_bearer_token_has_none(authorization):
     assert find_bearer_token(Request() if authorization is None else sending(authorization)) is None
@@ -71,6 +83,9 @@ def test_a_request_without_a_bearer_token_has_none(authorization):
         ["Bearer a.b.c,Bearer d.e.f"],
         ["Bearer a.b.c, Basic YTpi"],
         ["Basic YTpi,Bearer a.b.c"],
+        ["Basic YTpi=", "Bearer a.b.c"],
+        ['Digest nc="1"', "Bearer a.b.c"],
+        ["Bearer a=1, b=2"],
         [","],
         ["Bearer a.b.c", "Bearer a.b.c"],
         ["Basic YTpi", "Bearer a.b.c"],

@@ -21,6 +21,12 @@ from watchword.web.http import Request
 
 __all__ = ["find_bearer_token", "refuse_refresh_token", "to_challenge", "to_public_code"]
 
+# RFC 9110 §11.4: a scheme other than Bearer, and parameters with commas between them.
+_PARAMETERS = re.compile(
+    r"[ \t]*+(?!bearer\b)[\w-]++ ++"
+    r'(?:[\w-]++[ \t]*+=[ \t]*+(?:"(?:[^"\\]|\\.)*+"|[^",\s]*+)[ \t]*+(?:,[ \t]*+|\Z))++',
+    re.IGNORECASE | re.ASCII,
+)
 _UNQUOTABLE = re.compile(r"[^\x20-\x21\x23-\x5B\x5D-\x7E]")
 
 
@@ -43,7 +49,7 @@ def find_bearer_token(request: Request, token_header: str = "Authorization") -> 
     value = request.find_header(token_header)
     if value is None:
         return None
-    if "," in value:
+    if "," in value and not _PARAMETERS.fullmatch(value):
         # No token has a comma in it. With two headers a proxy may have checked the other header.
         raise MalformedCredentials(f"more than one {token_header} header")
     scheme, _, token = value.strip(" \t").partition(" ")
