@@ -53,6 +53,21 @@ def test_requires_of_starlette_works(client, bearer_of):
     assert client.get("/reports", headers=bearer_of("reports:read")).text == "alice"
 
 
+@pytest.mark.parametrize("is_outer", [True, False])
+def test_the_middleware_of_another_extension_hides_no_identity(
+    extension, serve, describing, bearer_of, is_outer
+):
+    other = Watchword(settings=Settings(database_url="sqlite://", prefix="/staff/auth"))
+    middleware = [extension.middleware, other.middleware]
+    client = serve(
+        Route("/open", describing), middleware=middleware if is_outer else list(reversed(middleware))
+    )
+    answer = client.get("/open", headers=bearer_of()).json()
+    assert (answer["identity"], answer["current"]) == ("7", "7")
+    assert client.get("/open").json()["current"] is None
+    other.close()
+
+
 def test_a_view_that_is_not_guarded_works_while_the_store_is_away(client, bearer_of, desk, monkeypatch):
     headers = bearer_of()
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from watchword.errors import WatchwordError
+from watchword.sessions import Identity
 from watchword.web.current import reset_identity, set_identity
 from watchword.web.installation import Installation
 from watchword.web.starlette.connections import ConnectionChecks
@@ -41,7 +42,9 @@ class UserMiddleware:
             await self._live(scope, receive, send)
             return
         running = set_running_scope(scope)
-        current = set_identity(await self._checks.identify(scope))
+        await self._checks.identify(scope)
+        user = scope["user"]  # The middleware of another extension may have found an identity.
+        current = set_identity(user if isinstance(user, Identity) else None)
         try:
             await self._serve(scope, receive, send)
         finally:
