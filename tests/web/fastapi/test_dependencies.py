@@ -196,6 +196,7 @@ def test_routers_and_applications_are_guarded_as_a_whole(app, auth, bearer_of):
     }
 
 
+@pytest.mark.skipif(not hasattr(APIRouter, "frontend"), reason="older releases of FastAPI have no frontends")
 def test_a_frontend_is_guarded(app, auth, bearer_of, tmp_path):
     (tmp_path / "index.html").write_text("<p>inside")
     router = APIRouter(dependencies=[Depends(auth.identity)])
