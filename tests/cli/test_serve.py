@@ -208,10 +208,12 @@ def test_a_database_in_memory_is_refused(watchword, port, monkeypatch) -> None:
     )
 
 
-def test_no_account_is_made_beside_the_secret_of_a_database_that_is_missing(watchword, directory) -> None:
+def test_no_account_is_made_beside_the_secret_of_a_database_that_is_missing(
+    watchword, directory, port
+) -> None:
     (directory / "watchword.db.secret").write_text("x" * 43)
 
-    for command in (("serve",), ("account", "add", "alice", "--password-stdin")):
+    for command in (("serve", "--port", str(port)), ("account", "add", "alice", "--password-stdin")):
         refused = watchword(*command, stdin=PASSWORD)
         assert refused.exit_code == 1
         assert (
