@@ -23,7 +23,7 @@ from watchword.web.authenticators import AnyVerifier, AuthOrVerifier, to_authent
 from watchword.web.credentials import find_bearer_token, refuse_refresh_token
 from watchword.web.http import Request
 
-__all__ = ["Guard", "Requirements"]
+__all__ = ["Guard", "Requirements", "refuse_uncallable"]
 
 
 class Requirements:
@@ -227,6 +227,23 @@ class Guard:
             requirements.check_anonymous()
         else:
             requirements.check(identity, self.now)
+
+
+def refuse_uncallable(view: object, kinds: str) -> None:
+    """Raise unless what ``protect()`` was given can be called. Mostly it is a scope.
+
+    Args:
+        view: what was given.
+        kinds: what the guard of the framework guards, for the error.
+
+    Raises:
+        InvalidSettings: it cannot be called.
+    """
+    if not callable(view):
+        raise InvalidSettings(
+            f"protect() guards {kinds}, not {type(view).__name__}. Scopes are given by name: "
+            'protect(scopes="read write")'
+        )
 
 
 def _check_any_scopes(any_scopes: Iterable[str]) -> frozenset[str]:

@@ -6,7 +6,7 @@ import difflib
 import inspect
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,6 +34,7 @@ __all__ = ["Installation", "check_arguments", "make_repeatable", "warn_of_defaul
 logger = logging.getLogger("watchword.web")
 
 _DEFAULT_PREFIX = Settings().prefix
+_ISSUER_NAMES = ("issuer", "ISSUER", "WATCHWORD_ISSUER")  # an argument, an entry for Django, everywhere else
 _URLS = ("database_url", "issuer", "audience")  # These arguments of an Auth are settings as well.
 
 
@@ -68,9 +69,15 @@ def make_repeatable(options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, "listeners": tuple(listeners)} if isinstance(listeners, Iterable) else dict(options)
 
 
-def warn_of_default_issuer(settings: Settings) -> None:
-    """Log a warning if the issuer is the default, which is meant for trials on this machine."""
-    if settings.issuer == Settings().issuer:
+def warn_of_default_issuer(settings: Settings, *sources: Container[str]) -> None:
+    """Log a warning if no source names an issuer. The default is meant for trials on this machine.
+
+    Args:
+        settings: the settings of the extension.
+        sources: what the settings were read from, by the names of settings, entries or variables.
+    """
+    is_named = any(name in source for source in sources for name in _ISSUER_NAMES)
+    if not is_named and settings.issuer == Settings().issuer:
         logger.warning(
             "WATCHWORD_ISSUER is not set: tokens are issued by %s. "
             "Set it to the public URL of this service before anything else relies on its tokens.",

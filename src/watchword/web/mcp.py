@@ -6,16 +6,18 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from watchword.auth import Auth
 from watchword.errors import InsufficientScope, InvalidToken, MissingExtra
-from watchword.scopes import check_scopes
-from watchword.web.authenticators import AuthOrVerifier, check_auth, to_authenticator
-from watchword.web.guard import Requirements
 
 try:
     from mcp.server.auth.provider import AccessToken
+
+    from watchword.auth import Auth
 except ImportError as error:
     raise MissingExtra.from_extra("mcp") from error
+
+from watchword.scopes import check_scopes
+from watchword.web.authenticators import AuthOrVerifier, check_auth, to_authenticator
+from watchword.web.guard import Requirements
 
 __all__ = ["TokenVerifier"]
 

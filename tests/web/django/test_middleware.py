@@ -125,3 +125,10 @@ def test_a_token_is_verified_on_the_event_loop_without_a_thread(bear, monkeypatc
     request = RequestFactory().get("/", headers=bear())
     monkeypatch.setattr("threading.Thread.start", refuse)
     assert asyncio.run(IdentityMiddleware(view)(request)).status_code == 200
+
+
+@pytest.mark.parametrize(("issuer", "warnings"), [({}, 1), ({"ISSUER": "http://localhost:8000"}, 0)])
+def test_a_project_without_an_issuer_is_told_so_in_the_log(serve, caplog, issuer, warnings):
+    serve(WATCHWORD={"USERS": "accounts", **issuer})
+    IdentityMiddleware(lambda request: request.identity)
+    assert caplog.text.count("WATCHWORD_ISSUER is not set") == warnings

@@ -456,7 +456,14 @@ except ImportError as error:
     assert "pip install 'watchword[flask]'" in done.stdout
 
 
-@pytest.mark.parametrize(("given", "warnings"), [({}, 1), ({"WATCHWORD_ISSUER": "https://login.example"}, 0)])
+@pytest.mark.parametrize(
+    ("given", "warnings"),
+    [
+        ({}, 1),
+        ({"WATCHWORD_ISSUER": "https://login.example"}, 0),
+        ({"WATCHWORD_ISSUER": "http://localhost:8000"}, 0),
+    ],
+)
 def test_an_application_without_an_issuer_is_told_so_in_the_log(caplog, given, warnings):
     Watchword(configured(**given))
 

@@ -35,6 +35,8 @@ def test_settings_come_from_the_environment(monkeypatch, caplog):
     assert "/login/me" in [route.path for route in extension.routes]
     assert "WATCHWORD_ISSUER is not set" in caplog.text
     caplog.clear()
+    Watchword(issuer="http://localhost:8000")
+    assert caplog.records == []
     monkeypatch.setenv("WATCHWORD_ISSUER", "http://localhost:8000")
     Watchword()
     assert caplog.records == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from watchword.errors import WatchwordError
 from watchword.web.current import reset_identity, set_identity
+from watchword.web.django.configuration import read_entries
 from watchword.web.django.default import auth
 from watchword.web.django.pending_headers import add_pending_headers
 from watchword.web.django.request_users import attach_identity
@@ -47,7 +49,7 @@ class IdentityMiddleware:
             markcoroutinefunction(self)
         installation = auth.installation  # It is made now, and opened at the first token.
         if installation.opens_database:
-            warn_of_default_issuer(installation.settings)
+            warn_of_default_issuer(installation.settings, read_entries(), os.environ)
 
     def __call__(self, request: HttpRequest) -> Any:
         """Attach the identity, and return the response of the next middleware or of the view."""

@@ -14,6 +14,7 @@ from django.views import View
 from watchword.errors import InvalidSettings, WatchwordError
 from watchword.sessions import Identity
 from watchword.web.current import reset_identity, set_identity
+from watchword.web.guard import refuse_uncallable
 
 __all__ = ["ViewGuard", "guard_view"]
 
@@ -48,11 +49,7 @@ def guard_view(view: Any, guard: ViewGuard) -> Any:
     """
     if inspect.isclass(view):
         return _guard_class(view, guard)
-    if not callable(view):
-        raise InvalidSettings(
-            f"protect() guards functions and classes, not {type(view).__name__}. Scopes are given by name: "
-            'protect(scopes="read write").'
-        )
+    refuse_uncallable(view, "functions and classes")
     owner = _find_owner(view)
     is_async = iscoroutinefunction(view) or (owner is not None and owner.view_is_async)
     guarded = _guard_coroutine(view, guard, owner) if is_async else _guard_function(view, guard, owner)

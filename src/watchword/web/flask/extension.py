@@ -121,7 +121,7 @@ class Watchword(FlaskGuard):
             load_user=self._load_user,
         )
         if self._given is None and self._settings is None:
-            warn_of_default_issuer(installation.settings)
+            warn_of_default_issuer(installation.settings, app.config, os.environ, self._auth_options)
         warn_of_left_over_settings(app)
         hide_tables_from_alembic(app)
         blueprint = register_endpoints(app, installation, installations.values())

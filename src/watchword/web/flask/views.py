@@ -11,7 +11,7 @@ from typing import Any
 import flask
 
 from watchword.errors import InvalidSettings
-from watchword.web.guard import Requirements
+from watchword.web.guard import Requirements, refuse_uncallable
 
 __all__ = ["GuardedViews", "answer_preflight", "check_view", "guard_view", "list_layers"]
 
@@ -103,11 +103,7 @@ def check_view(view: object) -> None:
             "`decorators = [auth.protect()]` in a MethodView, `method_decorators = [auth.protect()]` in a "
             "resource of Flask-RESTX or Flask-RESTful, or decorate the methods."
         )
-    if not callable(view):
-        raise InvalidSettings(
-            f"protect() guards functions, not {type(view).__name__}. Scopes are given by name: "
-            'protect(scopes="read write").'
-        )
+    refuse_uncallable(view, "functions")
 
 
 def _is_guarded(view: Callable[..., Any]) -> bool:

@@ -66,8 +66,8 @@ class AsgiExtension:
             find_request=find_running_request,
         )
         self._checks = ConnectionChecks(self._installation)
-        if auth is None and settings is None and "WATCHWORD_ISSUER" not in os.environ:
-            warn_of_default_issuer(self._installation.settings)
+        if auth is None and settings is None:
+            warn_of_default_issuer(self._installation.settings, os.environ, options)
 
     @property
     def core(self) -> Auth:

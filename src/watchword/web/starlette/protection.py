@@ -21,7 +21,7 @@ from watchword.errors import InvalidSettings, WatchwordError
 from watchword.sessions import Identity
 from watchword.web import http
 from watchword.web.current import reset_identity, set_identity
-from watchword.web.guard import Requirements
+from watchword.web.guard import Requirements, refuse_uncallable
 from watchword.web.installation import Installation
 from watchword.web.starlette.connections import ConnectionChecks
 from watchword.web.starlette.errors import find_own_exception, send_refusal, to_starlette_response
@@ -221,8 +221,4 @@ def _check_application(endpoint: object) -> None:
             f"protect() guards functions, HTTPEndpoint and WebSocketEndpoint classes and ASGI applications, "
             f"not {describe(endpoint)}"
         )
-    if not callable(endpoint):
-        raise InvalidSettings(
-            f"protect() guards endpoints, not {type(endpoint).__name__}. Scopes are given by name: "
-            'protect(scopes="read write")'
-        )
+    refuse_uncallable(endpoint, "endpoints")
