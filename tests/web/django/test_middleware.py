@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import JsonResponse
 from django.test import RequestFactory
 from django.urls import path
+from django.utils.decorators import async_only_middleware
 
 from watchword.errors import InvalidSettings, StoreUnavailable, UsernameTaken
 from watchword.web import current_identity
@@ -112,6 +113,54 @@ def test_it_runs_in_the_mode_of_what_stands_behind_it():
     assert iscoroutinefunction(IdentityMiddleware(answer_async))
     assert asyncio.run(IdentityMiddleware(answer_async)(RequestFactory().get("/"))) is None
     assert not iscoroutinefunction(IdentityMiddleware(lambda request: request.identity))
+
+
+def pass_on_sync(get_response):
+    def answer(request):
+        return get_response(request)
+
+    return answer
+
+
+@async_only_middleware
+def pass_on_async(get_response):
+    async def answer(request):
+        return await get_response(request)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ["sync", None],
+        [None, "sync"],
+        ["sync", None, "sync"],
+        ["async", None, "sync"],
+        ["sync", None, "async"],
+        [None, "sync", "async"],
+    ],
+)
+def test_requests_keep_their_identities_apart_across_synchronous_and_async_middleware(
+    serve, async_client, bear, order
+):
+    ours = "watchword.web.django.IdentityMiddleware"
+    middleware = [ours if kind is None else f"{__name__}.pass_on_{kind}" for kind in order]
+    users = "django.contrib.auth.middleware.AuthenticationMiddleware"
+    sessions = "django.contrib.sessions.middleware.SessionMiddleware"
+    client = serve(*PATTERNS, MIDDLEWARE=[sessions, users, *middleware])
+    bearers = {None: None, "7": bear(), "8": bear(subject="8")}
+    calls = [(view, subject) for view in ("/open", "/open-async") for subject in bearers] * 3
+
+    async def ask_all_at_once():
+        asked = (async_client.get(view, headers=bearers[subject]) for view, subject in calls)
+        return await asyncio.gather(*asked)
+
+    answers = [*asyncio.run(ask_all_at_once())]
+    answers += [client.get(view, headers=bearers[subject]) for view, subject in calls]
+    for (_, subject), answer in zip(calls * 2, answers, strict=True):
+        assert (answer.json()["subject"], answer.json()["current"]) == (subject, subject)
+    assert current_identity() is None
 
 
 def test_a_token_is_verified_on_the_event_loop_without_a_thread(bear, monkeypatch):
