@@ -155,3 +155,29 @@ def test_a_reader_that_is_gone_stops_no_request(pipe: Pipe) -> None:
     pipe.add()
     pipe.log.close()
     assert pipe.log._failed == 2
+
+
+def test_lines_that_a_full_disk_has_taken_in_part_are_counted_exactly(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = bytearray()
+    room = [200]
+
+    def write(file: int, chunk: bytes) -> int:
+        taken = chunk[: room[0]]
+        if not taken:
+            raise OSError(28, "No space left on device")
+        room[0] -= len(taken)
+        disk.extend(taken)
+        return len(taken)
+
+    monkeypatch.setattr(access_log.os, "write", write)
+    for _ in range(10):
+        pipe.add()
+    until(lambda: pipe.log._failed, "the disk is full")
+    room[0] = 10_000
+    pipe.log.close()
+
+    (lost,) = LOST.findall(disk.decode().replace("[", "\n["))
+    assert disk.count(b"id-1\n") + int(lost) == 10
+    assert 0 < int(lost) < 10

@@ -121,6 +121,22 @@ def test_the_log_has_the_path_as_it_was_sent_without_the_query_string() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("scope", "part", "shown"),
+    [
+        ({"http_version": "1"}, "version", "1.0"),
+        ({"http_version": "2"}, "version", "2"),
+        ({"method": "CONNECT", "path": "", "raw_path": b""}, "path", b"-"),
+        ({"raw_path": None}, "path", b"/a b"),
+    ],
+)
+def test_no_part_of_a_line_is_empty_or_unusual(scope: dict[str, Any], part: str, shown: str | bytes) -> None:
+    log = NotedLog()
+    ask(tell_headers, log=log, **scope)
+
+    assert log.lines[0][part] == shown
+
+
 def test_a_client_that_is_gone_before_its_answer_is_logged_with_499() -> None:
     async def give_up(*_: Any) -> None:
         """Send nothing."""

@@ -2,15 +2,19 @@
 
 import contextlib
 import http.client
+import json
 import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 from watchword_servers import COMMAND, PATIENCE, clean_environment, free_port
 
 import watchword
+
+PASSWORD = "correct horse battery staple"
 
 
 def test_a_whole_story_is_logged_event_by_event_without_a_secret(start):
@@ -56,7 +60,7 @@ def test_a_whole_story_is_logged_event_by_event_without_a_secret(start):
             assert payload not in server.log
             assert signature not in server.log
     assert not re.search(r"eyJ[\w-]{10}", server.log), "nothing in the log looks like a token"
-    for secret in (guess["password"], "correct horse battery staple", "somebody"):
+    for secret in (guess["password"], PASSWORD, "somebody"):
         assert secret not in server.log
 
 
@@ -100,30 +104,78 @@ def test_a_worker_that_is_killed_loses_the_lines_of_a_moment_only(start):
     assert count_lines(server.log, r"/kill/\d+") == 50
 
 
-def test_a_reader_of_the_log_that_is_stuck_keeps_no_request_waiting(tmp_path, until):
+@contextlib.contextmanager
+def serving(folder, until, command=COMMAND, **streams):
+    """A server whose output goes elsewhere than to a file; the process and its port."""
     port = free_port()
-    settings = {"PORT": str(port), "ADMIN_PASSWORD": "correct horse battery staple"}
-    server = subprocess.Popen(
-        [*COMMAND, "serve"],
-        cwd=tmp_path,
-        env=clean_environment(settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        until(lambda: is_listening(port), "the server listens")
+    settings = {"PORT": str(port), "ADMIN_PASSWORD": PASSWORD}
+    with subprocess.Popen(
+        [*command, "serve"], cwd=folder, env=clean_environment(settings), start_new_session=True, **streams
+    ) as process:
+        try:
+            until(lambda: is_listening(port), "the server listens")
+            yield process, port
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_reader_of_the_log_that_is_stuck_keeps_no_request_waiting(tmp_path, until):
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with serving(tmp_path, until, **streams) as (process, port):
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as client:
             for _ in range(12_000):  # more than the pipe and the queue hold
                 began = time.monotonic()
                 client.request("GET", "/healthz")
                 assert client.getresponse().read() == b'{"status":"ok"}'
                 assert time.monotonic() - began < 2
-        server.terminate()
-        log, _ = server.communicate(timeout=PATIENCE)
-    finally:
-        server.kill()
+        process.terminate()
+        log, _ = process.communicate(timeout=PATIENCE)
     (lost,) = re.findall(r"(\d+) lines of the access log could not be written$", log.decode(), re.MULTILINE)
     assert count_lines(log.decode(), "/healthz") + int(lost) >= 12_000
+
+
+def test_events_go_to_standard_error_once_the_reader_of_the_log_is_gone(tmp_path, until):
+    errors = tmp_path / "errors"
+    with (
+        errors.open("wb") as file,
+        serving(tmp_path, until, stdout=subprocess.PIPE, stderr=file) as (process, port),
+    ):
+        process.stdout.close()
+        assert log_in(port) == 200
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    assert re.search(r'^\[.+\] security INFO {"event": "login", ', errors.read_text(), re.MULTILINE)
+    assert "Traceback" not in errors.read_text()
+
+
+CLOSED_OUTPUT = """
+import os
+import sys
+
+from watchword.cli.main import main
+
+os.close(1)
+sys.stdout = sys.__stdout__ = None  # as Python finds it after `>&-`
+assert os.open("another file", os.O_CREAT | os.O_WRONLY) == 1
+main()
+"""
+
+
+def test_no_line_goes_to_another_file_where_standard_output_is_closed(tmp_path, until):
+    command = [sys.executable, "-c", CLOSED_OUTPUT]
+    with serving(tmp_path, until, command, stderr=subprocess.DEVNULL) as (process, port):
+        assert log_in(port) == 200
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    assert (tmp_path / "another file").read_bytes() == b""
+
+
+def log_in(port):
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as client:
+        body = json.dumps({"username": "admin", "password": PASSWORD})
+        client.request("POST", "/auth/login", body, {"Content-Type": "application/json"})
+        return client.getresponse().status
 
 
 def is_listening(port):

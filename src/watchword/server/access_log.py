@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 
 __all__ = ["AccessLog"]
 
@@ -90,10 +91,9 @@ class AccessLog:
 
     def _write_lines(self) -> None:
         for chunk in self._take_chunks():
-            if not self._write(chunk):
-                self._failed += chunk.count(b"\n")
+            self._failed += self._write(chunk).count(b"\n")
         lost = self._refused + self._failed - self._told
-        if lost and self._write(self._describe_loss(lost)):
+        if lost and not self._write(self._describe_loss(lost)):
             self._told += lost
 
     def _take_chunks(self) -> Iterator[bytes]:
@@ -108,14 +108,12 @@ class AccessLog:
         if chunk:
             yield bytes(chunk)
 
-    def _write(self, chunk: bytes) -> bool:
-        """Write some lines. Return whether they were written."""
-        try:
+    def _write(self, chunk: bytes) -> bytes:
+        """Write some lines. Return what could not be written."""
+        with suppress(OSError):  # The reader is gone, or the disk is full.
             while chunk:
                 chunk = chunk[os.write(self._file, chunk) :]
-        except OSError:  # The reader is gone, or the disk is full.
-            return False
-        return True
+        return chunk
 
     def _describe_loss(self, lost: int) -> bytes:
         return f"[{self._clock.read()}] {lost} lines of the access log could not be written\n".encode("ascii")

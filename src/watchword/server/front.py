@@ -87,8 +87,9 @@ class Front:
                 self._access_log.add(
                     address=address,
                     method=scope["method"],
-                    path=scope.get("raw_path") or scope["path"].encode(),
-                    version=scope["http_version"],
+                    path=scope.get("raw_path") or scope["path"].encode() or b"-",
+                    # Granian's name of HTTP/1.0 is 1.
+                    version="1.0" if scope["http_version"] == "1" else scope["http_version"],
                     status=exchange.status,
                     seconds=time.perf_counter() - began,
                     request_id=exchange.request_id,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import resource
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -48,6 +51,15 @@ _STANDARD_OUTPUT = 1
 _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
+class _EventHandler(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes security events to standard output, or to standard error if that fails."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is that of logging
+        """Write an event to standard error, because the reader of the log is gone or the disk is full."""
+        with suppress(OSError):
+            print(self.format(record), file=sys.stderr)  # noqa: T201 - this is the log
+
+
 _LOGGING = {
     "formatters": {
         "named": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
@@ -55,7 +67,7 @@ _LOGGING = {
     },
     "handlers": {
         "named": {"class": "logging.StreamHandler", "formatter": "named", "stream": "ext://sys.stderr"},
-        "security": {"class": "logging.StreamHandler", "formatter": "security", "stream": "ext://sys.stdout"},
+        "security": {"()": _EventHandler, "formatter": "security", "stream": "ext://sys.stdout"},
     },
     "loggers": {
         "_granian": {"handlers": ["named"], "level": "INFO", "propagate": False},
@@ -158,7 +170,9 @@ def _make_application(settings: Settings, threads: int, counts: Path | None) -> 
     loop = asyncio.get_event_loop()  # Granian has made it, and runs it later.
     loop.add_signal_handler = _refuse_signal_handler  # type: ignore[assignment, method-assign]
     loop.run_until_complete(_bound_threads(threads))
-    return create_app(settings, counts=counts, access_log=AccessLog(_STANDARD_OUTPUT))
+    # Where standard output was closed at the start, its descriptor is another file, such as a connection.
+    access_log = AccessLog(_STANDARD_OUTPUT) if sys.stdout else None
+    return create_app(settings, counts=counts, access_log=access_log)
 
 
 async def _bound_threads(threads: int) -> None:
