@@ -90,6 +90,14 @@ def make_class(log):
     return Echo
 
 
+def make_class_with_guarded_methods(log, protect):
+    class Echo(make_class(log)):
+        on_connect = protect(make_class(log).on_connect)
+        on_receive = protect(make_class(log).on_receive)
+
+    return Echo
+
+
 @pytest.fixture
 def sockets(extension, serve, log):
     """A client of guarded WebSocket endpoints of several kinds."""
@@ -97,12 +105,13 @@ def sockets(extension, serve, log):
         WebSocketRoute("/echo", extension.protect(functools.partial(echo, log=log))),
         WebSocketRoute("/work", extension.protect(functools.partial(work, log=log))),
         WebSocketRoute("/class", extension.protect(scopes="admin")(make_class(log))),
+        WebSocketRoute("/methods", make_class_with_guarded_methods(log, extension.protect)),
         WebSocketRoute("/fail", extension.protect(fail)),
         WebSocketRoute("/greet", extension.protect(optional=True)(greet)),
     )
 
 
-@pytest.mark.parametrize("path", ["/echo", "/class"])
+@pytest.mark.parametrize("path", ["/echo", "/class", "/methods"])
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer a.b.c"}])
 def test_a_socket_without_a_good_token_gets_a_401_before_it_is_accepted(sockets, path, headers):
     with pytest.raises(WebSocketDenialResponse) as refused, sockets.websocket_connect(path, headers=headers):
@@ -175,7 +184,7 @@ def test_a_socket_lives_as_long_as_its_session_and_its_client(sockets, bearer_of
     assert log.events == [1000]
 
 
-@pytest.mark.parametrize("path", ["/echo", "/class"])
+@pytest.mark.parametrize("path", ["/echo", "/class", "/methods"])
 def test_a_socket_that_waits_is_closed_when_its_session_ends(sockets, bearer_of, desk, log, path):
     with sockets.websocket_connect(path, headers=bearer_of("admin")) as socket:
         socket.receive_text()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from typing import ParamSpec, TypeVar, cast
 
 from fastapi import HTTPException
@@ -23,14 +22,12 @@ from watchword.web.guard import Requirements
 from watchword.web.installation import Installation
 from watchword.web.starlette.connections import ConnectionChecks
 from watchword.web.starlette.running import set_running_scope
-from watchword.web.starlette.sockets import LiveSocket
 
 __all__ = ["BearerIdentity", "BearerLock", "OptionalBearerIdentity", "refuse_bare_call"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_SOCKET = "watchword.socket"  # in the scope of a WebSocket
 _MOST_REQUIREMENTS = 1_000  # An application has fewer sets of scopes.
 
 
@@ -108,8 +105,8 @@ class _IdentityScheme(SecurityBase):
             refuse(self._installation, scope, error)
         set_running_scope(scope)
         set_identity(identity)
-        if identity is not None and scope["type"] == "websocket":
-            self._follow_session(cast("WebSocket", connection), identity)
+        if isinstance(connection, WebSocket):
+            self._checks.follow_session(connection, identity)
         return identity
 
     def _make_requirements(self, connection: HTTPConnection, scopes: tuple[str, ...]) -> Requirements:
@@ -118,16 +115,6 @@ class _IdentityScheme(SecurityBase):
         if len(self._requirements) < _MOST_REQUIREMENTS:
             self._requirements[scopes] = requirements
         return requirements
-
-    def _follow_session(self, websocket: WebSocket, identity: Identity) -> None:
-        """Close a WebSocket when the session of its identity is over."""
-        if _SOCKET in websocket.scope:
-            return
-        socket = websocket.scope[_SOCKET] = LiveSocket.wrap(websocket)
-        socket.follow(partial(self._installation.live_sessions.wait_for_end, identity))
-        task = asyncio.current_task()
-        if task is not None:  # The task of the connection: a dependency is not told of the end otherwise.
-            task.add_done_callback(lambda _: socket.stop())
 
 
 class BearerIdentity(_IdentityScheme):

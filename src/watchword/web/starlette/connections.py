@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from starlette.authentication import AuthCredentials, UnauthenticatedUser
 from starlette.types import Scope
+from starlette.websockets import WebSocket
 
 from watchword.errors import MissingToken
 from watchword.sessions import Identity
 from watchword.web.asgi import AsgiRequest
 from watchword.web.guard import Requirements
 from watchword.web.installation import Installation
+from watchword.web.starlette.sockets import LiveSocket
 
 __all__ = ["ConnectionChecks"]
 
@@ -28,6 +31,7 @@ class ConnectionChecks:
         # Each extension has places of its own, so that no extension answers for another.
         self._identity_slot = f"watchword.identity.{id(self)}"
         self._user_slot = f"watchword.user.{id(self)}"
+        self._socket_slot = f"watchword.socket.{id(self)}"
 
     async def check(self, scope: Scope, requirements: Requirements) -> Identity | None:
         """Return the identity of a connection, if the connection may pass.
@@ -76,6 +80,22 @@ class ConnectionChecks:
             user = await self._installation.users.load_async(identity)
             scope[self._user_slot] = identity, user
         return user
+
+    def follow_session(self, websocket: WebSocket, identity: Identity | None) -> None:
+        """Close a WebSocket when the session of its identity is over. Several calls count once.
+
+        Args:
+            websocket: what the endpoint has, or will get, as an argument.
+            identity: the identity of the connection.
+        """
+        if identity is not None and self._socket_slot not in websocket.scope:
+            websocket.scope[self._socket_slot] = True
+            self.follow(LiveSocket.wrap(websocket), identity)
+
+    def follow(self, socket: LiveSocket, identity: Identity | None) -> None:
+        """Close a WebSocket when the session of its identity is over."""
+        if identity is not None:
+            socket.follow(partial(self._installation.live_sessions.wait_for_end, identity))
 
     def _attach(self, scope: Scope, identity: Identity | None) -> None:
         scope[self._identity_slot] = identity

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
@@ -87,8 +87,7 @@ class Protection:
 
     def follow(self, socket: LiveSocket, identity: Identity | None) -> None:
         """Close a WebSocket when the session of its identity is over."""
-        if identity is not None:
-            socket.follow(functools.partial(self._installation.live_sessions.wait_for_end, identity))
+        self._checks.follow(socket, identity)
 
     def _guard_function(self, endpoint: Callable[..., Any], is_async: bool) -> Callable[..., Awaitable[Any]]:
         call = endpoint if is_async else functools.partial(run_in_threadpool, endpoint)
@@ -102,14 +101,9 @@ class Protection:
             try:
                 identity = await self.check(scope)
                 with _run_as(scope, identity):
-                    if scope["type"] == "http":
-                        return await call(*args, **kwargs)
-                    socket = LiveSocket.wrap(cast("WebSocket", connection))
-                    self.follow(socket, identity)
-                    try:
-                        return await call(*args, **kwargs)
-                    finally:
-                        socket.stop()
+                    if isinstance(connection, WebSocket):
+                        self._checks.follow_session(connection, identity)
+                    return await call(*args, **kwargs)
             except WatchwordError as error:
                 response = self.refuse(scope, error)
                 if not isinstance(connection, WebSocket):
@@ -162,20 +156,15 @@ class GuardedApplication:
                 if scope["type"] == "http":
                     await self._app(scope, receive, note_start)
                 else:
-                    await self._serve_socket(scope, LiveSocket(receive, note_start), identity)
+                    socket = LiveSocket(receive, note_start)
+                    self._protection.follow(socket, identity)
+                    await self._app(scope, socket.receive, socket.send)
         except WatchwordError as error:
             is_accepted = started == "websocket.accept"
             if started and not is_accepted:
                 raise
             response = self._protection.refuse(scope, error)
             await send_refusal(scope, receive, send, response, is_accepted=is_accepted)
-
-    async def _serve_socket(self, scope: Scope, socket: LiveSocket, identity: Identity | None) -> None:
-        self._protection.follow(socket, identity)
-        try:
-            await self._app(scope, socket.receive, socket.send)
-        finally:
-            socket.stop()
 
 
 @contextmanager

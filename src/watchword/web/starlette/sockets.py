@@ -53,14 +53,17 @@ class LiveSocket:
         return socket
 
     def follow(self, wait_for_end: Callable[[], Awaitable[None]]) -> None:
-        """Close the WebSocket when a session is over. :meth:`stop` ends this.
+        """Close the WebSocket when a session is over. The wait ends with the task of the connection.
 
         Args:
             wait_for_end: returns when the session is over.
         """
         self._task = asyncio.create_task(self._follow(wait_for_end))
+        connection = asyncio.current_task()
+        if connection is not None:  # A dependency and a method are called once, and do not see the end.
+            connection.add_done_callback(lambda _: self._stop())
 
-    def stop(self) -> None:
+    def _stop(self) -> None:
         """Stop waiting for the end of the session. A close that has begun goes on."""
         if self._task is not None and not self._is_over:
             self._task.cancel()
@@ -76,7 +79,7 @@ class LiveSocket:
                     self._waits.discard(wait)
                 self._has_begun = True
                 if message["type"] == "websocket.disconnect":
-                    self.stop()
+                    self._stop()
                 return message
         if not self._has_begun:  # The endpoint is about to accept, and what it sends raises.
             self._has_begun = True
@@ -96,7 +99,7 @@ class LiveSocket:
                 return
             raise WebSocketDisconnect(SESSION_OVER)
         if is_close:
-            self.stop()
+            self._stop()
         self._is_accepted |= message["type"] == "websocket.accept"
         await self._send(message)
 
