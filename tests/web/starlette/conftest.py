@@ -38,7 +38,7 @@ async def describe(request: Request) -> JSONResponse:
         {
             "authenticated": user.is_authenticated,
             "name": user.display_name,
-            "identity": user.identity,
+            "identity": user.identity if user.is_authenticated else "",  # Starlette 1.0 has none to show
             "scopes": request.auth.scopes,
             "current": None if current is None else current.subject,
         }

@@ -144,7 +144,7 @@ def test_an_optional_identity_may_be_missing_and_not_bad(extension, serve, beare
         "authenticated": True,
         "name": "alice",
         "identity": "7",
-        "scopes": ["a"],
+        "scopes": ["a", "authenticated"],
         "current": "7",
     }
     assert client.get("/", headers={"Authorization": "Bearer a.b.c"}).status_code == 401
@@ -263,6 +263,19 @@ def test_the_user_may_be_loaded_by_a_coroutine_function(desk, serve, bearer_of):
 
     client = serve(Route("/", show_user), middleware=[extension.middleware])
     assert client.get("/", headers=bearer_of()).text == "alice"
+
+
+def test_a_user_of_an_endpoint_without_a_guard_is_a_mistake_of_the_application(desk, serve, bearer_of):
+    extension = Watchword(desk, load_user=lambda identity: identity.username)
+
+    async def read(request):
+        return JSONResponse(await extension.user(request))
+
+    with pytest.raises(InvalidSettings, match=r"@auth\.protect, or middleware=\[auth\.middleware\]"):
+        serve(Route("/", read)).get("/", headers=bearer_of())
+    client = serve(Route("/", read), middleware=[extension.middleware])
+    assert client.get("/", headers=bearer_of()).json() == "alice"
+    assert client.get("/").status_code == 401
 
 
 def test_without_load_user_there_are_no_users(extension, serve, bearer_of):

@@ -56,9 +56,15 @@ class ConnectionChecks:
             WatchwordError: the application has made a mistake.
         """
         identity = await self._installation.guard.identify_async(AsgiRequest(scope))
-        if identity is not None or "user" not in scope:  # Another extension may have found an identity.
+        if identity is not None or "user" not in scope:
             self._attach(scope, identity)
+        else:  # The middleware of another extension may have found an identity, which stays.
+            scope[self._identity_slot] = None
         return identity
+
+    def has_checked(self, scope: Scope) -> bool:
+        """Return whether the middleware or a guard has looked for the identity of a connection."""
+        return self._identity_slot in scope
 
     def find_identity(self, scope: Scope) -> Identity | None:
         """Return the identity that was found for a connection."""
@@ -102,4 +108,5 @@ class ConnectionChecks:
         if identity is None:
             scope["user"], scope["auth"] = UnauthenticatedUser(), AuthCredentials()
         else:
-            scope["user"], scope["auth"] = identity, AuthCredentials(identity.scopes)
+            # By Starlette's convention everyone who is logged in has this scope: @requires("authenticated").
+            scope["user"], scope["auth"] = identity, AuthCredentials([*identity.scopes, "authenticated"])

@@ -95,9 +95,13 @@ class Watchword(AsgiExtension):
         Raises:
             MissingToken: the request has no identity.
             InvalidToken: the subject has no user.
-            InvalidSettings: the extension has no ``load_user``.
+            InvalidSettings: the extension has no ``load_user``, or has not looked for the identity.
         """
         scope = request.scope
+        if not self._checks.has_checked(scope):
+            raise InvalidSettings(
+                "auth.user() needs an endpoint behind @auth.protect, or middleware=[auth.middleware]"
+            )
         return await self._checks.load_user(scope, self._checks.find_identity(scope))
 
     @overload
