@@ -194,7 +194,8 @@ class Watchword:
                 token does not.
 
         Raises:
-            InvalidSettings: an argument has the wrong form, or this is not a view.
+            InvalidSettings: an argument has the wrong form, this is not a view, or it is an operation of
+                ninja that is served without the guard already.
         """
         requirements = Requirements(scopes=scopes, any_scopes=any_scopes, fresh=fresh, optional=optional)
         guard = ViewGuard(

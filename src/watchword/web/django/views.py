@@ -45,11 +45,12 @@ def guard_view(view: Any, guard: ViewGuard) -> Any:
     it, because a function may ignore the method.
 
     Raises:
-        InvalidSettings: this is not a view.
+        InvalidSettings: this is not a view, or it is served without the guard already.
     """
     if inspect.isclass(view):
         return _guard_class(view, guard)
     refuse_uncallable(view, "functions and classes")
+    _refuse_open_operation(view)
     owner = _find_owner(view)
     is_async = iscoroutinefunction(view) or (owner is not None and owner.view_is_async)
     guarded = _guard_coroutine(view, guard, owner) if is_async else _guard_function(view, guard, owner)
@@ -148,6 +149,21 @@ def _answer_options(owner: Any, request: HttpRequest) -> Any:
     if isinstance(owner, View):
         return View.options(owner, request)
     return HttpResponse(status=204)
+
+
+def _refuse_open_operation(view: Callable[..., Any]) -> None:
+    """Raise if ninja serves a view already: it has kept the function without the guard.
+
+    Raises:
+        InvalidSettings: the view is an operation of ninja.
+    """
+    if any(hasattr(layer, "_ninja_operation") for layer in _unwrap(view)):
+        raise InvalidSettings(
+            f"the operation {getattr(view, '__name__', view)!r} is open to every client, because protect() "
+            "stands above its route: put @api.get(...) above @protect, or write "
+            "@api.get(..., auth=WatchwordBearer()). To serve the function without the guard as well, write a "
+            "second function."
+        )
 
 
 def _find_owner(view: Callable[..., Any]) -> View | None:

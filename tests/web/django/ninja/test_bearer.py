@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 from typing import Any
@@ -303,3 +304,31 @@ def test_a_handler_of_the_project_answers_refusals_in_its_own_format(serve, data
     answer = Client().get("/api/identity", headers={"Authorization": "Bearer x.y.z"})
     assert answer.json() == {"code": "malformed_token"}
     assert "WWW-Authenticate" in answer.headers
+
+
+@pytest.mark.parametrize("protect", [auth.protect, auth.protect(scopes="a")])
+def test_a_guard_above_the_route_of_an_operation_is_refused(protect):
+    api = NinjaAPI(urls_namespace=f"test {next(COUNTER)}")
+
+    @api.get("/above")
+    def above(request):
+        return {}
+
+    @functools.wraps(above)
+    def wrapped(request):
+        return above(request)
+
+    for view in (above, wrapped):
+        with pytest.raises(InvalidSettings, match="'above' is open to every client"):
+            protect(view)
+
+
+def test_a_guard_below_the_route_of_an_operation_holds(serve):
+    api = NinjaAPI(urls_namespace=f"test {next(COUNTER)}")
+
+    @api.get("/below")
+    @auth.protect
+    def below(request):
+        return {}
+
+    assert serve(path("", api.urls)).get("/below").status_code == 401
