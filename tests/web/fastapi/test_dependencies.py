@@ -1,5 +1,6 @@
 """The dependencies: what they return, what they refuse, and where they are used."""
 
+import re
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -285,6 +286,28 @@ def test_a_dependency_of_the_application_may_call_ours(app, auth, client, bearer
 def test_a_dependency_that_is_called_is_refused_at_once(auth, call):
     with pytest.raises(InvalidSettings, match=r"without calling it: Depends\(auth\."):
         Depends(call(auth))
+
+
+@pytest.mark.parametrize(
+    ("dependency", "line"),
+    [
+        (lambda auth: auth.identity, "Depends(auth.identity)"),
+        (lambda auth: auth.optional_identity, "Depends(auth.optional_identity)"),
+        (lambda auth: auth.user, "Depends(auth.user)"),
+        (lambda auth: auth.fresh(60), "Depends(auth.fresh(300))"),
+        (lambda auth: auth.any_of("c"), 'Depends(auth.any_of("a", "b"))'),
+        (lambda auth: auth.fresh, "Depends(auth.fresh(300))"),
+    ],
+)
+def test_a_dependency_without_depends_is_refused(app, auth, client, bearer_of, dependency, line):
+    given = dependency(auth)
+    with pytest.raises(InvalidSettings, match=re.escape(line)):
+        app.get("/listed", dependencies=[given])(lambda: None)
+    called = []
+    app.get("/default")(lambda found=given: called.append(found))
+    with pytest.raises(InvalidSettings, match=re.escape(line)):
+        client.get("/default", headers=bearer_of())
+    assert called == []
 
 
 @pytest.mark.parametrize("name", ["fresh", "any_of"])

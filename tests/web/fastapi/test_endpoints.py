@@ -10,6 +10,7 @@ from watchword import Key, Settings, Verifier
 from watchword.errors import InvalidSettings
 from watchword.web.fastapi import Watchword
 
+KEY = Key.generate("HS256")
 ALICE = {"username": "alice", "password": "correct horse battery"}
 
 
@@ -76,8 +77,9 @@ def test_the_openapi_document_describes_the_endpoints(served):
     body = login["requestBody"]["content"]["application/json"]["schema"]
     assert body["required"] == ["username", "password"]
     assert "security" not in login
-    tokens = login["responses"]["200"]["content"]["application/json"]["schema"]["properties"]
-    assert {"access_token", "refresh_token", "expires_in"} <= tokens.keys()
+    tokens = login["responses"]["200"]["content"]["application/json"]["schema"]
+    answer = client.post(f"{prefix}/auth/login", json=ALICE).json()
+    assert set(tokens["required"]) == tokens["properties"].keys() == answer.keys()
     assert {"400", "401", "413", "415", "429", "503"} <= login["responses"].keys()
     end = paths[f"{prefix}/auth/sessions/{{session_id}}"]["delete"]
     assert end["security"] == [{"Watchword": []}]
@@ -97,6 +99,19 @@ def test_operations_show_a_lock_and_their_scopes(app, auth):
     assert paths["/user"]["get"]["security"] == [{"Watchword": ["a"]}]
 
 
+def test_the_lock_names_the_login_that_there_is(desk):
+    descriptions = []
+    for arguments in ({"auth": desk}, {"auth": desk, "endpoints": {"login": False}}, {"auth": Verifier(KEY)}):
+        app = FastAPI()
+        app.get("/", dependencies=[Security(Watchword(app, **arguments).identity)])(lambda: None)
+        descriptions.append(app.openapi()["components"]["securitySchemes"]["Watchword"]["description"])
+    assert descriptions == [
+        "The access token of `POST /auth/login`.",
+        "An access token.",
+        "An access token.",
+    ]
+
+
 def test_an_endpoint_that_is_switched_off_is_a_404_and_not_documented(app, desk):
     Watchword(app, desk, endpoints={"login": False})
     client = TestClient(app)
@@ -106,7 +121,7 @@ def test_an_endpoint_that_is_switched_off_is_a_404_and_not_documented(app, desk)
 
 
 def test_a_verifier_has_no_endpoints(app):
-    Watchword(app, Verifier(Key.generate("HS256")))
+    Watchword(app, Verifier(KEY))
     assert app.openapi()["paths"] == {}
 
 

@@ -14,7 +14,8 @@ from watchword.errors import InvalidSettings, WatchwordError
 from watchword.scopes import check_scopes
 from watchword.sessions import Identity
 from watchword.web.fastapi.errors import refuse
-from watchword.web.fastapi.schemes import BearerIdentity, refuse_bare_call
+from watchword.web.fastapi.handing_over import Dependency, FunctionDependency
+from watchword.web.fastapi.schemes import BearerIdentity
 from watchword.web.guard import Requirements
 from watchword.web.installation import Installation
 from watchword.web.starlette.connections import ConnectionChecks
@@ -24,15 +25,13 @@ __all__ = ["AnyScopeMaker", "FreshLoginMaker", "make_user_dependency"]
 IdentityDependency = Callable[..., Awaitable[Identity]]
 
 
-class _DependencyMaker:
+class _DependencyMaker(Dependency):
     """Makes a dependency of requirements. Equal requirements give the same object, which can be overridden.
 
     Args:
         identity: the dependency that finds the identity.
         installation: what the extension has in the application.
     """
-
-    _example = ""
 
     def __init__(self, identity: BearerIdentity, installation: Installation) -> None:
         self._identity = identity
@@ -46,10 +45,15 @@ class _DependencyMaker:
         Raises:
             InvalidSettings: always.
         """
-        self._refuse()
+        self.refuse()
 
-    def _refuse(self) -> NoReturn:
-        raise InvalidSettings(f"call it first: Depends({self._example}). Without the call nothing is guarded")
+    def refuse(self) -> NoReturn:
+        """Raise an error that says to call it first.
+
+        Raises:
+            InvalidSettings: always.
+        """
+        raise InvalidSettings(f"call it first: Depends({self.written}). Without the call nothing is guarded")
 
     def _obtain(self, key: object, requirements: Requirements) -> IdentityDependency:
         if key not in self._made:
@@ -66,13 +70,13 @@ class _DependencyMaker:
                 refuse(installation, conn.scope, error)
             return identity
 
-        return check_identity
+        return FunctionDependency(check_identity, self.written)
 
 
 class FreshLoginMaker(_DependencyMaker):
     """Makes dependencies that require a login of the last seconds."""
 
-    _example = "auth.fresh(300)"
+    written = "auth.fresh(300)"
 
     def __call__(self, max_age: Duration) -> IdentityDependency:
         """Return a dependency that requires a recent login and returns the identity.
@@ -89,7 +93,7 @@ class FreshLoginMaker(_DependencyMaker):
 class AnyScopeMaker(_DependencyMaker):
     """Makes dependencies that require any of several scopes."""
 
-    _example = 'auth.any_of("a", "b")'
+    written = 'auth.any_of("a", "b")'
 
     def __call__(self, *scopes: str) -> IdentityDependency:
         """Return a dependency that requires at least one of the scopes and returns the identity.
@@ -99,7 +103,7 @@ class AnyScopeMaker(_DependencyMaker):
         """
         checked = check_scopes(scopes, "any_of")
         if not checked:
-            raise InvalidSettings(f"any_of needs at least one scope: {self._example}")
+            raise InvalidSettings(f"any_of needs at least one scope: {self.written}")
         return self._obtain(frozenset(checked), Requirements(any_scopes=checked))
 
 
@@ -115,11 +119,10 @@ def make_user_dependency(
     """
     found = Security(identity)
 
-    @refuse_bare_call("auth.user")
     async def load_user(conn: HTTPConnection, identity: Identity = found) -> Any:
         try:
             return await checks.load_user(conn.scope, identity)
         except WatchwordError as error:
             refuse(installation, conn.scope, error)
 
-    return load_user
+    return FunctionDependency(load_user, "auth.user")

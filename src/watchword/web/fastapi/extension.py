@@ -88,7 +88,7 @@ class Watchword(AsgiExtension):
             auth_options=auth_options,
         )
         installation, checks = self._installation, self._checks
-        self._lock = BearerLock(installation.settings.prefix)
+        self._lock = BearerLock(installation.settings.prefix, _describe_token(installation))
         self.identity = BearerIdentity(self._lock, installation, checks)
         self.optional_identity = OptionalBearerIdentity(self._lock, installation, checks)
         self.fresh = FreshLoginMaker(self.identity, installation)
@@ -126,6 +126,14 @@ class Watchword(AsgiExtension):
             "FastAPI guards with dependencies: write Annotated[Identity, Security(auth.identity)] as a "
             'parameter, or @app.get(..., dependencies=[Security(auth.identity, scopes=["reports:read"])])'
         )
+
+
+def _describe_token(installation: Installation) -> str:
+    """Tell people which token opens the lock in the OpenAPI document."""
+    names = {route.endpoint for route in installation.select_routes(())}
+    if "login" in names:
+        return f"The access token of `POST {installation.settings.prefix}/login`."
+    return "An access token."
 
 
 def _check_app(app: object) -> None:

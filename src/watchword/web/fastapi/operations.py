@@ -98,9 +98,9 @@ _TOKENS = _describe_object(
         "token_type": _TEXT,
         "expires_in": {"type": "integer"},
         "refresh_token": _TEXT,
+        "refresh_expires_in": {"type": "integer"},
         "scope": _TEXT,
     },
-    ["access_token", "token_type", "expires_in", "refresh_token"],
 )
 
 _CALLER = _describe_object(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec, TypeVar, cast
+from typing import cast
 
 from fastapi import HTTPException
 from fastapi.openapi.models import HTTPBearer
@@ -13,44 +11,20 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
-from watchword.errors import InvalidSettings, WatchwordError
+from watchword.errors import WatchwordError
 from watchword.sessions import Identity
 from watchword.web.current import set_identity
 from watchword.web.fastapi.errors import refuse
+from watchword.web.fastapi.handing_over import Dependency, refuse_bare_call
 from watchword.web.fastapi.text_scopes import refuse_text_scopes
 from watchword.web.guard import Requirements
 from watchword.web.installation import Installation
 from watchword.web.starlette.connections import ConnectionChecks
 from watchword.web.starlette.running import set_running_scope
 
-__all__ = ["BearerIdentity", "BearerLock", "OptionalBearerIdentity", "refuse_bare_call"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
+__all__ = ["BearerIdentity", "BearerLock", "OptionalBearerIdentity"]
 
 _MOST_REQUIREMENTS = 1_000  # An application has fewer sets of scopes.
-
-
-def refuse_bare_call(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return a decorator for a dependency that people call, where they have to hand it over.
-
-    Args:
-        name: the name of the dependency, such as ``auth.identity``.
-    """
-
-    def decorate(dependency: Callable[P, R]) -> Callable[P, R]:
-        @wraps(dependency)  # FastAPI looks through this wrapper, and finds a coroutine function.
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            # FastAPI calls with names. An application may call with a connection at any place.
-            if "conn" not in kwargs and not any(isinstance(value, HTTPConnection) for value in args):
-                raise InvalidSettings(
-                    f"hand {name} over without calling it: Depends({name}), or Security({name}, scopes=[...])"
-                )
-            return dependency(*args, **kwargs)
-
-        return call
-
-    return decorate
 
 
 class BearerLock(SecurityBase):
@@ -58,17 +32,18 @@ class BearerLock(SecurityBase):
 
     Args:
         prefix: the path of the extension's endpoints, which tells its lock from others.
+        description: tells people which token opens the lock.
     """
 
-    def __init__(self, prefix: str) -> None:
-        self.model = HTTPBearer(bearerFormat="JWT", description=f"The access token of `POST {prefix}/login`.")
+    def __init__(self, prefix: str, description: str) -> None:
+        self.model = HTTPBearer(bearerFormat="JWT", description=description)
         self.scheme_name = "Watchword" + "".join(part.title() for part in _list_parts(prefix))
 
     async def __call__(self) -> None:
         """Do nothing."""
 
 
-class _IdentityScheme(SecurityBase):
+class _IdentityScheme(Dependency, SecurityBase):
     """Finds the identity of a request or WebSocket.
 
     Args:
@@ -120,7 +95,9 @@ class _IdentityScheme(SecurityBase):
 class BearerIdentity(_IdentityScheme):
     """Finds the identity of a request or WebSocket, and refuses a connection without a good token."""
 
-    @refuse_bare_call("auth.identity")
+    written = "auth.identity"
+
+    @refuse_bare_call
     async def __call__(self, conn: HTTPConnection, scopes: SecurityScopes) -> Identity:
         """Return the identity of a connection that has all scopes of ``Security(..., scopes=[...])``."""
         return cast("Identity", await self.find(conn, scopes.scopes))
@@ -129,9 +106,10 @@ class BearerIdentity(_IdentityScheme):
 class OptionalBearerIdentity(_IdentityScheme):
     """Finds the identity of a request or WebSocket, which may have no token. A bad token is refused."""
 
+    written = "auth.optional_identity"
     is_optional = True
 
-    @refuse_bare_call("auth.optional_identity")
+    @refuse_bare_call
     async def __call__(self, conn: HTTPConnection, scopes: SecurityScopes) -> Identity | None:
         """Return the identity of a connection, or ``None`` without a token."""
         return await self.find(conn, scopes.scopes)
