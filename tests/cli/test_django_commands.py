@@ -39,6 +39,15 @@ def test_an_account_is_added_in_the_project_s_own_database(project):
     assert "alice" in project.manage("watchword", "account", "list").stdout
 
 
+def test_in_a_project_of_django_users_the_commands_for_accounts_say_what_logs_in(tmp_path, project):
+    note = "Accounts cannot log in to this project, because Django's users do."
+    assert note not in add(project).stderr
+    other = DjangoProject(tmp_path / "other")
+    added = add(other)
+    assert added.stderr.startswith(note)
+    assert note not in other.manage("watchword", "key", "list").stderr
+
+
 def test_options_of_django_are_not_for_the_command(project):
     add(project)
     for arguments in (

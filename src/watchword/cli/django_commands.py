@@ -47,6 +47,13 @@ def _watchword(context: click.Context, prefix: str | None) -> None:
     """
     use_program(context, "python", ["manage.py", "watchword"])
     use_source(context, DjangoSource(prefix))
+    if context.invoked_subcommand == "account" and prefix is None and auth.has_django_users:
+        click.echo(
+            "Accounts cannot log in to this project, because Django's users do. "
+            "`python manage.py createsuperuser` makes a user. "
+            'WATCHWORD["USERS"] = "accounts" lets accounts log in instead',
+            err=True,
+        )
 
 
 def run_command(arguments: Sequence[str], *, standalone: bool) -> None:
