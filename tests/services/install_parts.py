@@ -50,7 +50,7 @@ def _install_programs(names: list[str]) -> None:
     obstacle = _find_obstacle()
     if obstacle:
         _say(f"{', '.join(names)}: not installed, because {obstacle}. Their tests are skipped.")
-        _say(f"To run them: apt-get install {' '.join(packages)}")
+        _say(f"On Debian, root installs them with: apt-get install {' '.join(packages)}")
         return
     _say(f"Installing with apt-get: {' '.join(packages)}")
     _run(*APT, "update")

@@ -131,6 +131,17 @@ def test_a_stop_while_workers_are_starting_is_not_lost(start, until, stop, numbe
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
 
 
+def test_sighup_replaces_the_workers_while_requests_are_served(start, until):
+    server = start("--workers", "2", WATCHWORD_SECRET="a secret of this server " * 2)
+    tokens = server.login()
+    before = set(server.workers())
+    server.process.send_signal(signal.SIGHUP)
+    until(lambda: server.greets(tokens) and len(set(server.workers()) - before) == 2, "both are new")
+    until(lambda: server.greets(tokens) and not before & set(server.workers()), "the old workers have ended")
+    assert server.greets(tokens)
+    assert server.stop() == 0
+
+
 def test_a_worker_that_stops_before_its_server_has_heard_of_it_is_no_failure(start, until):
     server = start()
     (worker,) = server.workers()
