@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from django.test import override_settings
-from django_projects import DjangoProject
+from django_projects import ACCOUNTS, DjangoProject
 
 from watchword import Key, Settings, Verifier
 from watchword.testing import fresh_store
@@ -33,6 +33,14 @@ def test_a_server_does_not_start_with_settings_that_cannot_be_used(tmp_path):
     project = DjangoProject(tmp_path, 'WATCHWORD["ISSUR"] = "x"')
     shown = project.run("-c", "import mysite.wsgi", status=1).stderr
     assert shown.endswith('InvalidSettings: WATCHWORD["ISSUR"] is not a setting. Did you mean ISSUER?\n')
+
+
+def test_a_server_does_not_start_without_the_app_that_ends_the_sessions_of_users(tmp_path):
+    project = DjangoProject(tmp_path, 'INSTALLED_APPS.remove("watchword.web.django")')
+    shown = project.run("-c", "import mysite.wsgi", status=1).stderr
+    assert "InvalidSettings: 'watchword.web.django' is not in INSTALLED_APPS" in shown
+    project.add_settings(ACCOUNTS)  # Accounts are not Django's, so no signal ends their sessions.
+    project.run("-c", "import mysite.wsgi")
 
 
 def test_a_server_that_starts_opens_nothing_before_the_first_token(tmp_path):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.http import JsonResponse
@@ -114,13 +115,37 @@ def test_the_projects_function_loads_the_user(serve, alice, path, load_user):
     assert Client().get(path, headers=headers).json()["user"] == "alice of LOAD_USER"
 
 
+class AskingMiddleware:
+    """Asks for the user before the view, as LoginRequiredMiddleware does."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_view(self, request, *_):
+        bool(request.user)
+
+
+ASKING = [f"{__name__}.AskingMiddleware"]
+
+
+@pytest.mark.parametrize("load_user", [load, load_async])
+@pytest.mark.parametrize("further", [[], ASKING], ids=["view", "middleware"])
 @pytest.mark.parametrize("path", PATHS)
-def test_a_subject_that_the_projects_function_does_not_know_has_no_valid_token(serve, database, path):
-    client = serve(*PATTERNS, WATCHWORD=ENTRIES | {"LOAD_USER": load})
+def test_a_subject_that_the_projects_function_does_not_know_is_refused_by_guarded_views_only(
+    serve, database, path, further, load_user
+):
+    entries = ENTRIES | {"LOAD_USER": load_user}
+    client = serve(*PATTERNS, WATCHWORD=entries, MIDDLEWARE=[*settings.MIDDLEWARE, *further])
     ghost = User.objects.create_user("ghost")
     headers = {"Authorization": f"Bearer {auth.core.start(str(ghost.pk)).access_token}"}
     answer = client.get(path, headers=headers)
-    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
+    if path.startswith("/guarded"):
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
+    else:
+        assert (answer.status_code, answer.json()["user"]) == (200, "")
 
 
 @pytest.mark.parametrize("issuer", ["https://legacy.example", "https://login.example"])

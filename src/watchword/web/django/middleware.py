@@ -56,7 +56,7 @@ class IdentityMiddleware:
         if self._is_async:
             return self._answer_async(request)
         identity = auth.identify(request)
-        attach_identity(request, identity, auth.installation.users)
+        attach_identity(request, identity, auth.installation.users, is_guarded=False)
         token, running = set_identity(identity), set_request(request)
         try:
             response = self._get_response(request)
@@ -68,7 +68,7 @@ class IdentityMiddleware:
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponse:
         identity = await auth.identify_async(request)
-        attach_identity(request, identity, auth.installation.users)
+        attach_identity(request, identity, auth.installation.users, is_guarded=False)
         token, running = set_identity(identity), set_request(request)
         try:
             response = await self._get_response(request)

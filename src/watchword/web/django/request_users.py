@@ -11,13 +11,15 @@ from django.apps import apps
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject, empty
 
+from watchword.errors import InvalidToken
 from watchword.sessions import Identity
 from watchword.web.users import UserLoader
 
-__all__ = ["RequestUser", "attach_identity", "load_user"]
+__all__ = ["RequestUser", "attach_anonymous", "attach_identity", "load_user"]
 
 _USER = "_watchword_user"
-_set = object.__setattr__  # The base sets the attributes of the user itself.
+# The base sets and reads the attributes of the user itself, and reads its own ones slowly.
+_set, _get = object.__setattr__, object.__getattribute__
 
 
 class RequestUser(SimpleLazyObject):
@@ -25,6 +27,10 @@ class RequestUser(SimpleLazyObject):
 
     It does not hold the request. A request that holds itself waits for the garbage collector, which costs
     more than the guard.
+
+    A subject that the project's function does not know is refused in a guarded view. Elsewhere its user is an
+    ``AnonymousUser``, because a middleware that asks for the user must not fail, and an open view refuses
+    nothing.
 
     Args:
         identity: the identity that the guard found.
@@ -34,6 +40,8 @@ class RequestUser(SimpleLazyObject):
     _wrapped = empty  # What the base sets in each object, at half of the cost of the guard.
     _identity: Identity
     _users: UserLoader
+    _is_guarded = False
+    _is_missing = False
 
     def __init__(self, identity: Identity, users: UserLoader) -> None:
         _set(self, "_identity", identity)
@@ -41,8 +49,14 @@ class RequestUser(SimpleLazyObject):
 
     def _setup(self) -> None:
         users = self._users
+        if not users.has_function:
+            self._wrapped = _make_anonymous()
+            return
         load = async_to_sync(users.load_async) if users.is_async else users.load
-        self._wrapped = load(self._identity) if users.has_function else _make_anonymous()
+        try:
+            self._wrapped = load(self._identity)
+        except InvalidToken as error:
+            self._wrapped = self._replace_missing(error)
 
     def __copy__(self) -> Any:
         return copy(self._load())
@@ -61,14 +75,26 @@ class RequestUser(SimpleLazyObject):
             return self._load()
         # Django's own thread of the request, because another thread has another connection to the database.
         load = users.load_async if users.is_async else sync_to_async(users.load)
-        self._wrapped = await load(self._identity)
+        try:
+            self._wrapped = await load(self._identity)
+        except InvalidToken as error:
+            self._wrapped = self._replace_missing(error)
         return self._wrapped
+
+    def _replace_missing(self, error: InvalidToken) -> Any:
+        """Return what stands for a user that is missing. Raise the error in a guarded view."""
+        if self._is_guarded:
+            raise error
+        _set(self, "_is_missing", True)
+        return _make_anonymous()
 
 
 _load, _load_async = RequestUser._load, RequestUser._load_async  # noqa: SLF001 -- users have names of their own
 
 
-def attach_identity(request: HttpRequest, identity: Identity | None, users: UserLoader) -> None:
+def attach_identity(
+    request: HttpRequest, identity: Identity | None, users: UserLoader, *, is_guarded: bool = True
+) -> None:
     """Set ``request.identity``, and ``request.user`` and ``request.auser`` for a request with an identity.
 
     The user is loaded when a view asks for it. Without an identity the user of Django's own session stays.
@@ -78,6 +104,7 @@ def attach_identity(request: HttpRequest, identity: Identity | None, users: User
         request: the request.
         identity: the identity that the guard found.
         users: loads the user.
+        is_guarded: whether a guard has let the request pass. A subject without a user is refused then.
     """
     attributes = request.__dict__
     attributes["identity"] = identity
@@ -86,6 +113,24 @@ def attach_identity(request: HttpRequest, identity: Identity | None, users: User
         return
     attributes["user"] = user = _find_user(request, identity, users)
     attributes["auser"] = partial(_load_async, user)
+    if is_guarded:
+        _set(user, "_is_guarded", True)
+        if _get(user, "_is_missing"):  # A middleware has asked before the guard.
+            user._wrapped = empty  # noqa: SLF001 -- as above
+
+
+def attach_anonymous(request: HttpRequest) -> None:
+    """Let a request act for no user, also if a cookie says that a user has logged in.
+
+    Meant for frameworks that take every view out of Django's CSRF check. A page of another site sends the
+    cookie of Django's session, too.
+    """
+    user = _make_anonymous()
+
+    async def load_async() -> Any:
+        return user
+
+    request.__dict__.update(identity=None, user=user, auser=load_async)
 
 
 def load_user(request: HttpRequest, identity: Identity, users: UserLoader) -> Any:

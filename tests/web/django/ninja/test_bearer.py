@@ -169,6 +169,23 @@ def test_an_optional_identity_may_be_missing(ask, kind):
     assert not ANONYMOUS.is_authenticated
 
 
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_an_optional_identity_never_acts_for_the_session_of_a_cookie(serve, alice, is_async):
+    def answer(request):
+        return request.user.get_username()
+
+    async def answer_async(request):
+        return (await request.auser()).get_username()
+
+    api = make_api()
+    api.post("/act", auth=WatchwordBearer(optional=True))(answer_async if is_async else answer)
+    client = serve(path("api/", api.urls), WATCHWORD=ENTRIES)
+    client.force_login(alice)  # A page of another site sends this cookie, and no CSRF token.
+    assert client.post("/api/act").json() == ""
+    headers = {"Authorization": f"Bearer {auth.core.start(str(alice.pk)).access_token}"}
+    assert client.post("/api/act", headers=headers).json() == "alice"
+
+
 @both
 def test_another_auth_of_the_list_is_asked_without_a_bearer_token(ask, kind):
     for name in ("basic-too", "basic-first"):

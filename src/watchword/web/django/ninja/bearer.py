@@ -16,7 +16,7 @@ from watchword.sessions import Identity
 from watchword.web.django.default import auth
 from watchword.web.django.extension import Watchword
 from watchword.web.django.pending_headers import record_refusal
-from watchword.web.django.request_users import attach_identity
+from watchword.web.django.request_users import attach_anonymous, attach_identity
 from watchword.web.django.requests import InnerRequest
 from watchword.web.django.running import share_identity
 from watchword.web.guard import Requirements
@@ -52,7 +52,7 @@ class WatchwordBearer(AuthBase):
         fresh: how long ago the subject may have logged in at most, in seconds or as a timedelta. Otherwise
             401.
         optional: a request without a token passes, and ``request.auth`` is :data:`ANONYMOUS`. A request with
-            a bad token does not.
+            a bad token does not. ``request.user`` is anonymous too, whatever Django's session says.
         extension: the extension whose tokens count. By default the extension of the project.
 
     Raises:
@@ -112,6 +112,7 @@ class WatchwordBearer(AuthBase):
         if identity is not None:
             return identity
         if self._is_optional:
+            attach_anonymous(request)  # ninja checks no CSRF token here, so the session must not count.
             return ANONYMOUS
         record_refusal(request, installation, MissingToken())
         return None

@@ -12,6 +12,7 @@ from watchword.web.django.own_users.directory import DjangoUsers
 __all__ = ["make_own_users"]
 
 _APP = "django.contrib.auth"
+_OUR_APP = "watchword.web.django"
 
 
 def make_own_users(configuration: Configuration) -> DjangoUsers | None:
@@ -32,6 +33,11 @@ def make_own_users(configuration: Configuration) -> DjangoUsers | None:
     if users == "django" and not apps.is_installed(_APP):
         raise InvalidSettings(f'WATCHWORD["USERS"] is "django", and {_APP!r} is not in INSTALLED_APPS')
     if users != "accounts" and is_possible and apps.is_installed(_APP):
+        if not apps.is_installed(_OUR_APP):
+            raise InvalidSettings(
+                f"{_OUR_APP!r} is not in INSTALLED_APPS, so nothing would end the sessions of a user "
+                "with a new password. Add it there."
+            )
         return DjangoUsers(
             configuration.settings,
             configuration.scopes_from,
