@@ -148,6 +148,18 @@ def test_a_gateway_is_told_whether_a_request_may_pass(application, tokens, name,
     assert ("WWW-Authenticate" in answer.headers) == (status != 204)
 
 
+def test_a_gateway_may_declare_the_body_of_the_request_that_it_asks_about(application, tokens):
+    if application.adapter.name in {"django_async", "ninja"}:
+        return  # On ASGI, Django itself reads the body first.
+    with application.connection() as connection:
+        connection.settimeout(5)  # less than a server waits for a body
+        connection.sendall(
+            b"GET /auth/check HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 5\r\n"
+            b"Authorization: Bearer %b\r\n\r\n" % tokens["bob"].encode()
+        )
+        assert connection.recv(100).split()[1] == b"204"
+
+
 # -- the protected resource ------------------------------------------------------------------------
 
 RESOURCE_METADATA = "/.well-known/oauth-protected-resource/mcp"

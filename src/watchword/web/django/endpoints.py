@@ -67,7 +67,7 @@ def _make_view(find_installation: Callable[[], Installation], name: str) -> Call
 def _call_handler(
     installation: Installation, route: Route, request: HttpRequest, path_parameters: dict[str, Any]
 ) -> Response:
-    body = read_body(request, installation.settings.max_body)
+    body = read_body(request, installation.settings.max_body) if route.has_body else b""
     return route.handler(DjangoRequest(request, path_parameters, body))
 
 

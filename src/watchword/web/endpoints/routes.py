@@ -50,6 +50,14 @@ class Route(NamedTuple):
     is_free_of_io: Callable[[], bool] = _does_io
 
     @property
+    def has_body(self) -> bool:
+        """Whether the handler reads the body of a request.
+
+        A gateway that asks about a request may declare the body of that request, and never send it.
+        """
+        return "GET" not in self.methods
+
+    @property
     def is_well_known(self) -> bool:
         """Whether the path is the same for all extensions of an application (RFC 8615)."""
         return self.path.startswith("/.well-known/")

@@ -61,7 +61,7 @@ def _make_view(route: Route, installation: Installation) -> Callable[..., flask.
         set_running_installation(installation)
         if request.environ["PATH_INFO"].startswith("//"):  # werkzeug takes them for a single slash.
             raise NotFound
-        body = _read_body(request, max_body)
+        body = _read_body(request, max_body) if route.has_body else b""
         return to_flask_response(route.handler(WsgiRequest(request.environ, path_parameters, body)))
 
     return view

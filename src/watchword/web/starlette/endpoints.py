@@ -155,7 +155,9 @@ def make_endpoint(
     async def answer(request: Request) -> Response:
         scope = request.scope
         try:
-            body = await read_body(request.receive, max_body, request.headers.get("content-length"))
+            body = b""
+            if route.has_body:
+                body = await read_body(request.receive, max_body, request.headers.get("content-length"))
             ours = AsgiRequest(scope, request.path_params, body)
             if route.is_free_of_io():
                 response = route.handler(ours)
