@@ -41,7 +41,7 @@ def test_a_sentence_begins_small_and_has_no_full_stop(error):
 
 
 def test_a_status_is_one_that_tells_the_client_something(error):
-    assert error.status in {None, 400, 401, 403, 404, 409, 413, 415, 422, 429, 503}
+    assert error.status in {None, 400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503}
 
 
 def test_an_error_survives_pickling(error):

@@ -161,7 +161,7 @@ class FlaskGuard:
     ) -> None:
         """Guard every view of an application or of a blueprint, also views that are added later.
 
-        Left alone are views with the mark :meth:`public`, views with ``@auth.protect(optional=True)``, views
+        Views with the mark :meth:`public` or ``@auth.protect(optional=True)`` are left alone. So are views
         with the guard of another extension, our endpoints, static files and OPTIONS requests. An unknown path
         stays a 404, and a wrong method a 405. What a view requires by its own :meth:`protect` is checked too.
 
