@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -45,6 +46,24 @@ def test_a_socket_that_only_sleeps_is_closed_when_its_session_ends(application):
             socket.recv()
         assert time.monotonic() - ended < IN_TIME
         assert closed.value.rcvd.code == 4401
+
+
+def test_a_logout_at_a_worker_closes_the_sockets_at_each(application):
+    token = application.login("carol")["access_token"]
+    url, headers = f"ws://127.0.0.1:{application.port}/socket", {"Authorization": f"Bearer {token}"}
+    with application.connect_to_each_worker() as workers, contextlib.ExitStack() as stack:
+        sockets = [
+            stack.enter_context(connect(url, sock=worker.sock, additional_headers=headers))
+            for worker in workers
+        ]
+        assert [socket.recv() for socket in sockets] == ["begun", "begun"]
+        assert application.request("POST", "/auth/logout", token=token).status == 204
+        ended = time.monotonic()
+        for socket in sockets:
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv()
+            assert closed.value.rcvd.code == 4401
+        assert time.monotonic() - ended < IN_TIME
 
 
 def test_no_worker_dies_if_a_session_ends_before_its_socket_is_accepted(application):
