@@ -44,7 +44,15 @@ def bearer(auth: Any, *scopes: str, username: str = "alice") -> dict[str, str]:
 
 
 def test_every_block_is_run_here() -> None:
-    assert set(BLOCKS) == {"complete", "requires", "users", "own login", "own format", "two extensions"}
+    assert set(BLOCKS) == {
+        "complete",
+        "requires",
+        "users",
+        "tests",
+        "own login",
+        "own format",
+        "two extensions",
+    }
 
 
 def test_the_example_does_what_it_says(run: Any) -> None:
@@ -72,6 +80,10 @@ def test_requires_works_behind_the_middleware(run: Any) -> None:
     client = TestClient(app)
     assert client.get("/").status_code == 403
     assert client.get("/", headers=bearer(page.auth, "reports:read")).json() == {"reports": 0, "of": "alice"}
+
+
+def test_the_test_of_the_page(run: Any) -> None:
+    run("tests").test_hello()
 
 
 def test_the_application_s_users(run: Any) -> None:
