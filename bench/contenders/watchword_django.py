@@ -10,6 +10,7 @@ import django
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, JsonResponse
+from django.test import override_settings
 from django.urls import path
 
 import specimen
@@ -22,11 +23,17 @@ settings.configure(
     SECRET_KEY=specimen.SECRET,
     ALLOWED_HOSTS=["127.0.0.1"],
     ROOT_URLCONF=__name__,
-    INSTALLED_APPS=["watchword.web.django"],
+    INSTALLED_APPS=[
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "django.contrib.sessions",
+        "watchword.web.django",
+    ],
     MIDDLEWARE=[],  # without middleware the guard weighs most
     WATCHWORD={
         "ISSUER": specimen.ISSUER,
         "AUDIENCE": specimen.AUDIENCE,
+        "USERS": "accounts",  # so that a session needs no row in Django's database
         "DATABASE_URL": f"sqlite:///{_directory.name}/app.db",
     },
 )
@@ -34,13 +41,31 @@ django.setup()
 
 from watchword.web.django import auth, protect  # noqa: E402 -- as a project does it, after the settings
 
+STARTPROJECT = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
 
 def bare() -> Case:
-    return _request("/bare")
+    return _request(_project, "/bare")
 
 
 def protected() -> Case:
-    return _request("/protected")
+    return _request(_project, "/protected")
+
+
+def thin_bare() -> Case:
+    return _request(_thin, "/bare")
+
+
+def thin_protected() -> Case:
+    return _request(_thin, "/protected")
 
 
 @functools.cache
@@ -50,11 +75,13 @@ def _access_token() -> str:
     return auth.core.start(specimen.SUBJECT, ("read", "write"), username="alice").access_token
 
 
-def _request(path: str) -> Case:
-    return request(_answer, path, _access_token())
+def _request(application: WSGIHandler, path: str) -> Case:
+    return request(application, path, _access_token())
 
 
-_answer = WSGIHandler()
+_thin = WSGIHandler()
+with override_settings(MIDDLEWARE=STARTPROJECT):
+    _project = WSGIHandler()
 
 
 def _greet(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 -- Django's signature
