@@ -166,6 +166,20 @@ def test_a_verifier_without_a_function_has_anonymous_users_and_no_user_of_the_se
     assert client.get("/read").json()["user"] == "alice"
 
 
+def test_a_guard_without_an_identity_leaves_no_user_of_another_guard(serve, alice):
+    staff = Watchword(
+        settings=Settings(
+            database_url="sqlite://", prefix="/staff/auth", audience="staff", token_header="X-Staff-Token"
+        )
+    )
+    guard = staff.protect(optional=True)
+    client = serve(path("sync", guard(read)), path("async", guard(read_async)), WATCHWORD=ENTRIES)
+    headers = {"Authorization": f"Bearer {auth.core.start(str(alice.pk)).access_token}"}
+    for each in ("/sync", "/async"):
+        assert client.get(each, headers=headers).json()["user"] == ""
+    staff.close()
+
+
 def test_a_further_extension_gives_the_view_its_own_user(serve, alice):
     staff = Watchword(
         settings=Settings(database_url="sqlite://", prefix="/staff/auth", audience="staff"),

@@ -109,7 +109,8 @@ def attach_identity(
     attributes = request.__dict__
     attributes["identity"] = identity
     if identity is None:
-        attributes.pop(_USER, None)  # A user may be loaded for the identity that another guard found.
+        if attributes.pop(_USER, None) is not None:  # It is the user of an identity that another guard found.
+            attach_anonymous(request)
         return
     attributes["user"] = user = _find_user(request, identity, users)
     attributes["auser"] = partial(_load_async, user)
@@ -130,7 +131,8 @@ def attach_anonymous(request: HttpRequest) -> None:
     async def load_async() -> Any:
         return user
 
-    request.__dict__.update(identity=None, user=user, auser=load_async)
+    attributes = request.__dict__
+    attributes["identity"], attributes["user"], attributes["auser"] = None, user, load_async
 
 
 def load_user(request: HttpRequest, identity: Identity, users: UserLoader) -> Any:
