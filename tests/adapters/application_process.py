@@ -12,7 +12,7 @@ from typing import Any
 
 from adapter_table import APPLICATIONS, Adapter
 from applications.contract import LEGACY_ISSUER, PASSWORD
-from watchword_servers import PATIENCE, Answer, ServerProcess, clean_environment, free_port, until
+from watchword_servers import Answer, ServerProcess, clean_environment, free_port, until
 
 from watchword import Issuer, Key
 
@@ -20,6 +20,7 @@ __all__ = ["Application", "run_python", "serve", "sign_legacy"]
 
 LEGACY_KEY = "legacy" * 8
 WORKERS = 2
+_PATIENCE_AT_THE_START = 60  # a process that imports a framework, on a machine that does much else
 
 
 class Application(ServerProcess):
@@ -96,7 +97,7 @@ def run_python(folder: Path, *arguments: str, **environment: str) -> str:
         env=clean_environment(surroundings(folder) | environment),
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=_PATIENCE_AT_THE_START,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -107,7 +108,7 @@ def run_python(folder: Path, *arguments: str, **environment: str) -> str:
 def serve(adapter: Adapter, folder: Path, **environment: str) -> Iterator[Application]:
     application = Application(adapter, folder, **environment)
     try:
-        until(application.is_serving, "the application serves")
+        until(application.is_serving, "the application serves", within=_PATIENCE_AT_THE_START)
         with application.connect_to_each_worker():  # A worker that still starts may miss the signal to stop.
             pass
         yield application
