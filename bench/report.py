@@ -30,7 +30,7 @@ def text(results: dict[str, Any]) -> str:
         for kind in results["memory"]
     ]
     lines += ["", "Met?"]
-    lines += [f"  {met:<5}{title:<52}{must:<18}{found}" for title, must, found, met in _bars(results)]
+    lines += [f"  {met:<5}{title:<64}{must:<18}{found}" for title, must, found, met in _bars(results)]
     return "\n".join(lines)
 
 
