@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from watchword.cli.groups import CommandGroup, describe_os_error
 from watchword.errors import MissingExtra
 
-__all__ = ["ApplicationCommands"]
+if TYPE_CHECKING:
+    from watchword.auth import Auth
+    from watchword.events import Listener
+    from watchword.settings import Settings
+    from watchword.web.installation import Installation
+
+__all__ = ["ApplicationCommands", "InstallationSource"]
 
 _NAMES = ("account", "database", "key", "token")
 
@@ -48,3 +57,40 @@ class ApplicationCommands(CommandGroup):
             raise  # click ends quietly if the output's reader has gone
         except OSError as error:
             raise click.ClickException(describe_os_error(error)) from None
+
+
+class InstallationSource(ABC):
+    """The store of an extension in an application.
+
+    Args:
+        prefix: the prefix of the extension. ``None`` for the extension that counts without a prefix.
+    """
+
+    def __init__(self, prefix: str | None) -> None:
+        self._prefix = prefix
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the extension."""
+        return self._installation.settings
+
+    @property
+    def database_url(self) -> str | None:
+        """The URL of the database, or ``None`` if the application opens its own store."""
+        return self._installation.settings.database_url if self._installation.opens_database else None
+
+    def open(self, listener: Listener) -> AbstractContextManager[Auth]:
+        """Open the store with all that the application gives its Auth."""
+        return self._installation.open_for_command(listener)
+
+    @cached_property
+    def _installation(self) -> Installation:
+        return self._find_installation()
+
+    @abstractmethod
+    def _find_installation(self) -> Installation:
+        """Return what the extension has.
+
+        Raises:
+            InvalidSettings: no extension has this prefix, or the extension has no accounts.
+        """

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from django.urls import get_resolver
 
-from watchword.cli.application_commands import ApplicationCommands
+from watchword.cli.application_commands import ApplicationCommands, InstallationSource
 from watchword.cli.hints import suggest_command, use_program
 from watchword.cli.store import use_source
 from watchword.errors import InvalidSettings
@@ -19,9 +17,6 @@ from watchword.web.django import auth
 from watchword.web.django.extension import list_extensions
 
 if TYPE_CHECKING:
-    from watchword.auth import Auth
-    from watchword.events import Listener
-    from watchword.settings import Settings
     from watchword.web.installation import Installation
 
 __all__ = ["DjangoSource", "run_command"]
@@ -66,7 +61,7 @@ def run_command(arguments: Sequence[str], *, standalone: bool) -> None:
     _watchword.main(list(arguments), prog_name="manage.py watchword", standalone_mode=standalone)
 
 
-class DjangoSource:
+class DjangoSource(InstallationSource):
     """The store of an extension of the Django project.
 
     Args:
@@ -75,19 +70,6 @@ class DjangoSource:
 
     url_name = 'WATCHWORD["DATABASE_URL"]'
 
-    def __init__(self, prefix: str | None = None) -> None:
-        self._prefix = prefix
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of the extension."""
-        return self._installation.settings
-
-    @property
-    def database_url(self) -> str | None:
-        """The URL of the database, or ``None`` if the project opens its own store."""
-        return self._installation.settings.database_url if self._installation.opens_database else None
-
     def explain_missing(self, file: Path) -> str:
         """Return the sentence about a database file that does not exist."""
         return (
@@ -95,13 +77,8 @@ class DjangoSource:
             "`python manage.py migrate`"
         )
 
-    def open(self, listener: Listener) -> AbstractContextManager[Auth]:
-        """Open the store with all that the project gives its Auth."""
-        return self._installation.open_for_command(listener)
-
-    @cached_property
-    def _installation(self) -> Installation:
-        found = auth.installation if self._prefix is None else _find_installation(self._prefix)
+    def _find_installation(self) -> Installation:
+        found = auth.installation if self._prefix is None else _find_by_prefix(self._prefix)
         if not found.has_accounts:
             raise InvalidSettings(
                 "this project verifies the tokens of another service, so it has no accounts and keys"
@@ -109,7 +86,7 @@ class DjangoSource:
         return found
 
 
-def _find_installation(prefix: str) -> Installation:
+def _find_by_prefix(prefix: str) -> Installation:
     """Return what the extension with a prefix has.
 
     Raises:

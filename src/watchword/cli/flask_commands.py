@@ -7,8 +7,6 @@ module imports what Flask has anyway, and the commands only when they are asked 
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +14,11 @@ import click
 from flask import has_app_context
 from flask.cli import ScriptInfo
 
-from watchword.cli.application_commands import ApplicationCommands
+from watchword.cli.application_commands import ApplicationCommands, InstallationSource
 from watchword.cli.hints import suggest_command, use_program
 from watchword.errors import InvalidSettings
 
 if TYPE_CHECKING:
-    from watchword.auth import Auth
-    from watchword.events import Listener
-    from watchword.settings import Settings
     from watchword.web.installation import Installation
 
 __all__ = ["ApplicationSource", "watchword"]
@@ -59,7 +54,7 @@ def watchword(context: click.Context, prefix: str | None) -> None:
     use_source(context, ApplicationSource(context.ensure_object(ScriptInfo), prefix))
 
 
-class ApplicationSource:
+class ApplicationSource(InstallationSource):
     """The store of a Watchword extension in the Flask application of the running command.
 
     Args:
@@ -70,18 +65,8 @@ class ApplicationSource:
     url_name = "WATCHWORD_DATABASE_URL"
 
     def __init__(self, script: ScriptInfo, prefix: str | None = None) -> None:
+        super().__init__(prefix)
         self._script = script
-        self._prefix = prefix
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of the extension."""
-        return self._installation.settings
-
-    @property
-    def database_url(self) -> str | None:
-        """The URL of the database, or ``None`` if the application opens its own store."""
-        return self._installation.settings.database_url if self._installation.opens_database else None
 
     def explain_missing(self, file: Path) -> str:
         """Return the sentence about a database file that does not exist."""
@@ -90,12 +75,7 @@ class ApplicationSource:
             "application when it first needs it"
         )
 
-    def open(self, listener: Listener) -> AbstractContextManager[Auth]:
-        """Open the store with all that the application gives its Auth."""
-        return self._installation.open_for_command(listener)
-
-    @cached_property
-    def _installation(self) -> Installation:
+    def _find_installation(self) -> Installation:
         from watchword.web.flask.installations import list_installations  # noqa: PLC0415 - see the module
 
         app = self._script.load_app()
