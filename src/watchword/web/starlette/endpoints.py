@@ -171,7 +171,11 @@ def make_endpoint(
             response = installation.to_error_response(error)
             own = find_own_exception(scope, error, response, refusal)
             if own is not None:
-                raise own from None
+                try:
+                    raise own from None
+                finally:
+                    # The error's traceback and this frame would keep each other, and so the connection.
+                    del own
         return to_starlette_response(response)
 
     return answer

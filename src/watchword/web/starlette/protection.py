@@ -82,7 +82,10 @@ class Protection:
         if own is error:
             raise error
         if own is not None:
-            raise own from error
+            try:
+                raise own from error
+            finally:
+                del own  # As in the endpoints: the error's traceback and this frame would keep each other.
         return response
 
     def follow(self, socket: LiveSocket, identity: Identity | None) -> None:
